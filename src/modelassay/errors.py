@@ -9,6 +9,7 @@ Each error says *what* was wrong, *where* (file, line, key) and the *mend*. The 
     │   └── DatasetError                     rows that cannot be read, or differ from their pin
     ├── TargetError                 exit 1   a model that cannot be asked at all
     ├── StoreError                  exit 1   the store is locked, full or damaged
+    ├── EvidenceError               exit 13  evidence that does not verify: changed, forged, missing
     └── StoppedError                         stopped on purpose; the same command resumes
         ├── BudgetReachedError      exit 12  a limit of the plan's budget was reached
         └── InterruptedByUserError  exit 130 Ctrl-C
@@ -105,6 +106,12 @@ class TargetError(ModelassayError):
 
 class StoreError(ModelassayError):
     """The store cannot be used: locked by another process, disk full, damaged."""
+
+
+class EvidenceError(ModelassayError):
+    """Evidence that does not verify: changed bytes, a wrong signature, a missing or malformed part."""
+
+    exit_code = ExitCode.UNVERIFIED
 
 
 class StoppedError(ModelassayError):

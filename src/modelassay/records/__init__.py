@@ -5,6 +5,7 @@ into `Score`s of a `Measure`; comparison turns scores into `Finding`s; the gate 
 a `Policy` and issues a `Verdict`; an `AuditRecord` is all of it, and every report is a view of it.
 """
 
+from modelassay.records.artifact import Artifact, ArtifactKind
 from modelassay.records.audit import (
     AuditRecord,
     Coverage,
@@ -31,6 +32,7 @@ from modelassay.records.conversation import (
     Transcript,
     sample_id,
 )
+from modelassay.records.event import Actor, Event, EventKind
 from modelassay.records.findings import (
     Estimate,
     Finding,
@@ -61,6 +63,9 @@ from modelassay.records.verdict import (
 )
 
 __all__ = [
+    "Actor",
+    "Artifact",
+    "ArtifactKind",
     "AuditRecord",
     "Bands",
     "CategoryRule",
@@ -70,6 +75,8 @@ __all__ = [
     "Decoding",
     "Estimate",
     "EvaluatorPin",
+    "Event",
+    "EventKind",
     "Example",
     "Failure",
     "Finding",

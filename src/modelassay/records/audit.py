@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from modelassay.canonical import Digest
+from modelassay.records.artifact import Artifact
 from modelassay.records.conversation import Decoding, Message, PairKey
-from modelassay.records.findings import Finding
+from modelassay.records.findings import Finding, Measure
 from modelassay.records.verdict import Policy, Verdict
 
 
@@ -21,6 +22,8 @@ class TargetIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """What the fingerprint rests on: ``weights`` or ``served name`` (weaker)."""
     details: dict[str, str] = {}
     """Parts of the fingerprint by name: weights digest, adapters, chat template, system prompt, …"""
+    artifacts: tuple[Artifact, ...] = ()
+    """What its answers rest on, each with a digest of its own: model, adapters, tokenizer, …"""
 
 
 class DatasetPin(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,8 @@ class EvaluatorPin(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str] = {}
     calibration: str = ""
     """How wrong it is against people's labels, in one sentence; empty when not measured."""
+    measures: tuple[Measure, ...] = ()
+    """What it can score, so that findings can be recomputed from scores without it."""
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""A finished audit in the formats of other tools: pure functions of the sealed record."""
