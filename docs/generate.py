@@ -110,7 +110,7 @@ def exit_codes() -> str:
 
 
 def fields(kind: str) -> str:
-    """Every key of a plan or policy file."""
+    """Every key of a plan, policy or admission file."""
     definitions = {name: _record(schema) for name, schema in json_schema(kind)["$defs"].items()}
     lines = [f"## The {kind} file", ""]
     for name in _in_order(KINDS[kind].__name__, definitions):
@@ -169,7 +169,7 @@ def _type(schema: dict[str, Any], kind: str, definitions: dict[str, Any]) -> str
     if schema.get("type") == "object":
         inner = schema.get("additionalProperties")
         return f"mapping to {_type(inner, kind, definitions)}" if isinstance(inner, dict) else "mapping"
-    names = {"integer": "whole number", "string": "text", "number": "number"}
+    names = {"integer": "whole number", "string": "text", "number": "number", "boolean": "true or false"}
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return names[types[0]]
 

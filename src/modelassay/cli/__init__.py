@@ -25,7 +25,7 @@ COMMANDS: dict[str, str] = {
     "report": "Write a finished audit's report in any format.",
     "suite": "List, inspect and pin datasets.",
     "demo": "Build tiny models with planted faults here, audit them, show the verdicts.",
-    "schema": "Print the JSON Schema of plan or policy files.",
+    "schema": "Print the JSON Schema of plan, policy or admission files.",
     "plugins": "List installed targets, evaluators, attacks, checks and renderers.",
     "doctor": "Check this machine: extras, store, data, network use.",
 }

@@ -1,5 +1,6 @@
 """Plans and policies: files in, typed records out, every error with file, line, key and mend."""
 
+from modelassay.config.admission import AdmissionPolicy, load_admission
 from modelassay.config.load import load_plan, load_policy, policy_of, stricter_context
 from modelassay.config.plan import (
     Budget,
@@ -12,6 +13,7 @@ from modelassay.config.plan import (
 )
 
 __all__ = [
+    "AdmissionPolicy",
     "Budget",
     "DatasetReference",
     "EvaluatorReference",
@@ -19,6 +21,7 @@ __all__ = [
     "Output",
     "Plan",
     "Price",
+    "load_admission",
     "load_plan",
     "load_policy",
     "policy_of",

@@ -1,4 +1,4 @@
-"""JSON Schemas of plan and policy, for editors; drawn from the same types that read the files."""
+"""JSON Schemas of plan, policy and admission policy; drawn from the same types that read the files."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 
 import msgspec
 
+from modelassay.config.admission import AdmissionPolicy
 from modelassay.config.coerce import SHORTHANDS
 from modelassay.config.plan import Plan
 from modelassay.records import Percent, Policy
 
-KINDS: dict[str, type] = {"plan": Plan, "policy": Policy}
+KINDS: dict[str, type] = {"plan": Plan, "policy": Policy, "admission": AdmissionPolicy}
 
 
 def json_schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a ``plan`` or ``policy`` file, shorthands included."""
+    """The JSON Schema (2020-12) of a ``plan``, ``policy`` or ``admission`` file, shorthands included."""
     record = KINDS[kind]
     schema = msgspec.json.schema(record)
     definitions = schema["$defs"]
@@ -74,10 +75,11 @@ def _readable_defaults(definition: dict[str, Any]) -> None:
 
 def _field_docstrings(name: str) -> dict[str, str]:
     """Docstrings that stand under the fields of the record called `name`."""
+    import modelassay.config.admission as admissions
     import modelassay.config.plan as plans
     import modelassay.records as records
 
-    record = getattr(plans, name, None) or getattr(records, name, None)
+    record = next((r for room in (plans, admissions, records) if (r := getattr(room, name, None))), None)
     if record is None or record is Percent:
         return {}
     body = ast.parse(inspect.getsource(record)).body[0]
