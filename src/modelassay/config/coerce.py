@@ -16,11 +16,18 @@ from msgspec import inspect as types
 from modelassay.config.plan import DatasetReference, EvaluatorReference, ModelReference
 from modelassay.config.source import Source
 from modelassay.errors import ConfigError, did_you_mean
-from modelassay.records import Percent
+from modelassay.records import ModelOrigin, Percent, TrainingData, Transform
 
 T = TypeVar("T")
 
-SHORTHANDS: dict[type, str] = {ModelReference: "model", DatasetReference: "use", EvaluatorReference: "use"}
+SHORTHANDS: dict[type, str] = {
+    ModelReference: "model",
+    DatasetReference: "use",
+    EvaluatorReference: "use",
+    ModelOrigin: "name",
+    TrainingData: "name",
+    Transform: "name",
+}
 """Records that may be written as one string: the field which that string fills."""
 
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")

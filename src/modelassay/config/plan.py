@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from modelassay.records import Decoding, RiskContext
+from modelassay.records import Declaration, Decoding, RiskContext
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,6 +140,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Path of the policy file, relative to the plan; empty takes the default policy."""
     context: RiskContext | None = None
     """Deployment context; replaces the policy's own, and can only tighten."""
+    lineage: Declaration | None = None
+    """What the candidate was made from: data, base model, licences, recipe."""
     budget: Budget = Budget()
     """What may be spent."""
     output: Output = Output()

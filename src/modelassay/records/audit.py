@@ -8,6 +8,7 @@ from modelassay.canonical import Digest
 from modelassay.records.artifact import Artifact
 from modelassay.records.conversation import Decoding, Message, PairKey
 from modelassay.records.findings import Finding, Measure
+from modelassay.records.lineage import Lineage
 from modelassay.records.verdict import Policy, Verdict
 
 
@@ -114,6 +115,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     candidate: TargetIdentity
     datasets: tuple[DatasetPin, ...]
     evaluators: tuple[EvaluatorPin, ...]
+    lineage: Lineage | None = None
+    """What the candidate is declared to be made from; None when nothing is."""
     slices: tuple[str, ...]
     decoding: Decoding
     epochs: int

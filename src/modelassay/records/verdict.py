@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from modelassay.records.findings import FindingState
+from modelassay.records.lineage import LineagePart
 
 Outcome = Literal["deploy", "deploy-monitored", "inconclusive", "review", "block"]
 """From the mildest to the strictest; the worst rule decides."""
@@ -89,6 +90,16 @@ class SliceRule(msgspec.Struct, frozen=True, kw_only=True):
     """Tags that must have at least one assessable slice, else the verdict is inconclusive."""
 
 
+class LineageRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be declared of where the candidate came from."""
+
+    required: tuple[LineagePart, ...] = ()
+    """Parts that must be declared in full, else a person must look."""
+    conflict: Outcome = "review"
+    """The least strict outcome when a declaration shows a conflict, such as a licence against the intended
+    use, or personal data without a basis."""
+
+
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     """Where the model will be used; each factor at its higher risk tightens the policy."""
 
@@ -130,6 +141,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Roles that replace the evaluators' own; a banded measure can be demoted only here, in sight."""
     slices: SliceRule = SliceRule()
     """When a slice can be judged, and which must be."""
+    lineage: LineageRule = LineageRule()
+    """What must be declared of training data, licences and recipe."""
     unscored_limit: Percent = _percent(2)
     """Above this share of unscored answers of either model no measure can pass."""
     confidence: Percent = _percent(95)
