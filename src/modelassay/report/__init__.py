@@ -14,16 +14,16 @@ from modelassay.protocols import Renderer
 
 
 def renderer_for(path: str) -> Renderer:
-    """The renderer that the suffix of `path` chooses.
+    """The renderer that the suffix of `path` chooses; the longest suffix, where several fit.
 
     Raises:
         UnknownNameError: no installed renderer writes such files.
     """
     renderers = list(all_renderers())
-    for renderer in renderers:
-        if path.endswith(renderer.suffix):
-            return renderer
-    raise UnknownNameError("report format", path, (f"*{r.suffix}" for r in renderers))
+    fitting = [renderer for renderer in renderers if path.endswith(renderer.suffix)]
+    if not fitting:
+        raise UnknownNameError("report format", path, (f"*{r.suffix}" for r in renderers))
+    return max(fitting, key=lambda renderer: len(renderer.suffix))
 
 
 def all_renderers() -> Iterable[Renderer]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelassay.records import AuditRecord
 from modelassay.report import view
-from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, visible
+from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, inert_markdown, visible
 
 LONGEST = 60_000
 """Bytes; hosts cut comments at 64 kB."""
@@ -31,15 +31,15 @@ def _lines(audit: AuditRecord) -> list[str]:
     verdict = audit.verdict
     lines = [
         f"<!-- modelassay:{audit.id} -->",
-        f"## {OUTCOME_WORDS[verdict.outcome]}: {_cell(audit.name)}",
+        f"## {OUTCOME_WORDS[verdict.outcome]}: {inert_markdown(audit.name)}",
         "",
-        _cell(verdict.headline),
+        inert_markdown(verdict.headline),
         "",
         f"Baseline `{_code(audit.baseline.reference)}` · candidate `{_code(audit.candidate.reference)}` · "
         f"audit `{audit.id}` · holds until {verdict.expires}",
         "",
     ]
-    lines += [f"> {_cell(note)}" for note in audit.notes]
+    lines += [f"> {inert_markdown(note)}" for note in audit.notes]
     lines += _bullets("Why", [hit.statement for hit in verdict.decided_by])
     lines += _bullets("What would settle it", list(verdict.inconclusive))
     lines += _bullets(
@@ -52,14 +52,14 @@ def _lines(audit: AuditRecord) -> list[str]:
     for section in view.sections(audit):
         if section.measure.role == "descriptive":
             continue
-        lines += ["", f"### {_cell(section.measure.title)}", ""]
+        lines += ["", f"### {inert_markdown(section.measure.title)}", ""]
         lines += [
             "| slice | pairs | baseline | candidate | change | evidence |",
             "|---|---:|---|---|---|---|",
         ]
         rows = section.rows[:MOST_ROWS]
         lines += [
-            f"| {_cell(r.name)} | {r.pairs} | {r.baseline} | {r.candidate} | {r.difference} | {r.state} |"
+            f"| {inert_markdown(r.name)} | {r.pairs} | {r.baseline} | {r.candidate} | {r.difference} | {r.state} |"
             for r in rows
         ]
         if len(section.rows) > len(rows):
@@ -70,15 +70,7 @@ def _lines(audit: AuditRecord) -> list[str]:
 def _bullets(title: str, items: list[str]) -> list[str]:
     if not items:
         return []
-    return ["", f"### {title}", "", *(f"- {_cell(item)}" for item in items)]
-
-
-def _cell(text: str) -> str:
-    """`text` on one line, with everything that Markdown or HTML would act on made inert."""
-    safe = visible(text).replace("\\", "\\\\").replace("\n", " ")
-    for character in "|`*_[]<>#@":
-        safe = safe.replace(character, f"&#{ord(character)};" if character in "<>@" else f"\\{character}")
-    return safe
+    return ["", f"### {title}", "", *(f"- {inert_markdown(item)}" for item in items)]
 
 
 def _code(text: str) -> str:

@@ -75,5 +75,13 @@ def visible(text: str) -> str:
     return "".join(c if _is_plain(c) else f"⟨U+{ord(c):04X}⟩" for c in text)
 
 
+def inert_markdown(text: str) -> str:
+    """`text` on one line, with everything that Markdown or HTML would act on made inert."""
+    safe = visible(text).replace("\\", "\\\\").replace("\n", " ")
+    for character in "|`*_[]<>#@":
+        safe = safe.replace(character, f"&#{ord(character)};" if character in "<>@" else f"\\{character}")
+    return safe
+
+
 def _is_plain(character: str) -> bool:
     return character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
