@@ -17,6 +17,6 @@ how much of what was expected was scored. How pairs become claims:
   ``shift_low``, ``shift_high``; positive is worse).
 """
 
-from modelassay.comparison.compare import compare, coverage
+from modelassay.comparison.compare import compare, compare_with_coverage, coverage
 
-__all__ = ["compare", "coverage"]
+__all__ = ["compare", "compare_with_coverage", "coverage"]

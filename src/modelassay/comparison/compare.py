@@ -30,7 +30,27 @@ def compare(
     slices: Sequence[str],
     policy: Policy,
 ) -> tuple[Finding, ...]:
-    """Findings about every measure that has scores, overall first, then slice by slice.
+    """Findings about every measure that has scores; see `compare_with_coverage`."""
+    return compare_with_coverage(
+        samples=samples,
+        measures=measures,
+        baseline=baseline,
+        candidate=candidate,
+        slices=slices,
+        policy=policy,
+    )[0]
+
+
+def compare_with_coverage(
+    *,
+    samples: Sequence[Sample],
+    measures: Sequence[Measure],
+    baseline: Iterable[Score],
+    candidate: Iterable[Score],
+    slices: Sequence[str],
+    policy: Policy,
+) -> tuple[tuple[Finding, ...], tuple[Coverage, ...]]:
+    """Findings about every measure that has scores, overall first, then slice by slice; and `coverage`.
 
     Args:
         samples: every sample that was asked.
@@ -52,7 +72,7 @@ def compare(
         findings += _compare_measure(table, index, dimensions, policy)
     findings += _repeat_findings(tables, index, policy)
     quality = quality_finding(tuple(measure.name for measure in measures))
-    return (*findings, *([quality] if quality else []))
+    return (*findings, *([quality] if quality else [])), coverage_of(tables)
 
 
 def coverage(
