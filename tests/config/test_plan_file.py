@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelassay.config import load_plan, load_policy, policy_of, stricter_context
+from modelassay.config import Plan, load_plan, load_policy, plan_digest, policy_of, stricter_context
 from modelassay.config.load import LOWER_RISK
 from modelassay.config.schema import json_schema
 from modelassay.config.source import parse_yaml
@@ -268,3 +269,24 @@ def test_default_policy_is_the_template() -> None:
     from modelassay.config.coerce import to_record
 
     assert to_record(parse_yaml(text, "policy.yaml"), Policy) == Policy()
+
+
+def test_a_plan_names_its_release(tmp_path: Path) -> None:
+    plan = load_plan(
+        write(tmp_path, PLAN + "release: {line: med-assist, target: 'https://registry.example/med'}")
+    )
+    assert (plan.line, plan.release.target) == ("med-assist", "https://registry.example/med")
+    assert load_plan(write(tmp_path, PLAN)).line == "release"
+    for text in ('release: {line: "a\\nb"}', f"release: {{target: {'x' * 501}}}"):
+        with pytest.raises(ConfigError, match=r"release\.\w+: must be one line"):
+            load_plan(write(tmp_path, PLAN + text))
+
+
+def test_what_changes_no_answer_changes_no_digest(tmp_path: Path) -> None:
+    plan = load_plan(write(tmp_path, PLAN))
+    for same in ("budget: {minutes: 1.5}", "notes: [look here]", "output: {store: elsewhere}"):
+        assert plan_digest(load_plan(write(tmp_path, PLAN + same))) == plan_digest(plan)
+    for other in ("seed: 2", "release: {target: 'https://b.example'}", "repeats: 3"):
+        assert plan_digest(load_plan(write(tmp_path, PLAN + other))) != plan_digest(plan)
+    sealed = msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
+    assert plan_digest(sealed) == plan_digest(plan)

@@ -10,6 +10,9 @@ from modelassay.config.plan import (
     Output,
     Plan,
     Price,
+    Release,
+    plan_digest,
+    substance,
 )
 
 __all__ = [
@@ -21,9 +24,12 @@ __all__ = [
     "Output",
     "Plan",
     "Price",
+    "Release",
     "load_admission",
     "load_plan",
     "load_policy",
+    "plan_digest",
     "policy_of",
     "stricter_context",
+    "substance",
 ]

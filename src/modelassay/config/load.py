@@ -23,6 +23,7 @@ _KEY = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[\d+\])*")
 _LARGEST_SEED = 2**63 - 1
 _LONGEST_S = 7 * 24 * 3600
 _LONGEST_DAYS = 3650
+_LONGEST_NAME = 500
 
 
 def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
@@ -129,6 +130,11 @@ def _check_plan(plan: Plan, source: Source) -> None:
         raise source.error("$.evaluators", "no evaluator is named", "write evaluators: [refusal]")
     if not plan.name.strip():
         raise source.error("$.name", "is empty", "give the audit a name for lists and reports")
+    release = plan.release
+    names = {"$.name": plan.name, "$.release.line": release.line, "$.release.target": release.target}
+    for key, text in names.items():
+        if len(text) > _LONGEST_NAME or not text.isprintable():
+            raise source.error(key, f"must be one line of at most {_LONGEST_NAME} characters")
     for index, expression in enumerate(plan.slices):
         tags = [part.strip() for part in expression.split("*")]
         if not all(tags) or len(set(tags)) < len(tags):

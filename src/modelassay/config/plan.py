@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from modelassay.canonical import Digest, digest_bytes
 from modelassay.records import Declaration, Decoding, RiskContext
 
 
@@ -113,6 +114,16 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Further files to write, relative to the plan; the suffix chooses the format."""
 
 
+class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The release that the candidate is meant for."""
+
+    line: str = ""
+    """Name under which successive candidates follow each other; every audit opened for it is counted. Empty
+    takes the plan's name."""
+    target: str = ""
+    """Where the candidate is to be deployed, as a URI; the signed verdict holds there and nowhere else."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One audit."""
 
@@ -142,9 +153,30 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Deployment context; replaces the policy's own, and can only tighten."""
     lineage: Declaration | None = None
     """What the candidate was made from: data, base model, licences, recipe."""
+    release: Release = Release()
+    """The release that the candidate is meant for."""
     budget: Budget = Budget()
     """What may be spent."""
     output: Output = Output()
     """Where results go."""
     notes: tuple[str, ...] = ()
     """Sentences to print at the head of every report."""
+
+    @property
+    def line(self) -> str:
+        """The release line that its candidate belongs to."""
+        return self.release.line or self.name
+
+
+def substance(plan: Plan) -> Plan:
+    """`plan` without what cannot change an answer or a verdict: budget, output, notes, and how models are
+    reached (what decides their answers is in their fingerprints)."""
+    bare: dict[str, Any] = {"budget": Budget(), "output": Output(), "notes": ()}
+    for side in ("baseline", "candidate"):
+        bare[side] = ModelReference(model=getattr(plan, side).model)
+    return msgspec.structs.replace(plan, **bare)
+
+
+def plan_digest(plan: Plan) -> Digest:
+    """The digest of the `substance` of `plan`: of its JSON with sorted keys, as msgspec writes it."""
+    return digest_bytes(msgspec.json.encode(substance(plan), order="sorted"))
