@@ -1,0 +1,53 @@
+"""A check of evidence and how it ended; a check is a function that says what it found, or raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from modelassay.errors import EvidenceError, ModelassayError
+
+CheckState = Literal["passed", "failed", "not done"]
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at."""
+
+    name: str
+    """Stable, such as ``signatures`` or ``findings``."""
+    state: CheckState
+    statement: str
+    """What was found, or why it was not looked at."""
+    where: str = ""
+    """The file that is wrong, when one is."""
+    required: bool = True
+    """Whether evidence counts as verified only when this passed."""
+
+
+class NotDoneError(Exception):
+    """A check that could not be made.
+
+    Args:
+        why: one sentence for people.
+        required: see `Check.required`.
+    """
+
+    def __init__(self, why: str, *, required: bool = True) -> None:
+        super().__init__(why)
+        self.why = why
+        self.required = required
+
+
+def perform(name: str, step: Callable[[], str]) -> Check:
+    """The check called `name`: `step` says what it found or raises `EvidenceError` or `NotDoneError`."""
+    try:
+        return Check(name=name, state="passed", statement=step())
+    except NotDoneError as reason:
+        return Check(name=name, state="not done", statement=reason.why, required=reason.required)
+    except EvidenceError as error:
+        return Check(name=name, state="failed", statement=error.what, where=error.where)
+    except ModelassayError as error:
+        # Recomputation goes through rooms that call unusable input a usage error; here it is evidence.
+        return Check(name=name, state="failed", statement=str(error))

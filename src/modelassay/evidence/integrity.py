@@ -1,0 +1,117 @@
+"""That a bundle is whole: every file as sealed, every record under its commitment, gaps only where declared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from modelassay.errors import EvidenceError
+from modelassay.evidence.bundle import COMMITMENTS, EXAMPLES, REDACTED, REPORT, SEALED, SUMS
+from modelassay.evidence.checks import NotDoneError
+from modelassay.evidence.commitments import COMMITTED, CommittedFile, leaf_of
+from modelassay.evidence.contents import FILE_OF, Commitment, Contents, Records, sha256_hex
+from modelassay.evidence.events import RecordSet
+from modelassay.log.merkle import leaf_hash, root_of
+
+ALWAYS_WITHHELD = (EXAMPLES, REPORT)
+"""Files that show texts; a redacted bundle has none of them."""
+
+_SALT = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def files_are_sealed(contents: Contents) -> str:
+    """That ``SHA256SUMS`` lists exactly the files that are there, each with its digest.
+
+    In a redacted bundle the files with gaps are held to ``REDACTED.json`` instead; that they hold nothing but
+    what was sealed follows from their commitments (`committed_records`).
+
+    Raises:
+        EvidenceError: names the file.
+    """
+    bundle, sums, redaction = contents.bundle, contents.sums, contents.redaction
+    withheld = redaction.files if redaction else ()
+    changed = dict(redaction.sums) if redaction else {}
+    for name in sums:
+        if name not in SEALED:
+            raise EvidenceError(f"lists {ascii(name)}, which no bundle holds", where=SUMS)
+        if (name in withheld) == (name in bundle):
+            what = "said to be withheld, yet it is there" if name in bundle else "a file is missing"
+            raise EvidenceError(what, where=name)
+    for name in sorted(SEALED.intersection(bundle.files)):
+        if name not in sums:
+            raise EvidenceError("a file that was not sealed", where=name)
+        if sha256_hex(bundle.read(name)) != changed.pop(name, sums[name]):
+            raise EvidenceError("changed: its digest is not the sealed one", where=name)
+    if redaction is not None:
+        _check_redaction(contents)
+    return f"{len(sums) - len(withheld):,} files with the digests in {SUMS}"
+
+
+def committed_records(contents: Contents) -> Mapping[CommittedFile, RecordSet]:
+    """How many records each file has, and the root over their commitments.
+
+    Raises:
+        EvidenceError: a line without its salt, of the wrong place, or withheld without being declared.
+        NotDoneError: the bundle has no commitments.
+    """
+    if COMMITMENTS not in contents.bundle:
+        raise NotDoneError("the bundle was sealed without commitments to single records")
+    commitments = contents.commitments
+    found: dict[CommittedFile, RecordSet] = {}
+    start = 0
+    for file in COMMITTED:
+        records: Records[object] = getattr(contents, file)
+        stop = start + len(records.lines)
+        leaves = _leaves(file, records, commitments[start:stop], start)
+        found[file] = RecordSet(n=len(leaves), root="sha256:" + root_of(leaves).hex())
+        start = stop
+    if start != len(commitments):
+        raise EvidenceError(f"{len(commitments):,} commitments to {start:,} records", where=COMMITMENTS)
+    return found
+
+
+def _leaves(
+    file: CommittedFile, records: Records[object], commitments: Sequence[Commitment], start: int
+) -> list[bytes]:
+    """The leaf hash of every record of one file.
+
+    Args:
+        start: lines of ``commitments.jsonl.gz`` before this file's.
+    """
+    if len(commitments) != len(records.lines):
+        raise EvidenceError(
+            f"{len(commitments):,} commitments to the {len(records.lines):,} {file}", where=COMMITMENTS
+        )
+    leaves = []
+    for index, (line, commitment) in enumerate(zip(records.lines, commitments, strict=True)):
+        withheld = records.withheld.get(index, "")
+        right_place = commitment.file == file and commitment.index == index
+        right_form = not commitment.salt if withheld else _SALT.fullmatch(commitment.salt)
+        if not right_place or not right_form or commitment.leaf != withheld:
+            raise EvidenceError(
+                f"not the commitment to {file} {index}", where=f"{COMMITMENTS}: line {start + index + 1}"
+            )
+        if withheld:
+            leaves.append(bytes.fromhex(withheld))
+        else:
+            leaves.append(leaf_hash(leaf_of(file, index, commitment.salt, sha256_hex(line))))
+    return leaves
+
+
+def _check_redaction(contents: Contents) -> None:
+    """That ``REDACTED.json`` says neither more nor less than what the files show."""
+    redaction = contents.redaction
+    assert redaction is not None
+    absent = sorted(name for name in ALWAYS_WITHHELD if name in contents.sums)
+    if list(redaction.files) != absent:
+        raise EvidenceError(f"must withhold {', '.join(absent) or 'no file'} and no other", where=REDACTED)
+    gaps: dict[CommittedFile, tuple[int, ...]] = {}
+    for file in COMMITTED:
+        records: Records[object] = getattr(contents, file)
+        if records.withheld:
+            gaps[file] = tuple(records.withheld)
+    if redaction.records != gaps:
+        raise EvidenceError("does not name the records that are withheld", where=REDACTED)
+    changed = {FILE_OF[file] for file in gaps} | ({COMMITMENTS} if gaps else set())
+    if set(redaction.sums) != changed:
+        raise EvidenceError("does not name the files that have gaps", where=REDACTED)

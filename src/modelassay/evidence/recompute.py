@@ -1,0 +1,303 @@
+"""Compute again what a bundle claims: findings and coverage from scores, the verdict from findings.
+
+Through comparison and gate only, never through evaluators or models. Each function says what it found in one
+sentence, or raises with the first things that differ, by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from modelassay.canonical import digest_bytes
+from modelassay.comparison import compare_with_coverage
+from modelassay.errors import EvidenceError
+from modelassay.evidence.bundle import SAMPLES, SCORES, TRANSCRIPTS
+from modelassay.evidence.checks import NotDoneError
+from modelassay.evidence.contents import Contents
+from modelassay.gate import decide
+from modelassay.records import Finding, Measure, PairKey, Sample, Score, Transcript
+
+COMPARED = frozenset(("comparison", "consistency", "edge_cases", "quality"))
+"""Checks whose findings follow from samples and scores."""
+MOST_NAMED = 3
+"""Differences that one message names."""
+
+_sorted = msgspec.json.Encoder(order="sorted")
+
+
+def files_agree(contents: Contents) -> str:
+    """That ``audit.json`` says of plan, policy, findings and verdict what their own files say.
+
+    Raises:
+        EvidenceError: names file and field.
+    """
+    record, plan = contents.record, contents.plan
+    _same(contents.policy, record.policy, "policy.json")
+    _same(contents.findings, record.findings, "findings.json")
+    _same(contents.verdict, record.verdict, "verdict.json")
+    planned = {
+        "name": plan.name,
+        "baseline": plan.baseline.model,
+        "candidate": plan.candidate.model,
+        "decoding": plan.decoding,
+        "epochs": plan.repeats,
+        "seed": plan.seed,
+        "slices": plan.slices,
+        "evaluators": len(plan.evaluators),
+    }
+    audited = {
+        "name": record.name,
+        "baseline": record.baseline.reference,
+        "candidate": record.candidate.reference,
+        "decoding": record.decoding,
+        "epochs": record.epochs,
+        "seed": record.seed,
+        # An audit of several datasets adds one slice to the plan's.
+        "slices": record.slices[: len(plan.slices)],
+        "evaluators": len(record.evaluators),
+    }
+    _same(planned, audited, "plan.json")
+    return "plan, policy, findings and verdict are those of the audit's record"
+
+
+def findings_follow(contents: Contents) -> str:
+    """That findings and coverage are what comparison makes of the sealed scores.
+
+    Raises:
+        EvidenceError: names finding and field.
+        NotDoneError: samples are withheld, or the record does not say what its evaluators measure.
+    """
+    record = contents.record
+    if contents.samples.withheld:
+        raise NotDoneError(
+            f"{len(contents.samples.withheld):,} samples are withheld; their labels are needed to compare by "
+            "slice, so findings are taken as signed",
+            required=False,
+        )
+    measures = measures_of(contents)
+    baseline, candidate = sides_of(contents)
+    findings, coverage = compare_with_coverage(
+        samples=contents.samples.known,
+        measures=measures,
+        baseline=baseline,
+        candidate=candidate,
+        slices=record.slices,
+        policy=record.policy,
+    )
+    _same_findings([f for f in record.findings if f.check in COMPARED], findings)
+    _same(record.coverage, coverage, "audit.json", "coverage")
+    others = sorted({f.check for f in record.findings if f.check not in COMPARED})
+    signed = f"; findings of {', '.join(others)} are taken as signed" if others else ""
+    return f"{len(findings):,} findings follow from {len(contents.scores):,} scores{signed}"
+
+
+def verdict_follows(contents: Contents) -> str:
+    """That the verdict is what the gate makes of findings, coverage and policy on the day of issue.
+
+    Raises:
+        EvidenceError: names the field.
+    """
+    record = contents.record
+    sealed = record.verdict
+    try:
+        issued = date.fromisoformat(sealed.issued)
+    except ValueError as error:
+        raise EvidenceError(f"no date of issue: {error}", where="verdict.json") from error
+    if sealed.issued != record.closed[:10]:
+        raise EvidenceError("the verdict was not issued on the day the audit closed", where="verdict.json")
+    _same(sealed, decide(record.policy, record.findings, record.coverage, today=issued), "verdict.json")
+    return f"the verdict, {sealed.outcome}, follows from {len(record.findings):,} findings and the policy"
+
+
+def samples_are_themselves(contents: Contents) -> str:
+    """That each sample's id is the digest of its content, and that none occurs twice.
+
+    Raises:
+        EvidenceError: names the line.
+    """
+    seen: set[str] = set()
+    for sample in contents.samples.known:
+        if sample.id in seen or sample.id != _id_of(sample):
+            what = "occurs twice" if sample.id in seen else "is not named by its content"
+            raise EvidenceError(f"sample {sample.id} {what}", where=SAMPLES)
+        seen.add(sample.id)
+    return f"{len(seen):,} samples, each named by the digest of its content"
+
+
+def answers_are_complete(contents: Contents) -> str:
+    """That both models answered every sample once an epoch, in one order, and that scores are of that.
+
+    Raises:
+        EvidenceError: names the line.
+    """
+    record = contents.record
+    samples, transcripts = contents.samples, contents.transcripts
+    questions = len(samples.lines) * record.epochs
+    if len(transcripts.lines) != 2 * questions:
+        raise EvidenceError(
+            f"{len(transcripts.lines):,} transcripts, where {len(samples.lines):,} samples, {record.epochs} "
+            f"epochs and two models make {2 * questions:,}",
+            where=TRANSCRIPTS,
+        )
+    order = order_of(contents)
+    asked = [key for key in order if key is not None]
+    ids = {sample.id for sample in samples.known}
+    for key in asked:
+        known = key.sample in ids or samples.withheld
+        if not known or key.attack or key.seed != record.seed or not 0 <= key.epoch < record.epochs:
+            raise EvidenceError(
+                f"an answer to sample {key.sample}, epoch {key.epoch}: not planned", where=TRANSCRIPTS
+            )
+    if len(set(asked)) != len(asked):
+        raise EvidenceError("a question was asked twice", where=TRANSCRIPTS)
+    unanswered = {score.key for score in contents.scores}.difference(asked)
+    if len(unanswered) > len(order) - len(asked):
+        key = min(unanswered)
+        raise EvidenceError(f"a score of sample {key.sample}, epoch {key.epoch}: not asked", where=SCORES)
+    unread = len(set(asked).difference(score.key for score in contents.scores))
+    bare = f"; {unread:,} questions have no score on either side" if unread else ""
+    return f"{questions:,} planned questions, each answered once by both models{bare}"
+
+
+def order_of(contents: Contents) -> list[PairKey | None]:
+    """The questions in the order in which they stand, None where both answers are withheld.
+
+    Raises:
+        EvidenceError: an answer of the wrong model, or the two models' answers do not pair up.
+    """
+    record, transcripts = contents.record, contents.transcripts
+    questions = len(transcripts.lines) // 2
+    order: list[PairKey | None] = [None] * questions
+    fingerprints = (record.baseline.fingerprint, record.candidate.fingerprint)
+    shown = iter(transcripts.known)
+    for index in range(len(transcripts.lines)):
+        if index in transcripts.withheld:
+            continue
+        transcript = next(shown)
+        side, place = divmod(index, questions)
+        if transcript.target != fingerprints[side] or order[place] not in (None, transcript.key):
+            raise EvidenceError(
+                "not the answer that stands in this place", where=f"{TRANSCRIPTS}: line {index + 1}"
+            )
+        order[place] = transcript.key
+    return order
+
+
+def examples_are_real(contents: Contents) -> str:
+    """That every example of the report shows the sealed answers.
+
+    Raises:
+        EvidenceError: names the example.
+        NotDoneError: they are withheld.
+    """
+    examples = contents.examples
+    if examples is None:
+        raise NotDoneError("the examples are withheld", required=False)
+    record = contents.record
+    wanted = {example.key for example in examples}
+    shown = {(t.target, t.key): t for t in contents.transcripts.known if t.key in wanted}
+    for example in examples:
+        for name in ("baseline", "candidate"):
+            transcript = shown.get((getattr(record, name).fingerprint, example.key))
+            if transcript is None or not _shows(getattr(example, name).answer, transcript):
+                raise EvidenceError(
+                    f"the {name}'s answer to {example.key.sample} is not the sealed one",
+                    where="examples.json",
+                )
+    return f"{len(examples):,} examples show sealed answers"
+
+
+def measures_of(contents: Contents) -> tuple[Measure, ...]:
+    """Every measure that the audit's evaluators can score, in their order.
+
+    Raises:
+        NotDoneError: the record does not say.
+    """
+    measures = tuple(measure for pin in contents.record.evaluators for measure in pin.measures)
+    if not measures:
+        raise NotDoneError("the audit's record does not say what its evaluators measure")
+    return measures
+
+
+def sides_of(contents: Contents) -> tuple[list[Score], list[Score]]:
+    """The scores of baseline and candidate.
+
+    Raises:
+        EvidenceError: a score of neither, or by an evaluator that is not pinned for its measure.
+    """
+    record = contents.record
+    by_target: dict[str, list[Score]] = {record.baseline.fingerprint: [], record.candidate.fingerprint: []}
+    allowed = {(f"{pin.name}@{pin.version}", m.name) for pin in record.evaluators for m in pin.measures}
+    if len(by_target) < 2:
+        raise EvidenceError("baseline and candidate are the same model", where="audit.json")
+    for line, score in enumerate(contents.scores, 1):
+        side = by_target.get(score.target)
+        if side is None or (score.evaluator, score.measure) not in allowed:
+            what = "of a model" if side is None else f"of {score.measure} by {score.evaluator}, which is"
+            raise EvidenceError(f"a score {what} not in this audit", where=f"{SCORES}: line {line}")
+        side.append(score)
+    before, after = by_target.values()
+    return before, after
+
+
+def differences(sealed: Any, again: Any, path: str = "") -> Iterator[str]:
+    """Where plain data differs: ``path: sealed …, recomputed …``, in the order of the sealed data."""
+    if isinstance(sealed, dict) and isinstance(again, dict):
+        for key in {**sealed, **again}:
+            inner = f"{path}.{key}" if path else str(key)
+            yield from differences(sealed.get(key), again.get(key), inner)
+    elif isinstance(sealed, list | tuple) and isinstance(again, list | tuple) and len(sealed) == len(again):
+        for index, (one, other) in enumerate(zip(sealed, again, strict=True)):
+            yield from differences(one, other, f"{path}[{index}]")
+    elif sealed != again:
+        yield f"{path}: sealed {_short(sealed)}, recomputed {_short(again)}"
+
+
+def _shows(answer: str, transcript: Transcript) -> bool:
+    """Whether `answer` is the transcript's, or its beginning with a true count of what was cut."""
+    text = transcript.answer or (transcript.failure.message if transcript.failure else "")
+    start = answer[: max(answer.rfind(" … ("), 0)]
+    rest = len(text) - len(start)
+    return answer == text or (text.startswith(start) and answer == f"{start} … ({rest} more characters)")
+
+
+def _same_findings(sealed: Sequence[Finding], again: Sequence[Finding]) -> None:
+    """Findings are compared by name, so that a message says which one is wrong."""
+    ids = [finding.id for finding in sealed]
+    if ids != [finding.id for finding in again]:
+        odd = sorted(set(ids) ^ {finding.id for finding in again})
+        what = f"findings {', '.join(odd[:MOST_NAMED])}" if odd else "the order of the findings"
+        raise EvidenceError(f"{what} do not follow from the scores", where="findings.json")
+    for one, other in zip(sealed, again, strict=True):
+        if one != other:
+            _same(one, other, "findings.json", one.id)
+
+
+def _same(sealed: Any, again: Any, file: str, path: str = "") -> None:
+    if sealed == again:
+        return
+    found = differences(msgspec.to_builtins(sealed), msgspec.to_builtins(again), path)
+    named = list(islice(found, MOST_NAMED + 1))
+    more = ", and more" if len(named) > MOST_NAMED else ""
+    raise EvidenceError("; ".join(named[:MOST_NAMED]) + more, where=file)
+
+
+def _short(value: Any) -> str:
+    text = _sorted.encode(value).decode()
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _id_of(sample: Sample) -> str:
+    """`records.sample_id`, for content that is known to hold nothing inexact."""
+    content = {
+        "messages": sample.messages,
+        "tools": sample.tools,
+        "reference": sample.reference,
+        "context": sample.context,
+    }
+    return digest_bytes(_sorted.encode(content))
