@@ -17,6 +17,7 @@ IntendedUse = Literal["", "commercial", "research", "internal"]
 PersonalData = Literal["", "none", "removed", "pseudonymised", "present"]
 LicenceTerm = Literal[
     "permissive",
+    "weak-copyleft",
     "copyleft",
     "share-alike",
     "non-commercial",
