@@ -1,4 +1,4 @@
-"""That a bundle is whole: every file as sealed, every record under its commitment, gaps only where declared."""
+"""That a bundle is whole: files as sealed, records under their commitments, gaps only where declared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def files_are_sealed(contents: Contents) -> str:
     changed = dict(redaction.sums) if redaction else {}
     for name in sums:
         if name not in SEALED:
-            raise EvidenceError(f"lists {ascii(name)}, which no bundle holds", where=SUMS)
+            raise EvidenceError(f"lists {name!a}, which no bundle holds", where=SUMS)
         if (name in withheld) == (name in bundle):
             what = "said to be withheld, yet it is there" if name in bundle else "a file is missing"
             raise EvidenceError(what, where=name)
