@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from modelassay.artifacts import lineage_findings, resolve_lineage
 from modelassay.audit.examples import choose_examples
 from modelassay.audit.fit import check_fit
 from modelassay.audit.ledger import audit_id, mark_opened, now, sealed_before
@@ -50,6 +51,7 @@ from modelassay.protocols import Evaluator, Preparable, Renderer, Target
 from modelassay.records import (
     AuditRecord,
     EvaluatorPin,
+    Lineage,
     PairKey,
     Policy,
     Sample,
@@ -75,6 +77,7 @@ class Opened:
 
     plan: Plan
     policy: Policy
+    lineage: Lineage | None
     asked: Questions
     sides: tuple[Side, Side]
     evaluators: tuple[Evaluator, ...]
@@ -122,7 +125,8 @@ async def audit(
     async with AsyncExitStack() as closing:
         opened = await _open(plan, policy, asked, places, closing)
         identities = [side.identity for side in opened.sides]
-        name = audit_id(plan.name, _substance(plan), policy, asked.pins, identities, opened.pins)
+        made_of = (asked.pins, identities, opened.pins, opened.lineage)
+        name = audit_id(plan.name, _substance(plan), policy, *made_of)
         opened_at = mark_opened(places.store, name, plan.name)
         await _ask_both(opened, progress_of, stop)
         record = _judge(opened, name, opened_at, tuple(reproduce))
@@ -142,6 +146,7 @@ async def audit(
 async def _open(
     plan: Plan, policy: Policy, asked: Questions, places: Places, closing: AsyncExitStack
 ) -> Opened:
+    lineage = resolve_lineage(plan.lineage, places.plan_folder)
     evaluators, judges = open_evaluators(plan.evaluators, places.plan_folder)
     targets = [open_target(model, folder=places.plan_folder) for model in (plan.baseline, plan.candidate)]
     for target in (*judges, *targets):
@@ -164,6 +169,7 @@ async def _open(
     return Opened(
         plan=plan,
         policy=policy,
+        lineage=lineage,
         asked=asked,
         sides=(baseline, candidate),
         evaluators=evaluators,
@@ -249,6 +255,8 @@ def _judge(opened: Opened, name: str, opened_at: str, reproduce: tuple[str, ...]
         slices=slices,
         policy=policy,
     )
+    audited = (*baseline.identity.artifacts, *candidate.identity.artifacts)
+    findings = (*findings, *lineage_findings(opened.lineage, audited))
     covered = coverage(samples=asked.samples, measures=measures, baseline=before, candidate=after)
     usage = {
         side.name: usage_of(opened.transcripts(side), model.price)
@@ -266,6 +274,7 @@ def _judge(opened: Opened, name: str, opened_at: str, reproduce: tuple[str, ...]
         candidate=candidate.identity,
         datasets=asked.pins,
         evaluators=opened.pins,
+        lineage=opened.lineage,
         slices=slices,
         decoding=plan.decoding,
         epochs=plan.repeats,
