@@ -59,7 +59,8 @@ def _lines(audit: AuditRecord) -> list[str]:
         ]
         rows = section.rows[:MOST_ROWS]
         lines += [
-            f"| {inert_markdown(r.name)} | {r.pairs} | {r.baseline} | {r.candidate} | {r.difference} | {r.state} |"
+            f"| {inert_markdown(r.name)} | {r.pairs} | {r.baseline} | {r.candidate} | {r.difference} "
+            f"| {r.state} |"
             for r in rows
         ]
         if len(section.rows) > len(rows):
