@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import msgspec
 
+from modelassay.artifacts.reading import Stamp
 from modelassay.canonical import digest_of
 from modelassay.errors import TargetError
 from modelassay.targets.error_text import first_line
-from modelassay.targets.weights import AdapterFiles
+from modelassay.targets.weights import AdapterFiles, adapter_files
 
 _PROMPT_KINDS: Final = frozenset(
     {
@@ -42,6 +43,17 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     """Counts up where a reference names the same adapter several times."""
     shares_base: bool
     """Whether a base with this adapter switched off is the base as it was."""
+    state: tuple[Stamp, ...]
+    """What the file system said of its files when they were hashed."""
+
+    def stands(self, *, where: str) -> bool:
+        """Whether its files still stand there untouched.
+
+        Raises:
+            TargetError: the folder holds no adapter any more.
+        """
+        now = adapter_files(Path(self.folder), where=where)
+        return (_digest(now), now.state) == (self.digest, self.state)
 
 
 def adapter_of(files: AdapterFiles, *, name: str, weight: str, occurrence: int, where: str) -> Adapter:
@@ -69,13 +81,18 @@ def adapter_of(files: AdapterFiles, *, name: str, weight: str, occurrence: int, 
     return Adapter(
         name=name,
         folder=str(files.folder),
-        digest=digest_of({"files": dict(files.files)}),
+        digest=_digest(files),
+        state=files.state,
         weight=weight,
         occurrence=occurrence,
         shares_base=kind == "LORA"
         and config.get("bias", "none") == "none"
         and config.get("init_lora_weights", True) in _HARMLESS_STARTS,
     )
+
+
+def _digest(files: AdapterFiles) -> str:
+    return digest_of({"files": dict(files.files)})
 
 
 def attach(model: Any, wrapped: Any, adapter: Adapter, *, name: str, where: str) -> Any:

@@ -34,7 +34,7 @@ class ChatTemplate:
         self, tokenizer: Any, *, replacement: str, system_prompt: str, window: int, where: str
     ) -> None:
         self._tokenizer = tokenizer
-        self._template = replacement or tokenizer.chat_template
+        self._template: str | dict[str, str] = replacement or tokenizer.chat_template
         self._system_prompt = system_prompt
         self._window = window
         if not self._template:
@@ -47,6 +47,11 @@ class ChatTemplate:
         longest_token = max(map(len, tokenizer.get_vocab()), default=1)
         self._longest_text = window * longest_token if window else 0
         self._check_system_prompt(where=where)
+
+    @property
+    def text(self) -> str | dict[str, str]:
+        """The template as it is used; some models have several by name."""
+        return self._template
 
     @property
     def digest(self) -> Digest:

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
+from modelassay.artifacts.subjects import served_artifacts
 from modelassay.canonical import digest_bytes, digest_of
 from modelassay.config import ModelReference
 from modelassay.errors import UnknownNameError, UsageError
@@ -125,11 +126,20 @@ class FunctionTarget:
             details["system_prompt"] = digest_bytes(self._system_prompt.encode())
         for option, value in sorted(self._options.items()):
             details[f"option.{option}"] = repr(value)
+        identity = digest_of(details)
+        strength = "declared" if self._declared else "source code"
         return TargetIdentity(
             reference=self._name,
-            fingerprint=digest_of(details),
-            strength="declared" if self._declared else "source code",
+            fingerprint=identity,
+            strength=strength,
             details=details,
+            artifacts=served_artifacts(
+                kind="code",
+                name=details["callable"],
+                identity=identity,
+                strength=strength,
+                system_prompt=self._system_prompt,
+            ),
         )
 
     async def generate(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from modelassay.artifacts.subjects import served_artifacts
 from modelassay.canonical import digest_bytes, digest_of
 from modelassay.config import ModelReference
 from modelassay.errors import ModelassayError, TargetError, UsageError
@@ -96,11 +97,18 @@ class InspectTarget:
             details["system_prompt"] = digest_bytes(self._system_prompt.encode())
         for name, value in sorted(self._arguments.items()):
             details[f"option.{name}"] = value
+        identity = digest_of(details)
         return TargetIdentity(
             reference=self._reference.model,
-            fingerprint=digest_of(details),
+            fingerprint=identity,
             strength="served name",
             details=details,
+            artifacts=served_artifacts(
+                name=self._reference.address,
+                identity=identity,
+                strength="served name",
+                system_prompt=self._system_prompt,
+            ),
         )
 
     async def generate(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:

@@ -12,6 +12,7 @@ import itertools
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelassay.errors import TargetError, UsageError
@@ -150,19 +151,32 @@ def acquire(
         copy = _copies.get(key)
         if copy is None or copy.spoiled:
             copy = _copies[key] = LoadedModel(files, dtype=dtype, device=device, private=private, where=where)
-            if model_files(files.folder, where=where).digest != files.digest:
-                raise TargetError(
-                    f"{files.folder} changed while it was being read",
-                    where=where,
-                    mend="wait until whatever writes it has finished",
-                )
+            now = model_files(files.folder, where=where)
+            if (now.digest, now.state) != (files.digest, files.state):
+                raise _changed(files.folder, where=where)
         copy.users += 1
         try:
             copy.attach(adapters, where=where)
+            for adapter in adapters:
+                if not adapter.stands(where=where):
+                    raise _changed(adapter.folder, where=where)
         except BaseException:
             release(copy)
             raise
     return copy
+
+
+def _changed(folder: Path | str, *, where: str) -> TargetError:
+    """What was loaded is not what was hashed.
+
+    Equal bytes before and after do not suffice, since others may have stood there in between: the file
+    system's stamps must be equal too.
+    """
+    return TargetError(
+        f"{folder} changed while it was being read",
+        where=where,
+        mend="wait until whatever writes it has finished",
+    )
 
 
 def release(copy: LoadedModel) -> None:

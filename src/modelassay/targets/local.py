@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from modelassay.artifacts.subjects import loaded_artifacts
 from modelassay.canonical import digest_bytes, digest_of
 from modelassay.config import ModelReference
 from modelassay.errors import UsageError
@@ -24,7 +25,7 @@ from modelassay.targets.chat_template import ChatTemplate
 from modelassay.targets.generation import CancelledError, Draw, Ending, Generated, Row, generate_batch
 from modelassay.targets.loading import LoadedModel, acquire, context_window, prepare_torch, release
 from modelassay.targets.reference import chat_template_of, checked_options, system_prompt_of, weights_address
-from modelassay.targets.weights import ModelFiles, adapter_files, find_folder, model_files
+from modelassay.targets.weights import AdapterFiles, ModelFiles, adapter_files, find_folder, model_files
 
 _OPTIONS: Final = ("device", "dtype", "threads", "batch_tokens", "share")
 ORGANISM_MARK: Final = "organism.json"
@@ -114,7 +115,8 @@ class LocalTarget:
             self._address.base, revision=self._address.revision, folder=self._folder, where=where
         )
         files = model_files(base, where=where)
-        adapters = self._adapters()
+        opened = self._adapters()
+        adapters = tuple(adapter for adapter, _ in opened)
         copy = acquire(
             files,
             adapters,
@@ -134,25 +136,30 @@ class LocalTarget:
         except BaseException:
             release(copy)
             raise
-        identity = self._identity(files, adapters, template, dtype=str(copy.model.dtype))
+        identity = msgspec.structs.replace(
+            self._identity(files, adapters, template, dtype=str(copy.model.dtype)),
+            artifacts=loaded_artifacts(
+                files.whole,
+                adapters=[(found.whole, adapter.weight) for adapter, found in opened],
+                system_prompt=self._system_prompt,
+                chat_template=template.text,
+                dtype=dtype,
+            ),
+        )
         return _Loaded(copy=copy, adapters=adapters, template=template, identity=identity)
 
-    def _adapters(self) -> tuple[Adapter, ...]:
+    def _adapters(self) -> tuple[tuple[Adapter, AdapterFiles], ...]:
         where = self._reference.model
         seen: Counter[tuple[str, str]] = Counter()
-        adapters: list[Adapter] = []
+        adapters: list[tuple[Adapter, AdapterFiles]] = []
         for address in self._address.adapters:
             folder = find_folder(address.path, revision="", folder=self._folder, where=where)
             key = (str(folder), address.weight)
-            adapters.append(
-                adapter_of(
-                    adapter_files(folder, where=where),
-                    name=address.path,
-                    weight=address.weight,
-                    occurrence=seen[key],
-                    where=where,
-                )
+            files = adapter_files(folder, where=where)
+            adapter = adapter_of(
+                files, name=address.path, weight=address.weight, occurrence=seen[key], where=where
             )
+            adapters.append((adapter, files))
             seen[key] += 1
         return tuple(adapters)
 

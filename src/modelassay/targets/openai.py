@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from modelassay.artifacts.subjects import served_artifacts
 from modelassay.canonical import digest_bytes, digest_of
 from modelassay.config import ModelReference
 from modelassay.errors import TargetError, UsageError
@@ -245,11 +246,19 @@ class OpenAITarget:
             details["extra_body"] = msgspec.json.encode(self._options.extra_body, order="sorted").decode()
         if listed is not None:
             details |= {name: value for name, value in _provenance(listed).items() if value}
+        identity = digest_of(details)
         return TargetIdentity(
             reference=self._reference.model,
-            fingerprint=digest_of(details),
+            fingerprint=identity,
             strength="served name",
             details=details,
+            artifacts=served_artifacts(
+                name=self._address.model,
+                identity=identity,
+                strength="served name",
+                source=details["base_url"],
+                system_prompt=self._system_prompt,
+            ),
         )
 
     def _unreachable(self, trouble: Trouble) -> TargetError:

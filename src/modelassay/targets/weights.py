@@ -6,16 +6,18 @@ code its author put there.
 
 from __future__ import annotations
 
-import os
 import re
-import time
+from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from modelassay.artifacts import FileDigests, digest_file, folder_files
+from modelassay.artifacts import FileDigests, FolderFingerprint, fingerprint_folder
+from modelassay.artifacts.reading import Stamp
+from modelassay.artifacts.shards import weight_files
+from modelassay.artifacts.subjects import tokenizer_files
 from modelassay.canonical import Digest
 from modelassay.errors import TargetError, UsageError
 from modelassay.targets.error_text import first_line
@@ -23,29 +25,16 @@ from modelassay.targets.reference import local_folder
 
 _HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
-_TOKENIZER: Final = (
-    "tokenizer*",
-    "chat_template*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab*",
-    "merges.txt",
-    "tekken.json",
-    "*.model",
-    "*.tiktoken",
-)
 _DOWNLOADED: Final = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 _NOT_DOWNLOADED: Final = ("original/*", "consolidated*", "onnx/*")
-_SETTLED_S: Final = 2.0
-"""A file touched more recently than this may still change within the resolution of its time stamp."""
-
-_known: dict[tuple[str, int, int, int], str] = {}
 
 
 class ModelFiles(msgspec.Struct, frozen=True, kw_only=True):
     """What a model's folder holds, by what it decides."""
 
     folder: Path
+    whole: FolderFingerprint
+    """Every file of the folder."""
     weights: FileDigests
     config: FileDigests
     tokenizer: FileDigests
@@ -55,6 +44,11 @@ class ModelFiles(msgspec.Struct, frozen=True, kw_only=True):
         """One digest of all of them."""
         return FileDigests(self.weights | self.config | self.tokenizer).digest
 
+    @property
+    def state(self) -> tuple[Stamp, ...]:
+        """What the file system says of the files that are loaded; any write or swap changes it."""
+        return _state(self.whole, self.weights | self.config | self.tokenizer)
+
 
 class AdapterFiles(msgspec.Struct, frozen=True, kw_only=True):
     """What an adapter's folder holds."""
@@ -63,6 +57,13 @@ class AdapterFiles(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, Any]
     """``adapter_config.json``."""
     files: FileDigests
+    whole: FolderFingerprint
+    """Every file of the folder."""
+
+    @property
+    def state(self) -> tuple[Stamp, ...]:
+        """What the file system says of the files that are loaded; any write or swap changes it."""
+        return _state(self.whole, self.files)
 
 
 def find_folder(name: str, *, revision: str, folder: Path, where: str) -> Path:
@@ -117,14 +118,14 @@ def model_files(folder: Path, *, where: str) -> ModelFiles:
         )
     if not (folder / "config.json").is_file():
         raise TargetError(f"{folder.name} holds no config.json, so it is no model", where=where)
-    names = [name for name in folder_files(folder) if "/" not in name]
+    whole = fingerprint_folder(folder)
+    names = [name for name in whole.readings if "/" not in name]
     return ModelFiles(
         folder=folder,
-        weights=_digests(folder, _weight_names(folder, names, where=where)),
-        config=_digests(
-            folder, [name for name in ("config.json", "generation_config.json") if name in names]
-        ),
-        tokenizer=_digests(folder, [name for name in names if _matches(name, _TOKENIZER)]),
+        whole=whole,
+        weights=whole.part(_weight_names(folder, names, where=where)),
+        config=whole.part([name for name in ("config.json", "generation_config.json") if name in names]),
+        tokenizer=whole.part(tokenizer_files(names)),
     )
 
 
@@ -141,13 +142,15 @@ def adapter_files(folder: Path, *, where: str) -> AdapterFiles:
     if "adapter_model.safetensors" not in names:
         raise _no_safetensors(folder, names, where=where)
     try:
-        plain = msgspec.json.decode(config.read_bytes(), type=dict[str, Any])
+        whole = fingerprint_folder(folder)
+        plain = msgspec.json.decode(whole.read("adapter_config.json"), type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise TargetError(f"adapter_config.json is damaged: {error}", where=str(folder)) from error
     return AdapterFiles(
         folder=folder,
         config=plain,
-        files=_digests(folder, ["adapter_config.json", "adapter_model.safetensors"]),
+        files=whole.part(["adapter_config.json", "adapter_model.safetensors"]),
+        whole=whole,
     )
 
 
@@ -159,17 +162,9 @@ def _weight_names(folder: Path, names: list[str], *, where: str) -> list[str]:
     if index not in names:
         raise _no_safetensors(folder, names, where=where)
     try:
-        shards = set(msgspec.json.decode((folder / index).read_bytes())["weight_map"].values())
-    except (msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
-        raise TargetError(f"{index} is damaged: {error}", where=str(folder)) from error
-    missing = sorted(shard for shard in shards if not (folder / shard).is_file())
-    if missing:
-        raise TargetError(
-            f"{len(missing)} of {len(shards)} weight files are missing, such as {missing[0]}",
-            where=str(folder),
-            mend="copy or download the whole model",
-        )
-    return [index, *sorted(shards)]
+        return [index, *weight_files(folder, names)]
+    except UsageError as error:
+        raise TargetError(error.what, where=error.where, mend=error.mend) from error
 
 
 def _no_safetensors(folder: Path, names: list[str], *, where: str) -> TargetError:
@@ -183,21 +178,8 @@ def _no_safetensors(folder: Path, names: list[str], *, where: str) -> TargetErro
     return TargetError(f"{folder.name} holds no weights in safetensors", where=where)
 
 
-def _digests(folder: Path, names: list[str]) -> FileDigests:
-    return FileDigests({name: _digest_once(folder / name) for name in sorted(names)})
-
-
-def _digest_once(path: Path) -> str:
-    """The file's digest, remembered while its identity, size and time stamp stay the same."""
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        raise TargetError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    key = (str(path.resolve()), status.st_ino, status.st_size, status.st_mtime_ns)
-    digest = _known.get(key) or digest_file(path)
-    if time.time() - status.st_mtime > _SETTLED_S:
-        _known[key] = digest
-    return digest
+def _state(whole: FolderFingerprint, names: Iterable[str]) -> tuple[Stamp, ...]:
+    return tuple(whole.readings[name].stamp for name in sorted(names))
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
