@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from modelassay.artifacts import CHECKS as LINEAGE_CHECKS
+from modelassay.artifacts import lineage_findings
 from modelassay.canonical import digest_bytes
 from modelassay.comparison import compare_with_coverage
 from modelassay.errors import EvidenceError
@@ -21,9 +23,12 @@ from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
 from modelassay.gate import decide
 from modelassay.records import Finding, Measure, PairKey, Sample, Score, Transcript
+from modelassay.version import __version__
 
-COMPARED = frozenset(("comparison", "consistency", "edge_cases", "quality"))
-"""Checks whose findings follow from samples and scores."""
+FOLLOWING = frozenset(("comparison", "consistency", "edge_cases", "quality", *LINEAGE_CHECKS))
+"""Checks whose findings follow from what a bundle holds."""
+WORDS = frozenset(("statement", "method", "headline", "settle", "inconclusive", "tightened"))
+"""Fields in words, which another version of modelassay may put differently; their figures stand beside."""
 MOST_NAMED = 3
 """Differences that one message names."""
 
@@ -89,9 +94,12 @@ def findings_follow(contents: Contents) -> str:
         slices=record.slices,
         policy=record.policy,
     )
-    _same_findings([f for f in record.findings if f.check in COMPARED], findings)
+    audited = (*record.baseline.artifacts, *record.candidate.artifacts)
+    findings = (*findings, *lineage_findings(record.lineage, audited))
+    exact = record.tool_version == __version__
+    _same_findings([f for f in record.findings if f.check in FOLLOWING], findings, exact=exact)
     _same(record.coverage, coverage, "audit.json", "coverage")
-    others = sorted({f.check for f in record.findings if f.check not in COMPARED})
+    others = sorted({f.check for f in record.findings if f.check not in FOLLOWING})
     signed = f"; findings of {', '.join(others)} are taken as signed" if others else ""
     return f"{len(findings):,} findings follow from {len(contents.scores):,} scores{signed}"
 
@@ -110,7 +118,8 @@ def verdict_follows(contents: Contents) -> str:
         raise EvidenceError(f"no date of issue: {error}", where="verdict.json") from error
     if sealed.issued != record.closed[:10]:
         raise EvidenceError("the verdict was not issued on the day the audit closed", where="verdict.json")
-    _same(sealed, decide(record.policy, record.findings, record.coverage, today=issued), "verdict.json")
+    again = decide(record.policy, record.findings, record.coverage, today=issued)
+    _same(sealed, again, "verdict.json", exact=record.tool_version == __version__)
     return f"the verdict, {sealed.outcome}, follows from {len(record.findings):,} findings and the policy"
 
 
@@ -266,7 +275,7 @@ def _shows(answer: str, transcript: Transcript) -> bool:
     return answer == text or (text.startswith(start) and answer == f"{start} … ({rest} more characters)")
 
 
-def _same_findings(sealed: Sequence[Finding], again: Sequence[Finding]) -> None:
+def _same_findings(sealed: Sequence[Finding], again: Sequence[Finding], *, exact: bool) -> None:
     """Findings are compared by name, so that a message says which one is wrong."""
     ids = [finding.id for finding in sealed]
     if ids != [finding.id for finding in again]:
@@ -275,16 +284,26 @@ def _same_findings(sealed: Sequence[Finding], again: Sequence[Finding]) -> None:
         raise EvidenceError(f"{what} do not follow from the scores", where="findings.json")
     for one, other in zip(sealed, again, strict=True):
         if one != other:
-            _same(one, other, "findings.json", one.id)
+            _same(one, other, "findings.json", one.id, exact=exact)
 
 
-def _same(sealed: Any, again: Any, file: str, path: str = "") -> None:
+def _same(sealed: Any, again: Any, file: str, path: str = "", *, exact: bool = True) -> None:
+    """Refuse differences; those in words only when `exact`."""
     if sealed == again:
         return
-    found = differences(msgspec.to_builtins(sealed), msgspec.to_builtins(again), path)
+    one, other = msgspec.to_builtins(sealed), msgspec.to_builtins(again)
+    found = differences(one, other, path) if exact else differences(_wordless(one), _wordless(other), path)
     named = list(islice(found, MOST_NAMED + 1))
-    more = ", and more" if len(named) > MOST_NAMED else ""
-    raise EvidenceError("; ".join(named[:MOST_NAMED]) + more, where=file)
+    if exact or named:
+        more = ", and more" if len(named) > MOST_NAMED else ""
+        raise EvidenceError("; ".join(named[:MOST_NAMED]) + more, where=file)
+
+
+def _wordless(value: Any) -> Any:
+    """Plain data without the fields that are words."""
+    if isinstance(value, dict):
+        return {key: _wordless(inner) for key, inner in value.items() if key not in WORDS}
+    return [_wordless(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _short(value: Any) -> str:
