@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "list": "List the audits of a store.",
     "show": "Show one audit: verdict, reasons, findings.",
     "report": "Write a finished audit's report in any format.",
+    "export": "Write a finished audit for other tools: CycloneDX, SARIF, model card, evidence map, …",
     "suite": "List, inspect and pin datasets.",
     "demo": "Build tiny models with planted faults here, audit them, show the verdicts.",
     "schema": "Print the JSON Schema of plan, policy or admission files.",
