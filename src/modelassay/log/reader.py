@@ -1,0 +1,304 @@
+"""Reading a log: every hash and entry is checked against the tree head before it is handed out."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from modelassay.errors import EvidenceError
+from modelassay.log import merkle
+from modelassay.log.merkle import HASH_BYTES, leaf_hashes
+from modelassay.log.note import NoteVerifier, OpenedNote, TreeHead, open_note, parse_note
+from modelassay.log.tiles import (
+    LARGEST_ENTRY,
+    TILE_BYTES,
+    TILE_WIDTH,
+    Edge,
+    Tile,
+    levels_of,
+    split_entries,
+    subtree_in_tile,
+    tile_for,
+)
+
+CHECKPOINT = "checkpoint"
+"""The signed tree head; the name is C2SP's."""
+UNSIGNED = "head.unsigned"
+"""Size and root of a log that holds more than its signed tree head says, or was never signed."""
+
+_MOST_TILES = 1024
+_LARGEST_BUNDLE = TILE_WIDTH * (LARGEST_ENTRY + 2)
+
+
+def log_exists(folder: Path) -> bool:
+    """Whether there is a log in `folder` that can be read."""
+    return (folder / CHECKPOINT).exists() or (folder / UNSIGNED).exists()
+
+
+class LogReader:
+    """One state of a log, as of now; what is appended later is not seen.
+
+    Proofs read a few tiles each; nothing is ever read whole. `size` counts all entries in tiles, of which
+    `head` may cover fewer when the last ones were written without a key.
+
+    Args:
+        folder: the log's, with ``checkpoint`` and ``tile/``.
+
+    Raises:
+        EvidenceError: there is no log, or its tiles do not lead to its tree head.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoint = read_file(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
+        """The signed tree head as bytes; None when the log was never signed."""
+        heads = read_heads(folder)
+        self.size, self.root = max(heads, key=lambda each: each[0])
+        self._tiles: dict[tuple[int, int], bytes] = {}
+        self._bundle: tuple[int, list[bytes]] = (-1, [])
+        self.edge = Edge(tuple(self._edge_row(level) for level in range(levels_of(self.size))))
+        """What the partial tiles hold."""
+        if self.edge.root != self.root:
+            raise EvidenceError("the tiles do not lead to the tree head", where=str(folder))
+        for size, root in heads:
+            if self.root_at(size) != root:
+                raise EvidenceError(
+                    f"the log does not continue its own tree head of size {size}", where=str(folder)
+                )
+
+    def head(self) -> TreeHead:
+        """The signed tree head; its signatures are not checked, see `open_head`.
+
+        Raises:
+            EvidenceError: the tree head is not signed.
+        """
+        if self.checkpoint is None:
+            raise EvidenceError(
+                "tree head not signed",
+                where=str(self.folder),
+                mend="make a key with `modelassay keys new`; the next entry then signs the whole log",
+            )
+        return _parse_checkpoint(self.checkpoint)
+
+    def open_head(self, verifiers: Sequence[NoteVerifier]) -> tuple[TreeHead, OpenedNote]:
+        """The signed tree head, signed by one of `verifiers` at least.
+
+        Raises:
+            EvidenceError: it is not, or its origin is not the name of the key that signed it.
+        """
+        head = self.head()
+        assert self.checkpoint is not None
+        try:
+            opened = open_note(self.checkpoint, verifiers)
+        except EvidenceError as error:
+            raise EvidenceError(error.what, where=CHECKPOINT, mend=error.mend) from error
+        if all(line.name != head.origin for line in opened.verified):
+            raise EvidenceError(
+                f"the tree head of {head.origin} is signed by {opened.verified[0].name} instead",
+                where=CHECKPOINT,
+            )
+        return head, opened
+
+    def entry(self, index: int) -> bytes:
+        """The bytes of entry `index`.
+
+        Raises:
+            EvidenceError: there is none, or it was changed.
+        """
+        self._check_index(index)
+        return self.bundle(index // TILE_WIDTH)[index % TILE_WIDTH]
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes of entries from `start` to before `stop` (the end), each checked.
+
+        Raises:
+            EvidenceError: one was changed or is missing.
+        """
+        stop = self.size if stop is None else min(stop, self.size)
+        position = start
+        while position < stop:
+            bundle, offset = divmod(position, TILE_WIDTH)
+            part = self.bundle(bundle)[offset : offset + stop - position]
+            yield from part
+            position += len(part)
+
+    def leaf(self, index: int) -> bytes:
+        """The leaf hash of entry `index`."""
+        self._check_index(index)
+        return self._subtree(0, index)
+
+    def root_at(self, size: int) -> bytes:
+        """The root when the log had `size` entries."""
+        return merkle.root_at(self._within(size), self._subtree)
+
+    def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
+        """Hashes that lead from entry `index` to the root at `size` (now); see `merkle.inclusion_proof`."""
+        return merkle.inclusion_proof(index, self._within(size), self._subtree)
+
+    def consistency_proof(self, old_size: int, size: int | None = None) -> list[bytes]:
+        """Hashes showing that nothing changed since `old_size`; see `merkle.consistency_proof`."""
+        return merkle.consistency_proof(old_size, self._within(size), self._subtree)
+
+    def tile(self, level: int, index: int) -> bytes:
+        """The hashes of a tile, checked against the tree head.
+
+        Raises:
+            EvidenceError: missing, of the wrong size, or changed; `where` names the file.
+        """
+        hashes = self.size // TILE_WIDTH**level
+        if index == hashes // TILE_WIDTH:
+            return self.edge.rows[level]
+        if (level, index) not in self._tiles:
+            tile = Tile(level, index)
+            data = read_tile(self.folder, tile)
+            above = self.tile(level + 1, index // TILE_WIDTH)
+            start = index % TILE_WIDTH * HASH_BYTES
+            if subtree_in_tile(data, 8, 0) != above[start : start + HASH_BYTES]:
+                raise EvidenceError("changed: its hashes do not lead to the tree head", where=tile.path)
+            if len(self._tiles) >= _MOST_TILES:
+                del self._tiles[next(iter(self._tiles))]
+            self._tiles[level, index] = data
+        return self._tiles[level, index]
+
+    def bundle(self, index: int) -> list[bytes]:
+        """The entries of a bundle, each checked against its hash.
+
+        Raises:
+            EvidenceError: missing, malformed or changed; `where` names the file, and the entry if one is.
+        """
+        if self._bundle[0] != index:
+            tile = tile_for(-1, index, self.size)
+            entries = read_bundle(self.folder, tile)
+            leaves = leaf_hashes(entries)
+            expected = self.tile(0, index)
+            if b"".join(leaves) != expected:
+                wrong = first_difference(leaves, expected)
+                raise EvidenceError(
+                    f"entry {index * TILE_WIDTH + wrong} was changed: its hash is not the one in the tree",
+                    where=tile.path,
+                )
+            self._bundle = (index, entries)
+        return self._bundle[1]
+
+    def _subtree(self, level: int, position: int) -> bytes:
+        tile_level, height = divmod(level, 8)
+        index, within = divmod(position << height, TILE_WIDTH)
+        return subtree_in_tile(self.tile(tile_level, index), height, within >> height)
+
+    def _edge_row(self, level: int) -> bytes:
+        hashes = self.size // TILE_WIDTH**level
+        index, width = divmod(hashes, TILE_WIDTH)
+        return read_tile(self.folder, Tile(level, index, width)) if width else b""
+
+    def _within(self, size: int | None) -> int:
+        if size is None:
+            return self.size
+        if not 0 <= size <= self.size:
+            raise EvidenceError(f"a log of {self.size} entries has no state of size {size}")
+        return size
+
+    def _check_index(self, index: int) -> None:
+        if not 0 <= index < self.size:
+            raise EvidenceError(f"a log of {self.size} entries has no entry {index}", where=str(self.folder))
+
+
+def read_tile(folder: Path, tile: Tile) -> bytes:
+    """The bytes of a tile of hashes, of the right size; nothing else is checked.
+
+    Raises:
+        EvidenceError: missing or of another size.
+    """
+    found, data = _read_part(folder, tile, TILE_BYTES)
+    if len(data) != found.width * HASH_BYTES:
+        raise EvidenceError(
+            f"{len(data)} bytes instead of {found.width} hashes of {HASH_BYTES}", where=found.path
+        )
+    return data[: tile.width * HASH_BYTES]
+
+
+def read_bundle(folder: Path, tile: Tile) -> list[bytes]:
+    """The entries of a bundle, of the right number; nothing else is checked.
+
+    Raises:
+        EvidenceError: missing, malformed or of another number.
+    """
+    found, data = _read_part(folder, tile, _LARGEST_BUNDLE)
+    try:
+        entries = split_entries(data)
+    except EvidenceError as error:
+        raise EvidenceError(error.what, where=found.path) from error
+    if len(entries) != found.width:
+        raise EvidenceError(f"{len(entries)} entries instead of {found.width}", where=found.path)
+    return entries[: tile.width]
+
+
+def read_file(path: Path, limit: int = 2**20) -> bytes:
+    """The bytes of a file that is no symbolic link and not larger than `limit`.
+
+    Raises:
+        EvidenceError: it is missing, a link, too large or cannot be read.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(file, "rb") as stream:
+            data = stream.read(limit + 1)
+    except OSError as error:
+        what = "missing" if isinstance(error, FileNotFoundError) else f"unreadable: {error.strerror}"
+        raise EvidenceError(what, where=str(path)) from error
+    if len(data) > limit:
+        raise EvidenceError(f"larger than {limit:,} bytes", where=str(path))
+    return data
+
+
+def unsigned_head(size: int, root: bytes) -> bytes:
+    """What `UNSIGNED` holds: size and root, a line each."""
+    return f"{size}\n{base64.b64encode(root).decode()}\n".encode()
+
+
+def read_heads(folder: Path) -> list[tuple[int, bytes]]:
+    """Size and root of the log's tree heads, the signed one and the one that is not, as far as there are.
+
+    Raises:
+        EvidenceError: there are none, or one is malformed.
+    """
+    heads = []
+    if (folder / CHECKPOINT).exists():
+        head = _parse_checkpoint(read_file(folder / CHECKPOINT))
+        heads.append((head.size, head.root))
+    if (folder / UNSIGNED).exists():
+        try:
+            head = TreeHead.parse(b"-\n" + read_file(folder / UNSIGNED))
+        except EvidenceError as error:
+            raise EvidenceError(error.what, where=UNSIGNED) from error
+        heads.append((head.size, head.root))
+    if not heads:
+        raise EvidenceError("there is no log here", where=str(folder), mend="name the folder of a log")
+    return heads
+
+
+def first_difference(hashes: Sequence[bytes], expected: bytes) -> int:
+    """Position of the first of `hashes` that differs from the joined `expected`."""
+    for position, each in enumerate(hashes):
+        start = position * HASH_BYTES
+        if each != expected[start : start + HASH_BYTES]:
+            return position
+    return len(hashes)
+
+
+def _parse_checkpoint(data: bytes) -> TreeHead:
+    try:
+        return TreeHead.parse(parse_note(data).text)
+    except EvidenceError as error:
+        raise EvidenceError(error.what, where=CHECKPOINT, mend=error.mend) from error
+
+
+def _read_part(folder: Path, tile: Tile, limit: int) -> tuple[Tile, bytes]:
+    """The file of `tile`, or the full one that has taken a partial one's place, and which of them it is."""
+    full = Tile(tile.level, tile.index)
+    found = full if not (folder / tile.path).exists() and (folder / full.path).exists() else tile
+    try:
+        return found, read_file(folder / found.path, limit)
+    except EvidenceError as error:
+        raise EvidenceError(error.what, where=found.path) from error
