@@ -126,9 +126,7 @@ def events_agree(contents: Contents, chain: Chain, records: Mapping[CommittedFil
         )
     order = [key for key in order_of(contents) if key is not None]
     if len(order) == opened.body.order.questions and order_digest(order) != opened.body.order.digest:
-        raise EvidenceError(
-            "the questions are not in the order that was logged", where="transcripts.jsonl.gz"
-        )
+        raise EvidenceError("the questions are not in the order that was logged", where=TRANSCRIPTS)
     return (
         f"opened {opened.event.time} as attempt {opened.body.attempt} of {opened.body.line!r}, closed "
         f"{closed.event.time}; models, data, evaluators, policy, records and counts are the sealed ones"

@@ -82,6 +82,11 @@ class Records(Generic[T]):
     withheld: Mapping[int, str]
     """Leaf hash of each record that is not, by its index."""
 
+    def shown(self) -> list[tuple[int, T]]:
+        """Those that are shown, with their indexes."""
+        places = (index for index in range(len(self.lines)) if index not in self.withheld)
+        return list(zip(places, self.known, strict=True))
+
 
 class Contents:
     """The records in one bundle. Reading a damaged part raises `EvidenceError` with the file's name.
@@ -146,12 +151,12 @@ class Contents:
     @cached_property
     def scores(self) -> list[Score]:
         """Everything that was read in the answers."""
-        return _lines(self.bundle.unpacked(SCORES), Score, SCORES)
+        return read_lines(self.bundle.unpacked(SCORES), Score, SCORES)
 
     @cached_property
     def commitments(self) -> list[Commitment]:
         """One for each sample and transcript."""
-        return _lines(self.bundle.unpacked(COMMITMENTS), Commitment, COMMITMENTS)
+        return read_lines(self.bundle.unpacked(COMMITMENTS), Commitment, COMMITMENTS)
 
     def _canonical(self, name: str, kind: type[T]) -> T:
         return exactly(self.bundle.read(name), kind, where=name)
@@ -168,14 +173,14 @@ class Contents:
         content = self.bundle.unpacked(name)
         lines = _split(content, name)
         if self.redaction is None:
-            return Records(lines, _lines(content, kind, name), {})
+            return Records(lines, read_lines(content, kind, name), {})
         withheld = {
-            index: _lines(line + b"\n", WithheldRecord, name)[0].redacted
+            index: read_lines(line + b"\n", WithheldRecord, name)[0].redacted
             for index, line in enumerate(lines)
             if line.startswith(b'{"redacted":')
         }
         shown = b"".join(line + b"\n" for index, line in enumerate(lines) if index not in withheld)
-        return Records(lines, _lines(shown, kind, name), withheld)
+        return Records(lines, read_lines(shown, kind, name), withheld)
 
 
 def exactly(data: bytes, kind: type[T], *, where: str) -> T:
@@ -219,7 +224,7 @@ def write_sums(sums: Mapping[str, str]) -> bytes:
     return "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode("ascii")
 
 
-def pack_lines(lines: Iterable[bytes]) -> bytes:
+def packread_lines(lines: Iterable[bytes]) -> bytes:
     """A gzip file of `lines`, each ended by a line break; the same lines give the same bytes."""
     buffer = io.BytesIO()
     with gzip.GzipFile("", "wb", 6, buffer, mtime=0) as file:
@@ -238,16 +243,20 @@ def _split(content: bytes, where: str) -> list[bytes]:
     return content.split(b"\n")[:-1]
 
 
-def _lines(content: bytes, kind: type[T], where: str) -> list[T]:
-    """The records that the lines of `content` spell, each in its one spelling."""
+def read_lines(content: bytes, kind: type[T], where: str) -> list[T]:
+    """The records that the lines of `content` spell, each in its one spelling.
+
+    Raises:
+        EvidenceError: a line that cannot be read, or in more ways than one.
+    """
     try:
-        records = msgspec.json.Decoder(kind).decode_lines(content)
-        if _sorted.encode_lines(records) == content:
+        records = msgspec.json.Decoder(kind).decoderead_lines(content)
+        if _sorted.encoderead_lines(records) == content:
             return records
         # A field that came into being later is absent in old files: the bytes must be the one spelling of
         # what stands there, and all of that must be known.
-        plain = msgspec.json.Decoder().decode_lines(content)
-        if _sorted.encode_lines(plain) != content:
+        plain = msgspec.json.Decoder().decoderead_lines(content)
+        if _sorted.encoderead_lines(plain) != content:
             raise EvidenceError("a line that is not the one spelling of its content", where=where)
         _refuse_unknown(plain, msgspec.to_builtins(records), where)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

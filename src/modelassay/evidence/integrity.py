@@ -62,7 +62,7 @@ def committed_records(contents: Contents) -> Mapping[CommittedFile, RecordSet]:
     for file in COMMITTED:
         records: Records[object] = getattr(contents, file)
         stop = start + len(records.lines)
-        leaves = _leaves(file, records, commitments[start:stop], start)
+        leaves = record_leaves(file, records, commitments[start:stop], start)
         found[file] = RecordSet(n=len(leaves), root="sha256:" + root_of(leaves).hex())
         start = stop
     if start != len(commitments):
@@ -70,13 +70,17 @@ def committed_records(contents: Contents) -> Mapping[CommittedFile, RecordSet]:
     return found
 
 
-def _leaves(
+def record_leaves(
     file: CommittedFile, records: Records[object], commitments: Sequence[Commitment], start: int
 ) -> list[bytes]:
     """The leaf hash of every record of one file.
 
     Args:
-        start: lines of ``commitments.jsonl.gz`` before this file's.
+        commitments: this file's.
+        start: lines of ``commitments.jsonl.gz`` before those.
+
+    Raises:
+        EvidenceError: a commitment of another record, or in another form.
     """
     if len(commitments) != len(records.lines):
         raise EvidenceError(

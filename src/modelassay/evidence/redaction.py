@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
@@ -33,8 +33,6 @@ from modelassay.evidence.contents import (
 from modelassay.evidence.integrity import ALWAYS_WITHHELD
 from modelassay.log.merkle import leaf_hash
 from modelassay.records import Sample
-
-T = TypeVar("T")
 
 Side = Literal["baseline", "candidate"]
 Indexes = Mapping[CommittedFile, Collection[int]]
@@ -63,8 +61,8 @@ def select(contents: Contents, selection: Selection) -> Indexes:
     Raises:
         UsageError: no record, or a sample id that the bundle does not show.
     """
-    shown = _shown(contents.samples)
-    answers = _shown(contents.transcripts)
+    shown = contents.samples.shown()
+    answers = contents.transcripts.shown()
     chosen = {sample.id for _, sample in shown if _matches(sample, selection)}
     if not selection.tags:
         chosen |= selection.samples  # answers to a prompt that is withheld already
@@ -166,12 +164,6 @@ def _declaration(
         sums={name: sha256_hex(files[name]) for name in changed},
     )
     return canonical_json(redaction) + b"\n"
-
-
-def _shown(records: Records[T]) -> list[tuple[int, T]]:
-    """The records that are not withheld, with their indexes."""
-    places = (index for index in range(len(records.lines)) if index not in records.withheld)
-    return list(zip(places, records.known, strict=True))
 
 
 def _matches(sample: Sample, selection: Selection) -> bool:
