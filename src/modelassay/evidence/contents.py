@@ -224,7 +224,7 @@ def write_sums(sums: Mapping[str, str]) -> bytes:
     return "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode("ascii")
 
 
-def packread_lines(lines: Iterable[bytes]) -> bytes:
+def pack_lines(lines: Iterable[bytes]) -> bytes:
     """A gzip file of `lines`, each ended by a line break; the same lines give the same bytes."""
     buffer = io.BytesIO()
     with gzip.GzipFile("", "wb", 6, buffer, mtime=0) as file:
@@ -250,13 +250,13 @@ def read_lines(content: bytes, kind: type[T], where: str) -> list[T]:
         EvidenceError: a line that cannot be read, or in more ways than one.
     """
     try:
-        records = msgspec.json.Decoder(kind).decoderead_lines(content)
-        if _sorted.encoderead_lines(records) == content:
+        records = msgspec.json.Decoder(kind).decode_lines(content)
+        if _sorted.encode_lines(records) == content:
             return records
         # A field that came into being later is absent in old files: the bytes must be the one spelling of
         # what stands there, and all of that must be known.
-        plain = msgspec.json.Decoder().decoderead_lines(content)
-        if _sorted.encoderead_lines(plain) != content:
+        plain = msgspec.json.Decoder().decode_lines(content)
+        if _sorted.encode_lines(plain) != content:
             raise EvidenceError("a line that is not the one spelling of its content", where=where)
         _refuse_unknown(plain, msgspec.to_builtins(records), where)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
