@@ -115,7 +115,7 @@ def open_envelope(
     foreign: bool = False,
     where: str = "",
 ) -> Opened:
-    """Verify an envelope: `threshold` distinct `keys` or more signed it, and none of their signatures is wrong.
+    """Verify an envelope: at least `threshold` distinct `keys` signed it, and none signed it wrongly.
 
     Args:
         data: the envelope's bytes.
