@@ -11,6 +11,7 @@ from modelassay.gate.case import Case, Held, strictest
 from modelassay.gate.completeness import hold_required, hold_unscored
 from modelassay.gate.concerns import hidden_losses, hold_concerns
 from modelassay.gate.floors import FLOOR, hold_floors, hold_least_rate
+from modelassay.gate.lineage import hold_lineage
 from modelassay.gate.policy import check_policy, tighten
 from modelassay.records import Coverage, Finding, Outcome, Policy, RuleHit, Verdict
 
@@ -22,6 +23,7 @@ _RULES = (
     hold_unscored,
     hold_required,
     hold_concerns,
+    hold_lineage,
 )
 
 _PLACES = {rule: place for place, rule in enumerate((BANDS, CATEGORY_BLOCK, FLOOR))}
@@ -50,7 +52,8 @@ def decide(
 
     Args:
         policy: as written; its risk context tightens it here.
-        findings: of the comparison; their `paired` figures decide, not their states.
+        findings: of the comparison, whose `paired` figures decide, not their states; and of the declared
+            lineage, whose states and severities do.
         coverage: of every banded measure, both models.
         today: the day of issue.
 

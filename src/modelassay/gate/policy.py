@@ -72,14 +72,18 @@ def tighten(policy: Policy) -> tuple[Policy, tuple[str, ...]]:
 def loosened(policy: Policy) -> tuple[str, ...]:
     """Where `policy` asks for less than the defaults do, such as ``bands.review 60% (default 30%)``."""
     default = Policy()
-    return tuple(
-        f"{key} {value} (default {usual})"
-        for (key, value), (_, usual) in zip(_limits(policy), _limits(default), strict=True)
-        if value > usual
-    ) + tuple(
-        f"{key} {value} (default {usual})"
-        for (key, value), (_, usual) in zip(_demands(policy), _demands(default), strict=True)
-        if value < usual
+    return (
+        tuple(
+            f"{key} {value} (default {usual})"
+            for (key, value), (_, usual) in zip(_limits(policy), _limits(default), strict=True)
+            if value > usual
+        )
+        + tuple(
+            f"{key} {value} (default {usual})"
+            for (key, value), (_, usual) in zip(_demands(policy), _demands(default), strict=True)
+            if value < usual
+        )
+        + tuple(_milder_outcomes(policy, default))
     )
 
 
@@ -96,6 +100,12 @@ def _demands(policy: Policy) -> Iterator[tuple[str, Percent]]:
     """Thresholds that let more pass the lower they are."""
     yield "least_rate", policy.least_rate
     yield "confidence", policy.confidence
+
+
+def _milder_outcomes(policy: Policy, default: Policy) -> Iterator[str]:
+    conflict, usual = policy.lineage.conflict, default.lineage.conflict
+    if SEVERITY.index(conflict) < SEVERITY.index(usual):
+        yield f"lineage.conflict {conflict} (default {usual})"
 
 
 def _higher_risk(risk: RiskContext) -> Iterator[str]:
