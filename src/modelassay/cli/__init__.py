@@ -6,24 +6,27 @@ This module knows how a command ends (messages, exit codes), not what any comman
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from modelassay.errors import ExitCode, ModelassayError, StoreError, UsageError, did_you_mean
+from modelassay.cli.lazy_group import LazyGroup
+from modelassay.errors import ExitCode, ModelassayError, StoreError, UsageError
 from modelassay.version import __version__
 
 COMMANDS: dict[str, str] = {
     "init": "Write a commented plan and policy to start from.",
     "plan": "Show what an audit would ask, take and be able to show, before anything is spent.",
     "audit": "Ask baseline and candidate the same questions, compare, decide, report.",
+    "diff": "Compare two audits: what got better, what got worse, what else changed.",
     "list": "List the audits of a store.",
     "show": "Show one audit: verdict, reasons, findings.",
     "report": "Write a finished audit's report in any format.",
     "export": "Write a finished audit for other tools: CycloneDX, SARIF, model card, evidence map, …",
+    "log": "Read, check, prove and sign the append-only log of a store.",
     "suite": "List, inspect and pin datasets.",
     "demo": "Build tiny models with planted faults here, audit them, show the verdicts.",
     "schema": "Print the JSON Schema of plan, policy or admission files.",
@@ -33,33 +36,11 @@ COMMANDS: dict[str, str] = {
 """Every command and its one-line help; the module is ``modelassay.cli.<name>_command``."""
 
 
-class CommandGroup(click.Group):
-    """Commands loaded on use, so that ``--help`` imports none of them."""
+class CommandGroup(LazyGroup):
+    """The commands of `COMMANDS`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of use."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command called `cmd_name`, imported now."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"modelassay.cli.{cmd_name}_command")
-        command: click.Command = module.command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Like click's, with a suggestion for a misspelt name."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise UsageError(f"no such command {args[0]!r}", mend=did_you_mean(args[0], COMMANDS))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The command list, from `COMMANDS` rather than from the modules."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(lazy=COMMANDS, module="modelassay.cli.{}_command", **settings)
 
 
 @click.group(

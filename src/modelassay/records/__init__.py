@@ -32,6 +32,7 @@ from modelassay.records.conversation import (
     Transcript,
     sample_id,
 )
+from modelassay.records.difference import Difference, DifferenceSide, ItemChange, MovedRate
 from modelassay.records.event import Actor, Event, EventKind
 from modelassay.records.findings import (
     Estimate,
@@ -92,6 +93,8 @@ __all__ = [
     "DatasetPin",
     "Declaration",
     "Decoding",
+    "Difference",
+    "DifferenceSide",
     "Disagreement",
     "Environment",
     "Estimate",
@@ -106,6 +109,7 @@ __all__ = [
     "Floor",
     "HashedPath",
     "IntendedUse",
+    "ItemChange",
     "LicenceTerm",
     "Lineage",
     "LineagePart",
@@ -114,6 +118,7 @@ __all__ = [
     "MeasureRole",
     "Message",
     "ModelOrigin",
+    "MovedRate",
     "Outcome",
     "PairKey",
     "PairedCounts",
