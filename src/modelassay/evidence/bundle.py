@@ -57,6 +57,9 @@ UNSEALED = frozenset((SUMS, REDACTED, ENVELOPE, SIGSTORE, *SIGNED_EVENTS, *PROOF
 """Every other name, apart from the test results; signatures and proofs stand outside the sums."""
 TEST_RESULT = re.compile(r"tests/[a-z0-9][a-z0-9_.-]{0,99}\.dsse\.json", re.ASCII)
 """The signed result of one evaluator."""
+WAIVER = re.compile(r"waivers/[1-9][0-9]{0,2}\.dsse\.json", re.ASCII)
+"""A person's signed acceptance of a risk; granted later, it stands outside the sums."""
+FOLDERS = ("log", "tests", "waivers")
 
 MOST_FILES = 512
 MOST_BYTES = 2 << 30
@@ -111,6 +114,12 @@ class Bundle:
         return gunzip(self.read(name), where=name)
 
     @cached_property
+    def waivers(self) -> tuple[str, ...]:
+        """Names of the signed waivers, in the order in which they were granted."""
+        found = (name for name in self.files if WAIVER.fullmatch(name))
+        return tuple(sorted(found, key=lambda name: (len(name), name)))
+
+    @cached_property
     def test_results(self) -> tuple[str, ...]:
         """Names of the signed test results, sorted."""
         return tuple(sorted(name for name in self.files if TEST_RESULT.fullmatch(name)))
@@ -143,7 +152,7 @@ def open_bundle(path: Path) -> Bundle:
 
 def is_bundle_name(name: str) -> bool:
     """Whether a bundle may hold a file called `name`."""
-    return name in SEALED or name in UNSEALED or TEST_RESULT.fullmatch(name) is not None
+    return name in SEALED or name in UNSEALED or any(p.fullmatch(name) for p in (TEST_RESULT, WAIVER))
 
 
 def gunzip(data: bytes, *, where: str, most: int = MOST_UNPACKED) -> bytes:
@@ -212,7 +221,7 @@ class _Allowance:
 
 def _in_folder(folder: Path) -> Iterator[_Member]:
     allowance = _Allowance()
-    for prefix, place in (("", folder), ("log/", folder / "log"), ("tests/", folder / "tests")):
+    for prefix, place in (("", folder), *((f"{inner}/", folder / inner) for inner in FOLDERS)):
         if prefix and not place.is_dir():
             continue
         for entry in sorted(os.scandir(place), key=lambda entry: entry.name):
@@ -220,7 +229,7 @@ def _in_folder(folder: Path) -> Iterator[_Member]:
             if entry.is_symlink():
                 raise EvidenceError("a symbolic link; bundles hold files only", where=_shown(name))
             if not prefix and entry.is_dir():
-                if entry.name not in ("log", "tests"):
+                if entry.name not in FOLDERS:
                     raise EvidenceError("a folder that does not belong into a bundle", where=_shown(name))
                 continue
             # A pipe or device put there between listing and opening neither blocks nor is read.
