@@ -72,8 +72,11 @@ def commands() -> str:
 
 def _leaves(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from _leaves(f"{path} {name}", inner)
+        with click.Context(command) as context:
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None
+                yield from _leaves(f"{path} {name}", inner)
     else:
         yield path, command
 

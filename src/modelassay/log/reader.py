@@ -75,11 +75,7 @@ class LogReader:
             EvidenceError: the tree head is not signed.
         """
         if self.checkpoint is None:
-            raise EvidenceError(
-                "tree head not signed",
-                where=str(self.folder),
-                mend="make a key with `modelassay keys new`; the next entry then signs the whole log",
-            )
+            raise _not_signed(self.folder)
         return _parse_checkpoint(self.checkpoint)
 
     def open_head(self, verifiers: Sequence[NoteVerifier]) -> tuple[TreeHead, OpenedNote]:
@@ -257,6 +253,17 @@ def unsigned_head(size: int, root: bytes) -> bytes:
     return f"{size}\n{base64.b64encode(root).decode()}\n".encode()
 
 
+def signed_head(folder: Path) -> TreeHead:
+    """The signed tree head of the log in `folder`; neither its signatures nor the tiles are looked at.
+
+    Raises:
+        EvidenceError: the tree head is not signed, or malformed.
+    """
+    if not (folder / CHECKPOINT).exists():
+        raise _not_signed(folder)
+    return _parse_checkpoint(read_file(folder / CHECKPOINT))
+
+
 def read_heads(folder: Path) -> list[tuple[int, bytes]]:
     """Size and root of the log's tree heads, the signed one and the one that is not, as far as there are.
 
@@ -265,7 +272,7 @@ def read_heads(folder: Path) -> list[tuple[int, bytes]]:
     """
     heads = []
     if (folder / CHECKPOINT).exists():
-        head = _parse_checkpoint(read_file(folder / CHECKPOINT))
+        head = signed_head(folder)
         heads.append((head.size, head.root))
     if (folder / UNSIGNED).exists():
         try:
@@ -285,6 +292,14 @@ def first_difference(hashes: Sequence[bytes], expected: bytes) -> int:
         if each != expected[start : start + HASH_BYTES]:
             return position
     return len(hashes)
+
+
+def _not_signed(folder: Path) -> EvidenceError:
+    return EvidenceError(
+        "tree head not signed",
+        where=str(folder),
+        mend="make a key with `modelassay keys new`; the next entry then signs the whole log",
+    )
 
 
 def _parse_checkpoint(data: bytes) -> TreeHead:
