@@ -77,7 +77,7 @@ def parse_expression(text: str) -> Expression:
     """
     if len(text) > LONGEST:
         raise UsageError(f"the licence has more than {LONGEST} characters", mend="give it a LicenseRef- name")
-    whole = _table().names.get(text.strip().lower())
+    whole = licence_table().names.get(text.strip().lower())
     return Licence(whole) if whole else _Reader(text).read()
 
 
@@ -92,18 +92,18 @@ def licences_in(expression: Expression) -> Iterator[Licence]:
 
 def terms_of(licence: Licence) -> frozenset[str] | None:
     """What `licence` asks: names such as ``non-commercial``; None when it is not in the table."""
-    return _table().terms.get(licence.id.lower())
+    return licence_table().terms.get(licence.id.lower())
 
 
 def condition_of(licence: Licence) -> str:
     """A condition of its own that a person should look at; empty when there is none."""
-    return _table().conditions.get(licence.id.lower(), "")
+    return licence_table().conditions.get(licence.id.lower(), "")
 
 
 def accepts(licence: Licence, other: Licence) -> bool:
     """Whether an adaptation of a work under `licence`, which shares alike, may be handed on under `other`."""
     same = licence.id.lower() == other.id.lower()
-    return same or other.id.lower() in _table().accepted.get(licence.id.lower(), frozenset())
+    return same or other.id.lower() in licence_table().accepted.get(licence.id.lower(), frozenset())
 
 
 class _Reader:
@@ -167,19 +167,15 @@ class _Reader:
         return Licence(licence.id, licence.later, exception)
 
     def _licence(self, word: str) -> Licence:
-        known = _table().names.get(word.lower())
+        known = licence_table().names.get(word.lower())
         if known:
             return Licence(known)
-        if (
-            word == ")"
-            or word.upper() in _OPERATORS
-            or not (_REFERENCE.fullmatch(word) or _ID.fullmatch(word))
-        ):
+        if word.upper() in _OPERATORS or not _is_id(word):
             self._next -= 1
             raise self._error("a licence")
         later = word.endswith("+")
         name = word.removesuffix("+")
-        spelling = _table().spellings
+        spelling = licence_table().spellings
         if later and f"{name}-or-later".lower() in spelling:
             return Licence(spelling[f"{name}-or-later".lower()])
         return Licence(spelling.get(name.lower(), name), later)
@@ -221,17 +217,21 @@ def _flat(parts: list[Expression], kind: type[Every] | type[Choice]) -> Iterator
 
 
 @dataclass(frozen=True)
-class _Table:
+class LicenceTable:
+    """``licence_terms.toml``, by id in lower case."""
+
     terms: dict[str, frozenset[str]]
     conditions: dict[str, str]
     accepted: dict[str, frozenset[str]]
     names: dict[str, str]
+    """Ids by what hubs write in their place."""
     spellings: dict[str, str]
     """Ids in their own spelling, by lower case."""
 
 
 @cache
-def _table() -> _Table:
+def licence_table() -> LicenceTable:
+    """The table, read once."""
     data = tomllib.loads(resources.files("modelassay.artifacts").joinpath("licence_terms.toml").read_text())
     terms: dict[str, set[str]] = {}
     spellings: dict[str, str] = {}
@@ -239,7 +239,7 @@ def _table() -> _Table:
         for name in ids:
             terms.setdefault(name.lower(), set()).add(term)
             spellings[name.lower()] = name
-    return _Table(
+    return LicenceTable(
         terms={name: frozenset(found) for name, found in terms.items()},
         conditions={name.lower(): text for name, text in data["conditions"].items()},
         accepted={name.lower(): frozenset(map(str.lower, ids)) for name, ids in data["accepted"].items()},
