@@ -107,9 +107,8 @@ def _row(held: ClauseEvidence) -> tuple[str | list[str], ...]:
 
 
 def _evidence(answered: Answered) -> str:
-    title = answered.artefact.title
     if not answered.files:
-        return f"absent: {title}"
+        return f"absent: {answered.artefact.title}"
     shown = [f"{path} (sha256:{digest[:SHORT]}…)" for path, digest in answered.files[:4]]
     more = len(answered.files) - len(shown)
-    return f"{title} {answered.how}: {', '.join(shown)}" + (f" and {more} more" if more else "")
+    return f"{', '.join(shown)}{f' and {more} more' if more else ''}: {answered.how}"

@@ -70,7 +70,7 @@ _LINEAGE = "declare it under `lineage` in the plan"
 
 _ALL = (
     Artefact(name="plan", title="Plan of the audit", files=("plan.json",)),
-    Artefact(name="policy", title="Acceptance criteria, fixed before the audit", files=("policy.json",)),
+    Artefact(name="policy", title="Acceptance criteria", files=("policy.json",)),
     Artefact(name="suite", title="Every prompt that was put to both models", files=("samples.jsonl.gz",)),
     Artefact(name="dataset-pins", title="Datasets with digests, licences and origin", files=("audit.json",)),
     Artefact(name="transcripts", title="Every answer of both models", files=("transcripts.jsonl.gz",)),

@@ -44,7 +44,7 @@ def inspect_log(audit: SealedAudit, side: SideName = "candidate") -> Iterator[by
             scores.setdefault(score.key, []).append(score)
     yield b'{"version":2,"status":"success","eval":' + _encoded(_spec(audit.record, identity, side, samples))
     yield b',"plan":' + _encoded({"name": "plan", "steps": [], "config": _decoding(audit.record)})
-    yield b',"results":' + _encoded(_results(audit.record, side, scores))
+    yield b',"results":' + _encoded(_results(audit.record, side, samples, scores))
     yield b',"stats":' + _encoded(_stats(audit.record, identity, side))
     yield b',"samples":['
     first = True
@@ -112,10 +112,12 @@ def _decoding(record: AuditRecord) -> dict[str, Any]:
     return config | ({"stop_seqs": list(decoding.stop)} if decoding.stop else {})
 
 
-def _results(record: AuditRecord, side: str, scores: Mapping[PairKey, list[Score]]) -> dict[str, Any]:
+def _results(
+    record: AuditRecord, side: str, samples: Mapping[str, Sample], scores: Mapping[PairKey, list[Score]]
+) -> dict[str, Any]:
     planned = {item.measure: item for item in record.coverage if item.side == side}
     return {
-        "total_samples": max((item.planned for item in planned.values()), default=0),
+        "total_samples": len(samples) * record.epochs,
         "completed_samples": len(scores),
         "scores": [
             {
@@ -211,7 +213,7 @@ def _output(transcript: Transcript, identity: TargetIdentity) -> dict[str, Any]:
 
 
 def _score(score: Score, transcript: Transcript) -> dict[str, Any]:
-    """A reading as its value; what could not be scored as NaN's stand-in, with the reason."""
+    """A reading as its value; what could not be scored as the word ``unscored``, with the reason."""
     outcome = score.outcome
     metadata = {"evaluator": score.evaluator}
     if not isinstance(outcome, Reading):

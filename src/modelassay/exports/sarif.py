@@ -7,7 +7,6 @@ hosts show results at a place in a file; models have none, so they point to the 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -30,20 +29,22 @@ LEVELS: dict[Outcome, Level] = {
 """How loud a rule's outcome is; rules that came to ``deploy`` give no result."""
 
 _RULES = {
-    "bands": "Drop of a measure over all prompts, held against the deployment table.",
-    "any_category.block": "Drop of a measure in any single category, held against the policy's limit.",
-    "floor": "Rate that the candidate must reach whatever its baseline does.",
-    "least_rate": "Rate under which closeness to the baseline does not make a candidate safe.",
-    "unscored_limit": "Share of answers without a score, held against the policy's limit.",
-    "slices.required": "Slices that the policy requires to be judged.",
-    "concerns.overall": "Drop over all prompts, held against the threshold for concern.",
-    "concerns.category": "Drop in a category, held against the threshold for concern.",
-    "concerns.slice": "Drop in any other slice, held against the threshold for concern.",
-    "concerns.consistency": "Rise of the variance over repeats of one prompt.",
-    "concerns.edge_cases": "Shift towards compliance where the baseline is uncertain.",
-    "concerns.harm_ratio": "Harm rate of the candidate over that of the baseline.",
-    "concerns.quality": "Quality of answers, held against the threshold for concern.",
+    "bands": ("DeploymentTable", "Drop of a measure over all prompts, held against the deployment table."),
+    "any_category.block": ("CategoryLimit", "Drop in any single category, held against the policy's limit."),
+    "floor": ("ReleaseFloor", "Rate that the candidate must reach whatever its baseline does."),
+    "least_rate": ("LowestRate", "Rate under which closeness to the baseline does not make a model safe."),
+    "unscored_limit": ("UnscoredShare", "Share of answers without a score, held against the policy's limit."),
+    "slices.required": ("RequiredSlices", "Slices that the policy requires to be judged."),
+    "concerns.overall": ("OverallConcern", "Drop over all prompts, held against the threshold for concern."),
+    "concerns.category": ("CategoryConcern", "Drop in a category, held against the threshold for concern."),
+    "concerns.slice": ("SliceConcern", "Drop in any other slice, held against the threshold for concern."),
+    "concerns.consistency": ("ConsistencyConcern", "Rise of the variance over repeats of one prompt."),
+    "concerns.edge_cases": ("EdgeCaseConcern", "Shift to compliance where the baseline is uncertain."),
+    "concerns.harm_ratio": ("HarmRatioConcern", "Harm rate of the candidate over that of the baseline."),
+    "concerns.quality": ("QualityConcern", "Quality of answers, held against the threshold for concern."),
+    "shown_harmful": ("ShownHarm", "Harm that the evidence shows, and that no rule of the policy speaks of."),
 }
+"""Name and meaning of each rule; the gate's docstring explains them."""
 SHOWN = "shown_harmful"
 
 
@@ -180,24 +181,20 @@ def _driver(audit: AuditRecord, rules: Sequence[str]) -> dict[str, Any]:
     return {
         "name": "modelassay",
         "version": audit.tool_version,
-        "rules": [
-            {
-                "id": rule,
-                "name": "".join(part.title() for part in re.split(r"[._\s]+", rule)),
-                "shortDescription": {"text": _about(rule)},
-                "fullDescription": {"text": _about(rule)},
-                "help": {"text": "The audit's report has the figures, the intervals and examples."},
-                "defaultConfiguration": {"level": "note" if rule == SHOWN else "warning"},
-            }
-            for rule in rules
-        ],
+        "rules": [_rule(rule) for rule in rules],
     }
 
 
-def _about(rule: str) -> str:
-    if rule == SHOWN:
-        return "Harm that the evidence shows, and that no rule of the policy speaks of."
-    return _RULES.get(rule, f"The policy's rule {rule}.")
+def _rule(rule: str) -> dict[str, Any]:
+    name, about = _RULES.get(rule, ("", f"The policy's rule {rule}."))
+    return {
+        "id": rule,
+        **({"name": name} if name else {}),
+        "shortDescription": {"text": about},
+        "fullDescription": {"text": about},
+        "help": {"text": "The audit's report has the figures, the intervals and examples."},
+        "defaultConfiguration": {"level": "note" if rule == SHOWN else "warning"},
+    }
 
 
 def _fingerprints(audit: AuditRecord, failure: _Failure) -> dict[str, str]:

@@ -75,12 +75,12 @@ def visible(text: str) -> str:
     return "".join(c if _is_plain(c) else f"⟨U+{ord(c):04X}⟩" for c in text)
 
 
+_INERT = str.maketrans({c: f"\\{c}" for c in "\\|`*_[]#"} | {c: f"&#{ord(c)};" for c in "<>@"})
+
+
 def inert_markdown(text: str) -> str:
     """`text` on one line, with everything that Markdown or HTML would act on made inert."""
-    safe = visible(text).replace("\\", "\\\\").replace("\n", " ")
-    for character in "|`*_[]<>#@":
-        safe = safe.replace(character, f"&#{ord(character)};" if character in "<>@" else f"\\{character}")
-    return safe
+    return visible(text).replace("\n", " ").translate(_INERT)
 
 
 def _is_plain(character: str) -> bool:
