@@ -18,8 +18,8 @@ from modelassay.log.tiles import (
     Edge,
     Tile,
     levels_of,
+    rows_over,
     split_entries,
-    subtree_in_tile,
     tile_for,
 )
 
@@ -28,7 +28,8 @@ CHECKPOINT = "checkpoint"
 UNSIGNED = "head.unsigned"
 """Size and root of a log that holds more than its signed tree head says, or was never signed."""
 
-_MOST_TILES = 1024
+_MOST_TILES = 512
+"""Kept in memory with their inner rows, 16 kB each."""
 _LARGEST_BUNDLE = TILE_WIDTH * (LARGEST_ENTRY + 2)
 
 
@@ -56,7 +57,7 @@ class LogReader:
         """The signed tree head as bytes; None when the log was never signed."""
         heads = read_heads(folder)
         self.size, self.root = max(heads, key=lambda each: each[0])
-        self._tiles: dict[tuple[int, int], bytes] = {}
+        self._tiles: dict[tuple[int, int], tuple[bytes, ...]] = {}
         self._bundle: tuple[int, list[bytes]] = (-1, [])
         self.edge = Edge(tuple(self._edge_row(level) for level in range(levels_of(self.size))))
         """What the partial tiles hold."""
@@ -143,20 +144,7 @@ class LogReader:
         Raises:
             EvidenceError: missing, of the wrong size, or changed; `where` names the file.
         """
-        hashes = self.size // TILE_WIDTH**level
-        if index == hashes // TILE_WIDTH:
-            return self.edge.rows[level]
-        if (level, index) not in self._tiles:
-            tile = Tile(level, index)
-            data = read_tile(self.folder, tile)
-            above = self.tile(level + 1, index // TILE_WIDTH)
-            start = index % TILE_WIDTH * HASH_BYTES
-            if subtree_in_tile(data, 8, 0) != above[start : start + HASH_BYTES]:
-                raise EvidenceError("changed: its hashes do not lead to the tree head", where=tile.path)
-            if len(self._tiles) >= _MOST_TILES:
-                del self._tiles[next(iter(self._tiles))]
-            self._tiles[level, index] = data
-        return self._tiles[level, index]
+        return self._rows(level, index)[0]
 
     def bundle(self, index: int) -> list[bytes]:
         """The entries of a bundle, each checked against its hash.
@@ -179,9 +167,31 @@ class LogReader:
         return self._bundle[1]
 
     def _subtree(self, level: int, position: int) -> bytes:
+        """The hash of a complete subtree; see `merkle.Lookup`."""
         tile_level, height = divmod(level, 8)
-        index, within = divmod(position << height, TILE_WIDTH)
-        return subtree_in_tile(self.tile(tile_level, index), height, within >> height)
+        index, first = divmod(position << height, TILE_WIDTH)
+        start = (first >> height) * HASH_BYTES
+        return self._rows(tile_level, index)[height][start : start + HASH_BYTES]
+
+    def _rows(self, level: int, index: int) -> tuple[bytes, ...]:
+        """Every row of a tile, checked; those used last stay in memory."""
+        found = self._tiles.pop((level, index), None)
+        if found is None:
+            found = self._read_rows(level, index)
+            if len(self._tiles) >= _MOST_TILES:
+                del self._tiles[next(iter(self._tiles))]
+        self._tiles[level, index] = found
+        return found
+
+    def _read_rows(self, level: int, index: int) -> tuple[bytes, ...]:
+        if index == self.size // TILE_WIDTH ** (level + 1):
+            return rows_over(self.edge.rows[level])
+        tile = Tile(level, index)
+        rows = rows_over(read_tile(self.folder, tile))
+        start = index % TILE_WIDTH * HASH_BYTES
+        if rows[-1] != self.tile(level + 1, index // TILE_WIDTH)[start : start + HASH_BYTES]:
+            raise EvidenceError("changed: its hashes do not lead to the tree head", where=tile.path)
+        return rows
 
     def _edge_row(self, level: int) -> bytes:
         hashes = self.size // TILE_WIDTH**level

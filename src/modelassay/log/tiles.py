@@ -130,13 +130,12 @@ def split_entries(bundle: bytes) -> list[bytes]:
     return entries
 
 
-def subtree_in_tile(hashes: bytes, height: int, position: int) -> bytes:
-    """The hash of the complete subtree of `height` (0 to 8) at `position` over the hashes of a tile."""
-    width = HASH_BYTES << height
-    row = hashes[position * width : (position + 1) * width]
-    for _ in range(height):
-        row = pair_up(row)
-    return row
+def rows_over(hashes: bytes) -> tuple[bytes, ...]:
+    """The nine rows of hashes that a tile stands for, its own first, the root of a full one last."""
+    rows = [hashes]
+    for _ in range(8):
+        rows.append(pair_up(rows[-1]))
+    return tuple(rows)
 
 
 @dataclass(frozen=True)
@@ -154,11 +153,8 @@ class Edge:
     def root(self) -> bytes:
         """The root of the tree."""
         peaks = []
-        for row in self.rows:
-            for _ in range(8):
-                if len(row) // HASH_BYTES % 2:
-                    peaks.append(row[-HASH_BYTES:])
-                row = pair_up(row)
+        for hashes in self.rows:
+            peaks += [row[-HASH_BYTES:] for row in rows_over(hashes)[:8] if len(row) // HASH_BYTES % 2]
         return bag_peaks(peaks)
 
     def grown(self, leaves: bytes) -> tuple[Edge, dict[Tile, bytes]]:
@@ -174,7 +170,7 @@ class Edge:
             for start in range(0, whole, TILE_BYTES):
                 hashes = row[start : start + TILE_BYTES]
                 tiles[Tile(level, index)] = hashes
-                roots.append(subtree_in_tile(hashes, 8, 0))
+                roots.append(rows_over(hashes)[-1])
                 index += 1
             if coming and len(row) > whole:
                 tiles[Tile(level, index, (len(row) - whole) // HASH_BYTES)] = row[whole:]
