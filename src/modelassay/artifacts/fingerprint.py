@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -134,6 +135,21 @@ def fingerprint_folder(
     if list_folder(root, exclude=exclude) != listing or not _unchanged(root, readings):
         raise changed_while_read(root)
     return FolderFingerprint(root=root, readings=readings, excluded=listing.excluded, linked=listing.linked)
+
+
+def shell_line(folder: FolderFingerprint, root: Path) -> str:
+    """The command that recomputes the digest of `folder` with a shell and coreutils alone.
+
+    Args:
+        folder: its fingerprint.
+        root: the path to name in the command.
+    """
+    follow = "-L " if folder.linked else ""
+    left_out = "".join(f" ! -path {shlex.quote(f'./{name}/*')}" for name in folder.excluded)
+    return (
+        f"cd {shlex.quote(str(root))} && find {follow}. -type f{left_out} | cut -c3- | LC_ALL=C sort"
+        " | tr '\\n' '\\0' | xargs -0 sha256sum -- | sha256sum"
+    )
 
 
 def digest_file(path: Path) -> str:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "show": "Show one audit: verdict, reasons, findings.",
     "report": "Write a finished audit's report in any format.",
     "export": "Write a finished audit for other tools: CycloneDX, SARIF, model card, evidence map, …",
+    "fingerprint": "Say what a model is by content; compare tensors, check or sign its files.",
     "log": "Read, check, prove and sign the append-only log of a store.",
     "suite": "List, inspect and pin datasets.",
     "demo": "Build tiny models with planted faults here, audit them, show the verdicts.",
