@@ -79,24 +79,11 @@ class LogReader:
             raise _not_signed(self.folder)
         return _parse_checkpoint(self.checkpoint)
 
-    def open_head(self, verifiers: Sequence[NoteVerifier]) -> tuple[TreeHead, OpenedNote]:
-        """The signed tree head, signed by one of `verifiers` at least.
-
-        Raises:
-            EvidenceError: it is not, or its origin is not the name of the key that signed it.
-        """
-        head = self.head()
-        assert self.checkpoint is not None
-        try:
-            opened = open_note(self.checkpoint, verifiers)
-        except EvidenceError as error:
-            raise EvidenceError(error.what, where=CHECKPOINT, mend=error.mend) from error
-        if all(line.name != head.origin for line in opened.verified):
-            raise EvidenceError(
-                f"the tree head of {head.origin} is signed by {opened.verified[0].name} instead",
-                where=CHECKPOINT,
-            )
-        return head, opened
+    def open_head(self, verifiers: Sequence[NoteVerifier]) -> OpenedNote:
+        """The signed tree head with its verified signatures; see `open_signed_head`."""
+        if self.checkpoint is None:
+            raise _not_signed(self.folder)
+        return _open_checkpoint(self.checkpoint, verifiers)
 
     def entry(self, index: int) -> bytes:
         """The bytes of entry `index`.
@@ -274,6 +261,16 @@ def signed_head(folder: Path) -> TreeHead:
     return _parse_checkpoint(read_file(folder / CHECKPOINT))
 
 
+def open_signed_head(folder: Path, verifiers: Sequence[NoteVerifier]) -> OpenedNote:
+    """The signed tree head of the log in `folder`, signed by the log's own key among `verifiers`.
+
+    Raises:
+        EvidenceError: it is not; a signature by a key of `verifiers` is wrong; or malformed.
+    """
+    signed_head(folder)
+    return _open_checkpoint(read_file(folder / CHECKPOINT), verifiers)
+
+
 def read_heads(folder: Path) -> list[tuple[int, bytes]]:
     """Size and root of the log's tree heads, the signed one and the one that is not, as far as there are.
 
@@ -317,6 +314,19 @@ def _parse_checkpoint(data: bytes) -> TreeHead:
         return TreeHead.parse(parse_note(data).text)
     except EvidenceError as error:
         raise EvidenceError(error.what, where=CHECKPOINT, mend=error.mend) from error
+
+
+def _open_checkpoint(data: bytes, verifiers: Sequence[NoteVerifier]) -> OpenedNote:
+    try:
+        opened = open_note(data, verifiers)
+        origin = TreeHead.parse(opened.text).origin
+    except EvidenceError as error:
+        raise EvidenceError(error.what, where=CHECKPOINT, mend=error.mend) from error
+    if all(line.name != origin for line in opened.verified):
+        raise EvidenceError(
+            f"the tree head of {origin} is signed by {opened.verified[0].name} instead", where=CHECKPOINT
+        )
+    return opened
 
 
 def _read_part(folder: Path, tile: Tile, limit: int) -> tuple[Tile, bytes]:

@@ -22,6 +22,7 @@ from modelassay.log.reader import (
     UNSIGNED,
     LogReader,
     log_exists,
+    open_signed_head,
     read_bundle,
     read_file,
     read_heads,
@@ -108,8 +109,8 @@ def _verify_once(
     folder: Path, verifiers: Sequence[NoteVerifier], remembered: Sequence[TreeHead]
 ) -> LogReport:
     _refuse_links(folder)
+    verified = open_signed_head(folder, verifiers).verified if verifiers else ()
     log = _open(folder)
-    verified = log.open_head(verifiers)[1].verified if verifiers else ()
     for index in range(-(-log.size // TILE_WIDTH)):
         log.bundle(index)
     pending = _count_pending(folder, log.size)
@@ -130,9 +131,14 @@ def _open(folder: Path) -> LogReader:
     try:
         return LogReader(folder)
     except EvidenceError:
-        if log_exists(folder):
-            _name_the_wrong_file(folder, max(size for size, _ in read_heads(folder)))
-        raise
+        if not log_exists(folder):
+            raise
+        heads = read_heads(folder)
+        _name_the_wrong_file(folder, max(size for size, _ in heads))
+        raise EvidenceError(
+            "it is not the tree head of the entries, from which all tiles follow",
+            where=CHECKPOINT if len(heads) == 1 and (folder / CHECKPOINT).exists() else UNSIGNED,
+        ) from None
 
 
 def _name_the_wrong_file(folder: Path, size: int) -> None:
