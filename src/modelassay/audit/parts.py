@@ -146,7 +146,11 @@ def pin_of(evaluator: Evaluator, reference: EvaluatorReference) -> EvaluatorPin:
     settings = {key: _as_text(value) for key, value in sorted(reference.settings.items())}
     calibration = getattr(evaluator, "calibration", "")
     return EvaluatorPin(
-        name=evaluator.name, version=evaluator.version, settings=settings, calibration=str(calibration)
+        name=evaluator.name,
+        version=evaluator.version,
+        settings=settings,
+        calibration=str(calibration),
+        measures=tuple(evaluator.measures),
     )
 
 

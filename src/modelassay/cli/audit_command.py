@@ -27,10 +27,12 @@ from modelassay.cli.options import (
     store_option,
     write_reports,
 )
+from modelassay.cli.signing import notary_of, signing_options, unsigned_hint
 from modelassay.errors import ExitCode
 
 if TYPE_CHECKING:
     from modelassay.audit import Places
+    from modelassay.evidence.notary import Notary
     from modelassay.records import AuditRecord
 
 
@@ -50,11 +52,18 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be asked, like `modelassay plan`.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 whatever the verdict; errors still fail.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Open a new attempt of a finished audit: answers that failed are asked for again. It is logged.",
+)
+@signing_options
 @quiet_option
 @json_option
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     plan: Path,
     overrides: tuple[str, ...],
     store: Path | None,
@@ -63,10 +72,12 @@ def command(
     outputs: tuple[Path, ...],
     dry_run: bool,
     exit_zero: bool,
+    again: bool,
     quiet: bool,
     as_json: bool,
+    **signing: Any,
 ) -> int:
-    """Run PLAN: ask both models, compare, decide, seal the audit and write its report.
+    """Run PLAN: ask both models, compare, decide, seal the audit and write its report; log and sign it.
 
     Ctrl-C is safe: every answer is kept, and the same command continues. The exit code is the verdict:
     0 deploy or deploy-monitored, 10 human review needed, 11 blocked, 12 inconclusive.
@@ -91,7 +102,8 @@ def command(
     places = places_of(
         plan, store=chosen_store(store, output.store), data_dir=data_dir, offline=offline, quiet=quiet
     )
-    record = run_plan(plan, overrides, places, quiet=quiet)
+    notary = notary_of(quiet=quiet, **signing)
+    record = run_plan(plan, overrides, places, notary=notary, quiet=quiet, again=again)
     write_reports(writers, record)
     folder = places.store / "audits" / record.id
     code = exit_code(record.verdict, datetime.now(UTC).date())
@@ -100,6 +112,8 @@ def command(
             print_json(summary(record, folder, code))
         else:
             print_summary(record, folder, [path for path, _ in writers])
+    if not quiet and (hint := unsigned_hint(notary)):
+        click.echo(hint, err=True)
     if code == ExitCode.EXPIRED:
         click.echo(
             f"this verdict expired on {record.verdict.expires} and old answers do not renew it: "
@@ -109,7 +123,15 @@ def command(
     return 0 if exit_zero else int(code)
 
 
-def run_plan(plan: Path, overrides: tuple[str, ...], places: Places, *, quiet: bool) -> AuditRecord:
+def run_plan(
+    plan: Path,
+    overrides: tuple[str, ...],
+    places: Places,
+    *,
+    notary: Notary,
+    quiet: bool,
+    again: bool = False,
+) -> AuditRecord:
     """Read the plan at `plan` and run it to its seal, with progress on stderr and Ctrl-C handled.
 
     Raises:
@@ -130,6 +152,8 @@ def run_plan(plan: Path, overrides: tuple[str, ...], places: Places, *, quiet: b
                 loaded,
                 policy,
                 places,
+                notary=notary,
+                again=again,
                 renderers=[renderer_for("report.html")],
                 progress_of=progress_of,
                 stop=stop,

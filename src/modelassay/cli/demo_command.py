@@ -64,6 +64,7 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
 def _audit(plan: Path, store: Path, *, quiet: bool) -> AuditRecord:
     """Run the plan at `plan` just as ``modelassay audit`` does."""
     from modelassay.cli.audit_command import run_plan
+    from modelassay.cli.signing import notary_of
 
     places = places_of(plan, store=store, data_dir=None, offline=True, quiet=quiet)
-    return run_plan(plan, (), places, quiet=quiet)
+    return run_plan(plan, (), places, notary=notary_of(quiet=quiet), quiet=quiet)

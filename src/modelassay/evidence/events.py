@@ -343,7 +343,8 @@ B = TypeVar("B", bound=Body)
 
 def event_of(body: Body, *, seq: int, time: str, actor: Actor) -> Event:
     """`body` as the event number `seq`, caused by `actor` at `time`."""
-    return Event(seq=seq, time=time, kind=body.kind, actor=actor, body=msgspec.to_builtins(body))
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(body))
+    return Event(seq=seq, time=time, kind=body.kind, actor=actor, body=plain)
 
 
 def encode(event: Event) -> bytes:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from modelassay.canonical import digest_bytes, digest_of
+import msgspec
+
+from modelassay.canonical import Digest, digest_bytes, digest_of
 from modelassay.evidence.events import (
+    AuditClosed,
     DatasetRef,
     EvaluatorRef,
     ModelRef,
+    Place,
     Rate,
+    Records,
     Result,
     Subject,
 )
 from modelassay.records import (
+    AuditRecord,
     DatasetPin,
     EvaluatorPin,
     Finding,
@@ -21,6 +28,19 @@ from modelassay.records import (
     PairedMoments,
     TargetIdentity,
 )
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written into a bundle, by digest."""
+
+    folder: Path
+    sums: Digest = Digest("")
+    """Of ``SHA256SUMS``; likewise the others of their files."""
+    records: Records
+    findings: Digest
+    verdict: Digest
+    policy: Digest
+
 
 LONGEST_VALUE = 256
 """Bytes of a tag's value in a result; of a longer one its digest stands there."""
@@ -45,6 +65,32 @@ def evaluator_refs(pins: Iterable[EvaluatorPin]) -> tuple[EvaluatorRef, ...]:
     """Which evaluators, in which set-up."""
     return tuple(
         EvaluatorRef(name=pin.name, version=pin.version, config=digest_of(pin.settings)) for pin in pins
+    )
+
+
+def closing(
+    record: AuditRecord, sealed: Sealed, opened: Place, results: tuple[Result, ...], counts: tuple[Place, ...]
+) -> AuditClosed:
+    """The closing event of an audit.
+
+    Args:
+        results: empty when they stand in the events at `counts`.
+    """
+    return AuditClosed(
+        audit=record.id,
+        opened=opened,
+        finished=record.closed,
+        sums=sealed.sums,
+        records=sealed.records,
+        baseline=model_ref(record.baseline),
+        candidate=model_ref(record.candidate),
+        datasets=dataset_refs(record.datasets),
+        evaluators=evaluator_refs(record.evaluators),
+        results=results,
+        findings=sealed.findings,
+        verdict=sealed.verdict,
+        policy=sealed.policy,
+        counts_events=counts,
     )
 
 

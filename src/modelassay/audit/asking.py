@@ -1,0 +1,61 @@
+"""Ask both models at once; what ends one ends the other cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from modelassay.audit.opened import Opened, Side
+from modelassay.engine import BudgetLedger, Progress, ask
+from modelassay.errors import InterruptedByUserError
+
+
+async def ask_both(opened: Opened, progress_of: Callable[[], Progress], stop: asyncio.Event) -> None:
+    """Have every question answered by both models and judged, or in the journal already.
+
+    Raises:
+        TargetError: a model cannot be asked any more.
+        StoppedError: Ctrl-C or a budget limit; everything answered is kept.
+    """
+    plan = opened.plan
+    prices = {
+        side.identity.fingerprint: model.price
+        for side, model in zip(opened.sides, (plan.baseline, plan.candidate), strict=True)
+    }
+    ledger = BudgetLedger(plan.budget, prices)
+    halt = asyncio.Event()
+
+    async def ask_one(side: Side) -> None:
+        try:
+            await ask(
+                target=side.target,
+                identity=side.identity,
+                questions=opened.questions,
+                decoding=plan.decoding,
+                journal=opened.journal,
+                evaluators=opened.evaluators,
+                budget=ledger,
+                progress=progress_of(),
+                stop=halt,
+            )
+        except BaseException:
+            halt.set()
+            raise
+
+    async def pass_on() -> None:
+        await stop.wait()
+        halt.set()
+
+    watch = asyncio.create_task(pass_on())
+    try:
+        results = await asyncio.gather(*(ask_one(side) for side in opened.sides), return_exceptions=True)
+    finally:
+        watch.cancel()
+    errors = [result for result in results if isinstance(result, BaseException)]
+    if errors:
+        raise min(errors, key=_telling)
+
+
+def _telling(error: BaseException) -> int:
+    """Lower for the error that caused the other: being stopped is a consequence."""
+    return 1 if isinstance(error, InterruptedByUserError | asyncio.CancelledError) else 0

@@ -1,0 +1,100 @@
+"""Compare, decide, and put everything into one record."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from modelassay.artifacts import lineage_findings
+from modelassay.audit.examples import choose_examples
+from modelassay.audit.limits import cut_off_notes, limits_of, organism_notes
+from modelassay.audit.opened import Opened
+from modelassay.audit.parts import measures_of, slices_of
+from modelassay.audit.seal import read_record
+from modelassay.audit.spent import usage_of
+from modelassay.comparison import compare_with_coverage
+from modelassay.gate import decide
+from modelassay.records import AuditRecord
+from modelassay.version import __version__
+
+
+def judge(
+    opened: Opened, audit: str, *, opened_at: str, closed_at: str, reproduce: tuple[str, ...]
+) -> AuditRecord:
+    """The record of an audit that was asked to its end.
+
+    Args:
+        audit: its id.
+        opened_at: UTC, likewise `closed_at`, on whose date the verdict is issued.
+        reproduce: commands that repeat the audit.
+    """
+    plan, policy, asked = opened.plan, opened.policy, opened.asked
+    baseline, candidate = opened.sides
+    measures = measures_of(opened.evaluators)
+    slices = slices_of(plan)
+    before, after = list(opened.scores(baseline)), list(opened.scores(candidate))
+    findings, covered = compare_with_coverage(
+        samples=asked.samples,
+        measures=measures,
+        baseline=before,
+        candidate=after,
+        slices=slices,
+        policy=policy,
+    )
+    identities = (baseline.identity, candidate.identity)
+    audited = [artifact for identity in identities for artifact in identity.artifacts]
+    findings = (*findings, *lineage_findings(opened.lineage, audited))
+    usage = {
+        side.name: usage_of(opened.transcripts(side), model.price)
+        for side, model in zip(opened.sides, (plan.baseline, plan.candidate), strict=True)
+    }
+    return AuditRecord(
+        id=audit,
+        name=plan.name,
+        tool_version=__version__,
+        opened=opened_at,
+        closed=closed_at,
+        baseline=baseline.identity,
+        candidate=candidate.identity,
+        datasets=asked.pins,
+        evaluators=opened.pins,
+        lineage=opened.lineage,
+        slices=slices,
+        decoding=plan.decoding,
+        epochs=plan.repeats,
+        seed=plan.seed,
+        policy=policy,
+        findings=findings,
+        verdict=decide(policy, findings, covered, today=date.fromisoformat(closed_at[:10])),
+        coverage=covered,
+        usage=usage,
+        examples=choose_examples(
+            samples={sample.id: sample for sample in asked.samples},
+            measures=measures,
+            baseline=before,
+            candidate=after,
+            transcript_of=opened.transcript,
+        ),
+        notes=(
+            *organism_notes(identities),
+            *plan.notes,
+            *asked.warnings,
+            *cut_off_notes(usage, plan.decoding.max_tokens),
+        ),
+        limits=limits_of(plan, policy, asked.samples, identities, opened.pins),
+        reproduce=reproduce,
+    )
+
+
+def unless_same(record: AuditRecord, folder: Path) -> AuditRecord:
+    """The record that was sealed in `folder` before, when only the clock tells it from `record`."""
+    try:
+        sealed = read_record(folder)
+    except (OSError, msgspec.DecodeError):
+        return record  # none, damaged, or of another version: the journal makes it anew
+    at = {"issued": sealed.verdict.issued, "expires": sealed.verdict.expires}
+    verdict = msgspec.structs.replace(record.verdict, **at)
+    same_time = msgspec.structs.replace(record, closed=sealed.closed, verdict=verdict)
+    return sealed if same_time == sealed else record

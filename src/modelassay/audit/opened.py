@@ -1,0 +1,125 @@
+"""An audit with everything that its plan names at hand: samples, models, evaluators, journal."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from modelassay.artifacts import resolve_lineage
+from modelassay.audit.fit import check_fit
+from modelassay.audit.parts import Places, Questions, measures_of, open_evaluators, pin_of, slices_of
+from modelassay.canonical import Digest
+from modelassay.config import Plan
+from modelassay.engine import Journal, Question, answer_key, read_scores, read_transcripts
+from modelassay.errors import UsageError
+from modelassay.protocols import Evaluator, Preparable, Target
+from modelassay.records import (
+    EvaluatorPin,
+    Lineage,
+    PairKey,
+    Policy,
+    Sample,
+    Score,
+    TargetIdentity,
+    Transcript,
+)
+from modelassay.targets import open_target
+
+
+class Side(NamedTuple):
+    """One of the two models."""
+
+    name: str
+    target: Target
+    identity: TargetIdentity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """What an audit works with."""
+
+    plan: Plan
+    policy: Policy
+    lineage: Lineage | None
+    asked: Questions
+    sides: tuple[Side, Side]
+    evaluators: tuple[Evaluator, ...]
+    pins: tuple[EvaluatorPin, ...]
+    questions: tuple[Question, ...]
+    journal: Journal
+
+    def scores(self, side: Side) -> Iterable[Score]:
+        """Every score of one model, from the journal."""
+        fingerprint = side.identity.fingerprint
+        return read_scores(self.journal, fingerprint, self.plan.decoding, self.questions, self.evaluators)
+
+    def transcripts(self, side: Side) -> Iterable[Transcript]:
+        """Every transcript of one model, from the journal."""
+        fingerprint = side.identity.fingerprint
+        kept = read_transcripts(self.journal, fingerprint, self.plan.decoding, self.questions)
+        return (transcript for _, transcript in kept)
+
+    def transcript(self, fingerprint: Digest, key: PairKey) -> Transcript | None:
+        """One transcript, from the journal."""
+        return self.journal.transcript(answer_key(fingerprint, key, self.plan.decoding))
+
+
+async def open_named(
+    plan: Plan, policy: Policy, asked: Questions, places: Places, closing: AsyncExitStack
+) -> Opened:
+    """Everything that `plan` names; what must be given back is pushed onto `closing`.
+
+    Raises:
+        UsageError: plan, policy or data cannot be used.
+        TargetError: a model cannot be asked.
+        StoreError: another process uses the store.
+    """
+    lineage = resolve_lineage(plan.lineage, places.plan_folder)
+    evaluators, judges = open_evaluators(plan.evaluators, places.plan_folder)
+    targets = [open_target(model, folder=places.plan_folder) for model in (plan.baseline, plan.candidate)]
+    for target in (*judges, *targets):
+        closing.push_async_callback(target.close)
+    check_fit(policy, slices=slices_of(plan), samples=asked.samples, measures=measures_of(evaluators))
+    for evaluator in evaluators:
+        if isinstance(evaluator, Preparable):
+            await evaluator.prepare()
+    journal = closing.enter_context(Journal.open(places.store))
+    baseline, candidate = [
+        Side(name, target, await target.identify())
+        for name, target in zip(("baseline", "candidate"), targets, strict=True)
+    ]
+    if baseline.identity.fingerprint == candidate.identity.fingerprint:
+        raise UsageError(
+            "baseline and candidate are the same model: their fingerprints are equal",
+            where=f"{baseline.identity.reference} and {candidate.identity.reference}",
+            mend="name the candidate's own weights, adapter or endpoint",
+        )
+    return Opened(
+        plan=plan,
+        policy=policy,
+        lineage=lineage,
+        asked=asked,
+        sides=(baseline, candidate),
+        evaluators=evaluators,
+        pins=tuple(pin_of(e, r) for e, r in zip(evaluators, plan.evaluators, strict=True)),
+        questions=questions_of(plan, asked.samples),
+        journal=journal,
+    )
+
+
+def questions_of(plan: Plan, samples: Sequence[Sample]) -> tuple[Question, ...]:
+    """Every sample once an epoch, in an order drawn with the plan's seed.
+
+    The order depends on nothing but the seed and the samples, so an audit that a budget cuts short has
+    asked a random part of the suite, the same part of both models.
+    """
+    ordered = sorted(samples, key=lambda sample: sample.id)
+    random.Random(f"modelassay.order/1:{plan.seed}").shuffle(ordered)
+    return tuple(
+        Question(sample=sample, key=PairKey(sample=sample.id, seed=plan.seed, epoch=epoch))
+        for epoch in range(plan.repeats)
+        for sample in ordered
+    )

@@ -1,0 +1,170 @@
+"""Where an audit stands in the log: which id it has, its opening event, which audits are still open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from modelassay.audit.opened import Opened
+from modelassay.audit.seal import lineage_bytes, policy_bytes
+from modelassay.canonical import digest_bytes
+from modelassay.config import plan_digest, substance
+from modelassay.evidence.commitments import order_digest
+from modelassay.evidence.events import (
+    AuditOpened,
+    Body,
+    DatasetRegistered,
+    LineageDeclared,
+    Order,
+    PolicyChanged,
+)
+from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref
+from modelassay.evidence.ledger import History, Ledger, Logged
+
+
+def log_opening(ledger: Ledger, opened: Opened, *, again: bool = False) -> History:
+    """What the log says of this audit, which is opened there now unless it was before.
+
+    With it are logged datasets that are used for the first time, the declared lineage, and a policy that is
+    not the one by which the release line was judged before.
+
+    Args:
+        again: open a new attempt of an audit that came to its end.
+
+    Raises:
+        StoreError: the log cannot be written.
+        EvidenceError: the log is damaged.
+    """
+    histories = ledger.histories()
+    audit = current_id(_identifier(opened), histories, again=again)
+    if audit in histories:
+        return histories[audit]
+
+    def bodies(known: Sequence[Logged]) -> Sequence[Body]:
+        openings = [each.read(AuditOpened) for each in known if each.event.kind == AuditOpened.kind]
+        attempts = [opening for opening in openings if opening.line == opened.plan.line]
+        body = _opening(opened, audit, attempt=len(attempts) + 1)
+        return (
+            *_first_uses(opened, known),
+            *_policy_change(opened, attempts, body),
+            *_lineage(body, opened),
+            body,
+        )
+
+    return History(opened=ledger.append_if(bodies, AuditOpened, DatasetRegistered)[-1])
+
+
+def current_id(base: str, histories: Mapping[str, History], *, again: bool = False) -> str:
+    """The id of the attempt to go on with: `base`, then ``base-2`` and so on after one that was given up.
+
+    Args:
+        again: begin another one also after one that was closed.
+    """
+    for number in count(1):
+        name = base if number == 1 else f"{base}-{number}"
+        history = histories.get(name)
+        later = f"{base}-{number + 1}" in histories
+        if history is None or not (later or history.aborted or (again and history.closed)):
+            return name
+    raise AssertionError("unreachable")
+
+
+def audit_id(name: str, *made_of: Any) -> str:
+    """A readable id that is the same for the same substance: a slug of `name`, ten hexadecimal digits."""
+    digest = digest_bytes(msgspec.json.encode(made_of, order="sorted"))
+    slug = "-".join("".join(c if c.isalnum() and c.isascii() else " " for c in name.lower()).split())
+    return f"{slug[:40].strip('-') or 'audit'}-{digest[7:17]}"
+
+
+class OpenAudit(msgspec.Struct, frozen=True, kw_only=True):
+    """An audit that was opened and has no sealed folder."""
+
+    audit: str
+    name: str
+    line: str
+    attempt: int
+    opened: str
+    aborted: str = ""
+    """When it was given up; empty while it is open."""
+    reason: str = ""
+    """Why it was given up."""
+
+
+def unfinished(histories: Mapping[str, History]) -> list[OpenAudit]:
+    """Audits that were opened and not closed, and those that were given up."""
+    found = []
+    for audit, history in histories.items():
+        if history.closed is None:
+            body, aborted = history.opening, history.aborted
+            found.append(
+                OpenAudit(
+                    audit=audit,
+                    name=body.name,
+                    line=body.line,
+                    attempt=body.attempt,
+                    opened=history.opened.event.time,
+                    aborted=aborted.event.time if aborted else "",
+                    reason=aborted.event.body["reason"] if aborted else "",
+                )
+            )
+    return found
+
+
+def _identifier(opened: Opened) -> str:
+    identities = [side.identity for side in opened.sides]
+    made_of = (opened.policy, opened.asked.pins, identities, opened.pins, opened.lineage)
+    return audit_id(opened.plan.name, substance(opened.plan), *made_of)
+
+
+def _opening(opened: Opened, audit: str, *, attempt: int) -> AuditOpened:
+    plan = opened.plan
+    baseline, candidate = (model_ref(side.identity) for side in opened.sides)
+    keys = [question.key for question in opened.questions]
+    return AuditOpened(
+        audit=audit,
+        name=plan.name,
+        line=plan.line,
+        attempt=attempt,
+        plan=plan_digest(plan),
+        policy=digest_bytes(policy_bytes(opened.policy)),
+        order=Order(seed=plan.seed, questions=len(keys), digest=order_digest(keys)),
+        datasets=dataset_refs(opened.asked.pins),
+        evaluators=evaluator_refs(opened.pins),
+        baseline=baseline,
+        candidate=candidate,
+    )
+
+
+def _first_uses(opened: Opened, known: Sequence[Logged]) -> list[Body]:
+    """An event for each dataset that the log has not seen at this digest."""
+    seen = {
+        (e.event.body["name"], e.event.body["digest"])
+        for e in known
+        if e.event.kind == DatasetRegistered.kind
+    }
+    return [
+        DatasetRegistered(
+            name=pin.name, digest=pin.digest, rows=pin.rows, source=pin.source, licence=pin.licence
+        )
+        for pin in opened.asked.pins
+        if (pin.name, pin.digest) not in seen
+    ]
+
+
+def _policy_change(opened: Opened, attempts: Sequence[AuditOpened], body: AuditOpened) -> list[Body]:
+    """An event when the line was judged by another policy at its last attempt."""
+    if not attempts or attempts[-1].policy == body.policy:
+        return []
+    before, name = attempts[-1].policy, opened.policy.name
+    return [PolicyChanged(line=body.line, name=name, before=before, after=body.policy)]
+
+
+def _lineage(body: AuditOpened, opened: Opened) -> list[Body]:
+    """An event for what the candidate is declared to be made from."""
+    if opened.lineage is None:
+        return []
+    digest = digest_bytes(lineage_bytes(opened.lineage))
+    return [LineageDeclared(audit=body.audit, subject=body.candidate.fingerprint, lineage=digest)]
