@@ -14,11 +14,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from modelassay.artifacts.fingerprint import FolderFingerprint
+from modelassay.artifacts.fingerprint import FolderFingerprint, fingerprint_folder
+from modelassay.artifacts.reading import Advance
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.log.dsse import envelope_value, open_envelope, read_envelope, sign_envelope
 from modelassay.log.keys import public_pem
@@ -45,7 +47,7 @@ class SignedModel(msgspec.Struct, frozen=True, kw_only=True):
     covered: tuple[str, ...]
     """Files whose bytes are those that were signed."""
     not_covered: tuple[str, ...]
-    """Files of the folder that the signer left out, which may hold anything."""
+    """Files and folders (with ``/``) that the signer left out, which may hold anything."""
 
 
 def sign_model(model: FolderFingerprint, signer: Signer, *, name: str = "") -> bytes:
@@ -96,17 +98,21 @@ def sign_model(model: FolderFingerprint, signer: Signer, *, name: str = "") -> b
     return write_canonical(bundle) + b"\n"
 
 
-def verify_model(bundle: bytes, model: FolderFingerprint, keys: Sequence[PublicKey]) -> SignedModel:
+def verify_model(
+    bundle: bytes, root: Path, keys: Sequence[PublicKey], *, advance: Advance | None = None
+) -> SignedModel:
     """Check a signature bundle, ours or another tool's, against a folder.
 
     Args:
         bundle: the bytes of ``model.sig``.
-        model: fingerprint of the folder as it stands now.
+        root: the folder as it stands now; it is hashed unless that was done before in this process.
         keys: whose signatures count.
+        advance: told of the bytes just hashed.
 
     Raises:
         EvidenceError: malformed, of a method that is not checked here, not signed by one of `keys`, or the
             files are not those that were signed; names up to five of them.
+        UsageError: the folder cannot be hashed; see `fingerprint_folder`.
     """
     where = "the model signature"
     read = read_json(bundle, where=where, max_bytes=_MAX_BYTES)
@@ -119,13 +125,15 @@ def verify_model(bundle: bytes, model: FolderFingerprint, keys: Sequence[PublicK
         name, ignored, files = _taken_apart(statement)
     except (KeyError, TypeError, ValueError) as error:
         raise EvidenceError(f"no statement of {PREDICATE}: {error}", where=where) from error
+    model = fingerprint_folder(root, exclude=ignored, advance=advance)
     here = {file: digest for file, digest in model.files.items() if not _is_ignored(file, ignored)}
-    _compare(files, here, where=str(model.root))
+    _compare(files, here, where=str(root))
+    left_out = {*(model.readings.keys() - here.keys()), *(f"{folder}/" for folder in model.excluded)}
     return SignedModel(
         name=name,
         signed_by=opened.signed_by[0],
         covered=tuple(sorted(here)),
-        not_covered=tuple(sorted(model.readings.keys() - here.keys())),
+        not_covered=tuple(sorted(left_out)),
     )
 
 
@@ -138,7 +146,7 @@ def _taken_apart(statement: Any) -> tuple[str, list[str], dict[str, str]]:
     form = predicate["serialization"]
     if (form["method"], form["hash_type"]) != ("files", "sha256"):
         raise ValueError("only the method files with sha256 is checked here")
-    ignored = [str(path) for path in form.get("ignore_paths", ())]
+    ignored = [str(path).rstrip("/") for path in form.get("ignore_paths", ())]
     files: dict[str, str] = {}
     for resource in predicate["resources"]:
         name, digest = resource["name"], resource["digest"]
@@ -168,4 +176,4 @@ def _root_of(files: Mapping[str, str], *, ordered: bool = True) -> str:
 
 
 def _is_ignored(name: str, ignored: Sequence[str]) -> bool:
-    return any(name == path.rstrip("/") or name.startswith(path.rstrip("/") + "/") for path in ignored)
+    return any(name == path or name.startswith(path + "/") for path in ignored)

@@ -107,8 +107,10 @@ def _folder(root: Path, options: dict[str, Any]) -> dict[str, Any]:
         ]
     if not folder.readings:
         raise UsageError("holds no files", where=str(root))
-    parts = _artifacts(folder, added, options)
-    result = _described(root, folder) | {"artifacts": parts}
+    result = _described(root, folder)
+    _check(folder, options["check"], result)
+    _verify(root, options, result)
+    parts = result["artifacts"] = _artifacts(folder, added, options)
     if any(part.kind == "model" for part in parts):
         result["composition"] = composition(parts)
     if tensors:
@@ -118,9 +120,7 @@ def _folder(root: Path, options: dict[str, Any]) -> dict[str, Any]:
     if options["sums"]:
         options["sums"].write_bytes(folder.files.sums())
         result["sums_file"] = str(options["sums"])
-    _check(folder, options["check"], result)
     _sign(root, folder, options, result)
-    _verify(folder, options, result)
     return result
 
 
@@ -212,7 +212,7 @@ def _sign(root: Path, folder: FolderFingerprint, options: dict[str, Any], result
     result["signature"] = {"file": str(output), "key": signer.public.key_id}
 
 
-def _verify(folder: FolderFingerprint, options: dict[str, Any], result: dict[str, Any]) -> None:
+def _verify(root: Path, options: dict[str, Any], result: dict[str, Any]) -> None:
     if options["verify"] is None:
         return
     from modelassay.artifacts.model_signing import verify_model
@@ -221,7 +221,7 @@ def _verify(folder: FolderFingerprint, options: dict[str, Any], result: dict[str
 
     if not options["keys"]:
         raise UsageError("--verify needs the signer's public key", mend="give it: --key FILE")
-    signed = verify_model(_read(options["verify"]), folder, [load_public(key) for key in options["keys"]])
+    signed = verify_model(_read(options["verify"]), root, [load_public(key) for key in options["keys"]])
     result["verified"] = {
         "name": signed.name,
         "key": signed.signed_by.key_id,
