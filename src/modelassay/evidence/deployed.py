@@ -35,13 +35,16 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def composition(self) -> Composition:
         """Its parts, in the words of a verdict."""
-        return composition_of(
-            TargetIdentity(
-                reference=self.model.name,
-                fingerprint=self.model.digest,
-                strength="weights",
-                artifacts=self.artifacts,
-            )
+        return composition_of(self.identity)
+
+    @property
+    def identity(self) -> TargetIdentity:
+        """Itself, as an audit would have named it."""
+        return TargetIdentity(
+            reference=self.model.name,
+            fingerprint=self.model.digest,
+            strength="weights",
+            artifacts=self.artifacts,
         )
 
     @property

@@ -35,7 +35,7 @@ from modelassay.evidence.events import (
 from modelassay.log.merkle import leaf_hash, root_of
 from modelassay.records import Event, Outcome
 
-PAYLOAD_TYPE = "application/vnd.modelassay.revocations+json"
+LIST_TYPE = "application/vnd.modelassay.revocations+json"
 LARGEST_LIST = 64 * 1024 * 1024
 """Bytes of a list that is still read."""
 
