@@ -27,6 +27,8 @@ COMMANDS: dict[str, str] = {
     "report": "Write a finished audit's report in any format.",
     "export": "Write a finished audit for other tools: CycloneDX, SARIF, model card, evidence map, …",
     "fingerprint": "Say what a model is by content; compare tensors, check or sign its files.",
+    "keys": "Make, list, rotate and revoke the keys that sign verdicts and logs.",
+    "verdict": "Act on a verdict after it was issued: sign it too.",
     "log": "Read, check, prove and sign the append-only log of a store.",
     "suite": "List, inspect and pin datasets.",
     "demo": "Build tiny models with planted faults here, audit them, show the verdicts.",

@@ -54,6 +54,10 @@ class KeyCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The key to check its signatures with, under its origin or name."""
         return PublicKey(name=self.origin or self.name, spki=base64.b64decode(self.spki))
 
+    def file(self, suffix: Literal["pem", "pub.pem", "vkey", "json"]) -> str:
+        """The name of one of its files."""
+        return f"{self.name}.{self.use}.{suffix}"
+
     @property
     def vkey(self) -> str:
         """The verifier key of a log or witness; empty for verdict keys."""
@@ -74,7 +78,7 @@ def read_card(path: Path) -> KeyCard | None:
         matches = card.public.key_id == card.key
     except (msgspec.DecodeError, EvidenceError, ValueError) as error:
         raise UsageError(f"not the card of a key: {error}", where=str(path)) from error
-    if not matches or path.name != f"{card.name}.{card.use}.json":
+    if not matches or path.name != card.file("json"):
         raise UsageError("the card is not that of its key", where=str(path), mend="restore it from a copy")
     return card
 

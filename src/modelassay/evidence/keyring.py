@@ -14,6 +14,7 @@ The folder (``MODELASSAY_KEYS``, by default ``~/.config/modelassay/keys``) holds
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -148,8 +149,7 @@ class Keyring:
         Raises:
             UsageError: a name that is taken or cannot be used.
         """
-        if not KEY_NAME.fullmatch(name):
-            raise UsageError(f"{name!r} cannot name a key", mend="use letters, digits, _ and -")
+        self.refuse_taken(name, use)
         if origin and not is_key_name(origin):
             raise UsageError(f"{origin!r} cannot be an origin", mend="write it without spaces and plus signs")
         signer = new_key(ALGORITHMS[use], name=name)
@@ -169,6 +169,21 @@ class Keyring:
         self._write(card, signer, passphrase)
         return card
 
+    def refuse_taken(self, name: str, use: Use) -> None:
+        """Refuse a name that no new key can have.
+
+        Raises:
+            UsageError: it is taken for this `use`, or cannot be a name.
+        """
+        if not KEY_NAME.fullmatch(name):
+            raise UsageError(f"{name!r} cannot name a key", mend="use letters, digits, _ and -")
+        if any(self.folder.glob(f"{name}.{use}.*")):
+            raise UsageError(
+                f"there is a key called {name} for this already, and keys are never overwritten",
+                where=f"{self.folder} ({use})",
+                mend=f"take another name, or `modelassay keys rotate {name}`",
+            )
+
     def end(self, card: KeyCard, *, at: str, reason: str) -> KeyCard:
         """Mark a key as one that no longer counts; its files stay, so that old signatures can be checked.
 
@@ -180,11 +195,14 @@ class Keyring:
                 f"the key ended on {card.ended}: {card.reason}", where=f"{card.name} ({card.use})"
             )
         ended = msgspec.structs.replace(card, ended=at, reason=reason)
-        write_atomic(self._path(card, "json"), card_bytes(ended))
+        write_atomic(self.folder / card.file("json"), card_bytes(ended))
         return ended
 
     def free_name(self, name: str) -> str:
-        """`name` if no key has it, else the first of ``name-2``, ``name-3``, … that is free."""
+        """`name` if no key has it, else the first of ``name-2``, ``name-3``, … that is free.
+
+        A number that `name` ends in already is counted on.
+        """
         taken = (
             {path.name.split(".")[0] for path in self.folder.glob("*.*")} if self.folder.is_dir() else set()
         )
@@ -238,15 +256,12 @@ class Keyring:
         return self._environment.get(ORIGINS[use], "")
 
     def _write(self, card: KeyCard, signer: PemSigner, passphrase: bytes | None) -> None:
-        write_new(self._path(card, "pem"), signer.pem(passphrase), mode=0o600)
+        write_new(self.folder / card.file("pem"), signer.pem(passphrase), mode=0o600)
         if card.vkey:
-            write_new(self._path(card, "vkey"), f"{card.vkey}\n".encode(), mode=0o644)
+            write_new(self.folder / card.file("vkey"), f"{card.vkey}\n".encode(), mode=0o644)
         else:
-            write_new(self._path(card, "pub.pem"), public_pem(signer.public), mode=0o644)
-        write_new(self._path(card, "json"), card_bytes(card), mode=0o644)
-
-    def _path(self, card: KeyCard, suffix: str) -> Path:
-        return self.folder / f"{card.name}.{card.use}.{suffix}"
+            write_new(self.folder / card.file("pub.pem"), public_pem(signer.public), mode=0o644)
+        write_new(self.folder / card.file("json"), card_bytes(card), mode=0o644)
 
     def _pem(self, name: str, use: Use) -> Path:
         """Where the private key called `name` would be; nowhere when that is no name."""
@@ -299,7 +314,7 @@ def _first_line(path: Path) -> bytes:
 
 def _numbered(name: str) -> Iterator[str]:
     yield name
-    number = 2
-    while True:
-        yield f"{name}-{number}"
-        number += 1
+    stem, _, last = name.rpartition("-")
+    counted = bool(stem) and last.isascii() and last.isdigit()
+    for number in itertools.count(int(last) + 1 if counted else 2):
+        yield f"{stem if counted else name}-{number}"

@@ -1,0 +1,74 @@
+"""``modelassay keys rotate``: new keys in the place of old ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from modelassay.cli.keys_options import passphrase_option, unencrypted_option
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+
+
+@click.command("rotate")
+@click.argument("name")
+@unencrypted_option
+@passphrase_option
+@store_option
+@json_option
+def command(
+    name: str, unencrypted: bool, passphrase_file: Path | None, store: Path | None, as_json: bool
+) -> None:
+    """Replace every key called NAME by a new one for the same use, holder and origin.
+
+    The old keys stay, so that what they signed can be checked, but sign nothing more. Hand out the new
+    public keys that this prints.
+    """
+    from modelassay.cli.keys_options import (
+        added,
+        log_events,
+        new_passphrase,
+        open_keyring,
+        print_new,
+        shown,
+    )
+    from modelassay.errors import UnknownNameError
+    from modelassay.evidence.events import KeyRevoked
+    from modelassay.evidence.notary import utc_now
+
+    keyring = open_keyring(passphrase_file)
+    cards = [card for card in keyring.cards() if not card.ended]
+    old = [card for card in cards if card.name == name]
+    if not old:
+        raise UnknownNameError("key", name, {card.name for card in cards}, where=str(keyring.folder))
+    secret = new_passphrase(passphrase_file, unencrypted=unencrypted)
+    successor = keyring.free_name(name)
+    at = utc_now()
+    made = [
+        keyring.make(
+            successor,
+            card.use,
+            passphrase=secret,
+            holder=card.holder,
+            holder_kind=card.holder_kind,
+            created=at,
+            origin=card.origin,
+        )
+        for card in old
+    ]
+    reason = f"replaced by {successor}"
+    for card in old:
+        keyring.end(card, at=at, reason=reason)
+    revoked = [KeyRevoked(key=card.key, reason=reason, since=at) for card in old]
+    log_key = successor if any(card.use == "log" for card in made) else ""
+    place = chosen_store(store)
+    logged = log_events(place, keyring, log_key, [*(added(card) for card in made), *revoked])
+    if as_json:
+        ended = [card.key for card in old]
+        print_json({"keys": [shown(keyring, card) for card in made], "ended": ended, "logged": logged})
+        return
+    for card in made:
+        print_new(keyring, card)
+    click.echo(f"{name} signs nothing more; those who check need the new keys beside the old", err=True)
+    if unencrypted:
+        click.echo("warning: the private keys are not encrypted", err=True)

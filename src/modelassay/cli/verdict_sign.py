@@ -1,0 +1,83 @@
+"""``modelassay verdict sign``: one more signature on a verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from modelassay.cli.keys_options import passphrase_option
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+
+
+@click.command("sign")
+@click.argument("audit")
+@click.option(
+    "--key", "reference", default="", metavar="KEY", help="Who signs: a name, PEM file, env: or command:."
+)
+@click.option(
+    "--log-key", default="", metavar="KEY", help="Key to sign the log with. [default: the one for logs]"
+)
+@click.option("--person", default="", metavar="NAME", help="Who signs. [default: the holder of the key]")
+@passphrase_option
+@store_option
+@json_option
+def command(
+    audit: str,
+    reference: str,
+    log_key: str,
+    person: str,
+    passphrase_file: Path | None,
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """Add your signature to the verdict of AUDIT (an id, the start of one, or a bundle's folder).
+
+    So a person signs off what a pipeline signed, and m of n can be asked for. The first signature stays.
+    """
+    from modelassay.audit import read_audit
+    from modelassay.cli.keys_options import log_events, log_of, open_keyring
+    from modelassay.errors import UsageError
+    from modelassay.evidence.events import VerdictSigned
+    from modelassay.evidence.signing_off import read_unsigned_off, sign_off
+
+    place = chosen_store(store)
+    folder = Path(audit) if Path(audit).is_dir() else place / "audits" / read_audit(place, audit).id
+    verdict = read_unsigned_off(folder)
+    keyring = open_keyring(passphrase_file)
+    signer = keyring.signer("verdict", reference)
+    if signer is None:
+        raise UsageError("no key to sign with", mend="make one with `modelassay keys new`, or name it: --key")
+    if log_of(place) is not None:
+        keyring.signer("log", log_key)  # unlocked before anything is written
+    card = keyring.card_of(signer.public)
+    holder = person or (card.holder if card else signer.public.name)
+    added = not verdict.signed_by(signer.public.key_id)
+    if added:
+        sign_off(verdict, signer)
+    event = VerdictSigned(
+        audit=verdict.audit, payload=verdict.payload, key=signer.public.key_id, holder=holder
+    )
+    logged = log_events(place, keyring, log_key, [event])
+    facts = verdict.statement.predicate.facts
+    signatures = len(verdict.envelope.signatures) + added
+    for warning in keyring.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if as_json:
+        print_json(
+            {
+                "audit": verdict.audit,
+                "outcome": facts.outcome,
+                "payload": verdict.payload,
+                "key": signer.public.key_id,
+                "holder": holder,
+                "signatures": signatures,
+                "added": added,
+                "logged": logged,
+            }
+        )
+        return
+    click.echo(f"{holder} signed: {facts.headline}" if added else f"{holder} had signed before")
+    click.echo(f"{verdict.audit} has {signatures} signatures")
+    if not logged:
+        click.echo(f"no log in {place}: the signature is in the bundle only", err=True)
