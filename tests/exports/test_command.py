@@ -14,9 +14,14 @@ import pytest
 from modelassay.cli.export_command import NAMES
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import Bundle
+from modelassay.evidence.events import WaiverGranted, encode, event_of
 from modelassay.exports.envelopes import sigstore_bundle, test_result_envelopes, verdict_envelope
 from modelassay.exports.formats import FORMATS
 from modelassay.exports.sealed import SealedAudit
+from modelassay.log.reader import LogReader, log_exists
+from modelassay.log.writer import LogWriter
+from modelassay.records import Actor
+from modelassay.report import renderer_for
 
 Command = Callable[..., tuple[int, bytes, str]]
 SIGNED = ("in-toto", "sigstore", "vsa")
@@ -141,3 +146,64 @@ def test_a_card_that_exists_is_kept(command: Command, bundle: Path, tmp_path: Pa
     assert code == 2
     assert "UTF-8" in error
     assert card.read_bytes() == b"\xff\xfe"
+
+
+def test_one_dataset_of_several_is_chosen(command: Command, declared: SealedAudit, tmp_path: Path) -> None:
+    bundle = declared.bundle.place
+    code, _, error = command(tmp_path, "export", bundle, "--format", "croissant")
+    assert code == 2
+    assert "--dataset: asked-1, trained-on-1" in error
+    code, out, error = command(
+        tmp_path, "export", bundle, "--format", "croissant", "--dataset", "trained-on-1"
+    )
+    assert code == 0, error
+    assert json.loads(out)["name"] == "tickets <b>"
+    code, _, error = command(tmp_path, "export", bundle, "--format", "croissant", "--dataset", "trained-on-9")
+    assert code == 2
+    assert "did you mean 'trained-on-1'" in error
+
+
+def test_waivers_of_the_stores_log_suppress_results(
+    command: Command, plain: SealedAudit, tmp_path: Path
+) -> None:
+    store = tmp_path / "assay"
+    shutil.copytree(Path(plain.bundle.place).parents[1], store)
+    found = ("export", plain.record.id, "--format", "sarif", "--store", "assay")
+    assert b"suppressions" not in command(tmp_path, *found)[1]
+    start = LogReader(store / "log").size if log_exists(store / "log") else 0
+    waivers = [
+        ("Ann", "2999-01-01", plain.record.id),
+        ("Ben", "2000-01-01", plain.record.id),
+        ("Cy", "2999-01-01", "x-0"),
+    ]
+    entries = [
+        encode(
+            event_of(
+                WaiverGranted(
+                    audit=audit,
+                    payload="sha256:" + "0" * 64,
+                    holder=holder,
+                    key="",
+                    reason="pilot",
+                    expires=expires,
+                ),
+                seq=start + number,
+                time="2026-11-21T12:00:00Z",
+                actor=Actor(name="test"),
+            )
+        )
+        for number, (holder, expires, audit) in enumerate(waivers)
+    ]
+    with LogWriter(store / "log") as log:
+        log.append(entries)
+        log.publish(None)
+    code, out, error = command(tmp_path, *found)
+    assert code == 0, error
+    told = [s["justification"] for s in json.loads(out)["runs"][0]["results"][0]["suppressions"]]
+    assert told == ["pilot (accepted by Ann until 2999-01-01)"]
+
+
+def test_reports_may_be_named_so_too(plain: SealedAudit) -> None:
+    assert renderer_for("out/x.sarif").name == "sarif"
+    assert renderer_for("out/x.cdx.json").name == "cyclonedx"
+    assert renderer_for("out/x.json").name == "json"

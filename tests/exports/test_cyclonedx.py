@@ -130,6 +130,23 @@ def test_declared_training_data_is_a_component(declared: SealedAudit) -> None:
     assert data["data"][0]["contents"]["url"] == "https://example.org/tickets"
 
 
+@pytest.mark.parametrize(
+    ("licence", "shown"),
+    [
+        ("apache-2.0", {"license": {"id": "Apache-2.0"}}),
+        ("mit OR Apache-2.0", {"expression": "MIT OR Apache-2.0"}),
+        ("Apache-2.0 WITH LLVM-exception", {"expression": "Apache-2.0 WITH LLVM-exception"}),
+        ("our own <b>", {"license": {"name": "our own <b>"}}),
+        ("Nobody-Knows-1.0", {"license": {"name": "Nobody-Knows-1.0"}}),
+    ],
+)
+def test_licences_are_ids_where_readers_know_them(plain: SealedAudit, licence: str, shown: Any) -> None:
+    pin = msgspec.structs.replace(plain.record.datasets[0], licence=licence)
+    record = msgspec.structs.replace(plain.record, datasets=(pin,))
+    [component] = [c for c in json.loads(CycloneDxBom().render(record))["components"] if c["type"] == "data"]
+    assert component["licenses"] == [shown]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", ["1.6", "1.7"])
 @pytest.mark.parametrize("which", ["plain", "declared"])

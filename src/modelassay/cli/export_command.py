@@ -22,6 +22,7 @@ NAMES = (
     "sigstore",
     "vsa",
     "cyclonedx",
+    "croissant",
     "sarif",
     "junit",
     "model-card",
@@ -33,6 +34,7 @@ _ONLY_FOR = {
     "spec": ("cyclonedx",),
     "frameworks": ("annex-iv", "cyclonedx"),
     "location": ("sarif",),
+    "dataset": ("croissant",),
     "side": ("inspect",),
 }
 
@@ -49,6 +51,7 @@ _ONLY_FOR = {
     help="annex-iv, cyclonedx: only this law or standard, such as eu-ai-act. Repeatable.",
 )
 @click.option("--location", help="sarif: file in the repository that results point to. [default: plan.yaml]")
+@click.option("--dataset", help="croissant: which one, such as asked-1 or trained-on-2.")
 @click.option(
     "--side",
     type=click.Choice(["candidate", "baseline"]),
@@ -63,6 +66,7 @@ def command(
     spec: str | None,
     frameworks: tuple[str, ...],
     location: str | None,
+    dataset: str | None,
     side: str | None,
     store: Path | None,
     as_json: bool,
@@ -80,8 +84,8 @@ def command(
     from modelassay.exports.formats import export
     from modelassay.exports.sealed import find_audit
 
-    given = {"spec": spec, "frameworks": frameworks, "location": location, "side": side}
-    given = {option: value for option, value in given.items() if value}
+    options = {"spec": spec, "frameworks": frameworks, "location": location, "dataset": dataset, "side": side}
+    given = {option: value for option, value in options.items() if value}
     for option in given:
         if name not in _ONLY_FOR[option]:
             raise UsageError(f"--{option.rstrip('s')} is of no use to {name}", mend="leave it out")

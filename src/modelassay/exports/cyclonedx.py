@@ -16,7 +16,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from modelassay.artifacts.spdx import licences_in, parse_expression, terms_of
 from modelassay.canonical import digest_of
+from modelassay.errors import UsageError
 from modelassay.exports.compliance import FrameworkEvidence
 from modelassay.exports.cyclonedx_declarations import declarations, standards
 from modelassay.records import (
@@ -263,9 +265,17 @@ def _dataset_ref(pin: DatasetPin) -> str:
     return f"dataset-{pin.digest.removeprefix('sha256:')}"
 
 
-def _licences(licence: str) -> list[dict[str, Any]]:
-    """A name, since readers refuse identifiers that their own list of SPDX does not have."""
-    return [{"license": {"name": visible(licence)}}]
+def _licences(text: str) -> list[dict[str, Any]]:
+    """SPDX where it is known to be; else a name, since readers refuse identifiers that their list lacks."""
+    try:
+        expression = parse_expression(text)
+    except UsageError:
+        return [{"license": {"name": visible(text)}}]
+    if any(terms_of(licence) is None for licence in licences_in(expression)):
+        return [{"license": {"name": visible(text)}}]
+    if str(expression) == getattr(expression, "id", "") and not str(expression).startswith("LicenseRef-"):
+        return [{"license": {"id": str(expression)}}]
+    return [{"expression": str(expression)}]
 
 
 def _hash(digest: str) -> dict[str, str]:

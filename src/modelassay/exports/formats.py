@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from modelassay.errors import UnknownNameError
+from modelassay.errors import UnknownNameError, UsageError
 from modelassay.exports.annex_iv import annex_iv_html, annex_iv_markdown
 from modelassay.exports.compliance import hold_against
+from modelassay.exports.croissant import croissant_files
 from modelassay.exports.cyclonedx import CycloneDxBom, SpecVersion
 from modelassay.exports.envelopes import sigstore_bundle, test_result_envelopes, verdict_envelope
 from modelassay.exports.inspect import SideName, inspect_log
@@ -36,6 +37,8 @@ class Choices:
     """SARIF: waivers in force."""
     card: str = ""
     """Model card: the README.md to put the section into."""
+    dataset: str = ""
+    """Croissant: which dataset; needed where the audit knows of several."""
     side: SideName = "candidate"
     """Inspect: whose answers."""
 
@@ -57,6 +60,20 @@ def _cyclonedx(audit: SealedAudit, choices: Choices) -> Iterable[bytes]:
     yield CycloneDxBom(spec=choices.spec, held=held).render(audit.record)
 
 
+def _croissant(audit: SealedAudit, choices: Choices) -> Iterable[bytes]:
+    documents = {name.partition(".")[0]: data for name, data in croissant_files(audit.record).items()}
+    chosen = choices.dataset or next(iter(documents), "")
+    if not choices.dataset and len(documents) > 1:
+        raise UsageError(
+            f"this audit knows of {len(documents)} datasets",
+            where="croissant",
+            mend="name one with --dataset: " + ", ".join(documents),
+        )
+    if chosen not in documents:
+        raise UnknownNameError("dataset", chosen, documents)
+    yield documents[chosen]
+
+
 def _sarif(audit: SealedAudit, choices: Choices) -> Iterable[bytes]:
     report = SarifReport(location=choices.location, line=choices.line, waivers=choices.waivers)
     yield report.render(audit.record)
@@ -71,6 +88,7 @@ FORMATS: dict[str, Format] = {
         "Signed verdict, a SLSA Verification Summary in DSSE", lambda audit, _: [verdict_envelope(audit)]
     ),
     "cyclonedx": Format("CycloneDX machine-learning bill of materials", _cyclonedx),
+    "croissant": Format("One dataset as Croissant with its Responsible AI vocabulary", _croissant),
     "sarif": Format("SARIF 2.1.0, annotations of pull requests", _sarif),
     "junit": Format("JUnit XML", lambda audit, _: [JUnitReport().render(audit.record)]),
     "model-card": Format(
