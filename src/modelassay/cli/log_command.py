@@ -13,6 +13,10 @@ SUBCOMMANDS: dict[str, str] = {
     "sign": "Sign the log as it is, when its last entries were written without a key.",
     "prove": "Write a proof that one entry is in the log, to be checked offline.",
     "consistency": "Show that the log continues a tree head that was kept earlier.",
+    "witness": "Serve a witness that cosigns tree heads.",
+    "request": "Write a request to cosign the tree head, for a witness that is reached by files.",
+    "cosign": "As a witness, answer such a request.",
+    "attach": "Add a witness's answer to the tree head.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.log_<name>``."""
 

@@ -173,6 +173,19 @@ def load_public(reference: str | Path) -> PublicKey:
     return read_public(_read(path), name=path.name.split(".")[0], where=str(path))
 
 
+def load_vkey(reference: str | Path) -> Vkey:
+    """The verifier key that `reference` is, or that stands in the file `reference`.
+
+    Raises:
+        UsageError: no such file.
+        EvidenceError: not a verifier key.
+    """
+    text = str(reference)
+    if "+" not in text or Path(text).exists():
+        text = _read(Path(reference)).decode("utf-8", "replace").strip()
+    return Vkey.parse(text)
+
+
 def public_of(key: object, *, name: str) -> PublicKey:
     """`key`, a public key of `cryptography`, under `name`.
 
