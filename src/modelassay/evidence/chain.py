@@ -133,32 +133,34 @@ def events_agree(contents: Contents, chain: Chain, records: Mapping[CommittedFil
     )
 
 
-def order_holds(chain: Chain) -> str:
-    """That the events stand in the log one after the other, and their times do not run backwards.
+def links_hold(chain: Chain, signed: Place | None) -> str:
+    """That each event names the one before it, they stand in this order, and time does not run backwards.
+
+    Args:
+        signed: what the signed verdict says of ``audit.closed``; None when it is not signed.
 
     Raises:
         EvidenceError: names the event.
         NotDoneError: an event is not there.
     """
-    links: tuple[Link[Any], ...] = (chain.opened, chain.closed, chain.issued)
+    opened, closed, issued = chain.opened, chain.closed, chain.issued
+    if issued.body.closed != closed.place:
+        wrong = ISSUED if signed == closed.place else CLOSED
+        raise EvidenceError("verdict.issued is not about this audit.closed", where=wrong)
+    if closed.body.opened != opened.place:
+        raise EvidenceError("audit.closed is not about this audit.opened", where=OPENED)
+    links: tuple[Link[Any], ...] = (opened, closed, issued)
     for before, after in pairwise(links):
         if after.event.seq <= before.event.seq:
-            raise EvidenceError(
-                f"{after.event.kind} is entry {after.event.seq}, not after {before.event.kind}, entry "
-                f"{before.event.seq}",
-                where=after.file,
-            )
+            raise EvidenceError(f"stands before {before.event.kind} in the log", where=after.file)
         if after.event.time < before.event.time:
             raise EvidenceError(
-                f"{after.event.kind} at {after.event.time} says that it is older than {before.event.kind} at "
-                f"{before.event.time}, after which it stands",
+                f"says {after.event.time}, and {before.event.kind}, which stands before it, says "
+                f"{before.event.time}",
                 where=after.file,
             )
-    body = chain.closed.body
-    if not chain.opened.event.time <= body.finished <= chain.closed.event.time:
+    if not opened.event.time <= closed.body.finished <= closed.event.time:
         raise EvidenceError("the audit was not finished between opening and closing", where=CLOSED)
-    if chain.issued.body.closed != chain.closed.place:
-        raise EvidenceError("is not about this audit.closed", where=ISSUED)
     places = " < ".join(str(link.event.seq) for link in links)
     return f"opened before closed before issued (entries {places})"
 

@@ -40,8 +40,9 @@ def files_are_sealed(contents: Contents) -> str:
     for name in sorted(SEALED.intersection(bundle.files)):
         if name not in sums:
             raise EvidenceError("a file that was not sealed", where=name)
-        if sha256_hex(bundle.read(name)) != changed.pop(name, sums[name]):
-            raise EvidenceError("changed: its digest is not the sealed one", where=name)
+        if sha256_hex(bundle.read(name)) != changed.get(name, sums[name]):
+            where = f"{name} or {REDACTED}" if name in changed else name
+            raise EvidenceError("changed: its digest is not the one that was written down", where=where)
     if redaction is not None:
         _check_redaction(contents)
     return f"{len(sums) - len(withheld):,} files with the digests in {SUMS}"

@@ -1,0 +1,147 @@
+"""What a whole log adds to a bundle: withdrawals, revoked keys, other audits of the line, one history.
+
+A bundle cannot show its own withdrawal, nor how many audits were opened besides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from modelassay.errors import EvidenceError
+from modelassay.evidence.chain import Chain
+from modelassay.evidence.events import AuditAborted, AuditClosed, AuditOpened, body_of, decode
+from modelassay.evidence.revocations import Standing, scan
+from modelassay.log.note import TreeHead
+from modelassay.log.reader import LogReader
+from modelassay.log.signing import PublicKey
+from modelassay.log.trust import Trusted, TrustPolicy
+from modelassay.log.verify import verify_log
+
+
+@dataclass(frozen=True)
+class WholeLog:
+    """A log that was read from its first entry to its last."""
+
+    folder: Path
+    policy: TrustPolicy
+    trusted: Trusted
+    """Its tree head."""
+
+    @cached_property
+    def reader(self) -> LogReader:
+        """For looking things up."""
+        return LogReader(self.folder)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What it says of verdicts and keys."""
+        return scan(self.reader.entries())
+
+
+def read_whole_log(folder: Path, policy: TrustPolicy, heads: Sequence[TreeHead], *, now: float) -> WholeLog:
+    """The log in `folder`, every byte of it checked.
+
+    Args:
+        heads: of the bundle, and remembered ones; the log must continue each.
+        now: POSIX seconds.
+
+    Raises:
+        EvidenceError: damaged, not signed or cosigned as `policy` asks, another log, rolled back or forked.
+    """
+    verify_log(folder, policy.verifiers, remembered=heads)
+    checkpoint = LogReader(folder).checkpoint
+    if checkpoint is None:
+        raise EvidenceError("its tree head is not signed", where=str(folder))
+    return WholeLog(folder, policy, policy.open_head(checkpoint, now=now, where=str(folder)))
+
+
+def has_the_audit(log: WholeLog, chain: Chain) -> str:
+    """That the bundle's three events are the log's, where they say.
+
+    Raises:
+        EvidenceError: names the event.
+    """
+    for link in (chain.opened, chain.closed, chain.issued):
+        if link.event.seq >= log.reader.size or log.reader.entry(link.event.seq) != link.entry:
+            raise EvidenceError("the log has another entry in this place", where=link.file)
+    return f"the whole log of {log.reader.size:,} entries was read; it has this audit"
+
+
+def attempts_close(log: WholeLog, chain: Chain) -> str:
+    """That every audit opened for this release line before this one came to an end.
+
+    Raises:
+        EvidenceError: an attempt is not counted, or one was left open.
+    """
+    line = chain.opened.body.line
+    opened: dict[str, int] = {}
+    ended: dict[str, str] = {}
+    for seq, entry in enumerate(log.reader.entries()):
+        if b'"kind":"audit.' not in entry:
+            continue
+        event = decode(entry)
+        if event.kind == AuditOpened.kind and (body := body_of(event, AuditOpened)).line == line:
+            opened.setdefault(body.audit, seq)
+            if body.attempt != len(opened):
+                raise EvidenceError(
+                    f"entry {seq} calls itself attempt {body.attempt} of {line!r}, and is {len(opened)}",
+                    where=str(log.folder),
+                )
+        elif event.kind == AuditClosed.kind:
+            ended.setdefault(body_of(event, AuditClosed).audit, "closed")
+        elif event.kind == AuditAborted.kind:
+            ended.setdefault(body_of(event, AuditAborted).audit, "given up")
+    this = chain.opened.event.seq
+    left = [audit for audit, seq in opened.items() if audit not in ended and seq < this]
+    if left:
+        raise EvidenceError(
+            f"{len(left)} earlier audits of {line!r} were opened and never closed or given up: {left[0]}",
+            where=str(log.folder),
+        )
+    closed = sum(ended.get(audit) == "closed" for audit in opened)
+    given_up = sum(ended.get(audit) == "given up" for audit in opened)
+    return (
+        f"attempt {chain.opened.body.attempt} of {len(opened)} for {line!r}: {closed} closed, "
+        f"{given_up} given up, {len(opened) - closed - given_up} still open"
+    )
+
+
+def not_withdrawn(log: WholeLog, payload: str) -> str:
+    """That the verdict was not withdrawn, as of the log's tree head.
+
+    Args:
+        payload: digest of what was signed.
+
+    Raises:
+        EvidenceError: it was; with the reason given.
+    """
+    for gone in log.standing.withdrawn:
+        if gone.payload == payload:
+            raise EvidenceError(f"withdrawn in entry {gone.seq} of the log: {gone.reason}")
+    return f"not withdrawn, as of {log.standing.newest}"
+
+
+def keys_count(log: WholeLog, payload: str, signed_by: Sequence[PublicKey], threshold: int) -> str:
+    """That enough of the keys that signed were not revoked before they did.
+
+    A signature counts when the log has it before the revocation, and from a time before that from which the
+    key is worthless.
+
+    Raises:
+        EvidenceError: too few are left.
+    """
+    standing = log.standing
+    worthless = []
+    for key in signed_by:
+        logged = [each for each in standing.signed if (each.payload, each.key) == (payload, key.key_id)]
+        for gone in standing.revoked:
+            in_time = any(each.seq < gone.seq and each.time < gone.since for each in logged)
+            if gone.key == key.key_id and not in_time:
+                worthless.append(f"{key.name} (revoked in entry {gone.seq}: {gone.reason})")
+                break
+    if len(signed_by) - len(worthless) < threshold:
+        raise EvidenceError(f"signed by revoked keys: {', '.join(worthless)}")
+    return f"{len(signed_by) - len(worthless)} signing keys stand"
