@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import COMMITMENTS, EXAMPLES, REDACTED, REPORT, SEALED, SUMS
 from modelassay.evidence.checks import NotDoneError
-from modelassay.evidence.commitments import COMMITTED, CommittedFile, leaf_of
+from modelassay.evidence.commitments import COMMITTED, SALT_BYTES, CommittedFile, leaf_of
 from modelassay.evidence.contents import FILE_OF, Commitment, Contents, Records, sha256_hex
 from modelassay.evidence.events import RecordSet
 from modelassay.log.merkle import leaf_hash, root_of
@@ -16,7 +15,8 @@ from modelassay.log.merkle import leaf_hash, root_of
 ALWAYS_WITHHELD = (EXAMPLES, REPORT)
 """Files that show texts; a redacted bundle has none of them."""
 
-_SALT = re.compile(r"[0-9a-f]{32}", re.ASCII)
+HEXADECIMAL = "0123456789abcdef"
+SALT_DIGITS = 2 * SALT_BYTES
 
 
 def files_are_sealed(contents: Contents) -> str:
@@ -90,8 +90,9 @@ def record_leaves(
     leaves = []
     for index, (line, commitment) in enumerate(zip(records.lines, commitments, strict=True)):
         withheld = records.withheld.get(index, "")
+        salt = commitment.salt
         right_place = commitment.file == file and commitment.index == index
-        right_form = not commitment.salt if withheld else _SALT.fullmatch(commitment.salt)
+        right_form = len(salt) == (0 if withheld else SALT_DIGITS) and not salt.strip(HEXADECIMAL)
         if not right_place or not right_form or commitment.leaf != withheld:
             raise EvidenceError(
                 f"not the commitment to {file} {index}", where=f"{COMMITMENTS}: line {start + index + 1}"
@@ -99,7 +100,7 @@ def record_leaves(
         if withheld:
             leaves.append(bytes.fromhex(withheld))
         else:
-            leaves.append(leaf_hash(leaf_of(file, index, commitment.salt, sha256_hex(line))))
+            leaves.append(leaf_hash(leaf_of(file, index, salt, sha256_hex(line))))
     return leaves
 
 

@@ -162,13 +162,15 @@ def answers_are_complete(contents: Contents) -> str:
             raise EvidenceError(
                 f"an answer to sample {key.sample}, epoch {key.epoch}: not planned", where=TRANSCRIPTS
             )
-    if len(set(asked)) != len(asked):
+    once = set(asked)
+    if len(once) != len(asked):
         raise EvidenceError("a question was asked twice", where=TRANSCRIPTS)
-    unanswered = {score.key for score in contents.scores}.difference(asked)
+    scored = {score.key for score in contents.scores}
+    unanswered = scored - once
     if len(unanswered) > len(order) - len(asked):
         key = min(unanswered)
         raise EvidenceError(f"a score of sample {key.sample}, epoch {key.epoch}: not asked", where=SCORES)
-    unread = len(set(asked).difference(score.key for score in contents.scores))
+    unread = len(once - scored)
     bare = f"; {unread:,} questions have no score on either side" if unread else ""
     return f"{questions:,} planned questions, each answered once by both models{bare}"
 

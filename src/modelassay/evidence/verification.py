@@ -232,8 +232,8 @@ class _Verifying:
                         )
                     return f"the tree head of {known.size:,} entries is the one that was remembered"
         raise NotDoneError(
-            "the remembered tree head has another size; whether one continues the other can only be told with "
-            "a copy of the log",
+            "the remembered tree head has another size; only a copy of the log shows whether one continues the "
+            "other",
             required=self.trust.log is None or self.trust.log.quorum == "none",
         )
 
