@@ -1,6 +1,6 @@
 """What the evidence log costs, beside pymerkle where it is installed.
 
-    python benchmarks/log.py [--json] [--sizes 100000 1000000]
+    python benchmarks/log.py [--json] [--sizes 100000 1000000] [--gigabytes 3]
 
 CPU time of this process, median of three runs; entries of 160 bytes. pymerkle (GPL) is measured, in memory,
 only when it can be imported; nothing here depends on it. Proofs come from tiles on disk, of which the reader
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import Figure, show
+from fingerprint import fingerprint_figures, size_that_fits
 
 from modelassay.log.keys import new_key
 from modelassay.log.merkle import Tree, leaf_hash, verify_inclusion
@@ -211,6 +212,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--json", action="store_true", help="print one JSON list")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], help="entries of logs")
+    parser.add_argument("--gigabytes", type=float, default=3.0, help="bytes of the folder to fingerprint")
     given = parser.parse_args()
     peer = has_peer()
     figures = [
@@ -218,6 +220,7 @@ def main() -> None:
         *verify_figures(given.sizes, peer),
         *prove_figures(given.sizes, peer),
         *durable_figures(),
+        *fingerprint_figures(size_that_fits(given.gigabytes)),
     ]
     show(figures, as_json=given.json)
 
