@@ -120,7 +120,7 @@ def fingerprint_figures(gigabytes: float) -> list[Figure]:
 
 
 def size_that_fits(gigabytes: float) -> float:
-    """The size to measure with: 1 GB where the disk has no room for more, which the figures' names then say."""
+    """The size to measure with: 1 GB where the disk has room for no more, which the names then say."""
     free = shutil.disk_usage(tempfile.gettempdir()).free / 1e9
     if free >= gigabytes + 1:
         return gigabytes
