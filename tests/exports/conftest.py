@@ -85,10 +85,10 @@ def write_plan(folder: Path, more: str = "") -> Path:
     return plan
 
 
-def make(folder: Path, more: str = "") -> SealedAudit:
+def make(folder: Path, more: str = "", environment: dict[str, str] | None = None) -> SealedAudit:
     """The sealed audit of `write_plan`'s plan."""
     write_plan(folder, more)
-    code, out, error = run(folder, "audit", "plan.yaml", "--json", "-q")
+    code, out, error = run(folder, "audit", "plan.yaml", "--json", "-q", environment=environment)
     assert code == 11, error
     return find_audit(json.loads(out)["audit"], folder / "assay")
 
@@ -103,6 +103,16 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> SealedAudit:
 def declared(tmp_path_factory: pytest.TempPathFactory) -> SealedAudit:
     """An audit whose plan declares lineage."""
     return make(tmp_path_factory.mktemp("declared"), LINEAGE)
+
+
+@pytest.fixture(scope="session")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> SealedAudit:
+    """An audit with keys for verdict and log."""
+    folder = tmp_path_factory.mktemp("signed")
+    keys = {"MODELASSAY_KEYS": str(folder / "keys"), "MODELASSAY_KEY_PASSPHRASE": "only for this test"}
+    code, _, error = run(folder, "keys", "new", "tester", "--json", environment=keys)
+    assert code == 0, error
+    return make(folder, environment=keys)
 
 
 @pytest.fixture(scope="session")

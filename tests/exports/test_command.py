@@ -85,9 +85,23 @@ def test_signed_files_are_copied_byte_for_byte(plain: SealedAudit) -> None:
     assert verdict_envelope(signed) == files["verdict.dsse.json"]
     assert sigstore_bundle(signed) == files["verdict.sigstore.json"]
     assert test_result_envelopes(signed) == b'{"a":1}\n{"b":2}\n'
+    with pytest.raises(EvidenceError, match="not in this form"):
+        sigstore_bundle(SealedAudit(plain.record, Bundle("here", {"verdict.dsse.json": b"{}"})))
     spread = SealedAudit(plain.record, Bundle("here", {"tests/a.dsse.json": b'{\n"a":1}'}))
     with pytest.raises(EvidenceError, match="more than one line"):
         test_result_envelopes(spread)
+
+
+def test_a_signed_audit_gives_its_own_files(command: Command, signed: SealedAudit, tmp_path: Path) -> None:
+    place = Path(signed.bundle.place)
+    code, out, error = command(tmp_path, "export", str(place), "--format", "vsa")
+    assert code == 0, error
+    assert out == (place / "verdict.dsse.json").read_bytes()
+    code, out, error = command(tmp_path, "export", str(place), "--format", "in-toto")
+    assert code == 0, error
+    results = sorted((place / "tests").glob("*.dsse.json"))
+    assert results
+    assert out.splitlines() == [path.read_bytes().rstrip(b"\n") for path in results]
 
 
 def test_an_audit_is_found_by_the_start_of_its_id(

@@ -102,16 +102,14 @@ def test_what_an_audit_lacks_is_not_covered(plain: SealedAudit) -> None:
     assert status(replace(plain, record=record), "AI Act Annex IV 2(d)") == "not covered"
 
 
-def test_a_signature_changes_what_is_covered(plain: SealedAudit) -> None:
-    kept = {n: d for n, d in plain.bundle.files.items() if not n.startswith(("verdict.dsse", "verdict.sig"))}
-    unsigned = SealedAudit(plain.record, Bundle("here", kept))
-    assert status(unsigned, "GPAI Code Measure 7.4") == "not covered"
-    half = with_files(unsigned, verdict__dsse_json=b"{}")
-    assert status(half, "GPAI Code Measure 7.4") == "not covered"
-    signed = SealedAudit(
-        plain.record, Bundle("here", {**kept, "verdict.dsse.json": b"{}", "verdict.sigstore.json": b"{}"})
+def test_a_signature_changes_what_is_covered(plain: SealedAudit, signed: SealedAudit) -> None:
+    for clause in ("GPAI Code Measure 7.4", "AI Act Article 19"):
+        assert status(plain, clause) in {"not covered", "partial evidence"}
+        assert status(signed, clause) == "evidence"
+    without = {name: data for name, data in signed.bundle.files.items() if name != "verdict.dsse.json"}
+    assert (
+        status(SealedAudit(signed.record, Bundle("here", without)), "GPAI Code Measure 7.4") == "not covered"
     )
-    assert status(signed, "GPAI Code Measure 7.4") == "evidence"
 
 
 class Page(HTMLParser):

@@ -148,7 +148,7 @@ _ALL = (
     Artefact(
         name="signed-verdict",
         title="Signed verdict",
-        files=("verdict.dsse.json", "verdict.sigstore.json"),
+        files=("verdict.dsse.json",),
         mend=_SIGN,
     ),
     Artefact(name="test-results", title="Signed test results", files=("tests/*.dsse.json",), mend=_SIGN),

@@ -47,6 +47,9 @@ def test_result_envelopes(audit: SealedAudit) -> bytes:
 
 
 def _signed(audit: SealedAudit, name: str) -> bytes:
-    if name not in audit.bundle:
-        raise EvidenceError("this audit is not signed", where=f"{audit.bundle.place}: {name}", mend=_MEND)
-    return audit.bundle.read(name)
+    if name in audit.bundle:
+        return audit.bundle.read(name)
+    if ENVELOPE in audit.bundle:
+        mend = "its DSSE envelope is there: export it as vsa"
+        raise EvidenceError("the verdict is signed, but not in this form", where=name, mend=mend)
+    raise EvidenceError("this audit is not signed", where=f"{audit.bundle.place}: {name}", mend=_MEND)
