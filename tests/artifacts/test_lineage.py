@@ -373,6 +373,15 @@ def test_a_circle_is_named_from_child_to_parent() -> None:
     assert caught.value.what.rpartition(": ")[2] in ways
 
 
+def test_a_copy_that_changed_nothing_is_its_parent_and_no_circle(folder: Path) -> None:
+    data = (
+        TrainingData(name="web", path="web"),
+        TrainingData(name="copy", path="web", parents=("web",)),
+    )
+    (only,) = declared_artifacts(resolved(Declaration(training_data=data), folder).declared)
+    assert only.parents == ()
+
+
 def test_a_pedigree_shows_parents_that_nothing_describes(folder: Path) -> None:
     elsewhere = "sha256:" + "e" * 64
     declared = resolved(without("parents", ("web", elsewhere)), folder).declared

@@ -91,6 +91,15 @@ def test_a_measure_that_the_policy_only_describes_is_not_judged_unless_it_is_req
     assert decided(required=("licences",)).outcome == "review"
 
 
+def test_unknowns_that_nobody_requires_are_one_item_a_measure(evidence):
+    unknown = [claim("training_data", "not_assessable", "medium", f"{n}.", aspect=str(n)) for n in range(3)]
+    (item,) = verdict(evidence, *unknown).review_items
+    assert item.statement == "0. And 2 more on training data."
+    assert len(verdict(evidence, *unknown, required=("training_data",)).review_items) == 3
+    conflicts = [claim("licences", "shown_harmful", "high", f"{n}.", part=str(n)) for n in range(3)]
+    assert len(verdict(evidence, *unknown, *conflicts).review_items) == 4
+
+
 def test_notes_are_listed_among_the_rules_alone(evidence):
     note = claim("training_data", "not_shown", "low", "A note.", aspect="code")
     decided = verdict(evidence, note, required=("training_data",))

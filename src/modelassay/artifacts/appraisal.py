@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modelassay.artifacts.claims import claim, listed
+from modelassay.artifacts.claims import claim, counted, listed
 from modelassay.artifacts.data_handling import data_handling_findings
 from modelassay.artifacts.licences import licence_findings
 from modelassay.artifacts.lineage import unknown_parents
@@ -48,8 +48,7 @@ def _training_data(lineage: Lineage) -> Iterator[Finding]:
     found = [*_gaps(lineage, datasets)]
     yield from found
     if not any(finding.severity != "low" for finding in found):
-        noun = "dataset is" if len(datasets) == 1 else "datasets are"
-        text = f"{len(datasets)} training {noun} declared with source and content."
+        text = f"Source and content are declared for {counted(datasets)}."
         read = [str(lineage.hashed[d.path].digest) for d in datasets if d.path in lineage.hashed]
         counts = {"datasets": len(datasets), "read here": len(read)}
         yield claim("training_data", "shown_fine", "none", text, values=counts, rests_on=read)
@@ -60,7 +59,7 @@ def _gaps(lineage: Lineage, datasets: Sequence[TrainingData]) -> Iterator[Findin
 
     def gap(aspect: str, names: Sequence[str], what: str, *, note: bool = False) -> Iterator[Finding]:
         if names:
-            text = f"{len(names)} of {len(datasets)} training datasets {what.format(listed(names))}"
+            text = f"{what.format(f'{listed(names)} ({len(names)} of {counted(datasets)})')}."
             counts = {"datasets": len(names)}
             if note:
                 yield claim("training_data", "not_shown", "low", text, values=counts, aspect=aspect)
@@ -68,21 +67,21 @@ def _gaps(lineage: Lineage, datasets: Sequence[TrainingData]) -> Iterator[Findin
                 yield claim("training_data", "not_assessable", "medium", text, values=counts, aspect=aspect)
 
     loose = [data.name for data in datasets if not data.digest]
-    yield from gap("content", loose, "are not bound to content: {}; give a path or a digest.")
+    yield from gap("content", loose, "Not bound to content: {}; give a path or a digest")
     stated = [data.name for data in datasets if data.digest and data.path not in lineage.hashed]
-    yield from gap("digest", stated, "have a digest that was stated, not computed here: {}.", note=True)
+    yield from gap("digest", stated, "With a digest that was stated, not computed here: {}", note=True)
     nowhere = [data.name for data in datasets if not data.source.strip()]
-    yield from gap("source", nowhere, "do not say where they come from: {}; state `source:`.")
+    yield from gap("source", nowhere, "Source not stated: {}; state `source:`")
     orphans = [
         f"{data.name} ({', '.join(unknown)})"
         for data in datasets
         if (unknown := unknown_parents(data, lineage.declared))
     ]
-    yield from gap("parents", orphans, "come from something that is not declared: {}; declare it too.")
+    yield from gap("parents", orphans, "Made from something that is not declared: {}; declare it too")
     unexplained = [data.name for data in datasets if data.parents and not data.transforms]
-    yield from gap("transforms", unexplained, "do not say how they were made: {}.", note=True)
+    yield from gap("transforms", unexplained, "How it was made from its parents is not stated: {}", note=True)
     uncoded = [data.name for data in datasets if any(not step.code for step in data.transforms)]
-    yield from gap("code", uncoded, "were transformed by code that is not named: {}.", note=True)
+    yield from gap("code", uncoded, "Transformed by code that is not named: {}", note=True)
 
 
 def _base_model(lineage: Lineage, audited: Sequence[Artifact]) -> Iterator[Finding]:

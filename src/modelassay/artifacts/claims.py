@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
-from modelassay.records import Finding, FindingState, Measure, Severity
+from modelassay.records import Finding, FindingState, Measure, Severity, TrainingData
 
 CheckName = Literal["lineage", "licences", "data_handling", "recipe"]
 CHECKS: tuple[CheckName, ...] = ("lineage", "licences", "data_handling", "recipe")
@@ -71,3 +71,8 @@ def listed(names: Sequence[str]) -> str:
     if len(names) > _MOST_NAMES:
         return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "none"
+
+
+def counted(datasets: Sequence[TrainingData]) -> str:
+    """``1 training dataset``, ``3 training datasets``."""
+    return f"{len(datasets)} training dataset{'' if len(datasets) == 1 else 's'}"

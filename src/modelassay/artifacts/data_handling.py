@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modelassay.artifacts.claims import claim, listed
+from modelassay.artifacts.claims import claim, counted, listed
 from modelassay.records import Finding, Severity, TrainingData
 
 _ASPECTS = {
-    "consent": ("consent", "the basis on which it may be used", "state `consent:`"),
+    "consent": ("consent", "Basis of use", "state `consent:`"),
     "personal data": (
         "pii",
-        "whether personal data is in it",
+        "Personal data",
         "state `pii:` as none, removed, pseudonymised or present",
     ),
-    "retention": ("retention", "how long it is kept", "state `retention:`"),
+    "retention": ("retention", "Retention", "state `retention:`"),
 }
 _PERSONAL = frozenset({"present", "pseudonymised"})
 
@@ -32,7 +32,7 @@ def data_handling_findings(datasets: Sequence[TrainingData]) -> tuple[Finding, .
     found = tuple(_findings(datasets))
     if found:
         return found
-    text = f"Consent, personal data and retention are stated for {_count(datasets)}."
+    text = f"Consent, personal data and retention are stated for {counted(datasets)}."
     return (claim("data_handling", "shown_fine", "none", text, values={"datasets": len(datasets)}),)
 
 
@@ -48,10 +48,8 @@ def _findings(datasets: Sequence[TrainingData]) -> Iterator[Finding]:
             yield claim("data_handling", "shown_harmful", severity, text, aspect=f"{aspect} of personal data")
         others = [data for data in silent if data not in personal]
         if others:
-            text = (
-                f"For {len(others)} of {_count(datasets)} nobody says {meaning}: "
-                f"{listed([data.name for data in others])}; {mend}."
-            )
+            names = listed([data.name for data in others])
+            text = f"{meaning} not stated: {names} ({len(others)} of {counted(datasets)}); {mend}."
             yield claim(
                 "data_handling",
                 "not_assessable",
@@ -60,7 +58,3 @@ def _findings(datasets: Sequence[TrainingData]) -> Iterator[Finding]:
                 values={"silent": len(others), "datasets": len(datasets)},
                 aspect=aspect,
             )
-
-
-def _count(datasets: Sequence[TrainingData]) -> str:
-    return f"{len(datasets)} training dataset{'s' if len(datasets) > 1 else ''}"

@@ -72,7 +72,10 @@ def pedigree(digest: Digest, artifacts: Sequence[Artifact]) -> Iterator[Ancestor
 
 
 def _dataset(data: TrainingData, digests: Mapping[str, Digest]) -> Artifact:
-    parents = [digests.get(parent, parent) for parent in data.parents]
+    own = digests[data.name]
+    # A copy that changed nothing is the same artifact as its parent, not a circle.
+    named = [p for p in data.parents if p == data.name or digests.get(p) != own]
+    parents = [digests.get(parent, parent) for parent in named]
     details = {"consent": data.consent, "personal data": data.pii, "retention": data.retention}
     if data.rows:
         details["rows"] = str(data.rows)
@@ -81,7 +84,7 @@ def _dataset(data: TrainingData, digests: Mapping[str, Digest]) -> Artifact:
     return Artifact(
         kind="dataset",
         name=data.name,
-        digest=digests[data.name],
+        digest=own,
         licence=data.licence,
         source=data.source or data.path,
         parents=tuple(Digest(parent) for parent in parents if parent.startswith("sha256:")),

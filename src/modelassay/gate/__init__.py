@@ -32,8 +32,8 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
    absent, no banded measure at all, or over-refusal as the only one: inconclusive.
 7. **Lineage**: a conflict that the declaration itself shows (a licence against the intended use, personal
    data without a basis) raises the outcome to the policy's, review by default. A part that the policy
-   requires and that is not declared in full is for review. Everything else that is unknown is a review item
-   and leaves the outcome as it is; notes (severity low) are not even that.
+   requires and that is not declared in full is for review. Everything else that is unknown leaves
+   the outcome as it is and makes one review item a measure; notes (severity low) not even that.
 8. **Risk context** only tightens: smaller limits and more confidence for "shown fine" (`tighten`). "Shown
    harmful" keeps the policy's own confidence, lest risk should make harm harder to show.
 """

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
+
+import msgspec
 
 from modelassay.artifacts import CHECKS
 from modelassay.gate.case import Case, Held, strictest
@@ -20,8 +24,7 @@ _NOTE = 1
 def hold_lineage(case: Case) -> Iterator[Held]:
     """Every finding about the declaration, and every part that the policy requires."""
     findings = [finding for finding in case.findings if finding.check in CHECKS]
-    for finding in findings:
-        yield _held(case, finding)
+    yield from _gathered([(finding, _held(case, finding)) for finding in findings])
     spoken = {finding.measure.name for finding in findings}
     for part in case.policy.lineage.required:
         if part not in spoken and UNDECLARED not in spoken:
@@ -37,6 +40,23 @@ def hold_lineage(case: Case) -> Iterator[Held]:
                     statement=statement,
                 )
             )
+
+
+def _gathered(held: Sequence[tuple[Finding, Held]]) -> Iterator[Held]:
+    """Unknowns that nobody requires make one item a measure, lest they drown what people must decide."""
+    unknown = Counter(f.measure.name for f, each in held if each.review and each.hit.rule == DECLARED)
+    spoken: set[str] = set()
+    for finding, each in held:
+        name, review = finding.measure.name, each.review
+        if review is None or each.hit.rule != DECLARED:
+            yield each
+        elif name in spoken:
+            yield replace(each, review=None)
+        else:
+            spoken.add(name)
+            more = unknown[name] - 1
+            tail = f" And {more} more on {finding.measure.title.lower()}." if more else ""
+            yield replace(each, review=msgspec.structs.replace(review, statement=f"{review.statement}{tail}"))
 
 
 def _held(case: Case, finding: Finding) -> Held:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from modelassay.records import AuditRecord, Example, Finding
-from modelassay.report import view
+from modelassay.report import lineage, view
 from modelassay.report.difference import word_difference
 from modelassay.report.text import (
     OUTCOME_SIGNS,
@@ -44,6 +44,7 @@ class HtmlReport:
                 verdict=audit.verdict,
                 sections=view.sections(audit),
                 others=view.other_findings(audit),
+                lineage=lineage,
                 coverage=view.coverage_rows(audit.coverage),
                 examples=lost + [e for e in audit.examples if e.change != "lost"],
                 content_policy=CONTENT_POLICY,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelassay.records import AuditRecord
 from modelassay.report import view
+from modelassay.report.lineage import DISCLAIMER, LINEAGE_WORDS, judged_measures
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, inert_markdown, visible
 
 LONGEST = 60_000
@@ -65,7 +66,21 @@ def _lines(audit: AuditRecord) -> list[str]:
         ]
         if len(section.rows) > len(rows):
             lines.append(f"\n… and {len(section.rows) - len(rows)} more slices in the HTML report")
+    lines += _lineage(audit)
     return lines + _bullets("What this audit cannot tell", list(audit.limits))
+
+
+def _lineage(audit: AuditRecord) -> list[str]:
+    """A row a measure; the claims themselves stand among the items for a person."""
+    rows = judged_measures(audit)
+    if not rows:
+        return []
+    head = ["", "### Lineage and data handling", "", DISCLAIMER, "", "| measure | evidence | open |"]
+    cells = [
+        f"| {inert_markdown(row.title)} | {LINEAGE_WORDS[row.state]} | {len(row.open) or 'nothing'} |"
+        for row in rows
+    ]
+    return [*head, "|---|---|---:|", *cells]
 
 
 def _bullets(title: str, items: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from modelassay.artifacts import CHECKS
 from modelassay.drops import total_pairs
 from modelassay.records import AuditRecord, Coverage, Finding, Measure
 from modelassay.report.svg import Edge, ForestRow, HeatCell, forest_plot, heat_map
@@ -78,8 +79,8 @@ def sections(audit: AuditRecord) -> tuple[Section, ...]:
 
 
 def other_findings(audit: AuditRecord) -> tuple[Finding, ...]:
-    """Findings of other checks: consistency, edge cases, quality."""
-    return tuple(finding for finding in audit.findings if finding.check != "comparison")
+    """Findings of other checks: consistency, edge cases, quality; `report.lineage` has those of lineage."""
+    return tuple(f for f in audit.findings if f.check not in ("comparison", *CHECKS))
 
 
 def coverage_rows(coverage: Iterable[Coverage]) -> tuple[CoverageRow, ...]:
