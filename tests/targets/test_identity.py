@@ -279,3 +279,19 @@ def test_no_file_is_hashed_twice_for_one_audit(
     assert sorted(read) == sorted(
         str(path) for part in ("base", "adapter") for path in (tmp_path / part).iterdir()
     )
+
+
+def test_the_same_weights_in_one_file_and_in_many_have_one_identity(tiny_models: Any, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    shutil.copytree(tiny_models.base, tmp_path / "sharded")
+    (tmp_path / "sharded" / "model.safetensors").unlink()
+    model = AutoModelForCausalLM.from_pretrained(tiny_models.base)
+    model.save_pretrained(tmp_path / "sharded", max_shard_size="60KB")
+    shards = list((tmp_path / "sharded").glob("model-*.safetensors"))
+    assert len(shards) >= 3
+    one = fingerprint_folder(tiny_models.base, tensors=True)
+    many = fingerprint_folder(tmp_path / "sharded", tensors=True)
+    assert one.tensors.identity == many.tensors.identity
+    assert one.digest != many.digest
+    assert by_kind(identity(f"hf:{tmp_path / 'sharded'}"))["model"].digest == many.digest
