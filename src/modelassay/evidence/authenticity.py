@@ -21,6 +21,7 @@ from modelassay.evidence.statements import (
     result_paths,
     verdict_statement,
 )
+from modelassay.evidence.waivers import read_waiver
 from modelassay.log.dsse import Opened, open_envelope, read_envelope
 from modelassay.log.signing import PublicKey
 from modelassay.log.sigstore import check_same
@@ -127,6 +128,30 @@ def results_agree(contents: Contents, chain: Chain, keys: Sequence[PublicKey]) -
     if not keys:
         raise NotDoneError("no public key was given for the evaluators' results")
     return f"{len(paths)} signed results of evaluators, as the findings have them"
+
+
+def waivers_are_about_it(bundle: Bundle, keys: Sequence[PublicKey]) -> str:
+    """That each waiver in the bundle is about this verdict, and its signature right as far as keys are known.
+
+    Raises:
+        EvidenceError: names the file.
+        NotDoneError: there is none.
+    """
+    if not bundle.waivers:
+        raise NotDoneError("the bundle has no waiver", required=False)
+    verdict = digest_bytes(read_envelope(bundle.read(ENVELOPE), where=ENVELOPE).payload)
+    known = {key.key_id for key in keys}
+    unknown = 0
+    for name in bundle.waivers:
+        envelope = read_envelope(bundle.read(name), where=name)
+        if read_waiver(envelope.payload, where=name).verdict != verdict:
+            raise EvidenceError("about another verdict", where=name)
+        if known.intersection(signature.key_id for signature in envelope.signatures):
+            open_envelope(bundle.read(name), keys, payload_type=PAYLOAD_TYPE, where=name)
+        else:
+            unknown += 1
+    more = f"; {unknown} by keys that were not given, not checked" if unknown else ""
+    return f"{len(bundle.waivers)} waivers of this verdict{more}"
 
 
 def _same_statement(signed: bytes, expected: bytes, where: str) -> None:

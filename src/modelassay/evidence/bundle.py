@@ -55,13 +55,16 @@ ENVELOPE = "verdict.dsse.json"
 SIGSTORE = "verdict.sigstore.json"
 UNSEALED = frozenset((SUMS, REDACTED, ENVELOPE, SIGSTORE, *SIGNED_EVENTS, *PROOFS.values()))
 """Every other name, apart from the test results; signatures and proofs stand outside the sums."""
-TEST_RESULT = re.compile(r"tests/[a-z0-9][a-z0-9_.-]{0,99}\.dsse\.json", re.ASCII)
+TEST_RESULT = re.compile(r"tests/[A-Za-z0-9_-]{1,200}\.dsse\.json", re.ASCII)
 """The signed result of one evaluator."""
 WAIVER = re.compile(r"waivers/[1-9][0-9]{0,2}\.dsse\.json", re.ASCII)
 """A person's signed acceptance of a risk; granted later, it stands outside the sums."""
+COUNTS = "log/counts-{}.json"
+"""The events with results that ``audit.closed`` has no room for, from 0."""
+_COUNTS = re.compile(r"log/counts-(0|[1-9][0-9]{0,2})\.json", re.ASCII)
 FOLDERS = ("log", "tests", "waivers")
 
-MOST_FILES = 512
+MOST_FILES = 2048
 MOST_BYTES = 2 << 30
 """Of all files together as they lie there."""
 MOST_UNPACKED = 4 << 30
@@ -120,6 +123,11 @@ class Bundle:
         return tuple(sorted(found, key=lambda name: (len(name), name)))
 
     @cached_property
+    def counts(self) -> tuple[str, ...]:
+        """Names of the events with results, sorted."""
+        return tuple(sorted(name for name in self.files if _COUNTS.fullmatch(name)))
+
+    @cached_property
     def test_results(self) -> tuple[str, ...]:
         """Names of the signed test results, sorted."""
         return tuple(sorted(name for name in self.files if TEST_RESULT.fullmatch(name)))
@@ -152,7 +160,9 @@ def open_bundle(path: Path) -> Bundle:
 
 def is_bundle_name(name: str) -> bool:
     """Whether a bundle may hold a file called `name`."""
-    return name in SEALED or name in UNSEALED or any(p.fullmatch(name) for p in (TEST_RESULT, WAIVER))
+    return (
+        name in SEALED or name in UNSEALED or any(p.fullmatch(name) for p in (TEST_RESULT, WAIVER, _COUNTS))
+    )
 
 
 def gunzip(data: bytes, *, where: str, most: int = MOST_UNPACKED) -> bytes:

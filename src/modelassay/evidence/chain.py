@@ -16,17 +16,19 @@ import msgspec
 from modelassay.canonical import digest_bytes
 from modelassay.config import plan_digest
 from modelassay.errors import EvidenceError
-from modelassay.evidence.bundle import TRANSCRIPTS, Bundle
+from modelassay.evidence.bundle import COUNTS, TRANSCRIPTS, Bundle
 from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.commitments import CommittedFile, order_digest
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.events import (
     AuditClosed,
+    AuditCounts,
     AuditOpened,
     B,
     Body,
     Place,
     RecordSet,
+    Result,
     VerdictIssued,
     body_of,
     decode,
@@ -77,6 +79,26 @@ class Chain:
         return self._link(CLOSED, AuditClosed)
 
     @cached_property
+    def results(self) -> tuple[Result, ...]:
+        """What the closing event says of every measure and slice, itself or in the events that it names.
+
+        Raises:
+            EvidenceError: such an event is missing, or another one.
+        """
+        places = self.closed.body.counts_events
+        files = [COUNTS.format(part) for part in range(len(places))]
+        more = sorted(set(self._bundle.counts) - set(files))
+        if more:
+            raise EvidenceError("an event that the closing event does not name", where=more[0])
+        found = list(self.closed.body.results)
+        for file, place in zip(files, places, strict=True):
+            link = self._link(file, AuditCounts)
+            if link.place != place or link.body.opened != self.opened.place:
+                raise EvidenceError("not the event that the closing event names", where=file)
+            found += link.body.results
+        return tuple(found)
+
+    @cached_property
     def issued(self) -> Link[VerdictIssued]:
         """Logged when the verdict was signed."""
         return self._link(ISSUED, VerdictIssued)
@@ -119,6 +141,8 @@ def events_agree(contents: Contents, chain: Chain, records: Mapping[CommittedFil
     opened, closed = chain.opened, chain.closed
     _expect(opened, opened_as(contents))
     _expect(closed, closed_as(contents, records), opened=opened.place)
+    if chain.results != results_of(contents.record.findings, contents.record.evaluators):
+        raise EvidenceError("audit.closed does not say of 'results' what the findings say", where=CLOSED)
     if contents.record.opened != opened.event.time:
         raise EvidenceError(
             f"the audit says that it was opened at {contents.record.opened}, the log at {opened.event.time}",
@@ -191,7 +215,6 @@ def closed_as(contents: Contents, records: Mapping[CommittedFile, RecordSet]) ->
         "verdict": digest_bytes(bundle.read("verdict.json")),
         "policy": digest_bytes(bundle.read("policy.json")),
         "records": dict(records),
-        "results": results_of(record.findings, record.evaluators),
         **_about(contents),
     }
 

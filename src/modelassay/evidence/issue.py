@@ -14,7 +14,7 @@ from pathlib import Path
 
 from modelassay.canonical import MAX_INTEGER, canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, StoreError, UsageError
-from modelassay.evidence.bundle import ENVELOPE, PROOFS
+from modelassay.evidence.bundle import COUNTS, ENVELOPE, PROOFS
 from modelassay.evidence.events import (
     LARGEST,
     AuditAborted,
@@ -107,6 +107,8 @@ def issue_verdict(
             events[ISSUED] = history.issued
         for path, logged in events.items():
             _keep(folder / path, encode(logged.event))
+        for part, place in enumerate(closed.read(AuditClosed).counts_events):
+            _keep(folder / COUNTS.format(part), LogReader(ledger.folder).entry(place.seq))
         _prove(ledger, folder, events)
 
 

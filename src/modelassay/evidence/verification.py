@@ -143,6 +143,7 @@ class _Verifying:
             "closing": lambda: events_agree(contents, chain, self.records),
             "results": lambda: authenticity.results_agree(contents, chain, self.trust.keys),
             "statement": lambda: authenticity.statement_agrees(contents, chain),
+            "waivers": lambda: authenticity.waivers_are_about_it(self.bundle, self.trust.keys),
             "findings": lambda: recompute.findings_follow(contents),
             "verdict": lambda: recompute.verdict_follows(contents),
             "examples": lambda: recompute.examples_are_real(contents),
@@ -232,8 +233,8 @@ class _Verifying:
                         )
                     return f"the tree head of {known.size:,} entries is the one that was remembered"
         raise NotDoneError(
-            "the remembered tree head has another size; only a copy of the log shows whether one continues the "
-            "other",
+            "the remembered tree head has another size; only a copy of the log shows whether it is of the same "
+            "history",
             required=self.trust.log is None or self.trust.log.quorum == "none",
         )
 
