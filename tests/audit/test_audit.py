@@ -17,12 +17,18 @@ from typing import Any
 
 import pytest
 
+from modelassay.cli.audit_command import run_plan
+from modelassay.cli.options import places_of
+from modelassay.evidence.notary import Notary
+from modelassay.records import Actor
+
 PlanOf = Callable[..., Path]
 COMMAND = [sys.executable, "-m", "modelassay"]
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MODELASSAY")}
+    environment["MODELASSAY_KEYS"] = str(folder / "keys")
     return subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=folder,
@@ -43,6 +49,15 @@ def audited(folder: Path, plan: Path, *arguments: str) -> tuple[int, dict[str, A
     code, out, err = run(folder, "audit", plan.name, "--json", "-q", *arguments)
     assert out, err
     return code, json.loads(out)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a store but the journal and its lock."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent != folder
+    }
 
 
 def transcripts_in(folder: Path) -> list[dict[str, Any]]:
@@ -75,20 +90,22 @@ def test_the_sealed_folder_checks_with_coreutils_and_reseals_to_the_same_bytes(
     _, told = audited(tmp_path, plan)
     folder = tmp_path / told["folder"]
     subprocess.run(["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=folder, check=True, capture_output=True)
-    names = {path.name for path in folder.iterdir()}
-    assert names == {
-        "SHA256SUMS", "audit.json", "findings.json", "plan.json", "policy.json", "report.html",
-        "samples.jsonl.gz", "scores.jsonl.gz", "transcripts.jsonl.gz", "verdict.json",
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    sealed = {line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()}
+    assert sealed == {
+        "audit.json", "commitments.jsonl.gz", "examples.json", "findings.json", "plan.json", "policy.json",
+        "report.html", "samples.jsonl.gz", "scores.jsonl.gz", "transcripts.jsonl.gz", "verdict.json",
     }  # fmt: skip
-    for name in ("verdict.json", "findings.json", "audit.json"):
+    assert names - sealed == {"SHA256SUMS", "log/opened.json", "log/closed.json"}
+    for name in ("verdict.json", "findings.json", "audit.json", "examples.json"):
         json.loads((folder / name).read_text(), parse_float=pytest.fail)
-    before = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    before = digests(tmp_path / "assay")
     asked = sum(served.asked.values())
     time.sleep(1.1)
     _, again = audited(tmp_path, plan)
     assert again["folder"] == told["folder"]
     assert sum(served.asked.values()) == asked
-    assert before == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    assert digests(tmp_path / "assay") == before
 
 
 def test_baseline_answers_are_reused(tmp_path: Path, plan_of: PlanOf, served: Any) -> None:
@@ -141,14 +158,15 @@ def test_a_damaged_seal_is_listed_and_made_anew(tmp_path: Path, plan_of: PlanOf,
     assert "damaged" not in run(tmp_path, "list")[1]
 
 
-def test_a_damaged_mark_is_said_in_one_line(tmp_path: Path, plan_of: PlanOf, served: Any) -> None:
+def test_a_damaged_log_is_said_in_one_line(tmp_path: Path, plan_of: PlanOf, served: Any) -> None:
     plan = plan_of("same", per_category=2)
-    _, told = audited(tmp_path, plan)
-    (tmp_path / "assay" / "opened" / f"{told['audit']}.json").write_text("{")
+    audited(tmp_path, plan)
+    entries = next((tmp_path / "assay" / "log" / "tile" / "entries").rglob("*.p/*"))
+    entries.write_bytes(entries.read_bytes().replace(b"audit.opened", b"audit.closed"))
     for command in (("list",), ("audit", plan.name)):
         code, _, err = run(tmp_path, *command)
-        assert code == 1
-        assert "the mark of an opened audit is damaged" in err
+        assert code == 13
+        assert "was changed" in err
         assert "Traceback" not in err
 
 
@@ -341,12 +359,10 @@ def test_a_dataset_of_one_row_is_inconclusive(tmp_path: Path, plan_of: PlanOf) -
 
 def test_an_expired_verdict_is_not_renewed_by_old_answers(tmp_path: Path, plan_of: PlanOf) -> None:
     plan = plan_of("same")
-    _, told = audited(tmp_path, plan)
-    record = tmp_path / told["folder"] / "audit.json"
-    sealed = json.loads(record.read_text())
-    sealed["closed"] = "2020-01-01T00:00:00Z"
-    sealed["verdict"] |= {"issued": "2020-01-01", "expires": "2020-03-31"}
-    record.write_text(json.dumps(sealed))
+    notary = Notary(actor=Actor(name="ci"), clock=lambda: "2020-01-01T00:00:00Z")
+    places = places_of(plan, store=tmp_path / "assay", data_dir=None, offline=True)
+    record = run_plan(plan, (), places, notary=notary, quiet=True)
+    assert record.verdict.expires == "2020-03-31"
     code, _, err = run(tmp_path, "audit", plan.name, "-q")
     assert code == 14
     assert "expired on 2020-03-31" in err
