@@ -15,12 +15,15 @@ _PARTS = {"licence": "licences", "base": "base_model", "training data": "trainin
 """Measure of a disagreement, by its part."""
 
 
-def lineage_findings(lineage: Lineage | None, audited: Sequence[Artifact] = ()) -> tuple[Finding, ...]:
+def lineage_findings(
+    lineage: Lineage | None, audited: Sequence[Artifact] | None = None
+) -> tuple[Finding, ...]:
     """What a declaration shows, leaves open and leaves out.
 
     Args:
         lineage: as sealed; None when nothing was declared, which is one finding.
-        audited: artifacts of baseline and candidate, as they were loaded.
+        audited: artifacts of baseline and candidate, as they were loaded; None before anything is, when
+            digests of models are taken as stated.
     """
     if lineage is None:
         text = (
@@ -84,23 +87,25 @@ def _gaps(lineage: Lineage, datasets: Sequence[TrainingData]) -> Iterator[Findin
     yield from gap("code", uncoded, "Transformed by code that is not named: {}", note=True)
 
 
-def _base_model(lineage: Lineage, audited: Sequence[Artifact]) -> Iterator[Finding]:
+def _base_model(lineage: Lineage, audited: Sequence[Artifact] | None) -> Iterator[Finding]:
     base, adapters = lineage.declared.base, lineage.declared.adapters
     if base is None:
         text = "The base model is not declared: name it under `base:`."
         yield claim("base_model", "not_assessable", "medium", text)
     problems = [p for kind, origin in _origins(lineage) if (p := _unbound(kind, origin, audited))]
     yield from problems
-    loaded = [a for a in audited if a.kind == "adapter"]
+    loaded = [a for a in audited or () if a.kind == "adapter"]
     silent = [a for a in loaded if a.digest not in {origin.digest for origin in adapters}]
     if silent:
         names = listed([artifact.name for artifact in silent])
         text = f"The audited models were loaded with adapters that are not declared by digest: {names}."
         yield claim("base_model", "not_assessable", "medium", text, aspect="adapters")
     if base and not problems and not silent:
-        known = {artifact.digest for artifact in audited}
+        known = {artifact.digest for artifact in audited or ()}
         read = [origin.digest for _, origin in _origins(lineage) if origin.digest in known]
-        text = f"The base model {base.name} and {len(adapters)} adapters are those that were loaded."
+        names = listed([origin.name for _, origin in _origins(lineage)])
+        how = "bound to content" if audited is None else "as it was loaded"
+        text = f"Everything that the candidate is declared to rest on is {how}: {names}."
         yield claim("base_model", "shown_fine", "none", text, rests_on=read)
 
 
@@ -111,12 +116,14 @@ def _origins(lineage: Lineage) -> Iterator[tuple[str, ModelOrigin]]:
         yield "adapter", adapter
 
 
-def _unbound(kind: str, origin: ModelOrigin, audited: Sequence[Artifact]) -> Finding | None:
+def _unbound(kind: str, origin: ModelOrigin, audited: Sequence[Artifact] | None) -> Finding | None:
     """Why `origin` is not known to be what was loaded; None when it is."""
     title = "base model" if kind == "model" else "adapter"
     if not origin.digest:
         text = f"The {title} {origin.name} is not bound to content: give its path or digest."
         return claim("base_model", "not_assessable", "medium", text, part=f"{title} {origin.name}")
+    if audited is None:
+        return None
     loaded = [artifact for artifact in audited if artifact.kind == kind]
     if any(artifact.digest == origin.digest for artifact in loaded):
         return None

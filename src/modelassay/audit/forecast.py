@@ -14,7 +14,7 @@ import msgspec
 from modelassay.audit.parts import Questions, slices_of
 from modelassay.config import ModelReference, Plan
 from modelassay.drops import enough_pairs
-from modelassay.records import DatasetPin, Policy, Sample
+from modelassay.records import DatasetPin, Finding, Policy, Sample
 from modelassay.statistics import smallest_detectable_drop
 
 BYTES_PER_TOKEN = 4
@@ -76,6 +76,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     slices: tuple[SliceForecast, ...]
     assumptions: Assumptions
     warnings: tuple[str, ...]
+    lineage: tuple[Finding, ...] = ()
+    """What the declared lineage shows, leaves open and leaves out."""
 
 
 def forecast(plan: Plan, policy: Policy, questions: Questions, assumptions: Assumptions) -> Forecast:

@@ -18,7 +18,10 @@ from modelassay.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from modelassay.audit.forecast import Forecast
+    from modelassay.records import Finding
 
 
 @click.command("plan")
@@ -54,7 +57,8 @@ def command(
 ) -> None:
     """Show what PLAN would ask: requests, time, cost, and the smallest drop each slice could show.
 
-    Nothing is asked and nothing is spent; datasets are read (downloaded on first use).
+    Nothing is asked and nothing is spent; datasets are read (downloaded on first use), and what the plan
+    declares of the candidate's lineage is held against the files that it names.
 
     \b
     modelassay plan plan.yaml
@@ -62,6 +66,9 @@ def command(
     """
     import asyncio
 
+    import msgspec
+
+    from modelassay.artifacts import lineage_findings, resolve_lineage
     from modelassay.audit.forecast import Assumptions, forecast
     from modelassay.audit.parts import check_names, open_questions
     from modelassay.config import load_plan, policy_of
@@ -75,9 +82,11 @@ def command(
     assumptions = Assumptions(
         baseline_rate=baseline_rate, seconds_per_request=seconds_per_request, output_tokens=output_tokens
     )
+    declared = lineage_findings(resolve_lineage(loaded.lineage, plan.parent))
     questions = open_questions(loaded, places)
     asyncio.run(check_names(loaded, policy, questions, plan.parent))
     expected = forecast(loaded, policy, questions, assumptions)
+    expected = msgspec.structs.replace(expected, lineage=declared)
     if as_json:
         print_json(expected)
     else:
@@ -115,6 +124,20 @@ def _print(expected: Forecast) -> None:
         drop = f"{item.smallest_drop * 100:5.1f} points" if item.smallest_drop < 1 else "none can be shown"
         note = "" if item.assessable else "  too few to assess"
         click.echo(f"  {item.kind:8} {_name(item.slice):{width}}  {item.pairs:6,} pairs  {drop}{note}")
+    _print_lineage(expected.lineage)
+
+
+def _print_lineage(findings: Sequence[Finding]) -> None:
+    """What is open or in conflict in the declaration; what is in order needs no line."""
+    from modelassay.report.lineage import LINEAGE_WORDS
+    from modelassay.report.text import visible
+
+    wanting = [finding for finding in findings if finding.state != "shown_fine"]
+    click.echo()
+    click.echo("Declared lineage:" if wanting else "Declared lineage: nothing open, no conflict")
+    for finding in wanting:
+        word = "note" if finding.severity == "low" else LINEAGE_WORDS[finding.state]
+        click.echo(f"  {word:11} {visible(finding.statement)}")
 
 
 def _name(tags: dict[str, str]) -> str:
