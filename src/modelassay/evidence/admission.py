@@ -31,6 +31,7 @@ import msgspec
 from modelassay.errors import EvidenceError, ExitCode, ModelassayError
 from modelassay.evidence.admission_case import Case, NotYetProvedError, Offer, ScannedLog, SignedList, Trust
 from modelassay.evidence.deployed import Deployed, require_same
+from modelassay.evidence.events import DeployAdmitted, DeployRefused
 from modelassay.evidence.statements import PASSING
 from modelassay.evidence.waivers import PAYLOAD_TYPE as WAIVER_TYPE
 from modelassay.evidence.waivers import Waiver, read_waiver
@@ -39,6 +40,8 @@ from modelassay.log.signing import PublicKey
 from modelassay.log.trust import LOST_WITHOUT_WITNESS, NONE
 from modelassay.records import Outcome
 
+_LONGEST_WHY = 8192
+"""Characters of a reason in the log."""
 _OUTCOME_CODES: dict[Outcome, ExitCode] = {
     "deploy": ExitCode.REVIEW,
     "deploy-monitored": ExitCode.REVIEW,
@@ -136,15 +139,26 @@ def admit(
         state: where withdrawals are known from.
         now: this machine's time, with a zone.
     """
-    case = Case(offer, deployed, trust, state, now)
+    return admit_case(Case(offer, deployed, trust, state, now))
+
+
+def admit_case(case: Case) -> Admission:
+    """Like `admit`, for a case that its caller keeps."""
     conditions = tuple(_condition(name, prove, case) for name, prove in CONDITIONS.items())
-    admission = Admission(conditions=conditions, subject=deployed.model.digest, target=trust.target)
+    admission = Admission(conditions=conditions, subject=case.deployed.model.digest, target=case.trust.target)
     if not conditions[0].proved:
         return admission  # nothing that the verdict says is known to be its signers' word
     facts = case.statement.predicate.facts
     return msgspec.structs.replace(
         admission, verdict=case.payload, audit=facts.audit, outcome=facts.outcome, expires=facts.expires
     )
+
+
+def recorded(admission: Admission) -> DeployAdmitted | DeployRefused:
+    """The event that this was decided."""
+    fields = {"subject": admission.subject, "target": admission.target, "verdict": admission.verdict}
+    kind = DeployAdmitted if admission.admitted else DeployRefused
+    return kind(**fields, why=admission.sentence[:_LONGEST_WHY])
 
 
 def _condition(name: str, prove: Callable[[Case], str], case: Case) -> Condition:

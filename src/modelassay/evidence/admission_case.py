@@ -18,6 +18,7 @@ from modelassay.evidence.events import VerdictIssued, body_of, decode
 from modelassay.evidence.revocations import (
     LIST_TYPE,
     Issued,
+    RevocationList,
     Revoked,
     Standing,
     decode_list,
@@ -25,7 +26,7 @@ from modelassay.evidence.revocations import (
 )
 from modelassay.evidence.statements import PAYLOAD_TYPE, VerdictStatement, read_verdict_statement
 from modelassay.log.cosignature import CosignatureVerifier
-from modelassay.log.dsse import Opened, open_envelope
+from modelassay.log.dsse import Opened, open_envelope, read_envelope
 from modelassay.log.keys import public_of
 from modelassay.log.merkle import leaf_hash
 from modelassay.log.note import OpenedNote, TreeHead
@@ -35,6 +36,7 @@ from modelassay.log.trust import NONE, TrustPolicy
 from modelassay.records import Event
 
 T = TypeVar("T")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +183,15 @@ class Case:
         return self._once("current", self._prove_current)
 
     @property
+    def revocation_list(self) -> RevocationList:
+        """What is known, as a list of now; for engines that read nothing else."""
+        known = self.known
+        if isinstance(self.state, ScannedLog):
+            head, time = self.state.checkpoint.decode(), self.now.strftime(_TIME)
+            return RevocationList(time=time, head=head, standing=known.standing)
+        return decode_list(read_envelope(self.state.envelope).payload)
+
+    @property
     def issue(self) -> Issued:
         """This very issue, as the list knows it."""
         return self._once("standing", self._prove_issue)
@@ -324,6 +335,6 @@ def _consistent(statement: VerdictStatement) -> VerdictStatement:
 
 def _instant(time: str, what: str) -> datetime:
     try:
-        return datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(time, _TIME).replace(tzinfo=UTC)
     except ValueError as error:
         raise EvidenceError(f"{what} has no time", mend="log a heartbeat first") from error

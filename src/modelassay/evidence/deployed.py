@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -15,6 +16,7 @@ from modelassay.evidence.bundle import SUMS
 from modelassay.evidence.statements import AdapterPart, Composition, VerdictStatement, composition_of
 from modelassay.records import Artifact, TargetIdentity
 
+_WEIGHT = re.compile(r"-?\d{1,3}(\.\d{1,6})?", re.ASCII)
 LARGEST_TEXT = 16 * 1024 * 1024
 """Bytes of a template, prompt or configuration file."""
 _PARTS = ("tokenizer", "chat_template", "system_prompt", "quantisation", "generation_config")
@@ -78,20 +80,42 @@ def hash_deployed(
         dtype: precision to load in; empty for that of the weights.
 
     Raises:
-        UsageError: something is missing, a link, no regular file, or changed meanwhile.
+        UsageError: a folder or file is not there.
+        EvidenceError: what is there cannot be vouched for: a link, no regular file, or changed meanwhile.
     """
-    found = model_artifacts(
-        model,
-        adapters=[(path, weight or "1") for path, weight in adapters],
-        system_prompt=_text(system_prompt),
-        chat_template=_text(chat_template),
-        dtype=dtype,
-    )
+    for folder in (model, *(path for path, _ in adapters)):
+        if not folder.is_dir():
+            raise UsageError("no such folder", where=str(folder), mend="name the folder that will be loaded")
+    texts = _text(system_prompt), _text(chat_template)
+    try:
+        found = model_artifacts(
+            model,
+            adapters=[(path, weight or "1") for path, weight in adapters],
+            system_prompt=texts[0],
+            chat_template=texts[1],
+            dtype=dtype,
+        )
+    except UsageError as error:
+        raise EvidenceError(error.what, where=error.where, mend=error.mend) from error
     if generation_config is not None:
         data = _read(generation_config)
         replaced = Artifact(kind="generation_config", name=generation_config.name, digest=digest_bytes(data))
         found = (*(artifact for artifact in found if artifact.kind != "generation_config"), replaced)
     return Deployed(artifacts=found)
+
+
+def read_adapter(text: str) -> tuple[Path, str]:
+    """Folder and weight in ``PATH`` or ``PATH@W``; an empty weight is the adapter's own.
+
+    Raises:
+        UsageError: the weight is no decimal number.
+    """
+    path, at, weight = text.rpartition("@")
+    if not at or Path(text).exists():
+        return Path(text), ""
+    if not _WEIGHT.fullmatch(weight):
+        raise UsageError(f"{weight!r} is not the weight of an adapter", where=text, mend="such as PATH@0.5")
+    return Path(path), weight
 
 
 def require_same(deployed: Deployed, statement: VerdictStatement) -> str:

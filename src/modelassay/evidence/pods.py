@@ -23,6 +23,8 @@ LARGEST_REVIEW = 8 * 1024 * 1024
 """Bytes; an object in etcd is at most 1.5 MB, and a review holds it twice."""
 PREFIX = "modelassay/"
 EVIDENCE, MODEL, ADAPTERS = f"{PREFIX}evidence", f"{PREFIX}model", f"{PREFIX}adapters"
+SOURCE = re.compile(r"pvc:[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}|hostPath:/[^=]*", re.ASCII)
+"""Which volume of a pod: a claim in a namespace, or a path of the node."""
 _API_VERSION = "admission.k8s.io/v1"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _WEIGHT = re.compile(r"\d{1,3}(\.\d{1,6})?")

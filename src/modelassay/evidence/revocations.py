@@ -33,6 +33,7 @@ from modelassay.evidence.events import (
     decode,
 )
 from modelassay.log.merkle import leaf_hash, root_of
+from modelassay.log.note import TreeHead, parse_note
 from modelassay.records import Event, Outcome
 
 LIST_TYPE = "application/vnd.modelassay.revocations+json"
@@ -225,6 +226,26 @@ def _waived(body: WaiverGranted, seq: int) -> Waived:
 def hexadecimal(hashed: bytes) -> Digest:
     """A 32-byte hash as events write it."""
     return Digest("sha256:" + hashed.hex())
+
+
+def draw_up(standing: Standing, checkpoint: bytes, *, time: str) -> RevocationList:
+    """The list of a whole log that was read.
+
+    Args:
+        standing: what was read.
+        checkpoint: the log's signed tree head.
+        time: now, as ``YYYY-MM-DDTHH:MM:SSZ``.
+
+    Raises:
+        EvidenceError: the tree head is of fewer entries than there are.
+    """
+    head = TreeHead.parse(parse_note(checkpoint).text)
+    if (head.size, hexadecimal(head.root)) != (standing.size, standing.root):
+        raise EvidenceError(
+            f"{standing.size} entries, of which the signed tree head covers {head.size}",
+            mend="sign the log as it is: `modelassay log sign`",
+        )
+    return RevocationList(time=time, head=checkpoint.decode(), standing=standing)
 
 
 def encode_list(revocations: RevocationList) -> bytes:

@@ -6,19 +6,25 @@ the bundle as ``waivers/<n>.dsse.json`` and counts only when its ``waiver.grante
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
 from modelassay.canonical import canonical_json
-from modelassay.errors import EvidenceError
+from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.events import Date, Sha256, Time
 from modelassay.evidence.statements import PAYLOAD_TYPE, STATEMENT, Described
+from modelassay.log.dsse import sign_envelope
+from modelassay.log.durable import write_atomic
+from modelassay.log.signing import Signer
 from modelassay.log.strict_json import read_canonical
 
-__all__ = ["PAYLOAD_TYPE", "PREDICATE", "Waiver", "read_waiver", "waiver_payload"]
+__all__ = ["PAYLOAD_TYPE", "PREDICATE", "Waiver", "add_waiver", "read_waiver", "waiver_payload"]
 
 PREDICATE: Final = "urn:modelassay:waiver:1"
+MOST_WAIVERS = 99
+"""Of one verdict."""
 LARGEST_WAIVER = 64 * 1024
 """Bytes of a payload."""
 
@@ -52,6 +58,25 @@ def waiver_payload(waiver: Waiver) -> bytes:
     return canonical_json(
         WaiverStatement(type=STATEMENT, subject=(verdict,), predicate_type=PREDICATE, predicate=waiver)
     )
+
+
+def add_waiver(folder: Path, waiver: Waiver, signer: Signer) -> Path:
+    """Sign `waiver` and put it into the bundle `folder`, after those that it has; the file.
+
+    Raises:
+        EvidenceError: `signer` cannot sign.
+        UsageError: the bundle holds as many as it may.
+    """
+    data = sign_envelope(waiver_payload(waiver), PAYLOAD_TYPE, [signer])
+    place = folder / "waivers"
+    place.mkdir(exist_ok=True)
+    number = 1
+    while (path := place / f"{number}.dsse.json").exists():
+        number += 1
+    if number > MOST_WAIVERS:
+        raise UsageError(f"{MOST_WAIVERS} waivers already", where=str(place), mend="audit the model again")
+    write_atomic(path, data)
+    return path
 
 
 def read_waiver(payload: bytes, *, where: str = "") -> Waiver:

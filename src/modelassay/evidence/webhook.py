@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,7 @@ from socket import socket
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from modelassay.errors import ModelassayError
+from modelassay.errors import EvidenceError, ModelassayError
 from modelassay.evidence.admission import Admission
 from modelassay.evidence.pods import LARGEST_REVIEW, PodUse, Request, answer, pod_use, read_review
 
@@ -79,6 +79,8 @@ class Reviewer:
 
     def _decide(self, request: Request, timeout_s: float) -> Admission:
         use = pod_use(request, self._volumes)
+        for folder in (use.model, *(path for path, _ in use.adapters)):
+            _refuse_links(folder, self._volumes.values())
         with self._lock:
             future = self._running.get(use)
             if future is None:
@@ -213,6 +215,17 @@ def open_server(
         tell: told a line for each request.
     """
     return _Server(address, context, reviewer, tell)
+
+
+def _refuse_links(folder: Path, roots: Iterable[Path]) -> None:
+    """A link on the way to `folder` may lead elsewhere in the pod than it does here.
+
+    Raises:
+        EvidenceError: there is one.
+    """
+    root = min((root for root in roots if folder.is_relative_to(root)), key=lambda each: len(each.parts))
+    if folder.resolve() != root.resolve() / folder.relative_to(root):
+        raise EvidenceError("a symbolic link leads there", where=str(folder.relative_to(root)))
 
 
 def _time_left(query: str) -> float:

@@ -138,7 +138,7 @@ def test_a_link_in_the_weights_is_not_hashed(world: World, tmp_path: Path) -> No
     elsewhere.write_bytes((world.model / "tokenizer.json").read_bytes())
     (world.model / "tokenizer.json").unlink()
     (world.model / "tokenizer.json").symlink_to(elsewhere)
-    with pytest.raises(UsageError, match="is a link"):
+    with pytest.raises(EvidenceError, match="is a link"):
         decide(world, evidence)
 
 
