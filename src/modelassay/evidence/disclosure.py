@@ -7,8 +7,9 @@ the others, so that damage shows even where no signature covers a byte.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -17,12 +18,16 @@ from modelassay.canonical import canonical_json, digest_of
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.bundle import PROOFS, Bundle
 from modelassay.evidence.chain import CLOSED, Link, read_link
+from modelassay.evidence.checks import perform
 from modelassay.evidence.commitments import COMMITTED, CommittedFile, leaf_of
 from modelassay.evidence.contents import Contents, Records, exactly, read_lines, sha256_hex
 from modelassay.evidence.events import AuditClosed, Count
 from modelassay.evidence.integrity import record_leaves
+from modelassay.evidence.proofs import Proved, belief, lead_to_one_log, prove
 from modelassay.evidence.statements import Hex
+from modelassay.evidence.verification import Trust, Verification, believed, or_none, state_of
 from modelassay.log.merkle import Tree, leaf_hash, verify_inclusion
+from modelassay.log.trust import Trusted
 from modelassay.records import PairKey, Sample, Transcript
 
 MOST_BYTES = 64 << 20
@@ -153,3 +158,62 @@ def _check_path(record: DisclosedRecord, closed: AuditClosed, where: str) -> Non
 def _with_digest(disclosure: Disclosure) -> Disclosure:
     bare = msgspec.structs.replace(disclosure, digest="")
     return msgspec.structs.replace(bare, digest=digest_of(bare))
+
+
+def verify_disclosure(data: bytes, trust: Trust | None = None, *, place: str = "") -> Verification:
+    """Check everything about a disclosure; see `verification.verify_bundle`.
+
+    Args:
+        data: the file.
+        place: where it was read from, for messages.
+    """
+    verifying = _Verifying(data, trust or Trust(), place)
+    checks = tuple(perform(name, step) for name, step in verifying.steps().items())
+    closed = or_none(lambda: verifying.disclosed.closed.body)
+    return Verification(
+        place=place,
+        audit=closed.audit if closed else "",
+        state=state_of(checks, redacted=False),
+        checks=checks,
+        heads=tuple(head.head for head in or_none(lambda: verifying.heads) or ()),
+    )
+
+
+class _Verifying:
+    """One verification under way."""
+
+    def __init__(self, data: bytes, trust: Trust, place: str) -> None:
+        self._data = data
+        self._trust = trust
+        self._place = place
+
+    def steps(self) -> Mapping[str, Callable[[], str]]:
+        """Every check by name."""
+        return {
+            "records": self.records,
+            "inclusion": lambda: lead_to_one_log(self.proved),
+            "tree heads": lambda: belief(self.proved, self.heads),
+        }
+
+    @cached_property
+    def disclosed(self) -> Disclosed:
+        """What it shows."""
+        return read_disclosure(self._data, where=self._place)
+
+    @cached_property
+    def proved(self) -> tuple[Proved, ...]:
+        """The closing event with its proof."""
+        proof = PROOFS[CLOSED]
+        files = {proof: self.disclosed.proof} if self.disclosed.proof else {}
+        return (prove(Bundle(self._place, files), self.disclosed.closed),)
+
+    @cached_property
+    def heads(self) -> tuple[Trusted, ...]:
+        """Its tree head, believed."""
+        return believed(self.proved, self._trust)
+
+    def records(self) -> str:
+        """The records are what the audit committed to."""
+        shown = self.disclosed
+        texts = f"{len(shown.samples)} samples and {len(shown.transcripts)} transcripts"
+        return f"{texts} are records of audit {shown.closed.body.audit}, closed {shown.closed.event.time}"

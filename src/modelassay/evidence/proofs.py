@@ -40,7 +40,7 @@ def proofs_of(bundle: Bundle, chain: Chain) -> tuple[Proved, ...]:
         EvidenceError: names the proof.
         NotDoneError: an event or a proof is missing.
     """
-    return tuple(_prove(bundle, link) for link in (chain.opened, chain.closed, chain.issued))
+    return tuple(prove(bundle, link) for link in (chain.opened, chain.closed, chain.issued))
 
 
 def lead_to_one_log(proofs: Sequence[Proved]) -> str:
@@ -76,15 +76,17 @@ def heads_are_believed(proofs: Sequence[Proved], policy: TrustPolicy, now: datet
 
 def belief(proofs: Sequence[Proved], heads: Sequence[Trusted]) -> str:
     """Who stands behind the tree heads, what they show about time, and what cannot be told."""
-    opened, closed, last = heads[0], proofs[1], heads[-1]
+    first, last = heads[0], heads[-1]
     known = sum(len(head.note.verified) for head in heads)
     unknown = sum(len(head.note.note.signatures) for head in heads) - known
     parts = [f"tree heads signed by {last.head.origin}"]
     if last.witnesses:
         parts.append(f"cosigned by {', '.join(last.witnesses)}")
-    if opened.witnesses and opened.head.size <= closed.link.event.seq:
-        seen = datetime.fromtimestamp(min(opened.witnesses.values()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if first.witnesses and len(proofs) > 1 and first.head.size <= proofs[1].link.event.seq:
+        seen = datetime.fromtimestamp(min(first.witnesses.values()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         parts.append(f"the opening was seen by a witness at {seen}, before there was a result")
+    if last.lost:
+        parts.append(last.lost)
     if unknown:
         parts.append(f"{unknown} signatures by keys that are not known here were not checked")
     return "; ".join(parts)
@@ -99,7 +101,13 @@ def naming(file: str) -> Iterator[None]:
         raise EvidenceError(error.what, where=file, mend=error.mend) from error
 
 
-def _prove(bundle: Bundle, link: Link[Any]) -> Proved:
+def prove(bundle: Bundle, link: Link[Any]) -> Proved:
+    """The proof of one event, leading to its tree head.
+
+    Raises:
+        EvidenceError: names the proof.
+        NotDoneError: it is missing.
+    """
     file = PROOFS[link.file]
     if file not in bundle:
         raise NotDoneError(f"no {file}: nothing shows that the log has {link.event.kind}")

@@ -9,7 +9,7 @@ verifier trusts, in a log that somebody else has seen (`Verification.state`)? Do
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -182,9 +182,7 @@ class _Verifying:
     @cached_property
     def heads(self) -> tuple[Trusted, ...]:
         """The tree heads of the proofs, believed."""
-        if self.trust.log is None:
-            raise NotDoneError("the log's key was not given, so whose tree heads these are was not checked")
-        return proofs.heads_are_believed(self.proved, self.trust.log, self.trust.now)
+        return believed(self.proved, self.trust)
 
     @cached_property
     def records(self) -> Mapping[CommittedFile, RecordSet]:
@@ -233,8 +231,8 @@ class _Verifying:
                         )
                     return f"the tree head of {known.size:,} entries is the one that was remembered"
         raise NotDoneError(
-            "the remembered tree head has another size; only a copy of the log shows whether it is of the same "
-            "history",
+            "the remembered tree head has another size; only a copy of the log shows whether both are of "
+            "one history",
             required=self.trust.log is None or self.trust.log.quorum == "none",
         )
 
@@ -256,11 +254,11 @@ class _Verifying:
     def conclude(self, checks: tuple[Check, ...]) -> Verification:
         """What all of it comes to."""
         contents = self.contents
-        record, verdict = _or_none(lambda: contents.record), _or_none(lambda: contents.verdict)
-        redaction = _or_none(lambda: contents.redaction)
+        record, verdict = or_none(lambda: contents.record), or_none(lambda: contents.verdict)
+        redaction = or_none(lambda: contents.redaction)
         validity = next((check for check in checks if check.name == VALIDITY), None)
-        heads = _or_none(lambda: tuple(each.head for each in self.heads)) or ()
-        log = _or_none(lambda: self.whole_log)
+        heads = or_none(lambda: tuple(each.head for each in self.heads)) or ()
+        log = or_none(lambda: self.whole_log)
         return Verification(
             place=self.bundle.place,
             audit=record.id if record else "",
@@ -274,7 +272,19 @@ class _Verifying:
         )
 
 
-def _or_none(read: Callable[[], T]) -> T | None:
+def believed(proved: Sequence[proofs.Proved], trust: Trust) -> tuple[Trusted, ...]:
+    """The tree heads of `proved`, as `trust` asks.
+
+    Raises:
+        EvidenceError: names the proof.
+        NotDoneError: no key of a log is given.
+    """
+    if trust.log is None:
+        raise NotDoneError("the log's key was not given, so whose tree heads these are was not checked")
+    return proofs.heads_are_believed(proved, trust.log, trust.now)
+
+
+def or_none(read: Callable[[], T]) -> T | None:
     """What `read` gives; None when the evidence for it is missing or damaged, which a check tells."""
     try:
         return read()

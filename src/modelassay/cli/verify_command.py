@@ -1,0 +1,208 @@
+"""``modelassay verify``: check evidence with nothing but public keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelassay.cli.options import json_option, print_json, reader_may_leave
+from modelassay.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from modelassay.evidence.verification import Trust, Verification
+    from modelassay.log.note import TreeHead
+    from modelassay.log.trust import TrustPolicy
+
+_MARKS = {"passed": "ok", "failed": "WRONG", "not done": "-"}
+_UNANCHORED = (
+    "nothing is wrong in itself, but whose word this is was not checked: give --key and --log-key, or "
+    "--integrity-only to do without"
+)
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("verify")
+@click.argument("bundle", type=_FILE)
+@click.option(
+    "--key", "keys", multiple=True, metavar="FILE", help="Public key whose verdicts count (PEM); repeatable."
+)
+@click.option(
+    "--threshold", type=click.IntRange(1), default=1, show_default=True, help="How many must have signed."
+)
+@click.option("--log-key", "logs", multiple=True, metavar="VKEY|FILE", help="The log's key; repeatable.")
+@click.option(
+    "--witness-key",
+    "witnesses",
+    multiple=True,
+    metavar="VKEY|FILE",
+    help="Key of a witness; one of those given must have cosigned. Repeatable.",
+)
+@click.option("--no-witness", is_flag=True, help="Ask for no witness; the output says what is lost.")
+@click.option(
+    "--trust", "policy", type=_FILE, help="File with logs, witnesses and quorum (C2SP tlog-policy)."
+)
+@click.option("--log", "folder", type=_FILE, help="Copy of the log: withdrawals, revoked keys, attempts.")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    type=_FILE,
+    help="Tree head had from elsewhere, which must be of the same history; repeatable.",
+)
+@click.option("--remember", type=_FILE, help="File of tree heads seen, kept for the next time.")
+@click.option(
+    "--integrity-only", is_flag=True, help="Exit 0 when nothing is wrong in itself, whosever word it is."
+)
+@json_option
+def command(
+    bundle: Path,
+    keys: tuple[str, ...],
+    threshold: int,
+    logs: tuple[str, ...],
+    witnesses: tuple[str, ...],
+    no_witness: bool,
+    policy: Path | None,
+    folder: Path | None,
+    heads: tuple[Path, ...],
+    remember: Path | None,
+    integrity_only: bool,
+    as_json: bool,
+) -> int:
+    """Check BUNDLE: the folder of an audit, a zip or tar of it, or a file from `modelassay records disclose`.
+
+    Nothing else is needed: no store, no model, no network. Findings and verdict are computed again from the
+    sealed scores. Exits 0 when verified, 13 when not, 14 when verified and expired; what the verdict says is
+    printed, and does not change the exit code.
+
+    \b
+    modelassay verify ./bundle --key ci.verdict.pub.pem --log-key acme.log.vkey --witness-key w.witness.vkey
+    modelassay verify ./bundle --key ci.verdict.pub.pem --trust trust.txt --log ./log --remember seen.json
+    """
+    from modelassay.evidence.memory import remember as keep
+    from modelassay.evidence.verification import Trust
+    from modelassay.log.keys import load_public
+
+    log = _policy(logs, witnesses, policy, no_witness=no_witness)
+    trust = Trust(
+        keys=tuple(load_public(key) for key in keys),
+        threshold=threshold,
+        log=log,
+        folder=folder,
+        remembered=_remembered(heads, remember, log),
+    )
+    found = _verify(bundle, trust)
+    if remember is not None and found.state != "not verified" and found.heads:
+        keep(remember, found.heads)
+    code = found.exit_code
+    if integrity_only and found.intact:
+        code = ExitCode.ALLOWED
+    with reader_may_leave():
+        if as_json:
+            print_json(_plain(found, code))
+        else:
+            _print(found)
+            if code == ExitCode.UNVERIFIED and found.intact and not (keys and log):
+                click.echo(_UNANCHORED, err=True)
+    return int(code)
+
+
+def _verify(path: Path, trust: Trust) -> Verification:
+    """The bundle or disclosure at `path`, checked."""
+    from modelassay.evidence.bundle import open_bundle
+    from modelassay.evidence.disclosure import MOST_BYTES, verify_disclosure
+    from modelassay.evidence.verification import verify_bundle
+    from modelassay.log.reader import read_file
+
+    if not path.exists():
+        raise UsageError("there is nothing here", where=str(path), mend="name a bundle or a disclosed record")
+    if path.is_file():
+        with path.open("rb") as file:
+            is_json = file.read(1) == b"{"
+        if is_json:
+            return verify_disclosure(read_file(path, MOST_BYTES), trust, place=str(path))
+    return verify_bundle(open_bundle(path), trust)
+
+
+def _policy(
+    logs: tuple[str, ...], witnesses: tuple[str, ...], policy: Path | None, *, no_witness: bool
+) -> TrustPolicy | None:
+    """Which logs and witnesses are believed; None when no log is named.
+
+    Raises:
+        UsageError: said twice, or no witness is named though none was not asked for in so many words.
+    """
+    from modelassay.log.keys import load_vkey
+    from modelassay.log.trust import load_trust, trust_in
+
+    if policy is not None:
+        if logs or witnesses or no_witness:
+            raise UsageError("--trust names logs and witnesses already", mend="give one or the other")
+        return load_trust(policy)
+    if not logs:
+        if witnesses or no_witness:
+            raise UsageError("no log is named", mend="give its key with --log-key")
+        return None
+    if bool(witnesses) == no_witness:
+        raise UsageError(
+            "no witness is named" if no_witness is False else "a witness, and no witness",
+            mend="give --witness-key, or --no-witness to do without: then a log that shows different people "
+            "different histories is not found out",
+        )
+    return trust_in(map(load_vkey, logs), map(load_vkey, witnesses), unwitnessed=no_witness)
+
+
+def _remembered(
+    heads: tuple[Path, ...], remember: Path | None, policy: TrustPolicy | None
+) -> tuple[TreeHead, ...]:
+    """Tree heads given, each signed by a log that is believed, and those kept."""
+    from modelassay.evidence.memory import recall
+    from modelassay.log.note import TreeHead as Head
+    from modelassay.log.note import open_note
+    from modelassay.log.reader import read_file
+
+    if heads and policy is None:
+        raise UsageError("whose tree head this is cannot be told", mend="give the log's key with --log-key")
+    given = (
+        [] if policy is None else [Head.parse(open_note(read_file(h), policy.verifiers).text) for h in heads]
+    )
+    origins = {log.vkey.name for log in policy.logs} if policy else set()
+    kept = recall(remember) if remember is not None else ()
+    return (*given, *(head for head in kept if head.origin in origins))
+
+
+def _plain(found: Verification, code: ExitCode) -> dict[str, object]:
+    return {
+        "bundle": found.place,
+        "audit": found.audit,
+        "state": found.state,
+        "intact": found.intact,
+        "expired": found.expired,
+        "outcome": found.outcome,
+        "expires": found.expires,
+        "withheld": found.withheld,
+        "checks": found.checks,
+        "heads": [
+            {"origin": head.origin, "size": head.size, "root": f"sha256:{head.root.hex()}"}
+            for head in found.heads
+        ],
+        "exit_code": int(code),
+    }
+
+
+def _print(found: Verification) -> None:
+    """What was found, for people; what is wrong first."""
+    from modelassay.report.text import visible
+
+    expired = f", expired on {found.expires}" if found.expired else ""
+    click.echo(f"{found.state}{expired}: {visible(found.audit or found.place)}")
+    if found.outcome:
+        click.echo(f"verdict: {found.outcome}, until {visible(found.expires)}")
+    for file, count in found.withheld.items():
+        click.echo(f"withheld: {count:,} {file}")
+    order = list(_MARKS)
+    for check in sorted(found.checks, key=lambda check: check.state != "failed"):
+        place = f"{check.where}: " if check.where else ""
+        mark = _MARKS[check.state]
+        click.echo(f"  {mark:<{len(_MARKS[order[1]])}}  {check.name:<12} {visible(place + check.statement)}")
