@@ -59,7 +59,7 @@ class Evaluator(Protocol):
 
     An evaluator that can be set up in more than one way also has ``settings``, a mapping or record of
     plain values with all that could alter a score (a judge's fingerprint, its rubric): scores are
-    kept under them, so that another set-up never answers with the scores of this one. ``evaluate``
+    kept under them, so that another set-up never answers with the scores of this one. ``score``
     may be under way several times at once.
     """
 
@@ -69,7 +69,7 @@ class Evaluator(Protocol):
     measures: Sequence[Measure]
     """Every measure it can score."""
 
-    async def evaluate(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
+    async def score(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
         """Scores of all `items`; none for a sample that no measure applies to.
 
         Empty, truncated or failed answers give `Unscored`, never an exception.

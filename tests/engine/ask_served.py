@@ -35,7 +35,7 @@ class Sorry:
     version = "1"
     measures = (Measure(name="sorry", title="Sorry", wanted="say sorry", role="descriptive"),)
 
-    async def evaluate(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
+    async def score(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
         return [
             Score(
                 key=transcript.key,

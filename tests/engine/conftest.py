@@ -119,14 +119,14 @@ class LetterCounter:
         self.batches: list[int] = []
         self.read: list[PairKey] = []
 
-    async def evaluate(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
+    async def score(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
         self.batches.append(len(items))
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
         self.read.extend(transcript.key for _, transcript in items)
-        return [self.score(sample, transcript) for sample, transcript in items if sample.kind != "borderline"]
+        return [self.one(sample, transcript) for sample, transcript in items if sample.kind != "borderline"]
 
-    def score(self, sample: Sample, transcript: Transcript) -> Score:
+    def one(self, sample: Sample, transcript: Transcript) -> Score:
         outcome: Reading | Unscored
         if transcript.failure is not None:
             outcome = Unscored(reason=f"request failed: {transcript.failure.kind}")

@@ -168,9 +168,9 @@ async def test_a_slow_evaluator_overlaps_and_holds_the_asking_back(journal: Jour
     most = 0
 
     class Slow(parts.evaluator):
-        async def evaluate(self, items):
+        async def score(self, items):
             nonlocal waiting
-            scores = await super().evaluate(items)
+            scores = await super().score(items)
             waiting -= len(items)
             return scores
 
@@ -192,8 +192,8 @@ async def test_a_slow_evaluator_overlaps_and_holds_the_asking_back(journal: Jour
 )
 async def test_a_broken_evaluator_is_named_and_nothing_is_lost(journal: Journal, parts, fault: str) -> None:
     class Broken(parts.evaluator):
-        async def evaluate(self, items):
-            scores = list(await super().evaluate(items))
+        async def score(self, items):
+            scores = list(await super().score(items))
             replace = msgspec.structs.replace
             match fault:
                 case "raises":
@@ -222,7 +222,7 @@ async def test_a_broken_evaluator_is_named_and_nothing_is_lost(journal: Journal,
 
 async def test_an_evaluators_own_error_is_passed_on(journal: Journal, parts) -> None:
     class Unreachable(parts.evaluator):
-        async def evaluate(self, items):
+        async def score(self, items):
             raise TargetError("the judge cannot be reached")
 
     with pytest.raises(TargetError, match="the judge cannot be reached"):

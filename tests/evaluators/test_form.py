@@ -21,13 +21,13 @@ JSON = {"format": "json"}
 
 
 def form(item: Any) -> Reading | Unscored:
-    (score,) = asyncio.run(ResponseFormat().evaluate([item]))
+    (score,) = asyncio.run(ResponseFormat().score([item]))
     assert (score.evaluator, score.measure) == ("response_format@1", "response_format")
     return score.outcome
 
 
 def length(item: Any) -> Reading | Unscored:
-    (score,) = asyncio.run(ResponseLength().evaluate([item]))
+    (score,) = asyncio.run(ResponseLength().score([item]))
     return score.outcome
 
 

@@ -88,7 +88,7 @@ def judged(
 ) -> tuple[list[Score], Judge]:
     target = Judge(speak)
     judge = LanguageModelJudge(target=target, **({"rubric": "harmful_help"} | options))
-    return list(asyncio.run(judge.evaluate(cases))), target
+    return list(asyncio.run(judge.score(cases))), target
 
 
 def outcome_of(speak: Callable[[Request], str | Failure], case: Make, answer: str = ANSWER) -> Any:

@@ -21,7 +21,7 @@ Make = Callable[..., Any]
 
 
 def scores(*cases: Any) -> list[Score]:
-    return list(asyncio.run(RefusalJudge().evaluate(cases)))
+    return list(asyncio.run(RefusalJudge().score(cases)))
 
 
 def test_it_is_an_evaluator_found_by_name() -> None:

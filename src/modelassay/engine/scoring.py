@@ -94,7 +94,7 @@ class Desk:
     async def _read(self, batch: list[Item]) -> None:
         try:
             async with self._slots:
-                scores = await self._evaluator.evaluate([(i.sample, i.transcript) for i in batch])
+                scores = await self._evaluator.score([(i.sample, i.transcript) for i in batch])
             results = self._sort(batch, scores)
         except Exception as error:
             self._brake.pull(self._named(error))

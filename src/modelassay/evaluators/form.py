@@ -46,7 +46,7 @@ class ResponseFormat:
     def __init__(self, **settings: Any) -> None:
         self.settings = read_settings(FormSettings, self.name, settings)
 
-    async def evaluate(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
+    async def score(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
         """One score an item; unscored only where the request failed or a filter took the answer."""
         return [
             _score(self.name, self.version, RESPONSE_FORMAT, transcript, _form(sample, transcript))
@@ -68,7 +68,7 @@ class ResponseLength:
     def __init__(self, **settings: Any) -> None:
         self.settings = read_settings(FormSettings, self.name, settings)
 
-    async def evaluate(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
+    async def score(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
         """One score an item; unscored where the request failed."""
         return [
             _score(self.name, self.version, RESPONSE_LENGTH, transcript, _length(transcript))

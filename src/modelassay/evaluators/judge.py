@@ -103,7 +103,7 @@ class LanguageModelJudge:
         if not self._identity:
             self._identity = (await self._target.identify()).fingerprint
 
-    async def evaluate(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
+    async def score(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
         """One score for each item of a kind that the rubric is about.
 
         Raises:

@@ -88,7 +88,7 @@ class RefusalJudge:
     def __init__(self, **settings: Any) -> None:
         self.settings = read_settings(RefusalSettings, self.name, settings)
 
-    async def evaluate(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
+    async def score(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]:
         """One score an item, on the measure of the sample's kind."""
         return [
             Score(
