@@ -254,8 +254,10 @@ def signed_head(folder: Path) -> TreeHead:
     """The signed tree head of the log in `folder`; neither its signatures nor the tiles are looked at.
 
     Raises:
-        EvidenceError: the tree head is not signed, or malformed.
+        EvidenceError: there is no log, its tree head is not signed, or malformed.
     """
+    if not log_exists(folder):
+        raise _no_log(folder)
     if not (folder / CHECKPOINT).exists():
         raise _not_signed(folder)
     return _parse_checkpoint(read_file(folder / CHECKPOINT))
@@ -288,7 +290,7 @@ def read_heads(folder: Path) -> list[tuple[int, bytes]]:
             raise EvidenceError(error.what, where=UNSIGNED) from error
         heads.append((head.size, head.root))
     if not heads:
-        raise EvidenceError("there is no log here", where=str(folder), mend="name the folder of a log")
+        raise _no_log(folder)
     return heads
 
 
@@ -299,6 +301,10 @@ def first_difference(hashes: Sequence[bytes], expected: bytes) -> int:
         if each != expected[start : start + HASH_BYTES]:
             return position
     return len(hashes)
+
+
+def _no_log(folder: Path) -> EvidenceError:
+    return EvidenceError("there is no log here", where=str(folder), mend="name the folder of a log")
 
 
 def _not_signed(folder: Path) -> EvidenceError:

@@ -14,7 +14,7 @@ from pathlib import Path
 from modelassay.errors import EvidenceError
 from modelassay.log.durable import DRAFT
 from modelassay.log.merkle import HASH_BYTES, leaf_hashes
-from modelassay.log.note import NoteVerifier, SignatureLine, TreeHead
+from modelassay.log.note import NoteVerifier, OpenedNote, TreeHead
 from modelassay.log.pending import NAME as PENDING
 from modelassay.log.pending import read_pending
 from modelassay.log.reader import (
@@ -43,8 +43,8 @@ class LogReport:
     root: bytes
     head: TreeHead | None
     """The signed tree head, None when there is none; it may cover fewer entries than `size`."""
-    verified: tuple[SignatureLine, ...]
-    """Signatures on it by the keys that were given; empty when no key was given."""
+    opened: OpenedNote | None
+    """The same with the signatures that were verified; None when no key was given."""
     pending: int
     """Entries that are safe on the disk and not in tiles yet; the next writer writes them there."""
 
@@ -109,7 +109,7 @@ def _verify_once(
     folder: Path, verifiers: Sequence[NoteVerifier], remembered: Sequence[TreeHead]
 ) -> LogReport:
     _refuse_links(folder)
-    verified = open_signed_head(folder, verifiers).verified if verifiers else ()
+    opened = open_signed_head(folder, verifiers) if verifiers else None
     log = _open(folder)
     for index in range(-(-log.size // TILE_WIDTH)):
         log.bundle(index)
@@ -121,7 +121,7 @@ def _verify_once(
         size=log.size,
         root=log.root,
         head=log.head() if log.checkpoint is not None else None,
-        verified=verified,
+        opened=opened,
         pending=pending,
     )
 
