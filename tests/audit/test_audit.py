@@ -322,7 +322,7 @@ def test_the_same_model_twice_is_refused(tmp_path: Path, plan_of: PlanOf) -> Non
 
 def test_two_processes_on_one_store(tmp_path: Path, plan_of: PlanOf, served: Any) -> None:
     plan = plan_of("same", per_category=150)
-    served.delay_s = 0.2
+    served.delay_s = 0.5
     first = start(tmp_path, "audit", plan.name, "-q")
     while not sum(served.asked.values()):
         time.sleep(0.05)

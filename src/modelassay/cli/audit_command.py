@@ -102,7 +102,7 @@ def command(
     places = places_of(
         plan, store=chosen_store(store, output.store), data_dir=data_dir, offline=offline, quiet=quiet
     )
-    notary = notary_of(quiet=quiet, **signing)
+    notary = notary_of(**signing)
     record = run_plan(plan, overrides, places, notary=notary, quiet=quiet, again=again)
     write_reports(writers, record)
     folder = places.store / "audits" / record.id

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from modelassay.cli.keys_options import passphrase_option
+
 if TYPE_CHECKING:
-    from modelassay.evidence.keyring import Keyring
-    from modelassay.evidence.notary import Notary
-    from modelassay.log.signing import Signer
+    from modelassay.evidence.notary import Cosigner, Notary
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,25 +20,37 @@ _OPTIONS = (
         "--verdict-key",
         envvar="MODELASSAY_VERDICT_KEY",
         default="",
-        help="Key that signs the verdict: a name, a PEM file, env:NAME or command:PUBLIC:PROGRAM.",
+        metavar="KEY",
+        help="Signs the verdict: a name, PEM file, env: or command:. [default: the one for that]",
     ),
     click.option(
         "--log-key",
         envvar="MODELASSAY_LOG_KEY",
         default="",
-        help="Key that signs the log's tree heads, likewise.",
+        metavar="KEY",
+        help="Signs the log's tree heads. [default: the one for logs]",
+    ),
+    click.option(
+        "--witness",
+        "witnesses",
+        multiple=True,
+        metavar="URL=VKEY|FILE",
+        envvar="MODELASSAY_WITNESS",
+        help="Witness that cosigns tree heads, and its verifier key; repeatable.",
     ),
     click.option(
         "--actor",
         envvar="MODELASSAY_ACTOR",
         default="",
-        help="Who acts, as the log names them. [default: the verdict key's holder, else the user]",
+        metavar="NAME",
+        help="Who acts, as the log says. [default: the holder of the verdict's key, else the user]",
     ),
+    passphrase_option,
 )
 
 
 def signing_options(function: F) -> F:
-    """``--verdict-key``, ``--log-key`` and ``--actor``."""
+    """``--verdict-key``, ``--log-key``, ``--witness``, ``--actor`` and ``--passphrase-file``."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
@@ -50,59 +60,55 @@ def notary_of(
     *,
     verdict_key: str = "",
     log_key: str = "",
+    witnesses: tuple[str, ...] = (),
     actor: str = "",
-    quiet: bool = False,
+    passphrase_file: Path | None = None,
 ) -> Notary:
     """Who writes the log and signs; keys are unlocked now, before anything is asked or paid for.
 
     Raises:
-        UsageError: a key is named and cannot be used.
+        UsageError: a key or witness is named and cannot be used.
+        EvidenceError: a witness's key that is none.
     """
-    from modelassay.evidence.keyring import Keyring, passphrase_from
+    from modelassay.cli.keys_options import open_keyring, user
     from modelassay.evidence.notary import Notary
     from modelassay.records import Actor
 
-    keyring = Keyring(passphrase=passphrase_from(ask=_ask if sys.stdin.isatty() else None))
+    keyring = open_keyring(passphrase_file)
     verdict = keyring.signer("verdict", verdict_key)
     log = keyring.signer("log", log_key)
     for warning in keyring.warnings:
         click.echo(f"warning: {warning}", err=True)
+    card = keyring.card_of(verdict.public) if verdict else None
+    name = actor or (card.holder if card else user())
     return Notary(
-        actor=Actor(name=actor or _holder(keyring, verdict), key=verdict.public.key_id if verdict else ""),
+        actor=Actor(name=name, key=verdict.public.key_id if verdict else ""),
         verdict_signers=(verdict,) if verdict else (),
         log_signer=log,
-        tell=_silent if quiet else lambda line: click.echo(line, err=True),
+        witnesses=tuple(map(_witness, witnesses)),
+        tell=lambda line: click.echo(line, err=True),
     )
 
 
 def unsigned_hint(notary: Notary) -> str:
-    """What the user could do so that others can check the audit; empty when everything is signed."""
-    missing = [
-        what
-        for what, present in (
-            ("verdict", notary.verdict_signers),
-            ("log", notary.log_signer),
-        )
-        if not present
-    ]
+    """What would let others check the audit; empty when everything is signed and witnessed."""
+    parts = {"the verdict": notary.verdict_signers, "the log": notary.log_signer}
+    missing = [part for part, signer in parts.items() if not signer]
     if missing:
-        return f"not signed: {' and '.join(missing)}; `modelassay keys new` makes keys, then run this again"
-    return "" if notary.witnesses else "no witness cosigned the log; name one with --witness URL"
+        return f"{' and '.join(missing)} not signed: `modelassay keys new` makes keys; then run this again"
+    return "" if notary.witnesses else "no witness cosigned the log: name one with --witness"
 
 
-def _holder(keyring: Keyring, verdict: Signer | None) -> str:
-    card = keyring.card_of(verdict.public) if verdict else None
-    if card is not None:
-        return card.holder
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return str(os.getuid())
+def _witness(text: str) -> Cosigner:
+    from modelassay.errors import UsageError
+    from modelassay.log.keys import load_vkey
+    from modelassay.log.witness_client import over_http
 
-
-def _ask(where: str) -> str:
-    return str(click.prompt(f"passphrase of {where}", hide_input=True, err=True))
-
-
-def _silent(_: str) -> None:
-    pass
+    url, equals, key = text.partition("=")
+    if not equals or not key:
+        raise UsageError(
+            f"{text!r} does not say the witness's key",
+            where="--witness",
+            mend="write URL=VKEY, or URL=FILE with the file that holds it",
+        )
+    return over_http(url, load_vkey(key))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from modelassay.canonical import MAX_INTEGER, canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, StoreError, UsageError
-from modelassay.evidence.bundle import COUNTS, ENVELOPE, PROOFS
+from modelassay.evidence.bundle import COUNTS, ENVELOPE, PROOFS, SIGSTORE
 from modelassay.evidence.events import (
     LARGEST,
     AuditAborted,
@@ -29,11 +29,12 @@ from modelassay.evidence.events import (
 from modelassay.evidence.facts import Sealed, closing, results_of
 from modelassay.evidence.ledger import History, Ledger, Logged
 from modelassay.evidence.statements import PAYLOAD_TYPE, TreeState, evaluator_statements, verdict_statement
-from modelassay.log.dsse import Envelope, read_envelope, sign_envelope
+from modelassay.log.dsse import Envelope, read_envelope, sign_envelope, write_envelope
 from modelassay.log.durable import write_atomic
 from modelassay.log.note import TreeHead, parse_note
 from modelassay.log.proof import TlogProof, read_proof, write_proof
 from modelassay.log.reader import LogReader
+from modelassay.log.sigstore import sigstore_bundle
 from modelassay.records import AuditRecord
 
 OPENED, CLOSED, ISSUED = PROOFS
@@ -132,6 +133,7 @@ def _issue(
             )
         if envelope is None or envelope.payload != payload:
             envelope = _sign(ledger, payload, folder / ENVELOPE)
+    _keep(folder / SIGSTORE, sigstore_bundle(write_envelope(envelope)))
     if issued is not None:
         return issued
     return ledger.append_once(
