@@ -222,6 +222,39 @@ class Journal:
         with self._faults(), self._undone():
             self._writing().commit()
 
+    def erase(self, keys: Iterable[AnswerKey]) -> int:
+        """Remove the answers `keys` and all that was read in them, bytes included; how many there were.
+
+        Freed pages are overwritten, the write-ahead log emptied and the file rewritten without them.
+
+        Raises:
+            StoreError: as for `write`; or another process is reading, which keeps old pages alive.
+        """
+        writer = self._writing()
+        erased = 0
+        with self._faults(), self._undone():
+            writer.execute("PRAGMA secure_delete = ON")
+            writer.execute("BEGIN IMMEDIATE")
+            for chunk in _chunks(keys):
+                marks = ",".join("?" * len(chunk))
+                ids = f"SELECT id FROM answers WHERE key IN ({marks})"
+                writer.execute(f"DELETE FROM scores WHERE answer IN ({ids})", chunk)
+                erased += writer.execute(f"DELETE FROM answers WHERE key IN ({marks})", chunk).rowcount
+            writer.commit()
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+            writer.execute("VACUUM")
+            (busy, _, _) = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._reader = self._connect("mode=ro")
+        if busy:
+            raise StoreError(
+                "erased, but another process still reads the journal and keeps the old pages alive",
+                where=str(self.path),
+                mend="end it and run the same command again",
+            )
+        return erased
+
     def give_up_reserve(self) -> bool:
         """Free the space kept back for a full disk; False when it is gone already."""
         if self._reserve is None or not self._reserve.release():
