@@ -12,6 +12,7 @@ from modelassay.audit.opened import Opened
 from modelassay.audit.seal import lineage_bytes, policy_bytes
 from modelassay.canonical import digest_bytes
 from modelassay.config import plan_digest, substance
+from modelassay.errors import UnknownNameError, UsageError
 from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.events import (
     AuditOpened,
@@ -70,6 +71,21 @@ def current_id(base: str, histories: Mapping[str, History], *, again: bool = Fal
         if history is None or not (later or history.aborted or (again and history.closed)):
             return name
     raise AssertionError("unreachable")
+
+
+def history_like(histories: Mapping[str, History], audit: str) -> History:
+    """The history of the audit with id `audit`, or of the only one whose id starts so.
+
+    Raises:
+        UnknownNameError: no such audit.
+        UsageError: several.
+    """
+    matching = [audit] if audit in histories else [name for name in histories if name.startswith(audit)]
+    if not matching:
+        raise UnknownNameError("audit", audit, histories)
+    if len(matching) > 1:
+        raise UsageError(f"{len(matching)} audits start with {audit!r}", mend="write more of the id")
+    return histories[matching[0]]
 
 
 def audit_id(name: str, *made_of: Any) -> str:

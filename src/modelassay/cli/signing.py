@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS = (
-    click.option(
-        "--verdict-key",
-        envvar="MODELASSAY_VERDICT_KEY",
-        default="",
-        metavar="KEY",
-        help="Signs the verdict: a name, PEM file, env: or command:. [default: the one for that]",
-    ),
+_VERDICT_OPTION = click.option(
+    "--verdict-key",
+    envvar="MODELASSAY_VERDICT_KEY",
+    default="",
+    metavar="KEY",
+    help="Signs the verdict: a name, PEM file, env: or command:. [default: the one for that]",
+)
+_LOG_OPTIONS = (
     click.option(
         "--log-key",
         envvar="MODELASSAY_LOG_KEY",
@@ -43,28 +43,40 @@ _OPTIONS = (
         envvar="MODELASSAY_ACTOR",
         default="",
         metavar="NAME",
-        help="Who acts, as the log says. [default: the holder of the verdict's key, else the user]",
+        help="Who acts, as the log says. [default: the holder of the key, else the user]",
     ),
     passphrase_option,
 )
 
 
 def signing_options(function: F) -> F:
-    """``--verdict-key``, ``--log-key``, ``--witness``, ``--actor`` and ``--passphrase-file``."""
-    for option in reversed(_OPTIONS):
+    """``--verdict-key`` and `log_signing_options`."""
+    return _VERDICT_OPTION(log_signing_options(function))
+
+
+def log_signing_options(function: F) -> F:
+    """``--log-key``, ``--witness``, ``--actor`` and ``--passphrase-file``."""
+    for option in reversed(_LOG_OPTIONS):
         function = option(function)
     return function
 
 
 def notary_of(
     *,
-    verdict_key: str = "",
+    verdict_key: str | None = None,
     log_key: str = "",
     witnesses: tuple[str, ...] = (),
     actor: str = "",
     passphrase_file: Path | None = None,
 ) -> Notary:
     """Who writes the log and signs; keys are unlocked now, before anything is asked or paid for.
+
+    Args:
+        verdict_key: empty for the one that the folder of keys has; None when no verdict will be signed.
+        log_key: likewise.
+        witnesses: each ``URL=KEY``.
+        actor: who acts, unless it is the holder of the key.
+        passphrase_file: unlocks the keys.
 
     Raises:
         UsageError: a key or witness is named and cannot be used.
@@ -75,14 +87,15 @@ def notary_of(
     from modelassay.records import Actor
 
     keyring = open_keyring(passphrase_file)
-    verdict = keyring.signer("verdict", verdict_key)
+    verdict = keyring.signer("verdict", verdict_key) if verdict_key is not None else None
     log = keyring.signer("log", log_key)
     for warning in keyring.warnings:
         click.echo(f"warning: {warning}", err=True)
-    card = keyring.card_of(verdict.public) if verdict else None
+    signer = verdict or log
+    card = keyring.card_of(signer.public) if signer else None
     name = actor or (card.holder if card else user())
     return Notary(
-        actor=Actor(name=name, key=verdict.public.key_id if verdict else ""),
+        actor=Actor(name=name, key=signer.public.key_id if signer else ""),
         verdict_signers=(verdict,) if verdict else (),
         log_signer=log,
         witnesses=tuple(map(_witness, witnesses)),
