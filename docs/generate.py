@@ -34,6 +34,16 @@ ENVIRONMENT = {
     "MODELASSAY_DATA": "folder with local copies of public datasets, like `--data-dir`",
     "MODELASSAY_CACHE": "folder for downloaded datasets; otherwise `modelassay/data` in the user's cache",
     "MODELASSAY_<COMMAND>_<OPTION>": "any other option, such as `MODELASSAY_AUDIT_QUIET=1`",
+    "MODELASSAY_KEYS": "folder of keys; otherwise `modelassay/keys` in the user's configuration",
+    "MODELASSAY_VERDICT_KEY, MODELASSAY_LOG_KEY, MODELASSAY_WITNESS_KEY": (
+        "the key that signs verdicts, the log, cosignatures: a name, a PEM file, `env:NAME` or "
+        "`command:PUBLIC_KEY_FILE:PROGRAM`"
+    ),
+    "MODELASSAY_LOG_ORIGIN, MODELASSAY_WITNESS_NAME": (
+        "name of the log or witness, when its key comes without one"
+    ),
+    "MODELASSAY_KEY_PASSPHRASE": "passphrase of encrypted keys, unless `--passphrase-file` is given",
+    "MODELASSAY_WITNESS_STATE": "folder of what a witness remembers, like `--state`",
     "OPENAI_API_KEY": "key of served models, unless the plan's `api_key_env` names another variable",
     "HF_TOKEN, HF_ENDPOINT": "token for gated datasets, and a mirror of the hub",
     "NO_COLOR": "no colours, as everywhere",
