@@ -157,6 +157,33 @@ def test_what_becomes_of_keys_is_logged_and_signed(command: Command, place: Path
     assert [key for key, so in counts.items() if so] == [rotated["keys"][1]["key"]]
 
 
+def test_a_stolen_log_key_is_revoked_in_its_own_log(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_log(place)
+    log = command("keys", "new", "acme", "--use", "log")["keys"][0]
+    monkeypatch.setenv("MODELASSAY_LOG_KEY", "acme")
+    assert command("keys", "revoke", log["key"], "--reason", "stolen")["logged"] is True
+    reader = LogReader(place / "assay/log")
+    assert reader.checkpoint is not None
+    trust = trust_in([load_vkey(log["vkey"])], unwitnessed=True)
+    assert trust.open_head(reader.checkpoint).head.size == reader.size
+    assert logged(place, KeyRevoked)[-1].key == log["key"]
+    assert "ended" in command("keys", "new", "b", "--use", "verdict", code=2)["error"]["what"]
+    assert not list(place.glob("keys/b.*"))
+
+
+def test_two_log_keys_stop_a_command_before_it_writes(command: Command, place: Path) -> None:
+    command("keys", "new", "jane", "--use", "verdict")
+    command("keys", "new", "one", "--use", "log")
+    command("keys", "new", "two", "--use", "log")
+    begin_log(place)
+    before = {path: path.read_bytes() for path in place.glob("keys/*")}
+    for arguments in (["new", "joe", "--use", "verdict"], ["rotate", "jane"]):
+        assert "2 keys could sign as log" in command("keys", *arguments, code=2)["error"]["what"]
+    assert {path: path.read_bytes() for path in place.glob("keys/*")} == before
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

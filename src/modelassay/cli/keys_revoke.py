@@ -58,10 +58,10 @@ def command(
     card = next((card for card in keyring.cards() if card.key == key_id), None)
     if card is None and log_of(place) is None:
         keyring.card(key_id)  # says which keys there are
+    # Logged first: a log whose only key is the one revoked is signed by it a last time.
+    logged = log_events(place, keyring, log_key, [KeyRevoked(key=key_id, reason=reason, since=at)])
     if card is not None and not card.ended:
         keyring.end(card, at=at, reason=reason)
-    log_event = KeyRevoked(key=key_id, reason=reason, since=at)
-    logged = log_events(place, keyring, log_key, [log_event])
     if as_json:
         print_json({"key": key_id, "from": at, "reason": reason, "logged": logged})
         return

@@ -27,6 +27,7 @@ def command(
     from modelassay.cli.keys_options import (
         added,
         log_events,
+        log_of,
         new_passphrase,
         open_keyring,
         print_new,
@@ -41,6 +42,9 @@ def command(
     old = [card for card in cards if card.name == name]
     if not old:
         raise UnknownNameError("key", name, {card.name for card in cards}, where=str(keyring.folder))
+    place = chosen_store(store)
+    if log_of(place) is not None and all(card.use != "log" for card in old):
+        keyring.signer("log")  # what the log needs is asked for before anything is written
     secret = new_passphrase(passphrase_file, unencrypted=unencrypted)
     successor = keyring.free_name(name)
     at = utc_now()
@@ -57,12 +61,11 @@ def command(
         for card in old
     ]
     reason = f"replaced by {successor}"
-    for card in old:
-        keyring.end(card, at=at, reason=reason)
     revoked = [KeyRevoked(key=card.key, reason=reason, since=at) for card in old]
     log_key = successor if any(card.use == "log" for card in made) else ""
-    place = chosen_store(store)
     logged = log_events(place, keyring, log_key, [*(added(card) for card in made), *revoked])
+    for card in old:
+        keyring.end(card, at=at, reason=reason)
     if as_json:
         ended = [card.key for card in old]
         print_json({"keys": [shown(keyring, card) for card in made], "ended": ended, "logged": logged})
