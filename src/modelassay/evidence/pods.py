@@ -58,6 +58,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     subresource: str = msgspec.field(name="subResource", default="")
     namespace: str = ""
     object: dict[str, Any] | None = None
+    old_object: dict[str, Any] | None = msgspec.field(name="oldObject", default=None)
 
 
 def read_review(body: bytes) -> Request:
@@ -94,6 +95,17 @@ def answer(uid: str, allowed: bool, message: str, warnings: tuple[str, ...] = ()
     return json.dumps({"apiVersion": _API_VERSION, "kind": "AdmissionReview", "response": response}).encode()
 
 
+def changes_nothing(request: Request) -> bool:
+    """Whether a pod that runs already is updated in nothing that decides what it loads.
+
+    Refusing such an update would keep nothing out, and could keep a pod from being deleted.
+    """
+    if request.operation != "UPDATE" or not _is_pod(request) or not request.object or not request.old_object:
+        return False
+    new, old = request.object, request.old_object
+    return "spec" in new and new["spec"] == old.get("spec") and _annotations(new) == _annotations(old)
+
+
 def pod_use(request: Request, volumes: Mapping[str, Path]) -> PodUse:
     """What the pod in `request` would deploy.
 
@@ -104,17 +116,12 @@ def pod_use(request: Request, volumes: Mapping[str, Path]) -> PodUse:
     Raises:
         EvidenceError: not a pod, or one that does not say, or does not mount, exactly one audited model.
     """
-    if (request.kind.get("group"), request.kind.get("version"), request.kind.get("kind")) != (
-        "",
-        "v1",
-        "Pod",
-    ):
+    if not _is_pod(request):
         raise EvidenceError("only pods (v1) are admitted here", mend="set rules for pods alone")
     if request.operation not in {"CREATE", "UPDATE"} or request.object is None:
         raise EvidenceError(f"operation {request.operation!r} is not admitted here")
     pod = request.object
-    annotations = _mapping(_mapping(pod, "metadata"), "annotations")
-    given = {name: text for name, text in annotations.items() if name.startswith(PREFIX)}
+    given = _annotations(pod)
     unknown = sorted(set(given) - {EVIDENCE, MODEL, ADAPTERS})
     if unknown:
         raise EvidenceError(f"unknown annotation {unknown[0]!r}", mend=f"{EVIDENCE}, {MODEL}, {ADAPTERS}")
@@ -133,6 +140,17 @@ def pod_use(request: Request, volumes: Mapping[str, Path]) -> PodUse:
         model=folders[model.volume] / model.path,
         adapters=tuple((folders[mount.volume] / mount.path, weight) for mount, weight in adapters),
     )
+
+
+def _is_pod(request: Request) -> bool:
+    kind = request.kind
+    return (kind.get("group"), kind.get("version"), kind.get("kind")) == ("", "v1", "Pod")
+
+
+def _annotations(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the pod's annotations that speak of evidence."""
+    annotations = _mapping(_mapping(pod, "metadata"), "annotations")
+    return {name: text for name, text in annotations.items() if name.startswith(PREFIX)}
 
 
 def _known_volumes(spec: Mapping[str, Any], namespace: str, volumes: Mapping[str, Path]) -> dict[str, Path]:

@@ -19,7 +19,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from modelassay.errors import EvidenceError, ModelassayError
 from modelassay.evidence.admission import Admission
-from modelassay.evidence.pods import LARGEST_REVIEW, PodUse, Request, answer, pod_use, read_review
+from modelassay.evidence.pods import (
+    LARGEST_REVIEW,
+    PodUse,
+    Request,
+    answer,
+    changes_nothing,
+    pod_use,
+    read_review,
+)
 
 PATH = "/admit"
 HEALTH = "/healthz"
@@ -63,6 +71,8 @@ class Reviewer:
         """
         request = read_review(body)
         try:
+            if changes_nothing(request):
+                return answer(request.uid, True, "modelassay: nothing changes about what is loaded")
             admission = self._decide(request, timeout_s)
         except TimeoutError:
             why = f"not decided within {timeout_s:.0f} s, the weights are still being hashed; try again"

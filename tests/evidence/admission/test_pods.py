@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelassay.errors import EvidenceError
-from modelassay.evidence.pods import PodUse, answer, pod_use, read_review
+from modelassay.evidence.pods import PodUse, answer, changes_nothing, pod_use, read_review
 
 VOLUMES = {"pvc:prod/models": Path("/models"), "hostPath:/srv/weights": Path("/host")}
 
@@ -151,6 +151,22 @@ def test_a_claim_of_the_same_name_elsewhere_is_another_volume() -> None:
 def test_only_pods_that_come_or_change_are_admitted(request_: dict[str, Any]) -> None:
     with pytest.raises(EvidenceError, match="admitted here"):
         use_of(review(**request_))
+
+
+def updated(pod: dict[str, Any], old: Any, **more: Any) -> bool:
+    return changes_nothing(read_review(review(pod, operation="UPDATE", oldObject=old, **more)))
+
+
+def test_an_update_that_loads_nothing_new_is_known() -> None:
+    old, new = a_pod(), a_pod()
+    new["metadata"]["finalizers"] = []
+    assert updated(new, old)
+    assert not changes_nothing(read_review(review(new, oldObject=old)))  # a creation
+    assert not updated(new, None)
+    assert not updated(new, old, kind={"group": "apps", "version": "v1", "kind": "Deployment"})
+    assert not updated(annotated(evidence="med-v8"), old)
+    assert not updated(a_pod(ephemeralContainers=[WRITER]), old)
+    assert not updated({"metadata": {}}, {"metadata": {}})
 
 
 @pytest.mark.parametrize(
