@@ -65,6 +65,31 @@ def test_kill_9_at_any_moment(tmp_path: Path) -> None:
         assert entry == f"entry {index}".encode() * (index % 9)
 
 
+def test_readers_are_not_disturbed_by_a_writer(tmp_path: Path) -> None:
+    folder, key = tmp_path / "log", tmp_path / "log.pem"
+    signer = new_key("ed25519", name="acme.example/log")
+    write_new(key, signer.pem(None), mode=0o600)
+    verifiers = [Ed25519Verifier(vkey_of(signer.public))]
+    with LogWriter(folder) as log:
+        log.publish(signer)
+    writer = subprocess.Popen([sys.executable, APPENDER, folder, key, "1"], stdout=subprocess.DEVNULL)
+    try:
+        until, sizes, seen = time.monotonic() + 2.5, set(), heads_of(folder)
+        while time.monotonic() < until:
+            log_now = LogReader(folder)
+            sizes.add(log_now.size)
+            if log_now.size:
+                log_now.entry(log_now.size - 1)
+                log_now.inclusion_proof(0)
+            if len(sizes) % 10 == 0:
+                verify_log(folder, verifiers, remembered=seen)
+                seen += heads_of(folder)
+    finally:
+        writer.kill()
+        writer.wait()
+    assert len(sizes) > 5
+
+
 class Killed(BaseException):
     """The process ends here."""
 

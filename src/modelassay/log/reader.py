@@ -35,7 +35,8 @@ _LARGEST_BUNDLE = TILE_WIDTH * (LARGEST_ENTRY + 2)
 
 def log_exists(folder: Path) -> bool:
     """Whether there is a log in `folder` that can be read."""
-    return (folder / CHECKPOINT).exists() or (folder / UNSIGNED).exists()
+    # In this order: the first signature comes before the unsigned head goes.
+    return (folder / UNSIGNED).exists() or (folder / CHECKPOINT).exists()
 
 
 class LogReader:
@@ -53,9 +54,10 @@ class LogReader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.checkpoint = read_file(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
+        unsigned = _read_if_there(folder / UNSIGNED)
+        self.checkpoint = _read_if_there(folder / CHECKPOINT)
         """The signed tree head as bytes; None when the log was never signed."""
-        heads = read_heads(folder)
+        heads = _heads(self.checkpoint, unsigned, folder)
         self.size, self.root = max(heads, key=lambda each: each[0])
         self._tiles: dict[tuple[int, int], tuple[bytes, ...]] = {}
         self._bundle: tuple[int, list[bytes]] = (-1, [])
@@ -279,19 +281,8 @@ def read_heads(folder: Path) -> list[tuple[int, bytes]]:
     Raises:
         EvidenceError: there are none, or one is malformed.
     """
-    heads = []
-    if (folder / CHECKPOINT).exists():
-        head = signed_head(folder)
-        heads.append((head.size, head.root))
-    if (folder / UNSIGNED).exists():
-        try:
-            head = TreeHead.parse(b"-\n" + read_file(folder / UNSIGNED))
-        except EvidenceError as error:
-            raise EvidenceError(error.what, where=UNSIGNED) from error
-        heads.append((head.size, head.root))
-    if not heads:
-        raise _no_log(folder)
-    return heads
+    unsigned = _read_if_there(folder / UNSIGNED)  # first: it goes after the checkpoint has come
+    return _heads(_read_if_there(folder / CHECKPOINT), unsigned, folder)
 
 
 def first_difference(hashes: Sequence[bytes], expected: bytes) -> int:
@@ -335,11 +326,36 @@ def _open_checkpoint(data: bytes, verifiers: Sequence[NoteVerifier]) -> OpenedNo
     return opened
 
 
+def _heads(checkpoint: bytes | None, unsigned: bytes | None, folder: Path) -> list[tuple[int, bytes]]:
+    heads = []
+    if checkpoint is not None:
+        heads.append(_parse_checkpoint(checkpoint))
+    if unsigned is not None:
+        try:
+            heads.append(TreeHead.parse(b"-\n" + unsigned))
+        except EvidenceError as error:
+            raise EvidenceError(error.what, where=UNSIGNED) from error
+    if not heads:
+        raise _no_log(folder)
+    return [(head.size, head.root) for head in heads]
+
+
+def _read_if_there(path: Path) -> bytes | None:
+    try:
+        return read_file(path)
+    except EvidenceError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+
+
 def _read_part(folder: Path, tile: Tile, limit: int) -> tuple[Tile, bytes]:
     """The file of `tile`, or the full one that has taken a partial one's place, and which of them it is."""
     full = Tile(tile.level, tile.index)
-    found = full if not (folder / tile.path).exists() and (folder / full.path).exists() else tile
-    try:
-        return found, read_file(folder / found.path, limit)
-    except EvidenceError as error:
-        raise EvidenceError(error.what, where=found.path) from error
+    for found in dict.fromkeys((tile, full)):
+        try:
+            return found, read_file(folder / found.path, limit)
+        except EvidenceError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise EvidenceError(error.what, where=found.path) from error
+    raise EvidenceError("missing", where=tile.path)

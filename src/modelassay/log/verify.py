@@ -24,11 +24,10 @@ from modelassay.log.reader import (
     log_exists,
     open_signed_head,
     read_bundle,
-    read_file,
     read_heads,
     read_tile,
 )
-from modelassay.log.tiles import TILE_WIDTH, Edge, Tile, join_entries, parse_path, tile_for, tiles_of
+from modelassay.log.tiles import TILE_WIDTH, Edge, Tile, parse_path, tile_for, tiles_of
 
 _OF_THE_WRITER = frozenset({CHECKPOINT, UNSIGNED, PENDING, ".lock", CHECKPOINT + DRAFT, UNSIGNED + DRAFT})
 _TRIES = 5
@@ -68,12 +67,12 @@ def verify_log(
         EvidenceError: the first entry, file, signature or remembered tree head with which it disagrees.
     """
     for _ in range(_TRIES):
-        before = _heads_as_bytes(folder)
+        before = _state(folder)
         try:
             return _verify_once(folder, verifiers, remembered)
         except EvidenceError:
-            if _heads_as_bytes(folder) == before:
-                raise  # else a writer published meanwhile: files came and went under our eyes
+            if _state(folder) == before:
+                raise  # else a writer was at work: files came and went under our eyes
     raise EvidenceError(
         "the log grows faster than it can be checked", where=str(folder), mend="check a copy of it"
     )
@@ -114,7 +113,7 @@ def _verify_once(
     for index in range(-(-log.size // TILE_WIDTH)):
         log.bundle(index)
     pending = _count_pending(folder, log.size)
-    _check_files(log, pending)
+    _check_files(log)
     for head in remembered:
         check_continues(log, head)
     return LogReport(
@@ -158,9 +157,10 @@ def _name_the_wrong_file(folder: Path, size: int) -> None:
             )
 
 
-def _check_files(log: LogReader, pending: int) -> None:
+def _check_files(log: LogReader) -> None:
     """Every file belongs to the log; older partial tiles say what the tiles of now say."""
     needed = set(tiles_of(log.size))
+    reach = log.size
     for path in _files(log.folder):
         if path in _OF_THE_WRITER:
             continue
@@ -170,23 +170,24 @@ def _check_files(log: LogReader, pending: int) -> None:
         if tile in needed:
             needed.discard(tile)
             continue
-        if (tile.index * TILE_WIDTH + tile.width) * tile.span > log.size:
-            if pending:
-                continue  # a writer was cut off before the tree head; the next one writes it anew
+        end = (tile.index * TILE_WIDTH + tile.width) * tile.span
+        reach = _reach(log.folder) if end > reach else reach
+        if end > reach:
             raise EvidenceError("this file lies beyond the tree head", where=path)
-        _check_older(log, tile)
-    if needed:
-        raise EvidenceError("missing", where=min(needed, key=lambda tile: (tile.level, tile.index)).path)
+        if end <= log.size:
+            _check_older(log, tile)
+    for tile in sorted(needed, key=lambda tile: (tile.level, tile.index)):
+        if not (log.folder / Tile(tile.level, tile.index).path).exists():
+            raise EvidenceError("missing", where=tile.path)
 
 
 def _check_older(log: LogReader, tile: Tile) -> None:
     """A partial file of an earlier tree head is the beginning of the one that took its place."""
     if tile.level >= 0:
-        found = read_file(log.folder / tile.path, TILE_WIDTH * HASH_BYTES)
-        same = found == log.tile(tile.level, tile.index)[: tile.width * HASH_BYTES]
+        now = log.tile(tile.level, tile.index)[: tile.width * HASH_BYTES]
+        same = read_tile(log.folder, tile) == now
     else:
-        found = join_entries(read_bundle(log.folder, tile))
-        same = found == join_entries(log.bundle(tile.index)[: tile.width])
+        same = read_bundle(log.folder, tile) == log.bundle(tile.index)[: tile.width]
     if not same:
         raise EvidenceError("changed: it is not the beginning of the later one", where=tile.path)
 
@@ -202,14 +203,29 @@ def _count_pending(folder: Path, size: int) -> int:
             where=PENDING,
             mend="let a writer open the log: it recovers every acknowledged entry",
         )
-    if found.first > size:
+    if found.first > max(size, _reach(folder, pending=False)):
         raise EvidenceError(f"entries {size} to {found.first - 1} are missing before it", where=PENDING)
     return max(found.end - size, 0)
 
 
-def _heads_as_bytes(folder: Path) -> list[bytes | None]:
-    paths = (folder / CHECKPOINT, folder / UNSIGNED)
-    return [path.read_bytes() if path.is_file() else None for path in paths]
+def _reach(folder: Path, *, pending: bool = True) -> int:
+    """How far files may reach now: to the tree head, and to the last entry that a writer has pending."""
+    found = (
+        read_pending(folder / PENDING) if pending else None
+    )  # first: it is cleared after the head has come
+    return max([size for size, _ in read_heads(folder)] + ([found.end] if found else []))
+
+
+def _state(folder: Path) -> list[tuple[int, int, int] | None]:
+    """What changes whenever a writer appends or publishes."""
+    state: list[tuple[int, int, int] | None] = []
+    for name in (CHECKPOINT, UNSIGNED, PENDING):
+        try:
+            found = (folder / name).stat()
+            state.append((found.st_ino, found.st_size, found.st_mtime_ns))
+        except FileNotFoundError:
+            state.append(None)
+    return state
 
 
 def _refuse_links(folder: Path) -> None:
