@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer one request."""
         if not self.server.free.acquire(blocking=False):
-            self._answer(503, b"busy\n")
+            self._refuse(503, b"busy\n")
             return
         try:
             self._post()
@@ -64,17 +64,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.free.release()
 
     def _post(self) -> None:
+        length = self._length()
         if self.path != "/add-checkpoint":
-            self._answer(404, b"only /add-checkpoint is here\n")
+            self._refuse(404, b"only /add-checkpoint is here\n")
             return
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
-            self._answer(411, b"a Content-Length is needed\n")
+        if length is None:
+            self._refuse(411, b"a Content-Length is needed\n")
             return
-        if len(length) > 12 or int(length) > MOST_REQUEST_BYTES:
-            self._answer(413, b"too large\n")
+        if length > MOST_REQUEST_BYTES:
+            self._refuse(413, b"too large\n")
             return
-        body = self.rfile.read(int(length))
+        body = self.rfile.read(length)
         try:
             self._answer(200, self.server.witness.add_checkpoint(body))
         except CosigningRefusedError as refused:
@@ -86,6 +86,22 @@ class _Handler(BaseHTTPRequestHandler):
         except ModelassayError as error:  # our own state or key: not the client's business
             self.server.tell(f"error: {error}")
             self._answer(500, b"the witness cannot cosign now\n")
+
+    def _length(self) -> int | None:
+        """How long the request's body says it is; None when it does not say."""
+        length = self.headers.get("Content-Length", "")
+        return int(length) if length.isascii() and length.isdigit() and len(length) <= 12 else None
+
+    def _refuse(self, status: int, body: bytes) -> None:
+        """Answer without looking at the request's body.
+
+        Some of it is read and dropped first: a connection that is closed on unread bytes is reset, and the
+        client would never see the answer.
+        """
+        left = min(self._length() or 0, 8 * MOST_REQUEST_BYTES)
+        while left > 0 and (block := self.rfile.read(min(left, 2**16))):
+            left -= len(block)
+        self._answer(status, body)
 
     def _answer(self, status: int, body: bytes, kind: str = "text/plain; charset=utf-8") -> None:
         self.send_response(status)
