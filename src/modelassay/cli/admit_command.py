@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelassay.cli.admit_options import deployed_options, known_options, policy_option, target_option
-from modelassay.cli.options import json_option, print_json, store_option
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.signing import log_signing_options, log_witnessed, notary_of
 
 if TYPE_CHECKING:
     from modelassay.evidence.admission import Admission
@@ -53,14 +54,20 @@ class Asked:
     metavar="DIR",
     help="Also write rules, data and input for Rego.",
 )
-@click.option("--record", is_flag=True, help="Log the decision in the store, signed with the log's key.")
-@click.option(
-    "--log-key", default="", metavar="KEY", help="Key to sign the log with. [default: the one for logs]"
-)
+@click.option("--record", is_flag=True, help="Log the decision in the store.")
+@log_signing_options
 @store_option
 @json_option
 def command(
-    emit_rego: Path | None, record: bool, log_key: str, store: Path | None, as_json: bool, **asked: object
+    emit_rego: Path | None,
+    record: bool,
+    log_key: str,
+    witnesses: tuple[str, ...],
+    actor: str,
+    passphrase_file: Path | None,
+    store: Path | None,
+    as_json: bool,
+    **asked: Any,
 ) -> int:
     """Decide whether the model in the folder WEIGHTS may be deployed where the policy says.
 
@@ -72,12 +79,15 @@ def command(
     modelassay admit ./weights --policy admission.yaml --evidence ./bundle --log ./log
     modelassay admit ./weights --policy admission.yaml --evidence ./bundle --revocations list.dsse.json
     """
-    question = Asked(**asked)  # type: ignore[arg-type]
+    from modelassay.evidence.admission import recorded
+
+    question = Asked(**asked)
     admission, case = decide(question)
     if emit_rego is not None:
         write_rego(emit_rego, case)
     if record:
-        _record(admission, store, log_key)
+        notary = notary_of(log_key=log_key, witnesses=witnesses, actor=actor, passphrase_file=passphrase_file)
+        log_witnessed(chosen_store(store), notary, recorded(admission), again=True)
     if as_json:
         print_json(_plain(admission))
     else:
@@ -152,19 +162,6 @@ def write_rego(folder: Path, case: Case) -> None:
             (folder / name).write_bytes(data)
     except OSError as error:
         raise StoreError(f"cannot be written: {error.strerror}", where=str(folder)) from error
-
-
-def _record(admission: Admission, store: Path | None, log_key: str) -> None:
-    from modelassay.cli.keys_options import log_events, open_keyring
-    from modelassay.cli.options import chosen_store
-    from modelassay.errors import UsageError
-    from modelassay.evidence.admission import recorded
-
-    place = chosen_store(store)
-    if not log_events(place, open_keyring(), log_key, [recorded(admission)], once=False):
-        raise UsageError(
-            "there is no log to record the decision in", where=str(place), mend="name the --store"
-        )
 
 
 def _plain(admission: Admission) -> dict[str, object]:

@@ -119,10 +119,8 @@ def log_of(store: Path) -> Path | None:
     return store / "log" if log_exists(store / "log") else None
 
 
-def log_events(
-    store: Path, keyring: Keyring, log_key: str, bodies: Sequence[Body], *, once: bool = True
-) -> bool:
-    """Log `bodies`, each unless it was logged before if `once`, when `store` has a log; whether it has one.
+def log_events(store: Path, keyring: Keyring, log_key: str, bodies: Sequence[Body]) -> bool:
+    """Log `bodies`, each unless it was logged before, when `store` has a log; whether it has one.
 
     Raises:
         UsageError: the log's key cannot be told or unlocked.
@@ -142,10 +140,7 @@ def log_events(
     )
     ledger = Ledger(store, notary)
     for body in bodies:
-        if once:
-            ledger.append_once(body)
-        else:
-            ledger.append(body)
+        ledger.append_once(body)
     return True
 
 

@@ -10,6 +10,7 @@ SUBCOMMANDS: dict[str, str] = {
     "head": "Show the tree head: how many entries, which root, signed by whom.",
     "verify": "Check every entry, hash and file of the log against its tree head.",
     "show": "Print the events.",
+    "heartbeat": "Log that nothing happened, so that the tree head stays young.",
     "sign": "Sign the log as it is, when its last entries were written without a key.",
     "prove": "Write a proof that one entry is in the log, to be checked offline.",
     "consistency": "Show that the log continues a tree head that was kept earlier.",

@@ -11,6 +11,7 @@ import click
 from modelassay.cli.keys_options import passphrase_option
 
 if TYPE_CHECKING:
+    from modelassay.evidence.events import Body
     from modelassay.evidence.notary import Cosigner, Notary
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -101,6 +102,32 @@ def notary_of(
         witnesses=tuple(map(_witness, witnesses)),
         tell=lambda line: click.echo(line, err=True),
     )
+
+
+def log_witnessed(store: Path, notary: Notary, body: Body, *, again: bool = False) -> None:
+    """Log `body`, unless it was logged before and not `again`, under a tree head that witnesses cosigned.
+
+    Raises:
+        UsageError: `store` has no log.
+        StoreError: the log cannot be written.
+        EvidenceError: the log is damaged, or a witness refuses it.
+    """
+    from modelassay.cli.keys_options import log_of
+    from modelassay.errors import UsageError
+    from modelassay.evidence.ledger import Ledger
+
+    if log_of(store) is None:
+        raise UsageError("there is no log to write to", where=str(store), mend="name the --store")
+    ledger = Ledger(store, notary)
+    if again:
+        ledger.append(body)
+    else:
+        ledger.append_once(body)
+    if notary.log_signer is None:
+        click.echo("the log is not signed: `modelassay log sign` signs it", err=True)
+    elif not notary.witnesses:
+        click.echo("no witness cosigned the log: name one with --witness", err=True)
+    ledger.sign()
 
 
 def unsigned_hint(notary: Notary) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from modelassay.cli.keys_options import passphrase_option
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.signing import log_signing_options, log_witnessed, notary_of
 
 
 @click.command("waive")
@@ -24,11 +25,8 @@ from modelassay.cli.options import chosen_store, json_option, print_json, store_
 @click.option(
     "--key", "reference", default="", metavar="KEY", help="Who signs: a name, PEM file, env: or command:."
 )
-@click.option(
-    "--log-key", default="", metavar="KEY", help="Key to sign the log with. [default: the one for logs]"
-)
 @click.option("--person", default="", metavar="NAME", help="Who signs. [default: the holder of the key]")
-@passphrase_option
+@log_signing_options
 @store_option
 @json_option
 def command(
@@ -36,18 +34,18 @@ def command(
     reason: str,
     expires: datetime,
     reference: str,
-    log_key: str,
     person: str,
     passphrase_file: Path | None,
     store: Path | None,
     as_json: bool,
+    **signing: Any,
 ) -> None:
     """Let the `review` verdict of AUDIT be deployed until --expires, on a person's word.
 
     It counts where an admission policy names the person's key under `people` and says `waivers: true`.
     A verdict that blocks, or is inconclusive, cannot be waived.
     """
-    from modelassay.cli.keys_options import log_events, open_keyring
+    from modelassay.cli.keys_options import open_keyring
     from modelassay.cli.verdict_folder import issued_verdict
     from modelassay.errors import UsageError
     from modelassay.evidence.events import WaiverGranted
@@ -69,7 +67,7 @@ def command(
     signer = keyring.signer("verdict", reference)
     if signer is None:
         raise UsageError("no key to sign with", mend="make one with `modelassay keys new`, or name it: --key")
-    keyring.signer("log", log_key)  # unlocked before anything is written
+    notary = notary_of(passphrase_file=passphrase_file, **signing)  # unlocked before anything is written
     card = keyring.card_of(signer.public)
     waiver = Waiver(
         audit=verdict.audit,
@@ -88,7 +86,7 @@ def command(
         reason=waiver.reason,
         expires=waiver.expires,
     )
-    log_events(place, keyring, log_key, [event])
+    log_witnessed(place, notary, event)
     for warning in keyring.warnings:
         click.echo(f"warning: {warning}", err=True)
     if card is not None and card.holder_kind != "person":

@@ -276,7 +276,7 @@ class Case:
         except EvidenceError as error:
             raise EvidenceError(
                 f"no quorum cosigned the tree head within {self.trust.policy.max_age}: {error.what}",
-                mend="have the log cosigned anew: `modelassay log sign`",
+                mend="have the log cosigned anew: `modelassay log heartbeat --witness …`",
             ) from error
 
     def _require_young(self, time: str, what: str) -> None:

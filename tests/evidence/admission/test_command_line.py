@@ -211,6 +211,20 @@ def test_waivers_that_make_no_sense_are_not_written(
     assert LogReader(world.log_folder).size == size
 
 
+def test_a_heartbeat_keeps_a_quiet_log_young(world: World, command: Command) -> None:
+    today = world.now
+    world.now -= timedelta(hours=30)
+    issue(world)
+    world.now = today
+    code, told = command(*ADMIT, *LOG)
+    assert (code, "older than 24h" in told["reasons"][0]) == (13, True)
+    size = LogReader(world.log_folder).size
+    assert command("log", "heartbeat") == (0, {"log": "assay/log", "size": size + 1})
+    assert decode(LogReader(world.log_folder).entry(size)).kind == "heartbeat"
+    assert LogReader(world.log_folder).head().size == size + 1
+    assert command(*ADMIT, *LOG)[0] == 0
+
+
 def test_rego_is_written_with_its_input(world: World, command: Command) -> None:
     issue(world)
     assert command(*ADMIT, *LOG, "--emit-rego", "rego")[0] == 0
