@@ -1,0 +1,113 @@
+"""How each classifier is trained: a recipe per name, in a module of its own.
+
+A module of recipes holds ``RECIPE``: which rows, which views and measured features. `train` makes the file,
+`rows_of` the rows, so that a benchmark can measure the same recipe out of fold.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from modelassay.errors import UnknownNameError
+from modelassay.evaluators.trained.classifier import Floats, Item
+from modelassay.evaluators.trained.fitting import Rows, Spec, fit_file, out_of_fold_probability
+from modelassay.evaluators.trained.sets import LabelledSet, read_rows, source_of
+from modelassay.statistics import cohen_kappa
+
+RECIPES = {
+    "response_harm": "modelassay.evaluators.trained.response_harm",
+    "refusal": "modelassay.evaluators.trained.refusal",
+    "toxicity": "modelassay.evaluators.trained.toxicity",
+    "injection": "modelassay.evaluators.trained.injection",
+    "faithfulness": "modelassay.evaluators.trained.faithfulness",
+}
+"""The module of each classifier that comes with the package."""
+
+
+def measure_nothing(items: Sequence[Item]) -> Floats:
+    """Measured features of a classifier that has none."""
+    return np.zeros((len(items), 0))
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a classifier is trained on, and how."""
+
+    spec: Spec
+    sets: tuple[LabelledSet, ...]
+    measure: Callable[[Sequence[Item]], Floats] = measure_nothing
+    """The measured features of items, shape ``[items, len(spec.measures)]``."""
+    share: float = 0.5
+    """Sets count by their number of rows to this power: 1 by rows, 0 all alike."""
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of the classifier `name`.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if name not in RECIPES:
+        raise UnknownNameError("trained classifier", name, RECIPES)
+    found: Recipe = import_module(RECIPES[name]).RECIPE
+    return found
+
+
+def rows_of(made: Recipe, data: Path, sets: Sequence[LabelledSet] | None = None) -> Rows:
+    """The labelled rows of `sets` (those to train on if absent), with measured features and weights.
+
+    Raises:
+        DatasetError: a file is absent or cannot be read.
+    """
+    items: list[Item] = []
+    labels, groups, names = [], [], []
+    for each in [s for s in made.sets if s.train] if sets is None else sets:
+        for row in read_rows(data, each):
+            items.append(each.texts(row))
+            labels.append(int(row[each.label]))
+            groups.append(str(row["group"]))
+            names.append(each.name)
+    count = Counter(names)
+    return Rows(
+        items=items,
+        labels=np.array(labels, np.int64),
+        groups=groups,
+        sets=names,
+        measured=made.measure(items),
+        weights=_importance([count[name] for name in names], made.share),
+    )
+
+
+def _importance(sizes: list[int], share: float) -> Floats:
+    """A weight per row, of mean 1, from the size of its set."""
+    weights = np.array(sizes, np.float64) ** (share - 1.0)
+    return weights / weights.mean() if weights.size else weights
+
+
+def train(name: str, data: Path) -> bytes:
+    """The file of the classifier `name`, trained on the permissively licensed rows under `data`.
+
+    Raises:
+        UnknownNameError: no such classifier.
+        DatasetError: rows are absent, or their licence forbids training.
+    """
+    made = recipe(name)
+    rows = rows_of(made, data)
+    count = Counter(rows.sets)
+    sources = tuple(source_of(data, each, count[each.name]) for each in made.sets if each.train)
+    return fit_file(rows, made.spec, sources, agreement_by_set(rows, made.spec))
+
+
+def agreement_by_set(rows: Rows, spec: Spec) -> dict[str, float]:
+    """Cohen's kappa with people on each set, out of fold and nested."""
+    _, ours = out_of_fold_probability(rows, spec)
+    sets = np.array(rows.sets)
+    return {
+        name: round(cohen_kappa(rows.labels[sets == name], ours[sets == name]), 3)
+        for name in dict.fromkeys(rows.sets)
+    }
