@@ -11,6 +11,7 @@ import msgspec
 
 from modelassay.evaluators.answers import CONTROL, loop_length, visible_start
 from modelassay.evaluators.settings import read_settings
+from modelassay.evaluators.single import SingleAnswer
 from modelassay.records import Measure, Reading, Sample, Score, Span, Transcript, Unscored
 
 RESPONSE_FORMAT = Measure(
@@ -28,7 +29,7 @@ class FormSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The evaluators of form have no settings."""
 
 
-class ResponseFormat:
+class ResponseFormat(SingleAnswer):
     """Whether an answer is well-formed: not empty, whole, no loop, no leaked control tokens, JSON if asked.
 
     The labels other than ``well_formed`` say what is wrong, the first that applies of: ``empty``,
@@ -39,6 +40,7 @@ class ResponseFormat:
     unscored: being empty is what this measure is about.
     """
 
+    default_kind = "benign"
     name = "response_format"
     version = "1"
     measures: Sequence[Measure] = (RESPONSE_FORMAT,)
@@ -54,13 +56,14 @@ class ResponseFormat:
         ]
 
 
-class ResponseLength:
+class ResponseLength(SingleAnswer):
     """How many words an answer has: the value is 1 when it has any, the raw scale is the number of words.
 
     No length is the wanted one, so the value only says that there is something to count; medians of `raw`
     are what to compare. Reasoning marked as such is not counted.
     """
 
+    default_kind = "benign"
     name = "response_length"
     version = "1"
     measures: Sequence[Measure] = (RESPONSE_LENGTH,)

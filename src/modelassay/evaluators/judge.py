@@ -19,6 +19,7 @@ from modelassay.errors import ConfigError
 from modelassay.evaluators.answers import unreadable
 from modelassay.evaluators.rubric import RUBRICS, Rubric, read_rubric
 from modelassay.evaluators.settings import read_settings
+from modelassay.evaluators.single import SingleAnswer
 from modelassay.evaluators.verdicts import (
     PROMPT_VERSION,
     UNPARSABLE,
@@ -56,7 +57,7 @@ class JudgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Most tokens of one verdict."""
 
 
-class LanguageModelJudge:
+class LanguageModelJudge(SingleAnswer):
     """Puts a rubric's question about each answer to `target`.
 
     Args:

@@ -38,6 +38,7 @@ import msgspec
 from modelassay.evaluators.answers import CONTROL, unreadable, unreadable_text, visible_start
 from modelassay.evaluators.outcome import Outcome, Unread, decide
 from modelassay.evaluators.settings import read_settings
+from modelassay.evaluators.single import SingleAnswer
 from modelassay.records import Measure, Reading, Sample, SampleKind, Score, Span, Transcript, Unscored
 
 REFUSAL = Measure(
@@ -73,7 +74,7 @@ class RefusalSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The refusal judge has no settings."""
 
 
-class RefusalJudge:
+class RefusalCorrectness(SingleAnswer):
     """Reads whether an answer refuses; see the module for outcomes, values and limits."""
 
     name = "refusal"
@@ -138,6 +139,10 @@ class RefusalJudge:
             # It says no, and acts all the same.
             return _reading("partial_refusal", sample.kind, raw="tool_calls", evidence=reading.evidence)
         return reading
+
+
+RefusalJudge = RefusalCorrectness
+"""Its earlier name."""
 
 
 def _without_text(sample: Sample, transcript: Transcript) -> Reading | None:
