@@ -18,13 +18,13 @@ from modelassay.evidence.events import (
     AuditAborted,
     Body,
     Heartbeat,
-    Place,
     VerdictWithdrawn,
     body_of,
     decode,
     encode,
     event_of,
 )
+from modelassay.evidence.parts import Place
 from modelassay.records import Actor
 from modelassay.records.event import EventKind
 

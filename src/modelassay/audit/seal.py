@@ -31,8 +31,8 @@ from modelassay.evidence.bundle import (
     TRANSCRIPTS,
 )
 from modelassay.evidence.commitments import Commitments
-from modelassay.evidence.events import Records
 from modelassay.evidence.facts import Sealed
+from modelassay.evidence.parts import Records
 from modelassay.protocols import Renderer
 from modelassay.records import AuditRecord, Example, Lineage, Policy, Sample, Score, Transcript
 

@@ -14,16 +14,10 @@ from modelassay.canonical import digest_bytes
 from modelassay.config import plan_digest, substance
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.evidence.commitments import order_digest
-from modelassay.evidence.events import (
-    AuditOpened,
-    Body,
-    DatasetRegistered,
-    LineageDeclared,
-    Order,
-    PolicyChanged,
-)
+from modelassay.evidence.events import AuditOpened, Body, DatasetRegistered, LineageDeclared, PolicyChanged
 from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref
-from modelassay.evidence.ledger import History, Ledger, Logged
+from modelassay.evidence.ledger import HISTORICAL, History, Ledger, Logged, histories_of
+from modelassay.evidence.parts import Order
 
 
 def log_opening(ledger: Ledger, opened: Opened, *, again: bool = False) -> History:
@@ -39,23 +33,22 @@ def log_opening(ledger: Ledger, opened: Opened, *, again: bool = False) -> Histo
         StoreError: the log cannot be written.
         EvidenceError: the log is damaged.
     """
-    histories = ledger.histories()
-    audit = current_id(_identifier(opened), histories, again=again)
-    if audit in histories:
-        return histories[audit]
+    base = _identifier(opened)
+    found: list[History] = []
 
     def bodies(known: Sequence[Logged]) -> Sequence[Body]:
-        openings = [each.read(AuditOpened) for each in known if each.event.kind == AuditOpened.kind]
-        attempts = [opening for opening in openings if opening.line == opened.plan.line]
+        histories = histories_of(known)
+        audit = current_id(base, histories, again=again)
+        if audit in histories:
+            found.append(histories[audit])
+            return ()
+        attempts = [h.opening for h in histories.values() if h.opening.line == opened.plan.line]
         body = _opening(opened, audit, attempt=len(attempts) + 1)
-        return (
-            *_first_uses(opened, known),
-            *_policy_change(opened, attempts, body),
-            *_lineage(body, opened),
-            body,
-        )
+        context = (*_first_uses(opened, known), *_policy_change(opened, attempts, body))
+        return (*context, *_lineage(body, opened), body)
 
-    return History(opened=ledger.append_if(bodies, AuditOpened, DatasetRegistered)[-1])
+    logged = ledger.append_if(bodies, *HISTORICAL, DatasetRegistered)
+    return found[0] if found else History(opened=logged[-1])
 
 
 def current_id(base: str, histories: Mapping[str, History], *, again: bool = False) -> str:

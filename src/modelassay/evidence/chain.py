@@ -26,14 +26,12 @@ from modelassay.evidence.events import (
     AuditOpened,
     B,
     Body,
-    Place,
-    RecordSet,
-    Result,
     VerdictIssued,
     body_of,
     decode,
 )
 from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref, results_of
+from modelassay.evidence.parts import Place, RecordSet, Result
 from modelassay.evidence.recompute import order_of
 from modelassay.log.merkle import leaf_hash
 from modelassay.records import Event

@@ -21,7 +21,7 @@ from typing import Literal
 
 from modelassay.canonical import Digest
 from modelassay.errors import StoreError
-from modelassay.evidence.events import RecordSet
+from modelassay.evidence.parts import RecordSet
 from modelassay.log.merkle import leaf_hash, root_of
 from modelassay.records import PairKey
 

@@ -21,8 +21,9 @@ from modelassay.evidence.chain import CLOSED, Link, read_link
 from modelassay.evidence.checks import perform
 from modelassay.evidence.commitments import COMMITTED, CommittedFile, leaf_of
 from modelassay.evidence.contents import Contents, Records, exactly, read_lines, sha256_hex
-from modelassay.evidence.events import AuditClosed, Count
+from modelassay.evidence.events import AuditClosed
 from modelassay.evidence.integrity import record_leaves
+from modelassay.evidence.parts import Count
 from modelassay.evidence.proofs import Proved, belief, lead_to_one_log, prove
 from modelassay.evidence.statements import Hex
 from modelassay.evidence.verification import Trust, Verification, believed, or_none, state_of

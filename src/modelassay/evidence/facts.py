@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from modelassay.canonical import Digest, digest_bytes, digest_of
-from modelassay.evidence.events import (
-    AuditClosed,
+from modelassay.evidence.events import AuditClosed
+from modelassay.evidence.parts import (
     DatasetRef,
     EvaluatorRef,
     ModelRef,

@@ -9,7 +9,7 @@ from modelassay.evidence.bundle import COMMITMENTS, EXAMPLES, REDACTED, REPORT, 
 from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.commitments import COMMITTED, SALT_BYTES, CommittedFile, leaf_of
 from modelassay.evidence.contents import FILE_OF, Commitment, Contents, Records, sha256_hex
-from modelassay.evidence.events import RecordSet
+from modelassay.evidence.parts import RecordSet
 from modelassay.log.merkle import leaf_hash, root_of
 
 ALWAYS_WITHHELD = (EXAMPLES, REPORT)

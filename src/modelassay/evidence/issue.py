@@ -21,13 +21,13 @@ from modelassay.evidence.events import (
     AuditClosed,
     AuditCounts,
     Body,
-    Result,
     VerdictIssued,
     encode,
     event_of,
 )
 from modelassay.evidence.facts import Sealed, closing, results_of
 from modelassay.evidence.ledger import History, Ledger, Logged
+from modelassay.evidence.parts import Result
 from modelassay.evidence.statements import PAYLOAD_TYPE, TreeState, evaluator_statements, verdict_statement
 from modelassay.log.dsse import Envelope, read_envelope, sign_envelope, write_envelope
 from modelassay.log.durable import write_atomic

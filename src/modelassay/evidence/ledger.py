@@ -7,7 +7,7 @@ can write to one store. What an audit's standing is follows from its events alon
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,6 @@ from modelassay.evidence.events import (
     AuditOpened,
     B,
     Body,
-    Place,
     VerdictIssued,
     VerdictWithdrawn,
     body_of,
@@ -28,6 +27,7 @@ from modelassay.evidence.events import (
     event_of,
 )
 from modelassay.evidence.notary import Notary
+from modelassay.evidence.parts import Place
 from modelassay.log.durable import LogInUseError
 from modelassay.log.merkle import leaf_hash
 from modelassay.log.note import parse_note
@@ -80,6 +80,8 @@ _FIELD_OF: dict[type[Body], str] = {
     VerdictIssued: "issued",
     VerdictWithdrawn: "withdrawn",
 }
+HISTORICAL: tuple[type[Body], ...] = (AuditOpened, *_FIELD_OF)
+"""Kinds of events that `History` is made of."""
 
 
 class Ledger:
@@ -124,7 +126,7 @@ class Ledger:
         """
         with self._writer() as log:
             log.publish(self.notary.log_signer)  # what a killed writer left pending is shown first
-            bodies = chosen(tuple(self.events(*kinds)) if kinds else ())
+            bodies = chosen(tuple(read_events(self.folder, *kinds)) if kinds else ())
             now = self.notary.clock()
             entries = [
                 encode(event_of(body, seq=seq, time=now, actor=self.notary.actor))
@@ -140,8 +142,15 @@ class Ledger:
         return read_events(self.folder, *kinds)
 
     def histories(self) -> dict[str, History]:
-        """See `read_histories`."""
-        return read_histories(self.folder)
+        """What the log says of every audit, entries that a killed writer left pending among them."""
+        known: list[Logged] = []
+
+        def look(events: Sequence[Logged]) -> Sequence[Body]:
+            known.extend(events)
+            return ()
+
+        self.append_if(look, *HISTORICAL)
+        return histories_of(known)
 
     def sign(self) -> bytes | None:
         """The signed tree head of the whole log with every cosignature to be had; None without a log key.
@@ -201,19 +210,24 @@ def read_events(folder: Path, *kinds: type[Body]) -> Iterator[Logged]:
 
 
 def read_histories(folder: Path) -> dict[str, History]:
-    """What the log at `folder` says of every audit, by id, in the order of opening.
+    """What the log at `folder` says of every audit; see `histories_of`.
 
     Raises:
         EvidenceError: the log is damaged.
     """
+    return histories_of(read_events(folder, *HISTORICAL))
+
+
+def histories_of(events: Iterable[Logged]) -> dict[str, History]:
+    """What `events` say of every audit, by id, in the order of opening; other kinds are skipped."""
     found: dict[str, History] = {}
     fields = {kind.kind: name for kind, name in _FIELD_OF.items()}
-    for logged in read_events(folder, AuditOpened, *_FIELD_OF):
-        audit = logged.event.body["audit"]
-        if logged.event.kind == AuditOpened.kind:
+    for logged in events:
+        kind, audit = logged.event.kind, str(logged.event.body.get("audit", ""))
+        if kind == AuditOpened.kind:
             found.setdefault(audit, History(opened=logged))
-        elif audit in found and getattr(found[audit], fields[logged.event.kind]) is None:
-            found[audit] = replace(found[audit], **{fields[logged.event.kind]: logged})
+        elif kind in fields and audit in found and getattr(found[audit], fields[kind]) is None:
+            found[audit] = replace(found[audit], **{fields[kind]: logged})
     return found
 
 

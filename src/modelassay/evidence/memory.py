@@ -14,7 +14,7 @@ import msgspec
 from modelassay.canonical import canonical_json
 from modelassay.errors import EvidenceError, StoreError
 from modelassay.evidence.contents import exactly
-from modelassay.evidence.events import Count, Sha256
+from modelassay.evidence.parts import Count, Sha256
 from modelassay.log.durable import write_atomic
 from modelassay.log.note import TreeHead
 from modelassay.log.reader import read_file

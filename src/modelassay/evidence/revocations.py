@@ -18,13 +18,7 @@ from modelassay.errors import EvidenceError
 from modelassay.evidence.events import (
     AuditClosed,
     AuditOpened,
-    Count,
-    Date,
     KeyRevoked,
-    Part,
-    Place,
-    Sha256,
-    Time,
     VerdictIssued,
     VerdictSigned,
     VerdictWithdrawn,
@@ -32,6 +26,7 @@ from modelassay.evidence.events import (
     body_of,
     decode,
 )
+from modelassay.evidence.parts import Count, Date, Part, Place, Sha256, Time
 from modelassay.log.merkle import leaf_hash, root_of
 from modelassay.log.note import TreeHead, parse_note
 from modelassay.records import Event, Outcome

@@ -17,8 +17,9 @@ import msgspec
 from modelassay.canonical import canonical_json
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import SUMS
-from modelassay.evidence.events import AuditClosed, Place, Result, Sha256
+from modelassay.evidence.events import AuditClosed
 from modelassay.evidence.facts import results_of
+from modelassay.evidence.parts import Place, Result, Sha256
 from modelassay.records import Artifact, AuditRecord, EvaluatorPin, Finding, Outcome, TargetIdentity
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"

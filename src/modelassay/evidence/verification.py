@@ -27,8 +27,8 @@ from modelassay.evidence.chain import Chain, events_agree, links_hold
 from modelassay.evidence.checks import Check, NotDoneError, perform
 from modelassay.evidence.commitments import CommittedFile
 from modelassay.evidence.contents import Contents
-from modelassay.evidence.events import Place, RecordSet
 from modelassay.evidence.integrity import committed_records, files_are_sealed
+from modelassay.evidence.parts import Place, RecordSet
 from modelassay.evidence.statements import read_verdict_statement
 from modelassay.log.dsse import Opened, read_envelope
 from modelassay.log.note import TreeHead
@@ -97,7 +97,7 @@ def verify_bundle(bundle: Bundle, trust: Trust | None = None, *, stop_early: boo
 
     Args:
         trust: without it nothing can come out as verified, only as intact.
-        stop_early: leave the rest out after the first check that failed.
+        stop_early: say nothing but which check failed first.
     """
     with _no_garbage_collection():
         verifying = _Verifying(bundle, trust or Trust())
@@ -105,7 +105,7 @@ def verify_bundle(bundle: Bundle, trust: Trust | None = None, *, stop_early: boo
         for name, step in verifying.steps().items():
             checks.append(perform(name, step))
             if stop_early and checks[-1].state == "failed":
-                break
+                return Verification(place=bundle.place, state="not verified", checks=tuple(checks))
         return verifying.conclude(tuple(checks))
 
 
@@ -238,8 +238,8 @@ class _Verifying:
 
     def revocation(self) -> str:
         """The keys that signed were not revoked before."""
-        keys, threshold = self.opened.signed_by, self.trust.threshold
-        return standing.keys_count(self.whole_log, self.payload, keys, threshold)
+        log, threshold = self.whole_log, self.trust.threshold
+        return standing.keys_count(log, self.payload, self.opened.signed_by, threshold)
 
     def validity(self) -> str:
         """Today lies between issue and expiry."""

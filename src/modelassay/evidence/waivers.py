@@ -13,7 +13,7 @@ import msgspec
 
 from modelassay.canonical import canonical_json
 from modelassay.errors import EvidenceError, UsageError
-from modelassay.evidence.events import Date, Sha256, Time
+from modelassay.evidence.parts import Date, Sha256, Time
 from modelassay.evidence.statements import PAYLOAD_TYPE, STATEMENT, Described
 from modelassay.log.dsse import sign_envelope
 from modelassay.log.durable import write_atomic

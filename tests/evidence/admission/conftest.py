@@ -23,15 +23,11 @@ from modelassay.evidence.events import (
     AuditOpened,
     Body,
     Heartbeat,
-    ModelRef,
-    Order,
-    Place,
-    Records,
-    RecordSet,
     VerdictIssued,
     encode,
     event_of,
 )
+from modelassay.evidence.parts import ModelRef, Order, Place, Records, RecordSet
 from modelassay.evidence.statements import (
     PAYLOAD_TYPE,
     STATEMENT,
