@@ -14,11 +14,12 @@ from modelassay.comparison import compare_with_coverage
 from modelassay.config import DatasetReference, ModelReference, Plan, Release, plan_digest
 from modelassay.evaluators.refusal import MEASURE_OF
 from modelassay.evidence.commitments import order_digest, secret_salt
-from modelassay.evidence.events import AuditOpened, Order
+from modelassay.evidence.events import AuditOpened
 from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref
 from modelassay.evidence.issue import close_audit, issue_verdict, record_opening
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
+from modelassay.evidence.parts import Order
 from modelassay.gate import decide
 from modelassay.protocols import Renderer
 from modelassay.records import (
@@ -86,12 +87,16 @@ def seal_audit(
     candidate: str = "candidate",
     policy: Policy | None = None,
     wanted: tuple[float, float] = (0.97, 0.96),
+    line: str = "",
+    attempt: int = 1,
     renderers: Sequence[Renderer] = (),
 ) -> Path:
     """The folder of a finished audit of `samples` prompts in `store`, signed and logged by `notary`.
 
     Args:
         wanted: share of wanted answers of baseline and candidate.
+        line: of releases; the name unless given.
+        attempt: of the line.
     """
     policy = policy or Policy()
     plan = Plan(
@@ -101,7 +106,7 @@ def seal_audit(
         candidate=ModelReference(model=f"hf:{candidate}"),
         datasets=(DatasetReference(use="made-up"),),
         seed=SEED,
-        release=Release(line=name, target="https://models.example/assistant"),
+        release=Release(line=line or name, target="https://models.example/assistant"),
     )
     asked = made_up_samples(samples)
     sides = (made_up_identity("baseline"), made_up_identity(candidate))
@@ -119,7 +124,7 @@ def seal_audit(
             audit=audit,
             name=plan.name,
             line=plan.line,
-            attempt=1,
+            attempt=attempt,
             plan=plan_digest(plan),
             policy=digest_bytes(policy_bytes(policy)),
             order=Order(seed=SEED, questions=samples, digest=order_digest(order)),

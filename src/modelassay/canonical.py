@@ -50,7 +50,7 @@ def _refuse_inexact(value: Any, path: str) -> None:
         raise ValueError(f"{path}: integer {value} is beyond 2**53 - 1")
     if isinstance(value, dict):
         for key, inner in value.items():
-            if any(ord(c) > 0xFFFF for c in key):
+            if not key.isascii() and any(ord(c) > 0xFFFF for c in key):
                 raise ValueError(f"{path}: key {key!r} is beyond U+FFFF")
             _refuse_inexact(inner, f"{path}.{key}")
     elif isinstance(value, list | tuple):

@@ -16,6 +16,7 @@ from modelassay.evidence.contents import Contents, sha256_hex
 from modelassay.evidence.recompute import differences
 from modelassay.evidence.statements import (
     PAYLOAD_TYPE,
+    VerdictStatement,
     evaluator_statements,
     read_verdict_statement,
     result_paths,
@@ -72,10 +73,7 @@ def statement_agrees(contents: Contents, chain: Chain) -> str:
     if ENVELOPE not in bundle:
         raise NotDoneError("the verdict is not signed")
     envelope = read_envelope(bundle.read(ENVELOPE), where=ENVELOPE)
-    try:
-        said = read_verdict_statement(envelope.payload).predicate
-    except EvidenceError as error:
-        raise EvidenceError(error.what, where=ENVELOPE) from error
+    said = _read_statement(bundle.read(ENVELOPE)).predicate
     closed = chain.closed
     expected = verdict_statement(
         record,
@@ -116,11 +114,17 @@ def results_agree(contents: Contents, chain: Chain, keys: Sequence[PublicKey]) -
     bundle, record = contents.bundle, contents.record
     if ENVELOPE not in bundle:
         raise NotDoneError("the verdict is not signed")
+    named = {
+        each.uri: each.digest["sha256"]
+        for each in _read_statement(bundle.read(ENVELOPE)).predicate.input_attestations
+    }
     paths = []
     for path, payload in evaluator_statements(record, chain.closed.body, chain.closed.place):
         _same_statement(read_envelope(bundle.read(path), where=path).payload, payload, path)
         if keys:
             open_envelope(bundle.read(path), keys, payload_type=PAYLOAD_TYPE, where=path)
+        if sha256_hex(bundle.read(path)) != named.get(path):
+            raise EvidenceError("not the signed result that the verdict names", where=path)
         paths.append(path)
     more = sorted(set(bundle.test_results) - set(paths))
     if more:
@@ -154,6 +158,13 @@ def waivers_are_about_it(bundle: Bundle, keys: Sequence[PublicKey]) -> str:
     return f"{len(bundle.waivers)} waivers of this verdict{more}"
 
 
+def _read_statement(envelope: bytes) -> VerdictStatement:
+    try:
+        return read_verdict_statement(read_envelope(envelope).payload)
+    except EvidenceError as error:
+        raise EvidenceError(error.what, where=ENVELOPE) from error
+
+
 def _same_statement(signed: bytes, expected: bytes, where: str) -> None:
     """Hold signed bytes against what the sealed files give.
 
@@ -164,7 +175,10 @@ def _same_statement(signed: bytes, expected: bytes, where: str) -> None:
         return
     try:
         said = msgspec.json.decode(signed)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise EvidenceError(f"what was signed cannot be read: {error}", where=where) from error
-    found = list(islice(differences(said, msgspec.json.decode(expected)), 3))
+    sealed = msgspec.json.decode(expected)
+    if isinstance(said, dict) and said.get("subject") != sealed["subject"]:
+        raise EvidenceError("what was signed is about other weights than those audited", where=where)
+    found = list(islice(differences(said, sealed), 3))
     raise EvidenceError("what was signed is not what was sealed: " + "; ".join(found), where=where)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from modelassay.errors import EvidenceError
@@ -27,7 +29,7 @@ class Proved:
     link: Link[Any]
     proof: TlogProof
 
-    @property
+    @cached_property
     def head(self) -> TreeHead:
         """The tree head, believed or not."""
         return self.proof.head
@@ -50,9 +52,10 @@ def lead_to_one_log(proofs: Sequence[Proved]) -> str:
         EvidenceError: names the proof.
     """
     last = proofs[-1]
+    ((origin, _),) = Counter(each.head.origin for each in proofs).most_common(1)
     for each in proofs:
-        if each.head.origin != last.head.origin:
-            raise EvidenceError(f"of the log {each.head.origin!r}, not {last.head.origin!r}", where=each.file)
+        if each.head.origin != origin:
+            raise EvidenceError(f"of the log {each.head.origin!r}, not {origin!r}", where=each.file)
         if each.head.size == last.head.size and each.head.root != last.head.root:
             raise EvidenceError("fork: two tree heads of one size", where=each.file)
     places = ", ".join(f"{each.link.event.kind} as entry {each.link.event.seq}" for each in proofs)
