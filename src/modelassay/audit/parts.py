@@ -99,10 +99,11 @@ def open_evaluators(
     judges: list[Target] = []
     for reference in references:
         settings = dict(reference.settings)
-        if "model" in settings:
-            judge = open_target(_judge_reference(settings.pop("model"), reference.use), folder=folder)
-            judges.append(judge)
-            settings["target"] = judge
+        for setting, argument in (("model", "target"), ("judge", "judge")):
+            if setting in settings:
+                named = _judge_reference(settings.pop(setting), f"{reference.use}: {setting}")
+                judges.append(open_target(named, folder=folder))
+                settings[argument] = judges[-1]
         maker = plugins.load("evaluators", reference.use)
         try:
             evaluators.append(maker(**settings))
@@ -162,8 +163,8 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _judge_reference(value: Any, evaluator: str) -> ModelReference:
-    where = f"evaluators: {evaluator}: model"
+def _judge_reference(value: Any, place: str) -> ModelReference:
+    where = f"evaluators: {place}"
     if isinstance(value, str):
         return ModelReference(model=value)
     try:

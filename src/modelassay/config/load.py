@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from modelassay.config.coerce import to_record
@@ -24,6 +25,7 @@ _LARGEST_SEED = 2**63 - 1
 _LONGEST_S = 7 * 24 * 3600
 _LONGEST_DAYS = 3650
 _LONGEST_NAME = 500
+_LONGEST_TEXT = 200_000
 
 
 def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
@@ -35,7 +37,33 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
     source = override(read_yaml(path), overrides)
     plan = to_record(source, Plan)
     _check_plan(plan, source)
-    return plan
+    return _with_texts(plan, source, path.parent)
+
+
+def _with_texts(plan: Plan, source: Source, folder: Path) -> Plan:
+    """`plan` with the text of the file in place of each evaluator setting ``@FILE``.
+
+    The text then is part of the plan: another text under the same name is another audit.
+    """
+    evaluators = list(plan.evaluators)
+    for index, reference in enumerate(evaluators):
+        settings = dict(reference.settings)
+        for key, value in settings.items():
+            if isinstance(value, str) and value.startswith("@"):
+                place = f"$.evaluators[{index}].settings.{key}"
+                settings[key] = _text_of(folder / value[1:], source, place)
+        evaluators[index] = msgspec.structs.replace(reference, settings=settings)
+    return msgspec.structs.replace(plan, evaluators=tuple(evaluators))
+
+
+def _text_of(path: Path, source: Source, place: str) -> str:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise source.error(place, f"{path} cannot be read as text: {error}", "check the path") from None
+    if len(text) > _LONGEST_TEXT:
+        raise source.error(place, f"{path} has more than {_LONGEST_TEXT:,} characters", "shorten it")
+    return text
 
 
 def load_policy(path: Path) -> Policy:

@@ -88,7 +88,8 @@ class EvaluatorReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     use: str
     """Name of an installed evaluator."""
     settings: dict[str, Any] = {}
-    """Settings of that evaluator, such as a judge's ``model`` and ``rubric``."""
+    """Settings of that evaluator, such as ``judge`` for a model that judges; ``@FILE`` stands for the text of
+    a file, relative to the plan."""
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

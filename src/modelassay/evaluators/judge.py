@@ -110,9 +110,8 @@ class LanguageModelJudge(SingleAnswer):
         Raises:
             TargetError: the judge cannot be asked any more.
         """
-        await self.prepare()
         judged = [(sample, transcript) for sample, transcript in items if sample.kind in self.rubric.kinds]
-        outcomes = await self._outcomes(judged)
+        outcomes = await self.outcomes(judged)
         return [
             Score(
                 key=transcript.key,
@@ -124,8 +123,13 @@ class LanguageModelJudge(SingleAnswer):
             for (_, transcript), outcome in zip(judged, outcomes, strict=True)
         ]
 
-    async def _outcomes(self, items: Sequence[tuple[Sample, Transcript]]) -> list[Reading | Unscored]:
-        """Readings of `items`, the judge asked a second time where its first verdict cannot be used."""
+    async def outcomes(self, items: Sequence[tuple[Sample, Transcript]]) -> list[Reading | Unscored]:
+        """Readings of `items` of any kind, the judge asked again where its first verdict cannot be used.
+
+        Raises:
+            TargetError: the judge cannot be asked any more.
+        """
+        await self.prepare()
         outcomes: list[Reading | Unscored] = [UNPARSABLE] * len(items)
         waiting: list[tuple[int, _Case]] = []
         for index, (sample, transcript) in enumerate(items):
