@@ -22,6 +22,7 @@ from modelassay.cli import COMMANDS, modelassay
 from modelassay.cli.schema_command import schema_text
 from modelassay.config.schema import KINDS, json_schema
 from modelassay.errors import ExitCode
+from modelassay.evidence.statements import LEVELS
 
 DOCS = Path(__file__).parent
 HEAD = """\
@@ -61,6 +62,7 @@ def pages() -> dict[str, str]:
         *(fields(kind) for kind in KINDS),
         plugin_lists(),
         environment(),
+        verified_levels(),
     ]
     return {"reference.md": "\n".join(sections), **schemas}
 
@@ -221,6 +223,19 @@ def environment() -> str:
     """Environment variables."""
     rows = [f"| `{name}` | {meaning} |" for name, meaning in ENVIRONMENT.items()]
     return "\n".join(["## Environment", "", "| variable | meaning |", "|---|---|", *rows, ""])
+
+
+def verified_levels() -> str:
+    """Levels of signed verdicts."""
+    rows = [f"| `MODELASSAY_{name}` | {meaning} |" for name, meaning in LEVELS.items()]
+    rows.append("| `FAILED` | anything else |")
+    head = [
+        "## Verified levels",
+        "",
+        "What a signed verdict states (SLSA verification summary, `verifiedLevels`).",
+        "",
+    ]
+    return "\n".join([*head, "| level | meaning |", "|---|---|", *rows, ""])
 
 
 def main() -> None:

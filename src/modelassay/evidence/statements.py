@@ -39,6 +39,16 @@ S = TypeVar("S")
 
 Hex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
+LEVELS = {
+    "GATE_PASSED": "the gate lets the candidate be deployed, at least with enhanced monitoring",
+    "BASELINE_COMPARED": "candidate and baseline were asked the same questions",
+    "DEPLOY": "no condition beyond the policy's own",
+    "DEPLOY_MONITORED": "with enhanced monitoring",
+    "WEIGHTS_IDENTIFIED": "the candidate was identified by its weights, not by the name that a server gives it",
+}
+"""What a passing verdict's verified levels mean, in their order; each name follows ``MODELASSAY_``. A verdict
+that does not pass has the one level ``FAILED`` (SLSA VSA v1)."""
+
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A ResourceDescriptor of in-toto, as far as it is used here."""
@@ -307,11 +317,10 @@ def _folder_subjects(artifact: Artifact) -> Iterator[Described]:
 
 
 def _levels(record: AuditRecord) -> tuple[str, ...]:
-    outcome = "MODELASSAY_" + record.verdict.outcome.upper().replace("-", "_")
-    levels = ["MODELASSAY_GATE_PASSED", "MODELASSAY_BASELINE_COMPARED", outcome]
-    if record.candidate.strength == "weights":
-        levels.append("MODELASSAY_WEIGHTS_IDENTIFIED")
-    return tuple(levels)
+    by_weights = record.candidate.strength == "weights"
+    left_out = {"DEPLOY", "DEPLOY_MONITORED"} - {record.verdict.outcome.upper().replace("-", "_")}
+    left_out |= set() if by_weights else {"WEIGHTS_IDENTIFIED"}
+    return tuple(f"MODELASSAY_{level}" for level in LEVELS if level not in left_out)
 
 
 def _evaluator_result(
