@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
 from modelassay.cli.records_options import selection_of, selection_options
-from modelassay.cli.signing import notary_of, signing_options
+from modelassay.cli.signing import log_signing_options, notary_of
 from modelassay.errors import UsageError
 
 
@@ -17,7 +18,7 @@ from modelassay.errors import UsageError
 @selection_options
 @click.option("--reason", required=True, help="Why, for the log; without personal data.")
 @click.option("--yes", is_flag=True, help="Do it: it cannot be undone.")
-@signing_options
+@log_signing_options
 @store_option
 @json_option
 def command(
@@ -28,11 +29,9 @@ def command(
     keep_prompts: bool,
     reason: str,
     yes: bool,
-    verdict_key: str,
-    log_key: str,
-    actor: str,
     store: Path | None,
     as_json: bool,
+    **signing: Any,
 ) -> None:
     """Erase records of AUDIT (an id or the start of one) from journal and bundle, and log that it was done.
 
@@ -51,7 +50,7 @@ def command(
     place = chosen_store(store)
     record = read_audit(place, audit)
     selection = selection_of(samples, tags, side, keep_prompts=keep_prompts)
-    notary = notary_of(verdict_key=verdict_key, log_key=log_key, actor=actor)
+    notary = notary_of(**signing)
     done = erase(Ledger(place, notary), place, record.id, selection, reason=reason)
     if as_json:
         print_json(

@@ -66,6 +66,7 @@ def erase(ledger: Ledger, store: Path, audit: str, selection: Selection, *, reas
         rows = journal.erase(keys)
         _destroy(store / "secrets" / f"{audit}.salt")
         _swap(folder, redacted)
+    ledger.sign()
     return Erased(
         records={file: len(indexes) for file, indexes in chosen.items() if indexes},
         answers=rows,

@@ -15,6 +15,7 @@ from modelassay.log.merkle import leaf_hash, root_of
 ALWAYS_WITHHELD = (EXAMPLES, REPORT)
 """Files that show texts; a redacted bundle has none of them."""
 
+_WITH_GAPS = frozenset((COMMITMENTS, *FILE_OF.values()))
 HEXADECIMAL = "0123456789abcdef"
 SALT_DIGITS = 2 * SALT_BYTES
 
@@ -29,6 +30,10 @@ def files_are_sealed(contents: Contents) -> str:
         EvidenceError: names the file.
     """
     bundle, sums, redaction = contents.bundle, contents.sums, contents.redaction
+    if redaction is not None:
+        absent = sorted(name for name in ALWAYS_WITHHELD if name in sums)
+        if list(redaction.files) != absent:
+            raise EvidenceError(f"must withhold {', '.join(absent) or 'no file'} alone", where=REDACTED)
     withheld = redaction.files if redaction else ()
     changed = dict(redaction.sums) if redaction else {}
     for name in sums:
@@ -41,7 +46,7 @@ def files_are_sealed(contents: Contents) -> str:
         if name not in sums:
             raise EvidenceError("a file that was not sealed", where=name)
         if sha256_hex(bundle.read(name)) != changed.get(name, sums[name]):
-            where = f"{name} or {REDACTED}" if name in changed else name
+            where = f"{name} or {REDACTED}" if redaction and name in _WITH_GAPS else name
             raise EvidenceError("changed: its digest is not the one that was written down", where=where)
     if redaction is not None:
         _check_redaction(contents)
@@ -105,12 +110,9 @@ def record_leaves(
 
 
 def _check_redaction(contents: Contents) -> None:
-    """That ``REDACTED.json`` says neither more nor less than what the files show."""
+    """That ``REDACTED.json`` names exactly the records and files that have gaps."""
     redaction = contents.redaction
     assert redaction is not None
-    absent = sorted(name for name in ALWAYS_WITHHELD if name in contents.sums)
-    if list(redaction.files) != absent:
-        raise EvidenceError(f"must withhold {', '.join(absent) or 'no file'} and no other", where=REDACTED)
     gaps: dict[CommittedFile, tuple[int, ...]] = {}
     for file in COMMITTED:
         records: Records[object] = getattr(contents, file)
