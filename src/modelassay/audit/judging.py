@@ -16,7 +16,7 @@ from modelassay.audit.seal import read_record
 from modelassay.audit.spent import usage_of
 from modelassay.comparison import compare_with_coverage
 from modelassay.gate import decide
-from modelassay.records import AuditRecord
+from modelassay.records import AuditRecord, Usage
 from modelassay.version import __version__
 
 
@@ -46,10 +46,7 @@ def judge(
     identities = (baseline.identity, candidate.identity)
     audited = [artifact for identity in identities for artifact in identity.artifacts]
     findings = (*findings, *lineage_findings(opened.lineage, audited))
-    usage = {
-        side.name: usage_of(opened.transcripts(side), model.price)
-        for side, model in zip(opened.sides, (plan.baseline, plan.candidate), strict=True)
-    }
+    usage = _usages(opened)
     return AuditRecord(
         id=audit,
         name=plan.name,
@@ -86,6 +83,15 @@ def judge(
         limits=limits_of(plan, policy, asked.samples, identities, opened.pins),
         reproduce=reproduce,
     )
+
+
+def _usages(opened: Opened) -> dict[str, Usage]:
+    """What the answers of each model took, by side."""
+    models = (opened.plan.baseline, opened.plan.candidate)
+    return {
+        side.name: usage_of(opened.transcripts(side), model.price)
+        for side, model in zip(opened.sides, models, strict=True)
+    }
 
 
 def unless_same(record: AuditRecord, folder: Path) -> AuditRecord:

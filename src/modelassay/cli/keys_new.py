@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -65,18 +66,15 @@ def command(
     secret = new_passphrase(passphrase_file, unencrypted=unencrypted)
     for use in wanted:
         keyring.refuse_taken(name, use)
-    cards = [
-        keyring.make(
-            name,
-            use,
-            passphrase=secret,
-            holder=person or name,
-            holder_kind="person" if person else "pipeline",
-            created=utc_now(),
-            origin=origin if use != "verdict" else "",
-        )
-        for use in wanted
-    ]
+    make = partial(
+        keyring.make,
+        name,
+        passphrase=secret,
+        holder=person or name,
+        holder_kind="person" if person else "pipeline",
+        created=utc_now(),
+    )
+    cards = [make(use, origin=origin if use != "verdict" else "") for use in wanted]
     log_key = name if "log" in wanted else ""
     logged = log_events(place, keyring, log_key, [added(card) for card in cards])
     if as_json:

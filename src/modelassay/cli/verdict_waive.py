@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
 from modelassay.cli.signing import log_signing_options, log_witnessed, notary_of
+
+if TYPE_CHECKING:
+    from modelassay.evidence.events import WaiverGranted
+    from modelassay.evidence.waivers import Waiver
 
 
 @click.command("waive")
@@ -48,7 +52,6 @@ def command(
     from modelassay.cli.keys_options import open_keyring
     from modelassay.cli.verdict_folder import issued_verdict
     from modelassay.errors import UsageError
-    from modelassay.evidence.events import WaiverGranted
     from modelassay.evidence.notary import utc_now
     from modelassay.evidence.waivers import Waiver, add_waiver
 
@@ -78,15 +81,7 @@ def command(
         expires=expires.date().isoformat(),
     )
     path = add_waiver(verdict.folder, waiver, signer)
-    event = WaiverGranted(
-        audit=waiver.audit,
-        payload=waiver.verdict,
-        holder=waiver.holder,
-        key=signer.public.key_id,
-        reason=waiver.reason,
-        expires=waiver.expires,
-    )
-    log_witnessed(place, notary, event)
+    log_witnessed(place, notary, _granted(waiver, signer.public.key_id))
     for warning in keyring.warnings:
         click.echo(f"warning: {warning}", err=True)
     if card is not None and card.holder_kind != "person":
@@ -96,3 +91,17 @@ def command(
         return
     click.echo(f"waived until {waiver.expires} by {waiver.holder}: {verdict.audit}")
     click.echo(str(path))
+
+
+def _granted(waiver: Waiver, key: str) -> WaiverGranted:
+    """What the log says of a waiver."""
+    from modelassay.evidence.events import WaiverGranted
+
+    return WaiverGranted(
+        audit=waiver.audit,
+        payload=waiver.verdict,
+        holder=waiver.holder,
+        key=key,
+        reason=waiver.reason,
+        expires=waiver.expires,
+    )
