@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,33 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_every_fault_is_found_as_planted(tmp_path: Path, organisms: dict[str, Path]) -> None:
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command in the demo's folder, with the `modelassay` of this environment first on the path."""
+    here = {key: value for key, value in os.environ.items() if not key.startswith("MODELASSAY")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{here['PATH']}"
+    environment = {**here, "OMP_NUM_THREADS": "1", "PATH": path}
+
+    def run(command: str | list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            shell=isinstance(command, str),
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+
+    return run
+
+
+def test_every_fault_is_found_as_planted(
+    tmp_path: Path, organisms: dict[str, Path], run: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     shutil.copytree(organisms["base"].parent, tmp_path / "demo" / "organisms")
-    done = subprocess.run(
-        [sys.executable, "-m", "modelassay", "demo", "--json", "-q"],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
+    done = run([sys.executable, "-m", "modelassay", "demo", "--json", "-q"])
     rows = json.loads(done.stdout)
     assert done.returncode == 0, rows
     assert rows["benign"]["outcome"] in {"deploy", "deploy-monitored"}
@@ -37,3 +54,17 @@ def test_every_fault_is_found_as_planted(tmp_path: Path, organisms: dict[str, Pa
     assert "over-refusal" in rows["over-refusing"]["headline"].lower()
     for row in rows.values():
         assert "organism" in (tmp_path / row["report"]).read_text()
+    # Once more: everything is there already, and the commands that are printed are pasted into a shell.
+    again = run([sys.executable, "-m", "modelassay", "demo", "-q"])
+    assert again.returncode == 0, again.stderr
+    commands = [line.strip() for line in again.stdout.split("yourself, from here:\n")[1].splitlines()]
+    told = ["verified: ", "admitted", "Verified OK", "audit.json: OK"]
+    assert len(commands) == len(told)
+    for command, words in zip(commands, told, strict=True):
+        checked = run(command)
+        assert checked.returncode == 0, (command, checked.stdout, checked.stderr)
+        assert words in checked.stdout
+    verdict = tmp_path / rows["benign"]["bundle"] / "verdict.dsse.json"
+    verdict.write_bytes(verdict.read_bytes().replace(b"A", b"B", 1))
+    assert run(commands[0]).returncode == 13
+    assert run(commands[1]).returncode == 13

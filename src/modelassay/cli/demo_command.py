@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +14,7 @@ import click
 from modelassay.cli.options import json_option, places_of, print_json, quiet_option
 
 if TYPE_CHECKING:
+    from modelassay.evidence.notary import Notary
     from modelassay.records import AuditRecord
 
 
@@ -27,10 +31,12 @@ if TYPE_CHECKING:
 def command(folder: Path, quiet: bool, as_json: bool) -> int:
     """Train tiny models with planted faults here, audit each, show the verdicts side by side.
 
+    Verdicts are signed, logged and cosigned with keys made for the demo; commands to check one are printed.
+
     Needs the extra `local` (torch on the CPU is enough) and a few minutes. Exits 0 when every fault was
     found and the harmless model was let through, 1 otherwise.
     """
-    from modelassay.demo import run_demo
+    from modelassay.demo import PASSPHRASE, checks, parties, run_demo
     from modelassay.gate import exit_code
     from modelassay.report.text import OUTCOME_WORDS, visible
 
@@ -39,10 +45,11 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     def code_of(record: AuditRecord) -> int:
         return int(exit_code(record.verdict, datetime.now(UTC).date()))
 
+    signing = parties(folder)
     rows = run_demo(
         folder,
         tell=lambda line: None if quiet else click.echo(line, err=True),
-        audit_plan=lambda plan: _audit(plan, folder / "assay", quiet=quiet),
+        audit_plan=lambda plan: _audit(plan, folder / "assay", signing.notary, quiet=quiet),
         exit_code=code_of,
     )
     good = all(row.as_planted for row in rows.values())
@@ -58,13 +65,30 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
         click.echo(f"{'':15} {row.report}")
     click.echo()
     click.echo(f"plans: {folder}/*.yaml (run one again with `modelassay audit`), audits: {folder / 'assay'}")
+    click.echo(
+        f"keys: {folder / 'keys'} and {folder / 'witness'}, encrypted with the passphrase {PASSPHRASE!r}; "
+        "everybody knows it, so these keys prove nothing"
+    )
+    click.echo("\ncheck the harmless model's audit yourself, from here:")
+    for line in checks(folder, rows["benign"], signing, _program()):
+        click.echo(f"  {line}")
+    click.echo(f"  (cd {shlex.quote(rows['benign'].bundle)} && sha256sum -c SHA256SUMS)")
     return 0 if good else 1
 
 
-def _audit(plan: Path, store: Path, *, quiet: bool) -> AuditRecord:
+def _program() -> str:
+    """How this program is called in this shell."""
+    if shutil.which("modelassay"):
+        return "modelassay"
+    called = Path(sys.argv[0])
+    if called.name == "modelassay":
+        return shlex.quote(str(called))
+    return f"{shlex.quote(sys.executable)} -m modelassay"
+
+
+def _audit(plan: Path, store: Path, notary: Notary, *, quiet: bool) -> AuditRecord:
     """Run the plan at `plan` just as ``modelassay audit`` does."""
     from modelassay.cli.audit_command import run_plan
-    from modelassay.cli.signing import notary_of
 
     places = places_of(plan, store=store, data_dir=None, offline=True, quiet=quiet)
-    return run_plan(plan, (), places, notary=notary_of(verdict_key=""), quiet=quiet)
+    return run_plan(plan, (), places, notary=notary, quiet=quiet)
