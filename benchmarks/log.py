@@ -22,13 +22,19 @@ from typing import Any
 
 from figures import Figure, show
 from fingerprint import fingerprint_figures, size_that_fits
+from sealed_audits import seal_audit
 
+from modelassay.evidence.bundle import open_bundle
+from modelassay.evidence.notary import Notary
+from modelassay.evidence.verification import Trust, verify_bundle
 from modelassay.log.keys import new_key
 from modelassay.log.merkle import Tree, leaf_hash, verify_inclusion
 from modelassay.log.note import Ed25519Verifier, vkey_of
 from modelassay.log.reader import LogReader
+from modelassay.log.trust import trust_in
 from modelassay.log.verify import verify_log
 from modelassay.log.writer import LogWriter
+from modelassay.records import Actor
 
 RUNS = 3
 ENTRY_BYTES = 160
@@ -186,6 +192,35 @@ def durable_figures() -> list[Figure]:
     ]
 
 
+def bundle_figures(samples: int) -> list[Figure]:
+    """Reading and verifying the bundle of an audit of two models, everything computed again."""
+    log, verdict = new_key("ed25519", name="log.example/1"), new_key("ecdsa-p256", name="ci")
+    with tempfile.TemporaryDirectory() as scratch:
+        notary = Notary(actor=Actor(name="benchmark"), verdict_signers=(verdict,), log_signer=log)
+        folder = seal_audit(Path(scratch), notary, samples=samples)
+        trust = Trust(
+            keys=(verdict.public,),
+            log=trust_in([vkey_of(log.public)], unwitnessed=True),
+            folder=Path(scratch, "log"),
+        )
+
+        def verify() -> None:
+            found = verify_bundle(open_bundle(folder), trust)
+            if found.state != "verified":
+                raise SystemExit(f"the bundle did not verify: {found.checks}")
+
+        seconds = cpu_seconds(verify)
+    return [
+        Figure(
+            name=f"log.verify_bundle.s[{samples}]",
+            value=round(seconds, 2),
+            unit="CPU-s",
+            better="lower",
+            goal=3.0,
+        )
+    ]
+
+
 def written(folder: Path, size: int = 0, *, entries: list[bytes] | None = None) -> list[Ed25519Verifier]:
     """Write a signed log; what verifies its tree head."""
     entries = entries_of(size) if entries is None else entries
@@ -213,6 +248,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON list")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], help="entries of logs")
     parser.add_argument("--gigabytes", type=float, default=3.0, help="bytes of the folder to fingerprint")
+    parser.add_argument("--samples", type=int, default=50_000, help="prompts of the audit to verify")
     given = parser.parse_args()
     peer = has_peer()
     figures = [
@@ -220,6 +256,7 @@ def main() -> None:
         *verify_figures(given.sizes, peer),
         *prove_figures(given.sizes, peer),
         *durable_figures(),
+        *bundle_figures(given.samples),
         *fingerprint_figures(size_that_fits(given.gigabytes)),
     ]
     show(figures, as_json=given.json)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from modelassay.audit.seal import is_whole
 from modelassay.canonical import canonical_json
 from modelassay.engine import Journal, answer_key
 from modelassay.engine.journal import AnswerRow
@@ -218,6 +219,7 @@ def test_erased_records_are_nowhere_in_the_store(new_house: Callable[[], House])
     assert b"request 117" in left
     found = house.verify(open_bundle(folder), folder=house.store / "log")
     assert found.state == "verified (redacted)"
+    assert is_whole(folder, f"sha256:{sha256_hex((folder / 'SHA256SUMS').read_bytes())}")
     with Journal.open(house.store, read_only=True) as journal:
         key = contents.transcripts.known[-1].key
         kept = journal.transcript(answer_key(contents.record.candidate.fingerprint, key, decoding))
