@@ -1,0 +1,57 @@
+"""What `audit` leaves behind verifies for somebody who has the bundle and public keys alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelassay.cli import run
+from modelassay.evidence.bundle import open_bundle
+from modelassay.evidence.verification import Trust, verify_bundle
+from modelassay.log.keys import new_key, public_pem
+from modelassay.log.note import vkey_of
+
+
+@pytest.mark.parametrize("candidate", ["same", "fraud-lost"])
+def test_a_real_audit_verifies(
+    plan_of: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    candidate: str,
+) -> None:
+    verdict, log = new_key("ecdsa-p256", name="ci"), new_key("ed25519", name="log.example")
+    for signer, use in ((verdict, "VERDICT"), (log, "LOG")):
+        path = tmp_path / f"{use}.pem"
+        path.write_bytes(signer.pem(b"secret"))
+        path.chmod(0o600)
+        monkeypatch.setenv(f"MODELASSAY_{use}_KEY", str(path))
+    monkeypatch.setenv("MODELASSAY_LOG_ORIGIN", "log.example")
+    monkeypatch.setenv("MODELASSAY_KEY_PASSPHRASE", "secret")
+    store = tmp_path / "store"
+    assert run(["audit", str(plan_of(candidate)), "--store", str(store), "-q", "--exit-zero"]) == 0
+    capsys.readouterr()
+    (folder,) = (store / "audits").iterdir()
+    copy = Path(shutil.copytree(folder, tmp_path / "elsewhere"))
+    key = tmp_path / "ci.pub.pem"
+    key.write_bytes(public_pem(verdict.public))
+    anchors = ["--key", str(key), "--log-key", str(vkey_of(log.public)), "--no-witness"]
+    code = run(["verify", str(copy), *anchors, "--log", str(store / "log"), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    wrong = [check for check in found["checks"] if check["state"] == "failed"]
+    assert (code, found["state"], wrong) == (0, "verified", [])
+    undone = {check["name"] for check in found["checks"] if check["state"] == "not done"}
+    assert undone == {"remembered", "waivers"}
+
+
+def test_an_unsigned_audit_is_whole_and_nobodys_word(plan_of: Callable[..., Path], tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    assert run(["audit", str(plan_of("same")), "--store", str(store), "-q", "--exit-zero"]) == 0
+    (folder,) = (store / "audits").iterdir()
+    found = verify_bundle(open_bundle(folder), Trust(keys=(new_key("ecdsa-p256", name="x").public,)))
+    assert found.intact
+    assert found.state == "not verified"
