@@ -195,7 +195,7 @@ def test_unknown_names_in_a_plan(tmp_path: Path) -> None:
 
 def test_listing_an_empty_store(tmp_path: Path) -> None:
     done = run("list", "--json", cwd=tmp_path)
-    assert json.loads(done.stdout) == {"audits": [], "open": [], "damaged": []}
+    assert json.loads(done.stdout) == {"audits": [], "open": [], "aborted": [], "damaged": []}
     done = run("show", "nothing", cwd=tmp_path)
     assert done.returncode == 2
     assert "unknown audit" in done.stderr

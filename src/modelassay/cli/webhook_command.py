@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from modelassay.cli.admit_options import known_options, policy_option, target_option
+from modelassay.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
     from modelassay.evidence.webhook import Judge
@@ -42,6 +45,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @known_options
 @target_option
+@json_option
 def command(
     policy: Path,
     evidence: Path,
@@ -54,10 +58,11 @@ def command(
     log: Path | None,
     revocations: Path | None,
     target: str | None,
+    as_json: bool,
 ) -> None:
     """Answer admission reviews for pods at https://HOST:PORT/admit until stopped.
 
-    Policy, keys, log and list are read anew for each pod, so that a withdrawal counts at once.
+    Policy, keys, log and list are read anew for each pod, so that a withdrawal counts at once. With --json each answer is a line of JSON on stdout.
     """
     from modelassay.errors import UsageError
     from modelassay.evidence.webhook import Reviewer, open_server, tls_context
@@ -69,12 +74,21 @@ def command(
         raise UsageError(f"TLS cannot be set up: {error}", where=str(certificate)) from error
     reviewer = Reviewer(judge, read_volumes(volumes))
     try:
-        server = open_server((host, port), context, reviewer, lambda line: click.echo(line, err=True))
+        server = open_server((host, port), context, reviewer, partial(_tell, as_json=as_json))
     except OSError as error:
         raise UsageError(f"cannot listen: {error.strerror}", where=f"{host}:{port}") from error
     with server:
-        click.echo(f"listening at https://{host}:{server.server_address[1]}/admit", err=True)
+        _tell(f"listening at https://{host}:{server.server_address[1]}/admit", as_json=as_json)
         server.serve_forever()
+
+
+def _tell(line: str, *, as_json: bool) -> None:
+    """Say `line` on stderr, or as JSON on stdout."""
+    if as_json:
+        print_json({"said": line})
+        sys.stdout.flush()
+    else:
+        click.echo(line, err=True)
 
 
 def judge_of(
