@@ -6,7 +6,13 @@ worse; *bounds* are one-sided, each at the confidence given, *intervals* two-sid
 where data say nothing, intervals are as wide as the scale and p-values are 1.
 """
 
-from modelassay.statistics.agreement import cohen_kappa, cohen_kappa_interval, gwet_ac1, krippendorff_alpha
+from modelassay.statistics.agreement import (
+    cohen_kappa,
+    cohen_kappa_interval,
+    gwet_ac1,
+    krippendorff_alpha,
+    krippendorff_alpha_interval,
+)
 from modelassay.statistics.clusters import (
     DesignEffect,
     Moments,
@@ -32,6 +38,13 @@ from modelassay.statistics.intervals import (
     newcombe_difference_interval,
     wilson_interval,
 )
+from modelassay.statistics.misclassification import (
+    JudgeAgreement,
+    Share,
+    TrueRate,
+    judge_agreement,
+    rogan_gladen,
+)
 from modelassay.statistics.multiplicity import benjamini_hochberg, holm
 from modelassay.statistics.paired import (
     inferiority_difference_test,
@@ -46,13 +59,25 @@ from modelassay.statistics.paired_ratio import (
     tang_interval,
 )
 from modelassay.statistics.power import required_pairs, smallest_detectable_drop
+from modelassay.statistics.prediction_powered import (
+    CorrectedMean,
+    CorrectedPairs,
+    corrected_moments,
+    corrected_pairs,
+    ppi_mean,
+)
 from modelassay.statistics.shrinkage import shrink_rates
 
 __all__ = [
+    "CorrectedMean",
+    "CorrectedPairs",
     "DesignEffect",
     "EdgeShift",
     "Interval",
+    "JudgeAgreement",
     "Moments",
+    "Share",
+    "TrueRate",
     "absolute_drop_bounds",
     "benjamini_hochberg",
     "clopper_pearson_interval",
@@ -60,6 +85,8 @@ __all__ = [
     "cluster_moments",
     "cohen_kappa",
     "cohen_kappa_interval",
+    "corrected_moments",
+    "corrected_pairs",
     "design_effect",
     "fieller_ratio_bounds",
     "flip_rate",
@@ -73,14 +100,18 @@ __all__ = [
     "holm",
     "inferiority_difference_test",
     "inferiority_ratio_test",
+    "judge_agreement",
     "krippendorff_alpha",
+    "krippendorff_alpha_interval",
     "mcnemar_midp",
     "newcombe_difference_interval",
     "newcombe_paired_interval",
     "noninferiority_difference_test",
     "noninferiority_ratio_test",
+    "ppi_mean",
     "relative_drop_bounds",
     "required_pairs",
+    "rogan_gladen",
     "shrink_rates",
     "smallest_detectable_drop",
     "split_sample_edge_shift",

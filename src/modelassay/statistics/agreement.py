@@ -29,7 +29,7 @@ def cohen_kappa(a: ArrayLike, b: ArrayLike) -> float:
         ValueError: shapes differ or are not one-dimensional.
     """
     first, second, labels = _coded(a, b)
-    return float(_kappa(_joint(first, second, labels)[np.newaxis])[0])
+    return float(cohen_kappa_of_tables(_joint(first, second, labels)[np.newaxis])[0])
 
 
 def cohen_kappa_interval(
@@ -74,7 +74,7 @@ def cohen_kappa_interval(
     for start in range(0, resamples, batch):
         size = min(batch, resamples - start)
         drawn = generator.multinomial(groups.size, np.full(groups.size, 1.0 / groups.size), size=size)
-        estimates.append(_kappa((drawn @ tables).reshape(size, labels, labels)))
+        estimates.append(cohen_kappa_of_tables((drawn @ tables).reshape(size, labels, labels)))
     tail = 0.5 * (1.0 - confidence)
     low, high = np.quantile(np.concatenate(estimates), [tail, 1.0 - tail])
     return Interval(float(low), float(high))
@@ -147,6 +147,53 @@ def krippendorff_alpha(ratings: ArrayLike, level: Level = "nominal") -> float:
     return 1.0 - (total - 1.0) * float((coincidences * distance).sum()) / expected
 
 
+def krippendorff_alpha_interval(
+    ratings: ArrayLike,
+    level: Level = "nominal",
+    clusters: ArrayLike | None = None,
+    confidence: float = 0.95,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of `krippendorff_alpha` from resampling units, or whole clusters of units.
+
+    Args:
+        ratings: as for `krippendorff_alpha`.
+        level: likewise.
+        clusters: codes of units that belong together, shape ``[units]``; each its own if absent.
+        confidence: two-sided level.
+        resamples: bootstrap resamples.
+        seed: of the resampling.
+
+    Returns:
+        The interval; (−1, 1) with fewer than two clusters that have a unit rated twice.
+
+    Raises:
+        ValueError: shapes differ, an unknown level, or a bad confidence.
+    """
+    check_confidence(confidence)
+    table = np.asarray(ratings, dtype=np.float64)
+    krippendorff_alpha(table, level)  # refuses what it cannot read
+    codes = np.arange(table.shape[1]) if clusters is None else np.asarray(clusters)
+    if codes.shape != table.shape[1:]:
+        raise ValueError(f"need one cluster code per unit: {table.shape} and {codes.shape}")
+    rated = (~np.isnan(table)).sum(axis=0) >= 2
+    table, codes = table[:, rated], np.unique(codes[rated], return_inverse=True)[1]
+    groups = int(codes.max(initial=-1)) + 1
+    if groups < 2:
+        return Interval(-1.0, 1.0)
+    units = [np.flatnonzero(codes == group) for group in range(groups)]
+    generator = np.random.default_rng(seed)
+    estimates = []
+    for _ in range(resamples):
+        drawn = generator.integers(groups, size=groups)
+        estimates.append(krippendorff_alpha(table[:, np.concatenate([units[i] for i in drawn])], level))
+    tail = 0.5 * (1.0 - confidence)
+    low, high = np.quantile(estimates, [tail, 1.0 - tail])
+    return Interval(float(low), float(high))
+
+
 def _distances(
     values: NDArray[np.float64], marginals: NDArray[np.float64], level: Level
 ) -> NDArray[np.float64]:
@@ -179,8 +226,8 @@ def _joint(first: NDArray[np.intp], second: NDArray[np.intp], labels: int) -> ND
     return cells.reshape(labels, labels).astype(np.float64)
 
 
-def _kappa(joint: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Kappa of tables of shape [tables, labels, labels]; 0 where it is not defined."""
+def cohen_kappa_of_tables(joint: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cohen's kappa of each table of counts, shape ``[tables, labels, labels]``; 0 where not defined."""
     total = np.maximum(joint.sum(axis=(1, 2)), 1.0)
     observed = np.trace(joint, axis1=1, axis2=2) / total
     chance = np.sum(joint.sum(axis=1) * joint.sum(axis=2), axis=1) / total**2
