@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -86,16 +87,7 @@ def index_samples(samples: Iterable[Sample]) -> SampleIndex:
 
 
 def _with_tags(sample: Sample, tags: Mapping[str, str]) -> Sample:
-    return Sample(
-        id=sample.id,
-        messages=sample.messages,
-        kind=sample.kind,
-        tools=sample.tools,
-        reference=sample.reference,
-        context=sample.context,
-        tags={**tags, **sample.tags},
-        cluster=sample.cluster,
-    )
+    return msgspec.structs.replace(sample, tags={**tags, **sample.tags})
 
 
 def pair(

@@ -7,7 +7,7 @@ import msgspec
 from modelassay.canonical import Digest
 from modelassay.engine.budget import Spend, estimated_tokens
 from modelassay.engine.questions import Question, request_seed
-from modelassay.records import Decoding, Failure, Message, Reply, Request, Transcript
+from modelassay.records import Decoding, Failure, Likelihood, Message, Reply, Request, Transcript
 
 MAX_TOOL_ROUNDS = 4
 """How often the scripted tools answer before the last assistant turn stands as it is."""
@@ -20,7 +20,17 @@ class Dialogue:
     and the model is asked again, at most `MAX_TOOL_ROUNDS` times.
     """
 
-    __slots__ = ("_failure", "_last", "_seed", "_turns", "decoding", "need", "question", "used")
+    __slots__ = (
+        "_failure",
+        "_last",
+        "_likelihoods",
+        "_seed",
+        "_turns",
+        "decoding",
+        "need",
+        "question",
+        "used",
+    )
 
     def __init__(self, question: Question, decoding: Decoding) -> None:
         self.question = question
@@ -32,6 +42,7 @@ class Dialogue:
         self._seed = request_seed(question.key)
         self._turns: tuple[Message, ...] = ()
         self._last: Reply | None = None
+        self._likelihoods: tuple[Likelihood, ...] = ()
         self._failure: Failure | None = None
 
     def most(self, *, count_tokens: bool) -> Spend:
@@ -51,7 +62,13 @@ class Dialogue:
         """What to send next."""
         sample = self.question.sample
         messages = sample.messages + self._turns if self._turns else sample.messages
-        return Request(messages=messages, tools=sample.tools, decoding=self.decoding, seed=self._seed)
+        return Request(
+            messages=messages,
+            tools=sample.tools,
+            decoding=self.decoding,
+            seed=self._seed,
+            choices=() if self._turns else sample.choices,
+        )
 
     def take(self, outcome: Reply | Failure) -> bool:
         """Add what came back; True when the model is to be asked again."""
@@ -60,6 +77,7 @@ class Dialogue:
             self._spend(0, 0)
             return False
         self._last = outcome
+        self._likelihoods = self._likelihoods or outcome.likelihoods
         self._spend(*self._tokens(outcome))
         self._turns = (*self._turns, outcome.message)
         if not (outcome.message.tool_calls and self._scripted):
@@ -80,6 +98,7 @@ class Dialogue:
             input_tokens=self.used.input_tokens,
             output_tokens=self.used.output_tokens,
             served_model=last.served_model if last else "",
+            likelihoods=self._likelihoods,
             failure=self._failure,
         )
 

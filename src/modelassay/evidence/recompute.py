@@ -320,5 +320,5 @@ def _id_of(sample: Sample) -> str:
         "tools": sample.tools,
         "reference": sample.reference,
         "context": sample.context,
-    }
+    } | ({"choices": sample.choices} if sample.choices else {})
     return digest_bytes(_sorted.encode(content))

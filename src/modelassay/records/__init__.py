@@ -17,9 +17,11 @@ from modelassay.records.audit import (
     Usage,
 )
 from modelassay.records.conversation import (
+    Choice,
     Decoding,
     Failure,
     FinishReason,
+    Likelihood,
     Message,
     PairKey,
     Reply,
@@ -87,6 +89,7 @@ __all__ = [
     "AuditRecord",
     "Bands",
     "CategoryRule",
+    "Choice",
     "Code",
     "ConcernRule",
     "Coverage",
@@ -111,6 +114,7 @@ __all__ = [
     "IntendedUse",
     "ItemChange",
     "LicenceTerm",
+    "Likelihood",
     "Lineage",
     "LineagePart",
     "LineageRule",

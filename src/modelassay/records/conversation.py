@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -48,6 +49,20 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What every call of this tool returns in the scripted sandbox."""
 
 
+class Choice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One option that a question leaves to choose from."""
+
+    text: str
+    """The option in full, such as ``Paris``."""
+    label: str = ""
+    """What it is listed under in the prompt, such as ``A`` or ``(A)``; empty when options are not listed."""
+
+    @property
+    def continuation(self) -> str:
+        """What a model that chooses this says first: the label, or the text of an unlisted option."""
+        return self.label or self.text
+
+
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One input; both models are given exactly this."""
 
@@ -63,6 +78,9 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A reference answer, where the dataset has one."""
     context: str = ""
     """Source text that the answer should rest on, where the dataset has one."""
+    choices: tuple[Choice, ...] = ()
+    """Options to choose from, in the order of the prompt; a target that can also weighs them
+    (`Request.choices`)."""
     tags: dict[str, str] = {}
     """Columns to slice by: category, language, persona, clause, source dataset, …"""
     cluster: str = ""
@@ -103,6 +121,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     decoding: Decoding
     seed: int
     """Seed of this very answer, derived from the plan's seed and the pair key."""
+    choices: tuple[Choice, ...] = ()
+    """Options whose likelihood is wanted beside the answer. A target that has the model's probabilities fills
+    `Reply.likelihoods`; any other ignores this."""
+
+
+class Likelihood(msgspec.Struct, frozen=True, kw_only=True):
+    """How likely a model finds one option as the beginning of its answer."""
+
+    log_likelihood: Decimal
+    """Natural logarithm of the probability of all tokens of `Choice.continuation` right after the prompt, to
+    four decimal places: further ones depend on how prompts are batched."""
+    tokens: int
+    """How many tokens that are."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +145,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
     served_model: str = ""
     """The model name that the server says answered; empty for local targets."""
+    likelihoods: tuple[Likelihood, ...] = ()
+    """One for each of the request's choices, in order; empty where the target cannot tell."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +173,9 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     input_tokens: int = 0
     output_tokens: int = 0
     served_model: str = ""
+    likelihoods: tuple[Likelihood, ...] = ()
+    """How likely the model found each of the sample's choices at the first answer; empty where the target
+    cannot tell."""
     failure: Failure | None = None
     """Set when no answer came; `messages` then holds what came before the failure."""
     origin: Origin = "eval"
@@ -159,9 +195,12 @@ def sample_id(
     tools: tuple[Tool, ...] = (),
     reference: str = "",
     context: str = "",
+    choices: tuple[Choice, ...] = (),
 ) -> str:
     """The id of a sample with this content: a SHA-256 digest of its canonical form.
 
     Kind, tags and cluster are labels on the content, not content; a dataset's pin covers them.
     """
-    return digest_of({"messages": messages, "tools": tools, "reference": reference, "context": context})
+    content = {"messages": messages, "tools": tools, "reference": reference, "context": context}
+    # Samples without choices keep the ids that they had before there were any.
+    return digest_of(content | ({"choices": choices} if choices else {}))

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from modelassay.errors import DatasetError
-from modelassay.records import Message, Sample, SampleKind, sample_id
+from modelassay.records import Choice, Message, Sample, SampleKind, sample_id
 from modelassay.suites.columns import Placed
 from modelassay.suites.files import Row, read_rows
 
@@ -125,6 +125,7 @@ def ask(
     system: str = "",
     reference: str = "",
     context: str = "",
+    choices: tuple[Choice, ...] = (),
     cluster: str = "",
     **tags: Any,
 ) -> tuple[Sample]:
@@ -139,6 +140,7 @@ def ask(
         kind=kind,
         reference=reference,
         context=context,
+        choices=choices,
         cluster=cluster,
         **tags,
     )
@@ -150,6 +152,7 @@ def converse(
     kind: SampleKind,
     reference: str = "",
     context: str = "",
+    choices: tuple[Choice, ...] = (),
     cluster: str = "",
     **tags: Any,
 ) -> tuple[Sample]:
@@ -162,12 +165,21 @@ def converse(
         raise ValueError("there is nothing to ask")
     return (
         Sample(
-            id=sample_id(messages, reference=reference, context=context),
+            id=sample_id(messages, reference=reference, context=context, choices=choices),
             messages=messages,
             kind=kind,
             reference=reference,
             context=context,
+            choices=choices,
             tags={name: str(value) for name, value in tags.items() if value not in ("", None)},
             cluster=cluster,
         ),
+    )
+
+
+def listed(*texts: str, style: str = "{}") -> tuple[Choice, ...]:
+    """Options listed as A, B, C and so on, each label in `style`."""
+    return tuple(
+        Choice(label=style.format(letter), text=text)
+        for letter, text in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", texts, strict=False)
     )

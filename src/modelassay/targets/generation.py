@@ -83,7 +83,7 @@ def generate_batch(
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
     length = max(len(row.tokens) for row in rows)
-    tokens, mask = _padded(rows, length, pad_token, model.device)
+    tokens, mask = padded(rows, length, pad_token, model.device)
     stopper = _Stopper(rows=len(rows), start=length, stop=ending.stop, decode=decode, cancelled=cancelled)
     with torch.inference_mode():
         output = model.generate(
@@ -116,7 +116,7 @@ def _samplers(rows: Sequence[Row], length: int, draw: Draw) -> list[GumbelSample
     return [GumbelSampler(seeds, prompt_length=length, temperature=draw.temperature, top_p=draw.top_p)]
 
 
-def _padded(
+def padded(
     rows: Sequence[Row], length: int, pad_token: int, device: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Tokens and mask, both of shape (rows, length), padding on the left."""

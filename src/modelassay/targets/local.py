@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +19,13 @@ from modelassay.artifacts.subjects import loaded_artifacts
 from modelassay.canonical import digest_bytes, digest_of
 from modelassay.config import ModelReference
 from modelassay.errors import UsageError
-from modelassay.records import Decoding, Failure, Message, Reply, Request, TargetIdentity
+from modelassay.records import Decoding, Failure, Likelihood, Message, Reply, Request, TargetIdentity
 from modelassay.targets.adapters import Adapter, adapter_of
 from modelassay.targets.chat_template import ChatTemplate
 from modelassay.targets.generation import CancelledError, Draw, Ending, Generated, Row, generate_batch
 from modelassay.targets.loading import LoadedModel, acquire, context_window, prepare_torch, release
 from modelassay.targets.reference import chat_template_of, checked_options, system_prompt_of, weights_address
+from modelassay.targets.weighing import Option, continuation_tokens, weigh_options
 from modelassay.targets.weights import AdapterFiles, ModelFiles, adapter_files, find_folder, model_files
 
 _OPTIONS: Final = ("device", "dtype", "threads", "batch_tokens", "share")
@@ -207,7 +208,39 @@ class LocalTarget:
         for (decoding, room), prompts in groups.items():
             prompts.sort(key=lambda prompt: -len(prompt.row.tokens))
             answers |= self._answer_group(loaded, prompts, decoding, room, cancelled)
-        return [answers[index] for index in range(len(requests))]
+        asked = [prompt for prompts in groups.values() for prompt in prompts]
+        weighed = self._weigh(loaded, {p.index: p.row.tokens for p in asked}, requests, cancelled)
+        return [_with(answers[index], weighed.get(index, ())) for index in range(len(requests))]
+
+    def _weigh(
+        self,
+        loaded: _Loaded,
+        prompts: Mapping[int, list[int]],
+        requests: Sequence[Request],
+        cancelled: threading.Event,
+    ) -> dict[int, tuple[Likelihood, ...]]:
+        """Likelihoods of every choice, for each request that has any and whose choices fit the window."""
+        copy, window = loaded.copy, context_window(loaded.copy.model)
+        options: list[Option] = []
+        for index, prompt in prompts.items():
+            wanted = [
+                Option(request=index, prompt=prompt, continuation=tokens)
+                for choice in requests[index].choices
+                if (tokens := continuation_tokens(copy.tokenizer, choice.continuation))
+            ]
+            if all(not window or option.length <= window for option in wanted):
+                options += wanted if len(wanted) == len(requests[index].choices) else []
+        if not options:
+            return {}
+        with copy.lock:
+            copy.activate(loaded.adapters, where=self._reference.model)
+            return weigh_options(
+                copy.model,
+                options,
+                rows=self._rows,
+                pad_token=_pad_token(copy.tokenizer, loaded.end_tokens),
+                cancelled=cancelled.is_set,
+            )
 
     def _answer_group(
         self,
@@ -301,6 +334,12 @@ class _Loaded:
         named = copy.end_tokens | template.end_tokens() | (frozenset() if own is None else {own})
         vocabulary = int(copy.model.get_input_embeddings().weight.shape[0])
         self.end_tokens = frozenset(token for token in named if token < vocabulary)
+
+
+def _with(answer: Reply | Failure, likelihoods: tuple[Likelihood, ...]) -> Reply | Failure:
+    if not likelihoods or isinstance(answer, Failure):
+        return answer
+    return msgspec.structs.replace(answer, likelihoods=likelihoods)
 
 
 def _reply(prompt: _Prompt, made: Generated) -> Reply:
