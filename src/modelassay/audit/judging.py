@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -74,12 +75,7 @@ def judge(
             candidate=after,
             transcript_of=opened.transcript,
         ),
-        notes=(
-            *organism_notes(identities),
-            *plan.notes,
-            *asked.warnings,
-            *cut_off_notes(usage, plan.decoding.max_tokens),
-        ),
+        notes=_notes(opened, usage),
         limits=limits_of(plan, policy, asked.samples, identities, opened.pins),
         reproduce=reproduce,
     )
@@ -92,6 +88,13 @@ def _usages(opened: Opened) -> dict[str, Usage]:
         side.name: usage_of(opened.transcripts(side), model.price)
         for side, model in zip(opened.sides, models, strict=True)
     }
+
+
+def _notes(opened: Opened, usage: Mapping[str, Usage]) -> tuple[str, ...]:
+    """What a reader must know first."""
+    organisms = organism_notes([side.identity for side in opened.sides])
+    cut_off = cut_off_notes(usage, opened.plan.decoding.max_tokens)
+    return (*organisms, *opened.plan.notes, *opened.asked.warnings, *cut_off)
 
 
 def unless_same(record: AuditRecord, folder: Path) -> AuditRecord:
