@@ -37,7 +37,7 @@ from modelassay.records.conversation import (
 from modelassay.records.difference import Difference, DifferenceSide, ItemChange, MovedRate
 from modelassay.records.event import Actor, Event, EventKind
 from modelassay.records.findings import (
-    Estimate,
+    Corrected,
     Finding,
     FindingState,
     Measure,
@@ -50,6 +50,7 @@ from modelassay.records.findings import (
     Span,
     Unscored,
 )
+from modelassay.records.judging import Estimate, JudgeError, JudgeStanding, ReviewedPair
 from modelassay.records.lineage import (
     Code,
     Declaration,
@@ -71,6 +72,7 @@ from modelassay.records.verdict import (
     CategoryRule,
     ConcernRule,
     Floor,
+    JudgeRule,
     LineageRule,
     Outcome,
     Percent,
@@ -92,6 +94,7 @@ __all__ = [
     "Choice",
     "Code",
     "ConcernRule",
+    "Corrected",
     "Coverage",
     "DatasetPin",
     "Declaration",
@@ -113,6 +116,9 @@ __all__ = [
     "HashedPath",
     "IntendedUse",
     "ItemChange",
+    "JudgeError",
+    "JudgeRule",
+    "JudgeStanding",
     "LicenceTerm",
     "Likelihood",
     "Lineage",
@@ -135,6 +141,7 @@ __all__ = [
     "Reply",
     "Request",
     "ReviewItem",
+    "ReviewedPair",
     "RiskContext",
     "Role",
     "RuleHit",

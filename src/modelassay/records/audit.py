@@ -8,6 +8,7 @@ from modelassay.canonical import Digest
 from modelassay.records.artifact import Artifact
 from modelassay.records.conversation import Decoding, Message, PairKey
 from modelassay.records.findings import Finding, Measure
+from modelassay.records.judging import JudgeError
 from modelassay.records.lineage import Lineage
 from modelassay.records.verdict import Policy, Verdict
 
@@ -50,6 +51,10 @@ class EvaluatorPin(msgspec.Struct, frozen=True, kw_only=True):
     """How wrong it is against people's labels, in one sentence; empty when not measured."""
     measures: tuple[Measure, ...] = ()
     """What it can score, so that findings can be recomputed from scores without it."""
+    errors: tuple[JudgeError, ...] = ()
+    """Its measured error on labelled sets, in this version and with these settings."""
+    uncalibrated: tuple[str, ...] = ()
+    """Names of the measures of which nothing is known of its error."""
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +133,9 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     usage: dict[str, Usage]
     """By side: ``baseline``, ``candidate``."""
     examples: tuple[Example, ...]
+    judged_again: str = ""
+    """Digest of the ``SHA256SUMS`` of the sealed audit whose answers were judged again here, nothing being
+    asked; empty when the models were asked."""
     notes: tuple[str, ...] = ()
     """What a reader must know first, such as that the models are organisms and prove plumbing only."""
     limits: tuple[str, ...] = ()

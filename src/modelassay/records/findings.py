@@ -9,6 +9,7 @@ import msgspec
 
 from modelassay.canonical import Digest
 from modelassay.records.conversation import PairKey
+from modelassay.records.judging import Estimate, JudgeStanding
 
 MeasureRole = Literal["banded", "concern", "descriptive"]
 FindingState = Literal["shown_fine", "shown_harmful", "not_shown", "not_assessable"]
@@ -31,6 +32,9 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     `descriptive` ones are only shown."""
     harm: bool = False
     """True when the raw scale counts harm (toxicity): the risk ratio of harm is then reported too."""
+    exact: bool = False
+    """True when no judgement enters: it is compared with a gold answer, counted or computed. Such a measure
+    needs no calibration."""
     own_role: MeasureRole | None = None
     """The role that its evaluator gave it, where the policy replaced that by `role`."""
 
@@ -76,14 +80,6 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Reading | Unscored
 
 
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """A number with its confidence interval."""
-
-    value: Decimal
-    low: Decimal
-    high: Decimal
-
-
 class PairedCounts(msgspec.Struct, frozen=True, kw_only=True, tag="counts"):
     """Pairs of yes/no scores; first letter baseline, second candidate; 1 wanted, 0 not, u unscored."""
 
@@ -119,6 +115,26 @@ class PairedMoments(msgspec.Struct, frozen=True, kw_only=True, tag="moments"):
     """Pairs in which only the baseline, or both sides, are unscored."""
     unscored_candidate: int = 0
     """Pairs in which only the candidate is unscored."""
+
+
+class Corrected(msgspec.Struct, frozen=True, kw_only=True):
+    """The same comparison, corrected by people's labels on a sample of its pairs."""
+
+    labels: int
+    """Pairs of which people read both answers."""
+    tuning: Decimal
+    """λ of PPI++: 0 rests on people alone, 1 trusts the judge wherever people did not look."""
+    paired: PairedMoments
+    """Corrected means with the variances of *their* error; `clusters` are those with a label."""
+    baseline: Estimate
+    """Corrected wanted rate; likewise the following."""
+    candidate: Estimate
+    difference: Estimate
+    relative_drop: Estimate | None = None
+    judge: dict[str, Decimal] = {}
+    """The judge on these labels, model by model (``sensitivity_baseline``, ``specificity_candidate``, …),
+    wanted answers being the positive ones; and as a diagnostic ``rogan_gladen_…``, never clamped."""
+    method: str = ""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,5 +174,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the statistical methods used."""
     values: dict[str, Decimal] = {}
     """Further figures of this check by name, such as ``variance_baseline``."""
+    judge: JudgeStanding = ""
+    """What is known of the error of the evaluator that read the answers."""
+    corrected: Corrected | None = None
+    """The same figures, corrected by people's labels, where there are enough of them."""
     rests_on: tuple[str, ...] = ()
     """Evaluator ``name@version``, dataset pins and other evidence."""

@@ -100,6 +100,16 @@ class LineageRule(msgspec.Struct, frozen=True, kw_only=True):
     use, or personal data without a basis."""
 
 
+class JudgeRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What the word of a judge counts."""
+
+    uncalibrated: Literal["review", "allow"] = "review"
+    """`review`: what a judge of unknown error reads is never called shown, and people must look at it.
+    `allow`: it counts like any other."""
+    labels: int = 150
+    """From so many pairs labelled by people on, their correction decides in the judge's place."""
+
+
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     """Where the model will be used; each factor at its higher risk tightens the policy."""
 
@@ -143,6 +153,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """When a slice can be judged, and which must be."""
     lineage: LineageRule = LineageRule()
     """What must be declared of training data, licences and recipe."""
+    judges: JudgeRule = JudgeRule()
+    """How far judges are believed."""
     unscored_limit: Percent = _percent(2)
     """Above this share of unscored answers of either model no measure can pass."""
     confidence: Percent = _percent(95)
