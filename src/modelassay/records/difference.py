@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 
 from modelassay.canonical import Digest
-from modelassay.records.findings import Estimate, Finding
+from modelassay.records.findings import Finding
+from modelassay.records.judging import Estimate
 from modelassay.records.verdict import Outcome
 
 
