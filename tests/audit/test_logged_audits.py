@@ -244,7 +244,7 @@ def _full() -> None:
 
 
 @pytest.mark.parametrize(("fault", "ends"), [(_killed, -9), (_full, 71)], ids=["kill -9", "full disk"])
-@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 7])
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 13])
 def test_stopped_at_any_write_it_is_healed_by_the_same_command(
     tmp_path: Path, plan_of: PlanOf, fault: Callable[[], None], ends: int, every: int
 ) -> None:
@@ -276,7 +276,7 @@ def test_stopped_at_any_write_it_is_healed_by_the_same_command(
         audited(plan, setting.notary)
         assert digests(tmp_path / "assay") == before, f"write {number}"
     assert stops >= 25 // every
-    assert len(seen) >= 3, seen  # nothing logged, opened, closed (and issued)
+    assert len(seen) >= (4 if every == 1 else 2), seen  # nothing logged, opened, closed, issued
 
 
 def test_a_verdict_that_was_logged_and_lost_is_signed_again(plan_of: PlanOf, setting: Setting) -> None:
