@@ -288,7 +288,7 @@ def or_none(read: Callable[[], T]) -> T | None:
     """What `read` gives; None when the evidence for it is missing or damaged, which a check tells."""
     try:
         return read()
-    except (ModelassayError, NotDoneError):
+    except (ModelassayError, NotDoneError, ValueError):
         return None
 
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from modelassay.errors import EvidenceError
-from modelassay.evidence.bundle import Bundle, open_bundle
+from modelassay.evidence.bundle import Bundle, gunzip, open_bundle
+from modelassay.evidence.contents import pack_lines, sha256_hex, write_sums
 from modelassay.evidence.verification import verify_bundle
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 SMALL = 1_000
 """Bytes of a file of which every one is changed in the fast test."""
-SAMPLED = 80
+SAMPLED = 60
 """Positions that are changed in larger files, the first and last dozen among them."""
 
 
@@ -103,3 +105,75 @@ def test_a_renamed_file_is_refused(house: House, folder: Path, tmp_path: Path) -
                 open_bundle(copy)
             assert name.name in raised.value.where
         shutil.rmtree(copy)
+
+
+ODD = (
+    None,
+    True,
+    -1,
+    0,
+    2**53 - 1,
+    10**30,
+    "",
+    "NaN",
+    "-1",
+    "Infinity",
+    "\x00",
+    "9999-99-99",
+    [],
+    {},
+    [[]],
+    {"a": 1},
+)
+
+
+def changed_somewhere(value: object, drawn: random.Random) -> object:
+    """Plain data with one odd value at a place drawn at random, or one key or item gone."""
+    if drawn.random() < 0.15 or not isinstance(value, dict | list) or not value:
+        return drawn.choice([odd for odd in ODD if odd != value])
+    if isinstance(value, dict):
+        key = drawn.choice(sorted(value))
+        if drawn.random() < 0.1:
+            return {name: inner for name, inner in value.items() if name != key}
+        return {**value, key: changed_somewhere(value[key], drawn)}
+    at = drawn.randrange(len(value))
+    if drawn.random() < 0.1:
+        return value[:at] + value[at + 1 :]
+    return [*value[:at], changed_somewhere(value[at], drawn), *value[at + 1 :]]
+
+
+def resealed(bundle: Bundle, name: str, data: bytes) -> Bundle:
+    """A forger's bundle: a changed file, and sums that fit it."""
+    files = {**bundle.files, name: data}
+    names = [line[66:] for line in files["SHA256SUMS"].decode().splitlines()]
+    return Bundle("", {**files, "SHA256SUMS": write_sums({each: sha256_hex(files[each]) for each in names})})
+
+
+SEALED = ("audit.json", "verdict.json", "findings.json", "policy.json", "plan.json", "examples.json")
+EVENTS = ("log/opened.json", "log/closed.json", "log/issued.json")
+PACKED = ("scores.jsonl.gz", "samples.jsonl.gz", "transcripts.jsonl.gz", "commitments.jsonl.gz")
+
+
+@pytest.mark.parametrize("name", [*SEALED, *EVENTS, *PACKED])
+def test_odd_values_anywhere_fail_a_check_and_nothing_else(bundle: Bundle, name: str) -> None:
+    encode = msgspec.json.Encoder(order="sorted").encode
+    drawn = random.Random(name)
+    for _ in range(12):
+        data = bundle.read(name)
+        if name in PACKED:
+            lines = gunzip(data, where="").splitlines()
+            at = drawn.randrange(len(lines))
+            lines[at] = encode(changed_somewhere(msgspec.json.decode(lines[at]), drawn))
+            changed = pack_lines(lines)
+        else:
+            plain = encode(changed_somewhere(msgspec.json.decode(data), drawn))
+            pretty = name in ("policy.json", "plan.json")
+            changed = msgspec.json.format(plain, indent=2) if pretty else plain
+            changed += b"" if name in EVENTS else b"\n"
+        forged = (
+            resealed(bundle, name, changed)
+            if name not in EVENTS
+            else Bundle("", {**bundle.files, name: changed})
+        )
+        assert not verify_bundle(forged).intact
+        assert house.verify(forged).state == "not verified"
