@@ -11,13 +11,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelassay.evaluators.capability import CapabilityGain
+    from modelassay.evaluators.consistency import Consistency
+    from modelassay.evaluators.content_safety import ContentSafety
     from modelassay.evaluators.form import ResponseFormat, ResponseLength
     from modelassay.evaluators.judge import LanguageModelJudge
+    from modelassay.evaluators.over_refusal import OverRefusal
     from modelassay.evaluators.refusal import RefusalCorrectness, RefusalJudge
+    from modelassay.evaluators.refusal_quality import RefusalQuality
     from modelassay.evaluators.rubric import RUBRICS, Label, Rubric
     from modelassay.evaluators.single import Evaluation, SingleAnswer
 
 _HOMES = {
+    "RefusalQuality": "refusal_quality",
+    "OverRefusal": "over_refusal",
+    "ContentSafety": "content_safety",
+    "Consistency": "consistency",
+    "CapabilityGain": "capability",
     "Evaluation": "single",
     "Label": "rubric",
     "LanguageModelJudge": "judge",
@@ -33,11 +43,16 @@ _HOMES = {
 
 __all__ = [
     "RUBRICS",
+    "CapabilityGain",
+    "Consistency",
+    "ContentSafety",
     "Evaluation",
     "Label",
     "LanguageModelJudge",
+    "OverRefusal",
     "RefusalCorrectness",
     "RefusalJudge",
+    "RefusalQuality",
     "ResponseFormat",
     "ResponseLength",
     "Rubric",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import msgspec
 
@@ -71,14 +71,19 @@ class AnswerReader(SingleAnswer):
                 mend="write `judge:` as you would write `baseline:`, and leave `engine` out",
             )
         self._judge: LanguageModelJudge | None = None
+        self._target = judge
         if judge is not None:
             rubric = self.rubric()
             if rubric is None:
                 raise ConfigError(
                     f"{self.name} has no rubric for a judge", where=f"{where}: judge", mend="leave it out"
                 )
-            target = open_judge(judge, where=f"{where}: judge")
-            self._judge = LanguageModelJudge(target, rubric=rubric, max_tokens=self.settings.max_tokens)
+            self._target = open_judge(judge, where=f"{where}: judge")
+            self._judge = LanguageModelJudge(self._target, rubric=rubric, max_tokens=self.settings.max_tokens)
+
+    def with_settings(self, **changed: Any) -> Self:
+        """The same evaluator and engine with some settings changed."""
+        return type(self)(judge=self._target, **{**msgspec.structs.asdict(self.settings), **changed})
 
     def rubric(self) -> Rubric | None:
         """What a judge is asked; None when no judge can take the place of the embedded engine."""

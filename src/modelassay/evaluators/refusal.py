@@ -97,7 +97,7 @@ class RefusalCorrectness(SingleAnswer):
                 target=transcript.target,
                 evaluator=f"{self.name}@{self.version}",
                 measure=MEASURE_OF[sample.kind].name,
-                outcome=self._read_transcript(sample, transcript),
+                outcome=self.outcome(sample, transcript),
             )
             for sample, transcript in items
         ]
@@ -122,7 +122,8 @@ class RefusalCorrectness(SingleAnswer):
         span = Span(start=start + decision.start, end=start + decision.end)
         return _reading(decision.outcome, kind, evidence=span)
 
-    def _read_transcript(self, sample: Sample, transcript: Transcript) -> Reading | Unscored:
+    def outcome(self, sample: Sample, transcript: Transcript) -> Reading | Unscored:
+        """What the answer does, as text, tool calls and content filter show it."""
         special = _without_text(sample, transcript)
         if special is not None:
             return special

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import msgspec
@@ -102,6 +102,8 @@ class SingleAnswer:
 
     default_kind: ClassVar[SampleKind] = "harmful"
     """The kind of the request where the caller gives none."""
+    default_tags: ClassVar[Mapping[str, str]] = {}
+    """Tags of the sample where the caller gives no others of these names."""
 
     def under(self, policy: str) -> Self:
         """This evaluator with `policy` as its policy text.
@@ -143,7 +145,9 @@ class SingleAnswer:
             UsageError: a policy for an evaluator that takes none.
         """
         evaluator = self.under(policy) if policy else self
-        sample = _sample(input, context, reference, kind or self.default_kind, cohort, tags)
+        sample = _sample(
+            input, context, reference, kind or self.default_kind, cohort, {**self.default_tags, **tags}
+        )
         transcript = Transcript(
             key=PairKey(sample=sample.id),
             target=BY_HAND,
