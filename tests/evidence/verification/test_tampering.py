@@ -170,10 +170,6 @@ def test_odd_values_anywhere_fail_a_check_and_nothing_else(bundle: Bundle, name:
             pretty = name in ("policy.json", "plan.json")
             changed = msgspec.json.format(plain, indent=2) if pretty else plain
             changed += b"" if name in EVENTS else b"\n"
-        forged = (
-            resealed(bundle, name, changed)
-            if name not in EVENTS
-            else Bundle("", {**bundle.files, name: changed})
-        )
-        assert not verify_bundle(forged).intact
-        assert house.verify(forged).state == "not verified"
+        unsealed = Bundle("", {**bundle.files, name: changed})
+        found = verify_bundle(unsealed if name in EVENTS else resealed(bundle, name, changed))
+        assert not found.intact
