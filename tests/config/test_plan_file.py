@@ -284,7 +284,8 @@ def test_a_plan_names_its_release(tmp_path: Path) -> None:
 
 def test_what_changes_no_answer_changes_no_digest(tmp_path: Path) -> None:
     plan = load_plan(write(tmp_path, PLAN))
-    for same in ("budget: {minutes: 1.5}", "notes: [look here]", "output: {store: elsewhere}"):
+    defaults = "repeats: 1\nrelease: {line: ''}\nlineage: null"
+    for same in ("budget: {minutes: 1.5}", "notes: [look here]", "output: {store: elsewhere}", defaults):
         assert plan_digest(load_plan(write(tmp_path, PLAN + same))) == plan_digest(plan)
     for other in ("seed: 2", "release: {target: 'https://b.example'}", "repeats: 3"):
         assert plan_digest(load_plan(write(tmp_path, PLAN + other))) != plan_digest(plan)

@@ -5,6 +5,7 @@ The file form is YAML (`config.load`); every field's docstring is its documentat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -179,5 +180,25 @@ def substance(plan: Plan) -> Plan:
 
 
 def plan_digest(plan: Plan) -> Digest:
-    """The digest of the `substance` of `plan`: of its JSON with sorted keys, as msgspec writes it."""
-    return digest_bytes(msgspec.json.encode(substance(plan), order="sorted"))
+    """The digest of the `substance` of `plan`: of its JSON with sorted keys, as msgspec writes it, without
+    the keys whose values are their defaults. So a key that later versions add changes no digest."""
+    return digest_bytes(msgspec.json.encode(_chosen(substance(plan)), order="sorted"))
+
+
+def _chosen(value: Any) -> Any:
+    """`value` as plain data, without what was left at its default."""
+    if isinstance(value, msgspec.Struct):
+        named = {f.encode_name: (getattr(value, f.name), f) for f in msgspec.structs.fields(value)}
+        return {name: _chosen(one) for name, (one, f) in named.items() if one != _default(f)}
+    if isinstance(value, Mapping):
+        return {key: _chosen(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_chosen(one) for one in value]
+    return value
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    """What `field` has when nothing is said; never equal to a value where something must be."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
