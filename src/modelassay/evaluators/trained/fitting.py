@@ -54,6 +54,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """Shape ``[rows, measures]``; no columns where there are no measured features."""
     weights: Floats | None = None
     """What each row counts for; 1 if absent."""
+    calibrates: NDArray[np.bool_] | None = None
+    """Which rows settle calibration and threshold; all if absent."""
 
     def take(self, chosen: NDArray[np.bool_]) -> Rows:
         """The `chosen` rows."""
@@ -65,6 +67,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
             sets=[self.sets[i] for i in at],
             measured=self.measured[at],
             weights=None if self.weights is None else self.weights[at],
+            calibrates=None if self.calibrates is None else self.calibrates[at],
         )
 
 
@@ -92,15 +95,16 @@ def fit_file(
     agreement: dict[str, float] | None = None,
 ) -> bytes:
     """The file (`weights.pack`) of the classifier fitted on all of `rows`."""
-    score = out_of_fold(rows, spec)
-    slope, offset = platt(score, rows.labels)
+    settles = np.full(len(rows.items), True) if rows.calibrates is None else rows.calibrates
+    score, labels = out_of_fold(rows, spec)[settles], rows.labels[settles]
+    slope, offset = platt(score, labels)
     probability = logistic(slope * score + offset)
     plain = _fit(rows, spec)
     card = msgspec.structs.replace(
         plain.card,
         slope=_short(slope),
         offset=_short(offset),
-        threshold=best_threshold(probability, rows.labels),
+        threshold=best_threshold(probability, labels),
         trained_on=trained_on,
         agreement={} if agreement is None else agreement,
     )

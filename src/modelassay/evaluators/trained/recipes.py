@@ -65,13 +65,15 @@ def rows_of(made: Recipe, data: Path, sets: Sequence[LabelledSet] | None = None)
         DatasetError: a file is absent or cannot be read.
     """
     items: list[Item] = []
-    labels, groups, names = [], [], []
+    labels, groups, names, counts_for, calibrates = [], [], [], [], []
     for each in [s for s in made.sets if s.train] if sets is None else sets:
         for row in read_rows(data, each):
             items.append(each.texts(row))
             labels.append(int(row[each.label]))
             groups.append(str(row["group"]))
             names.append(each.name)
+            counts_for.append(each.weight)
+            calibrates.append(each.calibrates)
     count = Counter(names)
     return Rows(
         items=items,
@@ -79,7 +81,8 @@ def rows_of(made: Recipe, data: Path, sets: Sequence[LabelledSet] | None = None)
         groups=groups,
         sets=names,
         measured=made.measure(items),
-        weights=_importance([count[name] for name in names], made.share),
+        weights=_importance([count[name] for name in names], made.share) * np.array(counts_for),
+        calibrates=np.array(calibrates, np.bool_),
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,12 @@ class LabelledSet(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the classifier may be trained on it; else it is only measured."""
     keep: Callable[[Row], bool] = lambda row: True
     """Whether a row is used."""
+    weight: float = 1.0
+    """What a row counts for in training, beside rows of other sets."""
+    calibrates: bool = True
+    """Whether its rows settle calibration and threshold; false for rows that no person labelled."""
+    rows: Callable[[str], Iterable[Row]] | None = None
+    """Reads the file's text into rows with a label and a ``group``; JSON lines if absent."""
 
     @property
     def name(self) -> str:
@@ -78,13 +84,13 @@ def read_rows(data: Path, labelled: LabelledSet) -> Iterator[Row]:
     """The rows of a set that are used.
 
     Raises:
-        DatasetError: the file is absent or not JSON lines.
+        DatasetError: the file is absent or not of its format.
     """
     path = data / labelled.path
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
-    except (OSError, ValueError) as error:
+        text = path.read_text(encoding="utf-8")
+        rows = list(labelled.rows(text)) if labelled.rows else list(map(json.loads, text.splitlines()))
+    except (OSError, ValueError, KeyError) as error:
         raise DatasetError(
             "labelled rows cannot be read", where=str(path), mend="name the data folder with MODELASSAY_DATA"
         ) from error
