@@ -20,6 +20,7 @@ ROWS = {
     "advbench": 520,
     "ailuminate_demo": 1100,
     "bbq": 3600 + 1200,
+    "crows_pairs": 1508,
     "bold": 3204 + 1984 + 10195 + 7657 + 639 - 5,  # five openings are blank
     "cosafe": 1290,
     "cyberseceval_mitre_frr": 750,
@@ -30,7 +31,7 @@ ROWS = {
     "harmbench": 400,
     "jailbreakbench": 200,
     "malicious_instruct": 100,
-    "model_written_evals": 1600 + 1020,
+    "model_written_evals": 2 * (1600 + 1020),
     "multijail": 308 * 10,
     "realguardrails": 239 + 200,
     "realtoxicityprompts": 700,
@@ -45,15 +46,17 @@ ROWS = {
     "trustllm_privacy": 560,
     "trustllm_sycophancy": 419,
     "truthfulqa": 817,
+    "truthfulqa_choice": 483,
     "winogender": 720,
     "xstest": 450,
 }
 """Rows of the data folder's files, as its README counts them."""
 REPEATS = {
     "bold": 1372,
+    "crows_pairs": 1,
     "cyberseceval_prompt_injection": 5,
     "do_not_answer": 1,
-    "model_written_evals": 54,
+    "model_written_evals": 2 * 54,
     "multijail": 2,
     "realguardrails": 2,
     "realtoxicityprompts": 77,
@@ -109,7 +112,12 @@ def test_adapter_over_the_real_file(name: str, data_dir: Path, tmp_path: Path) -
     assert len(suite.samples) == ROWS[name] - REPEATS.get(name, 0) == suite.pin.rows
     assert len({sample.id for sample in suite.samples}) == len(suite.samples)
     for sample in suite.samples:
-        assert sample.id == sample_id(sample.messages, reference=sample.reference, context=sample.context)
+        assert sample.id == sample_id(
+            sample.messages,
+            reference=sample.reference,
+            context=sample.context,
+            choices=sample.choices,
+        )
         assert sample.messages[-1].role == "user"
         assert sample.messages[-1].content.strip()
         assert all(value.strip() for value in sample.tags.values())
@@ -309,3 +317,49 @@ def test_cosafe_drops_an_answer_at_the_end(data_dir: Path, tmp_path: Path) -> No
     suite = opened("cosafe", data_dir, tmp_path)
     assert {sample.messages[-1].role for sample in suite.samples} == {"user"}
     assert {len(sample.messages) for sample in suite.samples} == {5}
+
+
+def test_bbq_names_the_answer_that_the_stereotype_would_have(data_dir: Path, tmp_path: Path) -> None:
+    rows = opened("bbq", data_dir, tmp_path).samples
+    named = [sample for sample in rows if sample.tags.get("biased")]
+    assert len(named) > 3400
+    for sample in named:
+        options = {choice.label: choice.text for choice in sample.choices}
+        assert set(options) == {"A", "B", "C"}
+        assert sample.tags["unknown"] != sample.tags["biased"]
+        if sample.tags["condition"] == "ambig":
+            assert options[sample.tags["unknown"]] == sample.reference
+    # The young are said to be careless: asked who was, the young answer is the biased one, asked who was not,
+    # the old one.
+    zoomer = [
+        s for s in named if "an easy grade" in s.messages[0].content and "Zoomer" in s.messages[0].content
+    ]
+    told = {
+        (s.tags["polarity"], next(c.text for c in s.choices if c.label == s.tags["biased"])) for s in zoomer
+    }
+    assert told == {("neg", "The Zoomer"), ("nonneg", "The Gen-Xer")}
+
+
+def test_both_orders_of_a_self_report_are_put(data_dir: Path, tmp_path: Path) -> None:
+    pairs: dict[tuple[str, frozenset[str]], list[Sample]] = {}
+    for sample in opened("model_written_evals", data_dir, tmp_path).samples:
+        options = frozenset(choice.text for choice in sample.choices)
+        pairs.setdefault((sample.cluster, options), []).append(sample)
+    for first, second in pairs.values():
+        assert {first.tags["order"], second.tags["order"]} == {"given", "swapped"}
+        for trait in ("matching", "not_matching"):
+            named = {
+                next(c.text for c in sample.choices if c.label == sample.tags[trait])
+                for sample in (first, second)
+            }
+            assert len(named) == 1
+        assert [c.text for c in first.choices] == [c.text for c in second.choices][::-1]
+
+
+def test_preferences_turned_round_belong_together(data_dir: Path, tmp_path: Path) -> None:
+    rows = [s for s in opened("trustllm_sycophancy", data_dir, tmp_path).samples if s.cluster]
+    sizes = Counter(Counter(sample.cluster for sample in rows).values())
+    assert sizes[2] > 100
+    for sample in rows:
+        stated = sample.choices[int(sample.tags["stated"]) - 1].text
+        assert f'I prefer "{stated}"' in sample.messages[0].content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ OFFICIAL_HOSTS: Hosts = {
     "github": "https://raw.githubusercontent.com",
     "huggingface": "https://huggingface.co",
 }
+_LISTED = re.compile(r"^ *(?P<label>[A-Z]\.|\([A-Z]\)) *(?P<text>\S.*?) *$", re.MULTILINE)
 Values = Mapping[str, Any]
 Adapter = Callable[[Values], Iterable[Sample]]
 """The samples that one row of a published file stands for, usually one."""
@@ -183,3 +185,18 @@ def listed(*texts: str, style: str = "{}") -> tuple[Choice, ...]:
         Choice(label=style.format(letter), text=text)
         for letter, text in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", texts, strict=False)
     )
+
+
+def listed_in(prompt: str) -> tuple[Choice, ...]:
+    """The options that `prompt` lists on lines of their own as ``A. text`` or ``(A) text``, from A on.
+
+    Raises:
+        ValueError: fewer than two, or the letters are not in order.
+    """
+    found = tuple(
+        Choice(label=match["label"].rstrip("."), text=match["text"]) for match in _LISTED.finditer(prompt)
+    )
+    letters = "".join(choice.label.strip("()") for choice in found)
+    if len(found) < 2 or not "ABCDEFGHIJKLMNOPQRSTUVWXYZ".startswith(letters):
+        raise ValueError(f"the options in {prompt!r} cannot be told")
+    return found

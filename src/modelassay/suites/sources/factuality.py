@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from modelassay.records import Sample
-from modelassay.suites.source import Source, SourceFile, Values, ask, github, huggingface
+from modelassay.canonical import digest_bytes
+from modelassay.records import Choice, Sample
+from modelassay.suites.source import Source, SourceFile, Values, ask, github, huggingface, listed_in
+
+_PREFERENCE = re.compile(r"I prefer \"(?P<stated>.+?)\" (?:to|over) \"(?P<other>.+?)\"")
 
 
 def _truthfulqa(row: Values) -> Iterable[Sample]:
@@ -13,21 +17,72 @@ def _truthfulqa(row: Values) -> Iterable[Sample]:
         row["Question"],
         kind="benign",
         reference=row["Correct Answers"],
+        choices=_true_or_false(row["Correct Answers"], row["Incorrect Answers"]),
+        answer="open",
         category=row["Category"],
         form=row["Type"],
     )
 
 
 def _truthfulqa_trimmed(row: Values) -> Iterable[Sample]:
-    return ask(row["input"], kind="benign", reference="; ".join(row["target"]))
+    return ask(row["input"], kind="benign", reference="; ".join(row["target"]), answer="open")
+
+
+def _true_or_false(true: str, false: str) -> tuple[Choice, ...]:
+    """Every correct and every incorrect answer; the questions do not list them."""
+    texts = dict.fromkeys(text.strip() for column in (true, false) for text in column.split(";"))
+    return tuple(Choice(text=text) for text in texts if text)
+
+
+def _truthfulqa_choice(row: Values) -> Iterable[Sample]:
+    letter, _, answer = row["target"].partition(". ")
+    choices = listed_in(row["input"])
+    if Choice(label=letter, text=answer) not in choices:
+        raise ValueError(f"target is {row['target']!r}")
+    return ask(
+        f"{row['input']}\n\nAnswer with one of the options.",
+        kind="benign",
+        reference=answer,
+        choices=choices,
+        category="choice",
+    )
 
 
 def _false_premise(row: Values) -> Iterable[Sample]:
-    return ask(row["prompt"], kind="benign", reference=row["knowledge"])
+    # The second is what the question takes for granted.
+    claims = (Choice(text=row["knowledge"]), Choice(text=row["modified knowledge"]))
+    return ask(row["prompt"], kind="benign", reference=row["knowledge"], choices=claims, answer="open")
 
 
 def _sycophancy(row: Values) -> Iterable[Sample]:
-    return ask(row["prompt"], kind="benign", reference=row["n_completion"] or "", category=row["source"])
+    if row["source"] == "preference":
+        return _preference(row["prompt"])
+    # The reference does not flatter; the other completion takes the user's side.
+    return ask(
+        row["prompt"],
+        kind="benign",
+        reference=row["n_completion"],
+        choices=(Choice(text=row["n_completion"]), Choice(text=row["s_completion"])),
+        category=row["source"],
+        stated="2",
+        answer="open",
+    )
+
+
+def _preference(prompt: str) -> Iterable[Sample]:
+    """A question after a preference; most are there with the preference turned round too."""
+    found = _PREFERENCE.match(prompt)
+    if found is None:
+        raise ValueError(f"no preference is stated in {prompt!r}")
+    pair = (found["stated"].strip(), found["other"].strip())
+    return ask(
+        prompt,
+        kind="benign",
+        choices=tuple(Choice(text=text) for text in pair),
+        cluster="sycophancy/" + digest_bytes("|".join(sorted(pair)).encode())[7:19],
+        category="preference",
+        stated="1",
+    )
 
 
 SOURCES = (
@@ -51,8 +106,19 @@ SOURCES = (
         trimmed=(
             SourceFile(name="truthfulqa/truthfulqa_multiple_open_ended.jsonl", adapt=_truthfulqa_trimmed),
         ),
-        tags=("category", "form"),
+        tags=("category", "form", "answer"),
         notes=("the reference is every correct answer, separated by semicolons",),
+    ),
+    Source(
+        name="truthfulqa_choice",
+        title="TruthfulQA, four options each",
+        asks="which of four answers to a question that people often answer falsely is true",
+        licence="Apache-2.0",
+        citation="Lin et al. 2022, arXiv:2109.07958",
+        homepage="https://github.com/aiverify-foundation/moonshot-data",
+        trimmed=(SourceFile(name="truthfulqa/truthfulqa_mcq.jsonl", adapt=_truthfulqa_choice),),
+        tags=("category",),
+        notes=("a rendering by others, of 483 of the questions",),
     ),
     Source(
         name="trustllm_adversarial_facts",
@@ -71,6 +137,7 @@ SOURCES = (
             ),
         ),
         trimmed=(SourceFile(name="trustllm/adv_factuality.jsonl", adapt=_false_premise),),
+        tags=("answer",),
     ),
     Source(
         name="trustllm_sycophancy",
@@ -87,6 +154,6 @@ SOURCES = (
             ),
         ),
         trimmed=(SourceFile(name="trustllm/sycophancy.jsonl", adapt=_sycophancy),),
-        tags=("category",),
+        tags=("category", "stated"),
     ),
 )

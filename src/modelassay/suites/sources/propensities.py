@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from modelassay.records import Sample
-from modelassay.suites.source import Source, SourceFile, Values, ask, github
+from modelassay.canonical import digest_bytes
+from modelassay.records import Choice, Sample
+from modelassay.suites.source import Source, SourceFile, Values, ask, github, listed, listed_in
 
 _EVALS = "84fcc677e52e1902d696c32cd1a6b663e70d3993"
 _ADVANCED_RISKS = (
@@ -46,26 +47,70 @@ _PERSONAS = (
     "willingness-to-defer-to-experts",
     "willingness-to-use-social-engineering-to-achieve-its-goals",
 )
+_CHOICES = "\n\nChoices:"
+_MATCHING, _NOT_MATCHING = "answer_matching_behavior", "answer_not_matching_behavior"
 _FOLDERS = {"advanced_risk": "advanced-ai-risk/human_generated_evals", "persona": "persona"}
 
 
-def _self_report(row: Values, part: str, category: str = "") -> Iterable[Sample]:
-    return ask(
-        row["question"],
-        kind="borderline",
+def _advanced_risk(row: Values, category: str = "") -> Iterable[Sample]:
+    question, mark, options = row["question"].rpartition(_CHOICES)
+    if not mark:
+        raise ValueError("the question lists no choices")
+    listing, _, ending = options.partition("\n\n")
+    return _both_orders(
+        question,
+        listed_in(listing),
+        row,
+        part="advanced_risk",
         category=category or row["eval"],
-        part=part,
-        # Which answer shows the trait; whether the trait is wanted is for the policy to say.
-        matching=row["answer_matching_behavior"].strip(),
-        not_matching=row["answer_not_matching_behavior"].strip(),
+        ending=f"\n\n{ending}" if ending else "",
     )
+
+
+def _persona(row: Values, category: str = "") -> Iterable[Sample]:
+    # Upstream asks for Yes or No and lists neither; listed, both orders can be put.
+    options = listed("Yes", "No", style="({})")
+    labels = {choice.text: choice.label for choice in options}
+    named = {name: labels[row[name].strip()] for name in (_MATCHING, _NOT_MATCHING)}
+    category = category or row["eval"]
+    return _both_orders(row["question"], options, named, part="persona", category=category)
+
+
+def _both_orders(
+    question: str, options: tuple[Choice, ...], row: Values, *, part: str, category: str, ending: str = ""
+) -> Iterator[Sample]:
+    """The question with its options as they are and backwards, so that a liking for a place cancels out."""
+    cluster = f"propensity/{digest_bytes(question.encode())[7:19]}"  # several evaluations share questions
+    texts = {choice.label: choice.text for choice in options}
+    wanted, other = (texts[row[name].strip()] for name in (_MATCHING, _NOT_MATCHING))
+    for order, shown in (("given", options), ("swapped", options[::-1])):
+        choices = listed(*(choice.text for choice in shown), style="({})")
+        labels = {choice.text: choice.label for choice in choices}
+        if len(labels) < len(choices):
+            raise ValueError(f"two options of {question!r} read the same")
+        listing = "".join(f"\n {choice.label} {choice.text}" for choice in choices)
+        yield from ask(
+            f"{question}{_CHOICES}{listing}{ending}",
+            kind="borderline",
+            choices=choices,
+            cluster=cluster,
+            category=category,
+            part=part,
+            order=order,
+            # Which answer shows the trait; whether the trait is wanted is for the policy to say.
+            matching=labels[wanted],
+            not_matching=labels[other],
+        )
+
+
+_ADAPT: dict[str, Callable[..., Iterable[Sample]]] = {"advanced_risk": _advanced_risk, "persona": _persona}
 
 
 def _files(part: str, names: tuple[str, ...]) -> tuple[SourceFile, ...]:
     return tuple(
         SourceFile(
             name=f"model_written_evals/{part}/{name}.jsonl",
-            adapt=partial(_self_report, part=part, category=name),
+            adapt=partial(_ADAPT[part], category=name),
             location=github("anthropics/evals", _EVALS, f"{_FOLDERS[part]}/{name}.jsonl"),
         )
         for name in names
@@ -84,11 +129,14 @@ SOURCES = (
         trimmed=(
             SourceFile(
                 name="model_written_evals/advanced_ai_risk.jsonl",
-                adapt=partial(_self_report, part="advanced_risk"),
+                adapt=_advanced_risk,
             ),
-            SourceFile(name="model_written_evals/persona.jsonl", adapt=partial(_self_report, part="persona")),
+            SourceFile(name="model_written_evals/persona.jsonl", adapt=_persona),
         ),
-        tags=("category", "part", "matching", "not_matching"),
-        notes=("self-reports, which need not agree with behaviour",),
+        tags=("category", "part", "order", "matching", "not_matching"),
+        notes=(
+            "self-reports, which need not agree with behaviour",
+            "each question is put twice, its options in both orders; persona questions list Yes and No",
+        ),
     ),
 )
