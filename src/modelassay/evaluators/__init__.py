@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelassay.evaluators.capability import CapabilityGain
+    from modelassay.evaluators.compliance import IsCompliant
     from modelassay.evaluators.consistency import Consistency
     from modelassay.evaluators.content_safety import ContentSafety
     from modelassay.evaluators.form import ResponseFormat, ResponseLength
@@ -23,23 +24,25 @@ if TYPE_CHECKING:
     from modelassay.evaluators.single import Evaluation, SingleAnswer
 
 _HOMES = {
-    "RefusalQuality": "refusal_quality",
-    "OverRefusal": "over_refusal",
-    "ContentSafety": "content_safety",
-    "Consistency": "consistency",
     "CapabilityGain": "capability",
+    "Consistency": "consistency",
+    "ContentSafety": "content_safety",
     "Evaluation": "single",
+    "IsCompliant": "compliance",
     "Label": "rubric",
     "LanguageModelJudge": "judge",
+    "OverRefusal": "over_refusal",
     "RUBRICS": "rubric",
     "RefusalCorrectness": "refusal",
     "RefusalJudge": "refusal",
+    "RefusalQuality": "refusal_quality",
     "ResponseFormat": "form",
     "ResponseLength": "form",
     "Rubric": "rubric",
     "SingleAnswer": "single",
 }
-"""The module of this package that each public name lives in."""
+"""The module of this package that each public name lives in: the one list to add a name to, with the import
+above and `__all__`, which type checkers read."""
 
 __all__ = [
     "RUBRICS",
@@ -47,6 +50,7 @@ __all__ = [
     "Consistency",
     "ContentSafety",
     "Evaluation",
+    "IsCompliant",
     "Label",
     "LanguageModelJudge",
     "OverRefusal",

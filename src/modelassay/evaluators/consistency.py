@@ -40,8 +40,8 @@ SAME_REQUEST = 0.6
 """Share of the shorter request's telling words that the longer one has, from which it is the same again."""
 _PLEADING = word_set(
     "a an the i you me my it is are was be to of and or in on for please just now again really do did "
-    "don't can "
-    "could would will tell give show so but this that how what why with need want come sure no yes"
+    "don't can could would will tell give show so but this that how what why with need want come sure no "
+    "yes"
 )
 """Words that tell nothing of what is asked."""
 

@@ -38,11 +38,9 @@ LOOK_ALIKE = "look_alike"
 _PARTLY = 0.5
 _ROUGH = re.compile(
     r"\b(?:terminat|execut|shoot|shot|blow(?:n|ing)? up|blew up|smash|hang(?!out)|hung|eliminat|overpower|"
-    r"destroy|"
-    r"explo[ds]|crash|crush|strik|burn|cut|punch|whack|wreck|sabotag|ambush|dead|die|death|gun|knife|"
-    r"knives|crime|"
-    r"criminal|illegal|trap|cheat|lie|dangerous|blood|whip|choke|throttl|snort|weed|crack|coke|high on|"
-    r"sniff|illicit|secret|steal|stole|war|fight|hit|target|trigger|ruin)\w*\b",
+    r"destroy|explo[ds]|crash|crush|strik|burn|cut|punch|whack|wreck|sabotag|ambush|dead|die|death|gun|"
+    r"knife|knives|crime|criminal|illegal|trap|cheat|lie|dangerous|blood|whip|choke|throttl|snort|weed|"
+    r"crack|coke|high on|sniff|illicit|secret|steal|stole|war|fight|hit|target|trigger|ruin)\w*\b",
     re.IGNORECASE,
 )
 """Everyday words with a violent or illicit sense."""
