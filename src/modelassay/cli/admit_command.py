@@ -84,7 +84,7 @@ def command(
     question = Asked(**asked)
     admission, case = decide(question)
     if emit_rego is not None:
-        write_rego(emit_rego, case)
+        write_rego(emit_rego, case, admission)
     if record:
         notary = notary_of(log_key=log_key, witnesses=witnesses, actor=actor, passphrase_file=passphrase_file)
         log_witnessed(chosen_store(store), notary, recorded(admission), again=True)
@@ -133,8 +133,11 @@ def print_admission(admission: Admission) -> None:
         click.echo(f"  {mark} {condition.name:<11} {condition.statement}")
 
 
-def write_rego(folder: Path, case: Case) -> None:
-    """Rules and data for Rego; the input too, when what it holds was verified.
+_BEYOND_REGO = ("person", "keys")
+
+
+def write_rego(folder: Path, case: Case, admission: Admission) -> None:
+    """Rules and data for Rego; the input too, when what it holds was verified, and what no rule asks for.
 
     Raises:
         StoreError: it cannot be written.
@@ -145,6 +148,9 @@ def write_rego(folder: Path, case: Case) -> None:
     trust = case.trust
     files = {RULES: rego_rules(), DATA: _indented(rego_data(trust.policy, trust.target))}
     try:
+        for condition in admission.conditions:
+            if condition.name in _BEYOND_REGO and not condition.proved:
+                raise EvidenceError(condition.statement)
         given = rego_input(
             case.statement,
             case.payload,

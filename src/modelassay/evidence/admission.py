@@ -9,7 +9,8 @@ current      what is known of withdrawals is complete, genuine, and younger than
 standing     that list knows this very issue and the audit behind it, and no withdrawal of it
 keys         leaving out keys revoked before they are known to have signed, the signatures still suffice
 target       the verdict is for this place
-line         it belongs to the release line, and no later verdict of that line on the same model is stricter
+line         it belongs to the release line, and no other verdict on the same model there (anywhere, when the
+             policy names no line) refuses it: a block, or a later review
 policy       it was reached under one of the pinned audit policies
 period       it was issued already and has not expired
 outcome      it is of a kind that may be deployed, or waived by a person, for now, in the log
@@ -32,6 +33,7 @@ from modelassay.errors import EvidenceError, ExitCode, ModelassayError
 from modelassay.evidence.admission_case import Case, NotYetProvedError, Offer, ScannedLog, SignedList, Trust
 from modelassay.evidence.deployed import Deployed, require_same
 from modelassay.evidence.events import DeployAdmitted, DeployRefused
+from modelassay.evidence.revocations import Issued
 from modelassay.evidence.statements import PASSING
 from modelassay.evidence.waivers import PAYLOAD_TYPE as WAIVER_TYPE
 from modelassay.evidence.waivers import Waiver, read_waiver
@@ -235,20 +237,35 @@ def _line(case: Case) -> str:
     issue, wanted = case.issue, case.trust.policy.line
     if wanted and issue.line != wanted:
         raise EvidenceError(f"the verdict is of the release line {issue.line!r}, not {wanted!r}")
-    standing = case.known.standing
-    withdrawn = {gone.payload for gone in standing.withdrawn}
-    for later in standing.issued:
-        same = (later.line, later.candidate) == (issue.line, issue.candidate)
-        if same and later.place.seq > issue.place.seq and later.payload not in withdrawn:
-            _require_no_stricter(later.audit, later.outcome, issue.outcome)
-    return f"of the release line {issue.line}"
+    known = case.known
+    # A withdrawal that no signed tree head covers is nobody's word yet: it takes back nothing that refuses.
+    withdrawn = {gone.payload for gone in known.standing.withdrawn if gone.seq < known.size}
+    others = [
+        other
+        for other in known.standing.issued
+        if other.candidate == issue.candidate
+        and (not wanted or other.line == wanted)
+        and other.payload not in {issue.payload, *withdrawn}
+    ]
+    for other in others:
+        _require_no_stricter(other, issue)
+    among = f"; {len(others)} other verdicts on the same model stand and refuse nothing" if others else ""
+    return f"of the release line {issue.line}{among}"
 
 
-def _require_no_stricter(audit: str, later: Outcome, outcome: Outcome) -> None:
-    if later in ("review", "block") and later != outcome:
+def _require_no_stricter(other: Issued, issue: Issued) -> None:
+    """That `other`, on the same model, does not go before `issue`.
+
+    What was blocked stays so until that verdict is withdrawn: an audit repeated until it passes shows
+    nothing. An earlier review may have found its answer.
+    """
+    later = other.place.seq > issue.place.seq
+    if other.outcome == "block" or (later and other.outcome == "review" != issue.outcome):
+        place = "" if other.line == issue.line else f" of the line {other.line!r}"
         raise EvidenceError(
-            f"a later verdict on the same model in the same line says {later} (audit {audit})",
-            mend="deploy by the later one, or withdraw it",
+            f"{'a later' if later else 'an earlier'} verdict{place} on the same model says {other.outcome} "
+            f"(audit {other.audit})",
+            mend="deploy by that one, or withdraw it with the reason: `modelassay verdict withdraw`",
         )
 
 

@@ -104,6 +104,39 @@ standing if {
 	every withdrawn in input.revocations.standing.withdrawn {
 		withdrawn.payload != input.payload
 	}
+	every other in input.revocations.standing.issued {
+		refuses_nothing(other, issued)
+	}
+}
+
+# Another verdict on the same model goes before this one when it blocks, or is a later review, and stands.
+refuses_nothing(other, issued) if {
+	other.candidate != issued.candidate
+}
+
+refuses_nothing(other, _) if {
+	other.payload == input.payload
+}
+
+refuses_nothing(other, _) if {
+	policy.line != ""
+	other.line != policy.line
+}
+
+refuses_nothing(other, _) if {
+	some withdrawn in input.revocations.standing.withdrawn
+	withdrawn.payload == other.payload
+	withdrawn.seq < input.revocations.standing.size
+}
+
+refuses_nothing(other, _) if {
+	some outcome in ["deploy", "deploy-monitored", "inconclusive"]
+	outcome == other.outcome
+}
+
+refuses_nothing(other, issued) if {
+	other.outcome == "review"
+	other.place.seq < issued.place.seq
 }
 
 right_line(_) if {

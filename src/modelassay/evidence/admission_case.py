@@ -22,6 +22,7 @@ from modelassay.evidence.revocations import (
     Revoked,
     Standing,
     decode_list,
+    draw_up,
     hexadecimal,
 )
 from modelassay.evidence.statements import PAYLOAD_TYPE, VerdictStatement, read_verdict_statement
@@ -72,6 +73,10 @@ class ScannedLog:
     """A whole log, read just now."""
 
     standing: Standing
+    """Of all its entries, also those that no signed tree head covers yet: whoever can write files can add
+    such entries, so they may refuse and never let in."""
+    newest: str
+    """Time of the last event under the signed tree head; empty when that covers none."""
     checkpoint: bytes
     """Its signed tree head."""
     root_at_head: str
@@ -187,8 +192,7 @@ class Case:
         """What is known, as a list of now; for engines that read nothing else."""
         known = self.known
         if isinstance(self.state, ScannedLog):
-            head, time = self.state.checkpoint.decode(), self.now.strftime(_TIME)
-            return RevocationList(time=time, head=head, standing=known.standing)
+            return draw_up(known.standing, self.state.checkpoint, time=self.now.strftime(_TIME))
         return decode_list(read_envelope(self.state.envelope).payload)
 
     @property
@@ -233,7 +237,7 @@ class Case:
         return self._of_list(self.state)
 
     def _of_log(self, state: ScannedLog) -> Known:
-        head = self._young(state.checkpoint, state.standing.newest, "the log's newest event")
+        head = self._young(state.checkpoint, state.newest, "the log's newest event")
         if hexadecimal(head.root) != state.root_at_head or state.standing.size < head.size:
             raise EvidenceError("what was read is not the log that its tree head says")
         return Known(state.standing, head.size, f"the whole log of {head.size} entries was read")

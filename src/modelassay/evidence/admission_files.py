@@ -8,6 +8,7 @@ from modelassay.config import AdmissionPolicy
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.admission_case import Offer, ScannedLog, SignedList, Trust
 from modelassay.evidence.bundle import ENVELOPE, PROOFS, SUMS, WAIVER, Bundle, open_bundle
+from modelassay.evidence.events import decode
 from modelassay.evidence.revocations import LARGEST_LIST, hexadecimal, scan
 from modelassay.log.keys import load_public
 from modelassay.log.note import Vkey
@@ -93,6 +94,7 @@ def scan_log(folder: Path) -> ScannedLog:
     assert reader.checkpoint is not None
     return ScannedLog(
         standing=scan(reader.entries()),
+        newest=decode(reader.entry(head.size - 1)).time if head.size else "",
         checkpoint=reader.checkpoint,
         root_at_head=hexadecimal(reader.root_at(head.size)),
     )

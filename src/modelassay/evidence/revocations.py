@@ -59,10 +59,11 @@ class Signed(Part, frozen=True, kw_only=True):
     key: str
     seq: Count
     time: Time
+    """Of its event, or of a later one that stands before it: what a log says late it cannot date back."""
 
 
 class Withdrawn(Part, frozen=True, kw_only=True):
-    """A verdict that no longer holds."""
+    """A verdict that no longer holds: the one that was named, or another of the same audit."""
 
     payload: Sha256
     seq: Count
@@ -159,9 +160,14 @@ class _Reading:
         self.waived: list[Waived] = []
         self._opened: dict[Place, AuditOpened] = {}
         self._closed: dict[Place, AuditClosed] = {}
+        self._gone: dict[str, Withdrawn] = {}
+        """The first withdrawal by audit."""
+        self._time = ""
+        """The latest so far."""
 
     def read(self, event: Event, leaf: str) -> None:
         """Take in one event; of most kinds there is nothing to keep."""
+        self._time = max(self._time, event.time)
         place = Place(seq=event.seq, leaf=leaf)
         if event.kind == "audit.opened":
             self._opened[place] = body_of(event, AuditOpened)
@@ -173,8 +179,7 @@ class _Reading:
             late = body_of(event, VerdictSigned)
             self._sign(late.payload, (late.key,), event)
         elif event.kind == "verdict.withdrawn":
-            gone = body_of(event, VerdictWithdrawn)
-            self.withdrawn.append(Withdrawn(payload=gone.payload, seq=event.seq, reason=gone.reason))
+            self._withdraw(body_of(event, VerdictWithdrawn), event.seq)
         elif event.kind == "key.revoked":
             key = body_of(event, KeyRevoked)
             self.revoked.append(Revoked(key=key.key, seq=event.seq, since=key.since, reason=key.reason))
@@ -202,9 +207,18 @@ class _Reading:
                 outcome=body.outcome,
             )
         )
+        if gone := self._gone.get(body.audit):
+            self.withdrawn.append(msgspec.structs.replace(gone, payload=body.payload))
+
+    def _withdraw(self, body: VerdictWithdrawn, seq: int) -> None:
+        """Keep a withdrawal, for whatever was signed about the same audit before and will be after."""
+        gone = Withdrawn(payload=body.payload, seq=seq, reason=body.reason)
+        self._gone.setdefault(body.audit, gone)
+        others = {issued.payload for issued in self.issued if issued.audit == body.audit} - {body.payload}
+        self.withdrawn += [gone, *(msgspec.structs.replace(gone, payload=each) for each in sorted(others))]
 
     def _sign(self, payload: str, keys: Iterable[str], event: Event) -> None:
-        self.signed += [Signed(payload=payload, key=key, seq=event.seq, time=event.time) for key in keys]
+        self.signed += [Signed(payload=payload, key=key, seq=event.seq, time=self._time) for key in keys]
 
 
 def _waived(body: WaiverGranted, seq: int) -> Waived:

@@ -10,16 +10,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import modelassay.evidence.admission as admission_room
-from modelassay.canonical import canonical_json
+from modelassay.canonical import canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, ExitCode, UsageError
 from modelassay.evidence.admission import CONDITIONS, Admission, admit
 from modelassay.evidence.admission_case import ScannedLog, SignedList
 from modelassay.evidence.admission_files import load_trust_of, read_offer, scan_log
 from modelassay.evidence.deployed import hash_deployed
 from modelassay.evidence.events import (
+    Body,
     Heartbeat,
     KeyRevoked,
     VerdictIssued,
@@ -32,7 +34,8 @@ from modelassay.evidence.events import (
     event_of,
 )
 from modelassay.evidence.revocations import LIST_TYPE, RevocationList, encode_list
-from modelassay.log.dsse import add_signature, sign_envelope
+from modelassay.evidence.statements import PAYLOAD_TYPE
+from modelassay.log.dsse import add_signature, read_envelope, sign_envelope
 from modelassay.log.keys import new_key, public_pem
 from modelassay.log.note import parse_note
 from modelassay.log.proof import prove, write_proof
@@ -352,6 +355,17 @@ def test_a_signature_added_with_a_stolen_key_to_an_old_verdict_does_not_count(wo
     refused(decide(world, evidence, **person), "person", "no person signed")
 
 
+def test_a_signature_cannot_be_dated_back_behind_what_the_log_had_before(world: World) -> None:
+    stolen = world.now
+    world.heartbeat(at=world.later(hours=1))
+    world.now = world.now - timedelta(hours=2)  # the thief's clock
+    evidence = world.issue()
+    world.now = world.now + timedelta(hours=4)
+    since = stolen.strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.log(KeyRevoked(key=world.keys["ci"].public.key_id, reason="stolen", since=since))
+    refused(decide(world, evidence), "keys", "the key of ci was revoked")
+
+
 def test_a_logged_signature_outlives_its_key(world: World) -> None:
     person = {"people": ("anna.pub.pem",), "person_required": True}
     evidence = world.issue()
@@ -378,14 +392,74 @@ def test_a_withdrawn_verdict_is_refused_though_its_bundle_looks_as_before(world:
     refused(decide(world, evidence, state=listed(world)), "standing", "withdrawn: new jailbreak")
 
 
+def test_a_withdrawal_holds_for_whatever_is_signed_about_the_same_audit(world: World) -> None:
+    evidence = world.issue()
+    again = reissued(world, evidence)
+    world.log(VerdictWithdrawn(audit=evidence.audit, payload=evidence.payload, reason="leaks data"))
+    for each in (evidence, again, reissued(world, evidence, verifier="urn:modelassay:gate:3")):
+        refused(decide(world, each), "standing", "withdrawn: leaks data")
+
+
+def reissued(world: World, evidence: Evidence, verifier: str = "urn:modelassay:gate:2") -> Evidence:
+    """Another verdict on the audit of `evidence`, signed and logged by who holds the pipeline's keys."""
+    statement = json.loads(read_envelope(evidence.envelope).payload)
+    statement["predicate"]["verifier"]["id"] = verifier
+    payload = canonical_json(statement)
+    body = body_of(decode(evidence.issued), VerdictIssued)
+    (place,) = world.log(msgspec.structs.replace(body, payload=digest_bytes(payload)))
+    log = LogReader(world.log_folder)
+    return replace(
+        evidence,
+        envelope=sign_envelope(payload, PAYLOAD_TYPE, [world.keys["ci"]]),
+        issued=log.entry(place.seq),
+        proof=write_proof(prove(log, place.seq)),
+        payload=digest_bytes(payload),
+    )
+
+
 def test_a_later_and_stricter_verdict_on_the_same_model_goes_before(world: World) -> None:
     evidence = world.issue()
-    world.issue(audit="other-line", outcome="block", line="chat")
-    assert decide(world, evidence).admitted
+    world.issue(audit="other-line", outcome="review", line="chat")
+    assert decide(world, evidence, line="med-assist").admitted
+    refused(decide(world, evidence), "line", "later verdict of the line 'chat' on the same model says review")
     later = world.issue(audit="later", outcome="block")
-    refused(decide(world, evidence), "line", "later verdict on the same model in the same line says block")
-    world.log(VerdictWithdrawn(audit="later", payload=later.payload, reason="wrong suite"))
-    assert decide(world, evidence).admitted
+    refused(decide(world, evidence, line="med-assist"), "line", "later verdict on the same model says block")
+    withdrawal = VerdictWithdrawn(audit="later", payload=later.payload, reason="wrong suite")
+    unsigned(world, withdrawal)
+    refused(decide(world, evidence, line="med-assist"), "line", "later verdict on the same model says block")
+    world.heartbeat()  # signs what was written before
+    assert decide(world, evidence, line="med-assist").admitted
+
+
+def test_what_was_blocked_is_not_let_in_by_asking_again(world: World) -> None:
+    blocked = world.issue(audit="first", outcome="block")
+    passed = world.issue(audit="twentieth")
+    refused(decide(world, passed), "line", "earlier verdict on the same model says block (audit first)")
+    refused(decide(world, passed, state=listed(world)), "line", "earlier verdict")
+    renamed = world.issue(audit="renamed", line="med-assist-2")
+    refused(decide(world, renamed), "line", "earlier verdict of the line 'med-assist' on the same model")
+    world.log(VerdictWithdrawn(audit="first", payload=blocked.payload, reason="wrong suite"))
+    assert decide(world, passed).admitted
+    assert decide(world, renamed).admitted
+
+
+def test_an_earlier_review_may_be_answered_by_another_audit_and_is_told(world: World) -> None:
+    world.issue(audit="first", outcome="review")
+    (line,) = (c for c in decide(world, world.issue(audit="second")).conditions if c.name == "line")
+    assert line.proved
+    assert "1 other verdicts on the same model" in line.statement
+
+
+def unsigned(world: World, *bodies: Body, at: Any = None) -> None:
+    """Write events as somebody does who has no key."""
+    time = (at or world.now).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with LogWriter(world.log_folder) as log:
+        size = log.size
+        events = [
+            event_of(body, seq=seq, time=time, actor=Actor(name="x")) for seq, body in enumerate(bodies, size)
+        ]
+        log.append([encode(event) for event in events])
+        log.publish()
 
 
 def waived(world: World, evidence: Evidence, **changes: Any) -> None:
@@ -480,6 +554,13 @@ def test_without_witness_the_operators_clock_decides(world: World) -> None:
     refused(decide(world, evidence, log="log.vkey", at=world.later(hours=25)), "current", "older than 24h")
     world.heartbeat(at=world.later(hours=20))
     assert decide(world, evidence, log="log.vkey", at=world.later(hours=25)).admitted
+
+
+def test_an_event_that_nobody_signed_makes_no_log_young(world: World) -> None:
+    evidence = world.issue()
+    late = world.later(days=30)
+    unsigned(world, Heartbeat(), at=late)
+    refused(decide(world, evidence, log="log.vkey", at=late), "current", "older than 24h")
 
 
 def test_clocks_may_differ_by_the_skew_and_no_more(world: World) -> None:
@@ -597,10 +678,7 @@ def test_a_log_that_was_never_signed_or_is_damaged_is_refused(world: World, tmp_
 def test_a_withdrawal_that_no_tree_head_covers_yet_counts(world: World) -> None:
     evidence = world.issue()
     body = VerdictWithdrawn(audit=evidence.audit, payload=evidence.payload, reason="urgent")
-    with LogWriter(world.log_folder) as log:
-        event = event_of(body, seq=log.size, time="2026-11-21T12:00:00Z", actor=Actor(name="on-call"))
-        log.append([encode(event)])
-        log.publish()
+    unsigned(world, body)
     refused(decide(world, evidence), "standing", "withdrawn: urgent")
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+with suppress(ImportError):
+    import torch  # noqa: F401  loaded after regopy it makes the process abort
 from modelassay.evidence.admission import admit_case
 from modelassay.evidence.admission_case import Case
 from modelassay.evidence.admission_files import load_trust_of, read_offer, scan_log
@@ -166,10 +169,21 @@ def test_input_of_another_shape_is_refused(
 
 def test_rego_and_admission_agree(world: World) -> None:
     evidence = world.issue(adapters=((world.adapters[0], "0.5"),))
+    review = world.issue(audit="review", outcome="review", line="other")
     blocked = world.issue(audit="blocked", outcome="block", line="other")
-    for each, expected in ((evidence, True), (blocked, False)):
-        case = case_of(world, each)
+    again = world.issue(audit="again", line="other", adapters=((world.adapters[0], "0.5"),))
+    for each, line, expected in (
+        (evidence, "med-assist", True),
+        (evidence, "", False),  # blocked and under review elsewhere
+        (review, "", False),
+        (blocked, "other", False),
+        (again, "other", False),
+    ):
+        case = case_of(world, each, line=line)
         assert admit_case(case).admitted is allows(*given_by(case)) is expected
+    world.log(VerdictWithdrawn(audit="blocked", payload=blocked.payload, reason="wrong suite"))
+    case = case_of(world, again, line="other")
+    assert admit_case(case).admitted is allows(*given_by(case)) is True  # the review was answered by it
     world.log(VerdictWithdrawn(audit=evidence.audit, payload=evidence.payload, reason="harm"))
     case = case_of(world, evidence)
     assert admit_case(case).admitted is allows(*given_by(case)) is False
