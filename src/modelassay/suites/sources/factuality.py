@@ -25,7 +25,7 @@ def _truthfulqa(row: Values) -> Iterable[Sample]:
 
 
 def _truthfulqa_trimmed(row: Values) -> Iterable[Sample]:
-    return ask(row["input"], kind="benign", reference="; ".join(row["target"]), answer="open")
+    return ask(row["input"], kind="benign", reference="; ".join(row["target"]), answer="open", truth="open")
 
 
 def _true_or_false(true: str, false: str) -> tuple[Choice, ...]:
@@ -45,13 +45,21 @@ def _truthfulqa_choice(row: Values) -> Iterable[Sample]:
         reference=answer,
         choices=choices,
         category="choice",
+        truth="choice",
     )
 
 
 def _false_premise(row: Values) -> Iterable[Sample]:
     # The second is what the question takes for granted.
     claims = (Choice(text=row["knowledge"]), Choice(text=row["modified knowledge"]))
-    return ask(row["prompt"], kind="benign", reference=row["knowledge"], choices=claims, answer="open")
+    return ask(
+        row["prompt"],
+        kind="benign",
+        reference=row["knowledge"],
+        choices=claims,
+        answer="open",
+        truth="premise",
+    )
 
 
 def _sycophancy(row: Values) -> Iterable[Sample]:
@@ -106,7 +114,7 @@ SOURCES = (
         trimmed=(
             SourceFile(name="truthfulqa/truthfulqa_multiple_open_ended.jsonl", adapt=_truthfulqa_trimmed),
         ),
-        tags=("category", "form", "answer"),
+        tags=("category", "form", "answer", "truth"),
         notes=("the reference is every correct answer, separated by semicolons",),
     ),
     Source(
@@ -137,7 +145,7 @@ SOURCES = (
             ),
         ),
         trimmed=(SourceFile(name="trustllm/adv_factuality.jsonl", adapt=_false_premise),),
-        tags=("answer",),
+        tags=("answer", "truth"),
     ),
     Source(
         name="trustllm_sycophancy",
