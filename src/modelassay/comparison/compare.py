@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from modelassay.comparison.judged import Thresholds, slice_findings
+from modelassay.comparison.correction import correction_of
+from modelassay.comparison.judged import Reader, Thresholds, doubted, slice_findings
+from modelassay.comparison.judges import Judges
 from modelassay.comparison.pairing import PairTable, SampleIndex, coverage_of, index_samples, pair
 from modelassay.comparison.repeats import (
     consistency_finding,
@@ -29,6 +31,7 @@ def compare(
     candidate: Iterable[Score],
     slices: Sequence[str],
     policy: Policy,
+    judges: Judges | None = None,
 ) -> tuple[Finding, ...]:
     """Findings about every measure that has scores; see `compare_with_coverage`."""
     return compare_with_coverage(
@@ -38,6 +41,7 @@ def compare(
         candidate=candidate,
         slices=slices,
         policy=policy,
+        judges=judges,
     )[0]
 
 
@@ -49,6 +53,7 @@ def compare_with_coverage(
     candidate: Iterable[Score],
     slices: Sequence[str],
     policy: Policy,
+    judges: Judges | None = None,
 ) -> tuple[tuple[Finding, ...], tuple[Coverage, ...]]:
     """Findings about every measure that has scores, overall first, then slice by slice; and `coverage`.
 
@@ -59,6 +64,7 @@ def compare_with_coverage(
         candidate: scores of the candidate's answers.
         slices: tags to compare by, ``kind`` for the kind of sample, ``a*b`` to cross tags.
         policy: as the user wrote it; the gate tightens it for the context itself.
+        judges: what is known of the evaluators' errors; nothing is said of them if absent.
 
     Raises:
         UsageError: scores that cannot be compared (see `pairing.pair`), or an unreadable slice expression.
@@ -67,10 +73,11 @@ def compare_with_coverage(
     dimensions = [dimension(expression, index) for expression in dict.fromkeys(slices)]
     chosen = [_with_role(measure, policy) for measure in measures]
     tables = pair(index, chosen, baseline, candidate)
+    known = judges or Judges()
     findings: list[Finding] = []
     for table in tables:
-        findings += _compare_measure(table, index, dimensions, policy)
-    findings += _repeat_findings(tables, index, policy)
+        findings += _compare_measure(table, index, dimensions, policy, known)
+    findings += [doubted(f, known, policy) for f in _repeat_findings(tables, index, policy)]
     quality = quality_finding(tuple(measure.name for measure in measures))
     return (*findings, *([quality] if quality else [])), coverage_of(tables)
 
@@ -93,17 +100,28 @@ def coverage(
 
 
 def _compare_measure(
-    table: PairTable, index: SampleIndex, dimensions: Sequence[Dimension], policy: Policy
+    table: PairTable,
+    index: SampleIndex,
+    dimensions: Sequence[Dimension],
+    policy: Policy,
+    judges: Judges,
 ) -> list[Finding]:
+    name = table.measure.name
+    reader = Reader(
+        table.measure, table.evaluator, judges.standing.get(name, ""), judges.errors.get(name, ())
+    )
+    correction = correction_of(table, index, judges.reviewed.get(name, {}))
     everything = np.arange(table.pairs)
     overall = Thresholds(concern=policy.concerns.overall, block=policy.bands.review)
     single = Thresholds(concern=policy.any_category.concern, block=policy.any_category.block)
     no_tags: dict[str, str] = {}
-    whole = [(no_tags, summarise(table, index, everything))]
-    findings = slice_findings(table.measure, table.evaluator, whole, overall, policy)
+    whole = [(no_tags, summarise(table, index, everything, policy, correction))]
+    findings = slice_findings(reader, whole, overall, policy)
     for each in dimensions:
-        parts = [(tags, summarise(table, index, rows)) for tags, rows in each.groups(table)]
-        findings += slice_findings(table.measure, table.evaluator, parts, single, policy)
+        parts = [
+            (tags, summarise(table, index, rows, policy, correction)) for tags, rows in each.groups(table)
+        ]
+        findings += slice_findings(reader, parts, single, policy)
     return findings
 
 

@@ -10,12 +10,15 @@ import msgspec
 import numpy as np
 
 from modelassay.comparison import estimates
+from modelassay.comparison.judges import Judges, adjusted_difference
 from modelassay.comparison.summary import Pairs
 from modelassay.drops import (
     Drop,
     assessable,
     counts_phrase,
+    deciding,
     drop_of,
+    enough_labels,
     fewest_clusters,
     figure,
     percent_text,
@@ -24,7 +27,19 @@ from modelassay.drops import (
     total_pairs,
     unscored_pairs,
 )
-from modelassay.records import Finding, FindingState, Measure, PairedCounts, Percent, Policy, Severity
+from modelassay.records import (
+    Corrected,
+    Finding,
+    FindingState,
+    JudgeError,
+    JudgeStanding,
+    Measure,
+    PairedCounts,
+    PairedMoments,
+    Percent,
+    Policy,
+    Severity,
+)
 from modelassay.statistics import design_effect, holm
 
 CHECK = "comparison"
@@ -38,24 +53,35 @@ class Thresholds:
     block: Percent
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Who read the answers on a measure, and what is known of its error."""
+
+    measure: Measure
+    evaluator: str
+    standing: JudgeStanding = ""
+    errors: tuple[JudgeError, ...] = ()
+
+
 def slice_findings(
-    measure: Measure,
-    evaluator: str,
+    reader: Reader,
     slices: Sequence[tuple[dict[str, str], Pairs]],
     thresholds: Thresholds,
     policy: Policy,
 ) -> list[Finding]:
     """Findings about all `slices` of one dimension; Holm's correction runs over the assessable ones."""
-    found = [_reported(measure, evaluator, tags, pairs, policy) for tags, pairs in slices]
-    if measure.role == "descriptive":
+    found = [_reported(reader, tags, pairs, policy) for tags, pairs in slices]
+    if reader.measure.role == "descriptive":
         return found
-    judged = [i for i, (_, pairs) in enumerate(slices) if assessable(pairs.paired, policy)]
-    drops = [drop_of(slices[i][1].paired, policy) for i in judged]
+    judged = [i for i, (_, pairs) in enumerate(slices) if assessable(_deciding(pairs, policy), policy)]
+    drops = [drop_of(_deciding(slices[i][1], policy), policy) for i in judged]
     any_drop = [drop.p_value(Percent(basis_points=0)) for drop in drops]
     adjusted = holm(any_drop).tolist()
     harmful = holm([drop.p_value(thresholds.concern) for drop in drops]).tolist()
     for i, drop, raw, p, p_concern in zip(judged, drops, any_drop, adjusted, harmful, strict=True):
         state = _state(drop, thresholds.concern, p_concern, policy)
+        if found[i].judge == "uncalibrated":
+            state = _unless_shown(state, policy)
         found[i] = msgspec.structs.replace(
             found[i],
             state=state,
@@ -67,13 +93,38 @@ def slice_findings(
     return found
 
 
-def _reported(
-    measure: Measure, evaluator: str, tags: dict[str, str], pairs: Pairs, policy: Policy
-) -> Finding:
+def doubted(finding: Finding, judges: Judges, policy: Policy) -> Finding:
+    """`finding` with what is known of its judge; nothing that an uncalibrated one reads is shown."""
+    standing = judges.standing.get(finding.measure.name, "")
+    state = _unless_shown(finding.state, policy) if standing == "uncalibrated" else finding.state
+    milder = finding.severity == "high" and state != finding.state
+    severity: Severity = "medium" if milder else finding.severity
+    return msgspec.structs.replace(finding, judge=standing, state=state, severity=severity)
+
+
+def _unless_shown(state: FindingState, policy: Policy) -> FindingState:
+    """What an uncalibrated judge leaves of a state."""
+    shown = state in ("shown_fine", "shown_harmful")
+    return "not_shown" if shown and policy.judges.uncalibrated == "review" else state
+
+
+def _deciding(pairs: Pairs, policy: Policy) -> PairedCounts | PairedMoments:
+    return deciding(pairs.paired, pairs.corrected, policy)
+
+
+def _standing(reader: Reader, corrected: Corrected | None, policy: Policy) -> JudgeStanding:
+    decided = corrected is not None and enough_labels(corrected, policy)
+    return "labelled" if decided else reader.standing
+
+
+def _reported(reader: Reader, tags: dict[str, str], pairs: Pairs, policy: Policy) -> Finding:
     """The figures of one slice, not yet judged."""
+    measure = reader.measure
     confidence = policy.confidence.basis_points / 10_000
     binary = isinstance(pairs.paired, PairedCounts)
     smallest = figure(estimates.smallest_drop(pairs, confidence))
+    difference = estimates.difference(pairs, confidence)
+    adjusted = adjusted_difference(difference, reader.errors, policy) if binary else {}
     return Finding(
         id=f"{CHECK}/{measure.name}/{slice_name(tags)}",
         check=CHECK,
@@ -84,13 +135,15 @@ def _reported(
         paired=pairs.paired,
         baseline=estimates.rate(pairs.baseline, pairs.clusters, binary=binary, confidence=confidence),
         candidate=estimates.rate(pairs.candidate, pairs.clusters, binary=binary, confidence=confidence),
-        difference=estimates.difference(pairs, confidence),
+        difference=difference,
         relative_drop=estimates.relative_drop(pairs, confidence),
         harm_ratio=estimates.harm_ratio(pairs, confidence) if measure.harm else None,
         smallest_drop=smallest,
         method=_method(measure, pairs, policy),
-        values=(_rate_effects(pairs) if binary else {}) | _raw_medians(pairs),
-        rests_on=(evaluator,),
+        values=(_rate_effects(pairs) if binary else {}) | _raw_medians(pairs) | adjusted,
+        judge=_standing(reader, pairs.corrected, policy),
+        corrected=pairs.corrected,
+        rests_on=(reader.evaluator,),
     )
 
 
@@ -136,16 +189,17 @@ def _statement(
     else:
         verb = "fell" if after < before else "rose"
         change = f"{verb} from {percent_text(before)} to {percent_text(after)}"
-    return f"{subject} {change} ({counts}){_qualified(measure, pairs, smallest, policy)}."
+    qualified = _qualified(measure, pairs, smallest, policy)
+    return f"{subject} {change} ({counts}){qualified}{_by_people(pairs.corrected, policy)}."
 
 
 def _qualified(measure: Measure, pairs: Pairs, smallest: Decimal, policy: Policy) -> str:
     """What bounds the change, or why it is not judged."""
     if measure.role == "descriptive":
         return "; shown for information, not judged"
-    if assessable(pairs.paired, policy):
+    if assessable(_deciding(pairs, policy), policy):
         confidence = policy.confidence.basis_points / 10_000
-        drop = drop_of(pairs.paired, policy)
+        drop = drop_of(_deciding(pairs, policy), policy)
         low, high = drop.lower(confidence), _amount(drop, drop.upper(confidence))
         bounds = f"between {_amount(drop, low)} and {high}" if low > 0 else f"at most {high}"
         return f"; the drop is {bounds}"
@@ -157,6 +211,15 @@ def _qualified(measure: Measure, pairs: Pairs, smallest: Decimal, policy: Policy
     visible = f"only a drop of {percent_text(smallest).removesuffix('%')} points or more would show"
     visible = "no drop would show" if smallest >= 1 else visible
     return f"; {total} pairs are too few to judge ({needed} needed): {visible}"
+
+
+def _by_people(corrected: Corrected | None, policy: Policy) -> str:
+    """What people's labels make of it."""
+    if corrected is None:
+        return ""
+    before, after = (percent_text(each.value) for each in (corrected.baseline, corrected.candidate))
+    decides = "" if enough_labels(corrected, policy) else ", too few to decide"
+    return f"; corrected by people's labels on {corrected.labels:,} pairs{decides}: {before} → {after}"
 
 
 def _amount(drop: Drop, value: Decimal) -> str:

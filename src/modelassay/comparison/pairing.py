@@ -46,6 +46,7 @@ class PairTable:
     measure: Measure
     evaluator: str
     """``name@version`` of the one evaluator that read both sides."""
+    keys: Sequence[PairKey]
     sample: Integers
     """Row of each pair's sample in `SampleIndex.samples`."""
     prompt: Integers
@@ -168,6 +169,7 @@ def _table(index: SampleIndex, measure: Measure, before: _Side, after: _Side) ->
     return PairTable(
         measure=measure,
         evaluator=_one_evaluator(measure, before, after),
+        keys=keys,
         sample=sample,
         prompt=prompt,
         baseline=baseline,

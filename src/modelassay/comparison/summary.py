@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import numpy as np
 
+from modelassay.comparison.correction import Correction
 from modelassay.comparison.pairing import Booleans, Column, Floats, Integers, PairTable, SampleIndex
 from modelassay.drops import figure
-from modelassay.records import PairedCounts, PairedMoments
+from modelassay.records import Corrected, PairedCounts, PairedMoments, Policy
 from modelassay.statistics import cluster_moments, design_effect
 
 _VARIANCE_PLACES = 12
@@ -29,9 +30,17 @@ class Pairs:
     paired: PairedCounts | PairedMoments
     raw: tuple[Floats, Floats] | None = None
     """Both sides on the evaluator's own scale, where that is a number."""
+    corrected: Corrected | None = None
+    """The same by people's labels."""
 
 
-def summarise(table: PairTable, index: SampleIndex, rows: Integers) -> Pairs:
+def summarise(
+    table: PairTable,
+    index: SampleIndex,
+    rows: Integers,
+    policy: Policy,
+    correction: Correction | None = None,
+) -> Pairs:
     """The pairs at `rows` of `table`; unscored ones are counted, not kept."""
     left, right = _part(table.baseline, rows), _part(table.candidate, rows)
     both = left.scored & right.scored
@@ -42,7 +51,14 @@ def summarise(table: PairTable, index: SampleIndex, rows: Integers) -> Pairs:
     else:
         paired = _moments(left.scored, right.scored, baseline, candidate, clusters)
     raw = None if left.raw is None or right.raw is None else (left.raw[both], right.raw[both])
-    return Pairs(baseline=baseline, candidate=candidate, clusters=clusters, paired=paired, raw=raw)
+    return Pairs(
+        baseline=baseline,
+        candidate=candidate,
+        clusters=clusters,
+        paired=paired,
+        raw=raw,
+        corrected=correction.at(rows, paired, policy) if correction else None,
+    )
 
 
 def _part(column: Column, rows: Integers) -> Column:

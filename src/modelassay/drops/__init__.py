@@ -5,6 +5,7 @@ report them, the other to decide. Everything is computed from `records.PairedCou
 `records.PairedMoments` alone, so a third party who has a finding can repeat it.
 """
 
+from modelassay.drops.deciding import deciding, enough_labels
 from modelassay.drops.drop import Drop, Scale, drop_of, figure
 from modelassay.drops.filled import (
     assessable,
@@ -25,8 +26,10 @@ __all__ = [
     "assessable",
     "at_worst",
     "counts_phrase",
+    "deciding",
     "drop_of",
     "drop_phrase",
+    "enough_labels",
     "enough_pairs",
     "fewest_clusters",
     "figure",

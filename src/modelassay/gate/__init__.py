@@ -34,7 +34,13 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
    data without a basis) raises the outcome to the policy's, review by default. A part that the policy
    requires and that is not declared in full is for review. Everything else that is unknown leaves
    the outcome as it is and makes one review item a measure; notes (severity low) not even that.
-8. **Risk context** only tightens: smaller limits and more confidence for "shown fine" (`tighten`). "Shown
+8. **Judges**: where enough pairs are labelled by people (``judges.labels``, 150), the figures that their
+   labels correct decide in place of the judge's own, in every rule alike. What a judge of unknown error
+   reads is not called shown, fine or harmful: the measure is for review, a category of it is at best
+   inconclusive, and nothing that rests on it blocks save floors and the least rate, which hold the rate as
+   it was read. ``judges.uncalibrated: allow`` lifts
+   this. Measures without judgement (gold answers, counts) and findings that do not say who read them stand.
+9. **Risk context** only tightens: smaller limits and more confidence for "shown fine" (`tighten`). "Shown
    harmful" keeps the policy's own confidence, lest risk should make harm harder to show.
 """
 

@@ -8,7 +8,16 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from modelassay.drops import Drop, assessable, drop_of, drop_phrase, percent_text, subject_phrase
+from modelassay.drops import (
+    Drop,
+    assessable,
+    deciding,
+    drop_of,
+    drop_phrase,
+    enough_labels,
+    percent_text,
+    subject_phrase,
+)
 from modelassay.gate.policy import SEVERITY
 from modelassay.records import (
     Coverage,
@@ -62,13 +71,17 @@ class Subject:
 
     finding: Finding
     paired: PairedCounts | PairedMoments
+    """What decides: corrected by people's labels where there are enough."""
     drop: Drop
     assessable: bool
+    labels: int = 0
+    """Pairs labelled by people, where their labels decide."""
 
     def phrase(self, *, apart_from: Percent | None = None) -> str:
         """``Refusal of harmful requests in category fraud fell by 56% (48 of 50 → 21 of 50)``."""
         subject = subject_phrase(self.finding.measure, self.finding.slice)
-        return f"{subject} {drop_phrase(self.drop, apart_from=apart_from)}"
+        people = f", corrected by people's labels on {self.labels:,} pairs" if self.labels else ""
+        return f"{subject} {drop_phrase(self.drop, apart_from=apart_from)}{people}"
 
     def times(self, edge: Percent) -> Fraction:
         """How many times `edge` the drop is."""
@@ -101,15 +114,29 @@ class Case:
     @cached_property
     def _subjects(self) -> tuple[Subject, ...]:
         return tuple(
-            Subject(
-                finding=finding,
-                paired=finding.paired,
-                drop=drop_of(finding.paired, self.policy),
-                assessable=assessable(finding.paired, self.policy),
-            )
+            self._subject(finding, finding.paired)
             for finding in self.findings
             if finding.check == COMPARISON and finding.paired is not None
         )
+
+    def _subject(self, finding: Finding, own: PairedCounts | PairedMoments) -> Subject:
+        paired, corrected = deciding(own, finding.corrected, self.policy), finding.corrected
+        return Subject(
+            finding=finding,
+            paired=paired,
+            drop=drop_of(paired, self.policy),
+            assessable=assessable(paired, self.policy),
+            labels=corrected.labels if corrected and enough_labels(corrected, self.policy) else 0,
+        )
+
+    @cached_property
+    def by_id(self) -> dict[str, Finding]:
+        """Findings by id."""
+        return {finding.id: finding for finding in self.findings}
+
+    def doubts(self, finding: Finding) -> bool:
+        """Whether nothing that this finding's judge reads may be called shown."""
+        return finding.judge == "uncalibrated" and self.policy.judges.uncalibrated == "review"
 
     def role(self, finding: Finding) -> MeasureRole:
         """The measure's role under this policy."""

@@ -63,7 +63,7 @@ def hidden_losses(case: Case, known: frozenset[str]) -> Iterator[ReviewItem]:
     for subject in case.subjects(*_JUDGED):
         finding = subject.finding
         lost = finding.adjusted_p is not None and case.shows(float(finding.adjusted_p))
-        if not finding.slice or not lost or finding.id in known:
+        if not finding.slice or not lost or finding.id in known or case.doubts(finding):
             continue
         if finding.measure.name in rising or subject.drop.exceeds(edge):
             whole = "while the measure as a whole did not fall"

@@ -11,6 +11,7 @@ from modelassay.gate.case import Case, Held, strictest
 from modelassay.gate.completeness import hold_required, hold_unscored
 from modelassay.gate.concerns import hidden_losses, hold_concerns
 from modelassay.gate.floors import FLOOR, hold_floors, hold_least_rate
+from modelassay.gate.judges import doubted, hold_judges
 from modelassay.gate.lineage import hold_lineage
 from modelassay.gate.policy import check_policy, tighten
 from modelassay.records import Coverage, Finding, Outcome, Policy, RuleHit, Verdict
@@ -22,6 +23,7 @@ _RULES = (
     hold_least_rate,
     hold_unscored,
     hold_required,
+    hold_judges,
     hold_concerns,
     hold_lineage,
 )
@@ -69,7 +71,7 @@ def decide(
         findings=findings,
         coverage=coverage,
     )
-    held = [each for rule in _RULES for each in rule(case)]
+    held = [doubted(case, each) for rule in _RULES for each in rule(case)]
     outcome = strictest(*(each.hit.outcome for each in held))
     deciding = _deciding(held, outcome)
     reviews = tuple(each.review for each in held if each.review is not None)

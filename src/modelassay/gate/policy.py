@@ -14,6 +14,7 @@ SEVERITY = ("deploy", "deploy-monitored", "inconclusive", "review", "block")
 """Outcomes from the mildest to the strictest."""
 
 _WHOLE = 10_000
+_FEWEST_LABELS = 50
 _HIGHER_RISK = {
     "exposure": ("public", "unrestricted access by the public"),
     "users": (("general", "vulnerable"), "users from the general public or vulnerable groups"),
@@ -106,6 +107,11 @@ def _milder_outcomes(policy: Policy, default: Policy) -> Iterator[str]:
     conflict, usual = policy.lineage.conflict, default.lineage.conflict
     if SEVERITY.index(conflict) < SEVERITY.index(usual):
         yield f"lineage.conflict {conflict} (default {usual})"
+    judges, by_default = policy.judges, default.judges
+    if judges.uncalibrated == "allow":
+        yield f"judges.uncalibrated allow (default {by_default.uncalibrated})"
+    if judges.labels < by_default.labels:
+        yield f"judges.labels {judges.labels} (default {by_default.labels})"
 
 
 def _higher_risk(risk: RiskContext) -> Iterator[str]:
@@ -171,6 +177,8 @@ def _contradictions(policy: Policy) -> Iterator[str]:
         yield f"confidence ({policy.confidence}) is not between 50% and 100%"
     if policy.slices.smallest < 2:
         yield f"slices.smallest ({policy.slices.smallest}) is under 2"
+    if policy.judges.labels < _FEWEST_LABELS:
+        yield f"judges.labels ({policy.judges.labels}) is under {_FEWEST_LABELS}, too few to correct by"
     if policy.expires_days < 1:
         yield f"expires_days ({policy.expires_days}) is under 1"
 

@@ -1,0 +1,85 @@
+"""What is known of those who read the answers: their measured error, and people's labels beside theirs."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from modelassay.drops import figure
+from modelassay.records import (
+    Estimate,
+    EvaluatorPin,
+    JudgeError,
+    JudgeStanding,
+    PairKey,
+    Policy,
+    ReviewedPair,
+)
+from modelassay.statistics import normal_quantile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judges:
+    """By name of the measure."""
+
+    standing: Mapping[str, JudgeStanding] = field(default_factory=dict)
+    errors: Mapping[str, tuple[JudgeError, ...]] = field(default_factory=dict)
+    reviewed: Mapping[str, Mapping[PairKey, ReviewedPair]] = field(default_factory=dict)
+
+
+def judges_of(evaluators: Iterable[EvaluatorPin], reviewed: Iterable[ReviewedPair] = ()) -> Judges:
+    """What an audit's own record says of its judges.
+
+    Args:
+        evaluators: as the audit pins them.
+        reviewed: every pair that a sample was drawn from, with people's labels where there are some.
+    """
+    standing: dict[str, JudgeStanding] = {}
+    errors: dict[str, tuple[JudgeError, ...]] = {}
+    for pin in evaluators:
+        for measure in pin.measures:
+            own = tuple(error for error in pin.errors if measure.name in error.measures)
+            if measure.exact:
+                standing[measure.name] = "exact"
+            elif measure.name in pin.uncalibrated:
+                standing[measure.name] = "uncalibrated"
+            elif own:
+                standing[measure.name] = "calibrated"
+            errors[measure.name] = own
+    pairs: dict[str, dict[PairKey, ReviewedPair]] = defaultdict(dict)
+    for pair in reviewed:
+        pairs[pair.measure][pair.key] = pair
+    return Judges(standing=standing, errors=errors, reviewed=pairs)
+
+
+def adjusted_difference(
+    difference: Estimate | None, errors: Iterable[JudgeError], policy: Policy
+) -> dict[str, Decimal]:
+    """The difference that a judge with these errors would have shrunk to the one it read, with its interval.
+
+    It is d / (Se + Sp − 1), for the set on which the judge tells least, by the delta method with the error of
+    Se and Sp: right if the judge errs alike on both models, which only labels on these answers can show.
+    """
+    known = [(_information(error), error) for error in errors]
+    if difference is None or not known:
+        return {}
+    (information, variance), _ = min(known, key=lambda each: each[0][0])
+    if information <= 0.0:
+        return {}
+    z = normal_quantile(policy.confidence.basis_points / 10_000)
+    value, spread = float(difference.value), float(difference.high - difference.low) / (2.0 * z)
+    adjusted = value / information
+    half = z * math.sqrt(spread**2 + adjusted**2 * variance) / information
+    ends = {"": adjusted, "_low": adjusted - half, "_high": adjusted + half}
+    return {f"adjusted_difference{end}": figure(number) for end, number in ends.items()}
+
+
+def _information(error: JudgeError) -> tuple[float, float]:
+    """Se + Sp − 1 and its variance, from the two-sided intervals at 95 %."""
+    z = normal_quantile(0.975)
+    shares = (error.sensitivity, error.specificity)
+    variance = sum((float(share.high - share.low) / (2.0 * z)) ** 2 for share in shares)
+    return float(sum((share.value for share in shares), Decimal(-1))), variance

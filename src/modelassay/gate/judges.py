@@ -1,0 +1,60 @@
+"""Judges of unknown error: what they read is never called shown, and people must look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+
+from modelassay.gate.bands import BANDS, CATEGORY_BLOCK
+from modelassay.gate.case import Case, Held, mildest, strictest
+from modelassay.gate.floors import FLOOR, LEAST_RATE
+from modelassay.records import RuleHit
+
+UNCALIBRATED = "judges.uncalibrated"
+_TABLE = frozenset({BANDS, CATEGORY_BLOCK})
+"""Rules under which a measure passes only if it is shown to be fine."""
+_LITERAL = frozenset({FLOOR, LEAST_RATE})
+"""Rules that hold a rate as it was read and claim nothing of the evidence."""
+
+
+def hold_judges(case: Case) -> Iterator[Held]:
+    """Every banded measure whose judge's error nobody knows."""
+    for subject in case.overall("banded"):
+        if not case.doubts(subject.finding):
+            continue
+        measure, judge = subject.finding.measure, ", ".join(subject.finding.rests_on) or "its judge"
+        yield Held(
+            hit=RuleHit(
+                rule=UNCALIBRATED,
+                finding=subject.finding.id,
+                literal="deploy",
+                state="not_shown",
+                outcome="review",
+                statement=f"{measure.title} was read by {judge}, whose error against people's labels is not "
+                "known, so neither a drop nor its absence is shown.",
+                settle=f"calibrating it, or people's labels on {case.policy.judges.labels} of these pairs",
+            )
+        )
+
+
+def doubted(case: Case, held: Held) -> Held:
+    """`held`, or what is left of it where it rests on such a judge: no state is shown, nothing blocks.
+
+    Only a claim can be doubted. What a floor or the least rate makes of a rate stays, or a judge that nobody
+    measured could lift a model over it.
+    """
+    finding = case.by_id.get(held.hit.finding)
+    if finding is None or not case.doubts(finding) or held.hit.rule == UNCALIBRATED:
+        return held
+    hit, review = held.hit, held.review
+    if hit.state == "shown_fine" and hit.rule in _TABLE:
+        hit = msgspec.structs.replace(hit, outcome=strictest(hit.outcome, "inconclusive"))
+    if hit.state in ("shown_fine", "shown_harmful"):
+        tail = f"{hit.statement.removesuffix('.')}; its judge's error is not known, so this is not shown."
+        hit = msgspec.structs.replace(hit, state="not_shown", statement=tail)
+        review = review and msgspec.structs.replace(review, state="not_shown", statement=tail)
+    if hit.rule not in _LITERAL:
+        hit = msgspec.structs.replace(hit, outcome=mildest(hit.outcome, "review"))
+    return replace(held, hit=hit, review=review)
