@@ -21,6 +21,7 @@ from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import SAMPLES, SCORES, TRANSCRIPTS
 from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
+from modelassay.evidence.withheld import counts_follow
 from modelassay.gate import decide
 from modelassay.records import Finding, Measure, PairKey, Sample, Score, Transcript
 from modelassay.version import __version__
@@ -75,17 +76,20 @@ def findings_follow(contents: Contents) -> str:
 
     Raises:
         EvidenceError: names finding and field.
-        NotDoneError: samples are withheld, or the record does not say what its evaluators measure.
+        NotDoneError: samples are withheld, and all that does not need their labels was checked; or the
+            record does not say what its evaluators measure.
     """
     record = contents.record
-    if contents.samples.withheld:
-        raise NotDoneError(
-            f"{len(contents.samples.withheld):,} samples are withheld; their labels are needed to compare by "
-            "slice, so findings are taken as signed",
-            required=False,
-        )
     measures = measures_of(contents)
     baseline, candidate = sides_of(contents)
+    if contents.samples.withheld:
+        counts_follow(contents, measures, baseline, candidate)
+        raise NotDoneError(
+            f"{len(contents.samples.withheld):,} samples are withheld; counts and coverage follow from the "
+            "scores, but slices and clusters need the samples' labels, so states and intervals are taken as "
+            "signed",
+            required=False,
+        )
     findings, coverage = compare_with_coverage(
         samples=contents.samples.known,
         measures=measures,

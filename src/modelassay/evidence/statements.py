@@ -44,7 +44,7 @@ LEVELS = {
     "BASELINE_COMPARED": "candidate and baseline were asked the same questions",
     "DEPLOY": "no condition beyond the policy's own",
     "DEPLOY_MONITORED": "with enhanced monitoring",
-    "WEIGHTS_IDENTIFIED": "the candidate was identified by its weights, not by the name that a server gives it",
+    "WEIGHTS_IDENTIFIED": "the candidate was identified by its weights, not by a served name",
 }
 """What a passing verdict's verified levels mean, in their order; each name follows ``MODELASSAY_``. A verdict
 that does not pass has the one level ``FAILED`` (SLSA VSA v1)."""

@@ -26,6 +26,8 @@ from modelassay.records import PairKey
 
 if TYPE_CHECKING:
     from conftest import House
+    from modelassay.evidence.checks import Check
+    from modelassay.evidence.verification import Verification
 
 
 def texts_of(contents: Contents, samples: Iterable[str], target: str | None = None) -> list[bytes]:
@@ -123,6 +125,31 @@ def test_nothing_else_may_change_under_cover_of_redaction(
     forged["REDACTED.json"] = canonical_json(declared) + b"\n"
     found = house.verify(Bundle("", forged))
     assert [c.name for c in found.checks if c.state == "failed"] == ["closing"]
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_withholding_samples_does_not_hide_counts(house: House, bundle: Bundle, every: int) -> None:
+    """Whoever holds every key seals figures that do not follow, and withholds samples so that none can be."""
+    honest = Contents(bundle)
+    withheld = {"samples": range(0, len(honest.samples.lines), every)}
+    assert findings_check(house.verify(redact(bundle, withheld))).state == "not done"
+    for field, slices, more in (("n11", False, -1), ("n10", False, -1), ("n11", True, 100)):
+        forged = []
+        for finding in honest.findings:
+            count = getattr(finding.paired, field, 0)
+            if count and bool(finding.slice) is slices:
+                paired = msgspec.structs.replace(finding.paired, **{field: count + more})
+                forged.append(msgspec.structs.replace(finding, paired=paired))
+            else:
+                forged.append(finding)
+        record = canonical_json(msgspec.structs.replace(honest.record, findings=tuple(forged)))
+        changed = {"findings.json": canonical_json(forged) + b"\n", "audit.json": record + b"\n"}
+        check = findings_check(house.verify(redact(Bundle("", {**bundle.files, **changed}), withheld)))
+        assert (check.state, check.where) == ("failed", "findings.json"), (field, slices)
+
+
+def findings_check(found: Verification) -> Check:
+    return next(check for check in found.checks if check.name == "findings")
 
 
 @pytest.mark.parametrize("name", ["REDACTED.json", "commitments.jsonl.gz", "transcripts.jsonl.gz"])
