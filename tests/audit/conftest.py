@@ -29,6 +29,7 @@ class Served:
     """Answer of a model to a prompt."""
     finish: str = "stop"
     status: Callable[[str, str], int] = lambda model, prompt: 200
+    models: tuple[str, ...] = ("base", "same", "fraud-lost", "broken", "prude")
 
 
 def standard_answer(model: str, prompt: str) -> str:
@@ -71,8 +72,7 @@ def served() -> Iterator[Served]:
         )
 
     async def models(request: web.Request) -> web.Response:
-        names = ("base", "same", "fraud-lost", "broken", "prude")
-        return web.json_response({"object": "list", "data": [{"id": name} for name in names]})
+        return web.json_response({"object": "list", "data": [{"id": name} for name in state.models]})
 
     async def start() -> None:
         app = web.Application()

@@ -62,7 +62,8 @@ def command(
 ) -> None:
     """Answer admission reviews for pods at https://HOST:PORT/admit until stopped.
 
-    Policy, keys, log and list are read anew for each pod, so that a withdrawal counts at once. With --json each answer is a line of JSON on stdout.
+    Policy, keys, log and list are read anew for each pod, so that a withdrawal counts at once.
+    With --json each answer is a line of JSON on stdout.
     """
     from modelassay.errors import UsageError
     from modelassay.evidence.webhook import Reviewer, open_server, tls_context

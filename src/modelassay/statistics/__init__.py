@@ -21,6 +21,7 @@ from modelassay.statistics.clusters import (
     design_effect,
 )
 from modelassay.statistics.consistency import flip_rate, variance_shift_interval, within_prompt_variance
+from modelassay.statistics.distributions import normal_quantile, student_quantile
 from modelassay.statistics.drops import absolute_drop_bounds, relative_drop_bounds
 from modelassay.statistics.edges import EdgeShift, split_sample_edge_shift
 from modelassay.statistics.graded import (
@@ -108,6 +109,7 @@ __all__ = [
     "newcombe_paired_interval",
     "noninferiority_difference_test",
     "noninferiority_ratio_test",
+    "normal_quantile",
     "ppi_mean",
     "relative_drop_bounds",
     "required_pairs",
@@ -115,6 +117,7 @@ __all__ = [
     "shrink_rates",
     "smallest_detectable_drop",
     "split_sample_edge_shift",
+    "student_quantile",
     "tang_interval",
     "tango_interval",
     "variance_shift_interval",

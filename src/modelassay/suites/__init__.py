@@ -6,6 +6,7 @@ together, `sources` lists what is known by name, and `Dataset` is the view for P
 
 from modelassay.suites.dataset import Dataset
 from modelassay.suites.download import Progress
+from modelassay.suites.evaluation import DatasetEvaluation, Rate
 from modelassay.suites.locate import default_cache_dir
 from modelassay.suites.pins import pin_digest
 from modelassay.suites.source import Location, Source, SourceFile
@@ -16,8 +17,10 @@ __all__ = [
     "DATASET_TAG",
     "STARTER",
     "Dataset",
+    "DatasetEvaluation",
     "Location",
     "Progress",
+    "Rate",
     "Source",
     "SourceFile",
     "Suite",

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from modelassay.config.plan import DatasetReference
-from modelassay.records import DatasetPin, Sample
+from modelassay.errors import UsageError
+from modelassay.event_loop import run
+from modelassay.protocols import Evaluator
+from modelassay.records import DatasetPin, Decoding, Sample
 from modelassay.suites.columns import Kind, map_rows
 from modelassay.suites.download import Progress
 from modelassay.suites.duplicates import drop_duplicates
+from modelassay.suites.evaluation import Answers, DatasetEvaluation, evaluate, open_evaluator
 from modelassay.suites.files import Row
 from modelassay.suites.locate import default_cache_dir
 from modelassay.suites.pins import pin_digest
@@ -26,6 +30,7 @@ class Dataset:
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
+        self._evaluators: list[Evaluator] = []
 
     @classmethod
     def open(
@@ -113,6 +118,48 @@ class Dataset:
     def warnings(self) -> tuple[str, ...]:
         """What to know about them."""
         return self.suite.warnings
+
+    @property
+    def evaluators(self) -> tuple[Evaluator, ...]:
+        """What `add_evaluation` attached."""
+        return tuple(self._evaluators)
+
+    def add_evaluation(self, evaluator: Evaluator | type[Any] | str, **settings: Any) -> Dataset:
+        """Attach an evaluator, as an object, a class or a plan name; returns the dataset, for the next one.
+
+            data.add_evaluation("refusal").add_evaluation(IsCompliant, policy=text)
+
+        Raises:
+            UnknownNameError: no such evaluator.
+            UsageError: no evaluator, wrong settings, or a measure that is scored already.
+        """
+        added = open_evaluator(evaluator, settings)
+        taken = {measure.name for each in self._evaluators for measure in each.measures}
+        twice = sorted(taken & {measure.name for measure in added.measures})
+        if twice:
+            raise UsageError(
+                f"measure {twice[0]!r} is scored already",
+                where=f"evaluator {added.name}",
+                mend="attach it once",
+            )
+        self._evaluators.append(added)
+        return self
+
+    def evaluate(self, answers: Answers, *, decoding: Decoding | None = None) -> DatasetEvaluation:
+        """Have the samples answered and every attached evaluator read the answers; works in notebooks too.
+
+        Args:
+            answers: texts by prompt or sample id, texts in the samples' order, a function of the prompt, a
+                model, or its reference as in a plan; a model is asked once a sample.
+            decoding: how a model answers; by default greedy, as in a plan.
+
+        Raises:
+            UsageError: no evaluator is attached, or an answer is missing.
+            TargetError: the model, or a judge, cannot be asked.
+        """
+        if not self._evaluators:
+            raise UsageError("no evaluator is attached", mend="such as data.add_evaluation('refusal')")
+        return run(evaluate(self.pin, self.samples, self._evaluators, answers, decoding or Decoding()))
 
     def __len__(self) -> int:
         return len(self.suite.samples)

@@ -30,8 +30,9 @@ _FUNCTION = word_set(
     "having and or but if so than then that this these those it its it's he she they them his her their him "
     "we you your our us who whom which what when where why how there here also very just not no nor can "
     "could will would shall should may might must about into over after before between during while because "
-    "such some any each other more most own same too up out off only s t d ll m re ve that's there's he's she's "
-    "they're you're we're i i'm me my mine i've i'd i'll don't doesn't didn't isn't aren't wasn't weren't"
+    "such some any each other more most own same too up out off only s t d ll m re ve that's there's he's "
+    "she's they're you're we're i i'm me my mine i've i'd i'll don't doesn't didn't isn't aren't wasn't "
+    "weren't"
 )
 _SPEAKER = word_set("i i'm me my mine i've i'd i'll myself")
 _NEGATION = word_set(

@@ -1,0 +1,102 @@
+"""Words of a text by category, and which categories stand near each other: cues for small classifiers.
+
+A lexicon is written as lists of words, ``kill*`` for every word that begins so. A text is cut into words
+once; each word is looked up once a process, whatever the number of categories. Words written to escape a
+list (``sh1t``, ``a$$``, ``fuuuck``) are read as what they stand for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import msgspec
+
+MOST_KNOWN_WORDS = 1 << 15
+"""Words whose categories are kept in memory."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’@$*!-][^\W_]+)*")
+_DISGUISE = str.maketrans("@$013457!", "asoieasti")
+_REPEAT = re.compile(r"(.)\1{2,}")
+_FEWEST = 2
+"""A stem has at least so many letters."""
+
+
+class Marked(msgspec.Struct, frozen=True):
+    """Where in a text the words of each category stand."""
+
+    words: int
+    """How many words the text has."""
+    places: tuple[tuple[int, ...], ...]
+    """Per category, the numbers of the words in it, rising."""
+
+    def count(self, category: int) -> int:
+        """How many words are in `category`."""
+        return len(self.places[category])
+
+    def near(self, first: int, second: int, within: int, most: int = 3) -> int:
+        """Pairs of different words of two categories at most `within` words apart, no more than `most`."""
+        found = 0
+        for here in self.places[first]:
+            for there in self.places[second]:
+                if here != there and abs(here - there) <= within:
+                    found += 1
+                    if found == most:
+                        return found
+        return found
+
+
+class Lexicon:
+    """Words by category.
+
+    Args:
+        categories: the words of each category, separated by white space.
+        prefixes: a word that an apostrophe or hyphen joins is looked up by its parts too.
+    """
+
+    def __init__(self, categories: Mapping[str, str]) -> None:
+        self.names: tuple[str, ...] = tuple(categories)
+        self._words: dict[str, frozenset[int]] = {}
+        self._stems: dict[str, frozenset[int]] = {}
+        for number, words in enumerate(categories.values()):
+            for word in words.split():
+                table = self._stems if word.endswith("*") else self._words
+                key = word.rstrip("*")
+                table[key] = table.get(key, frozenset()) | {number}
+        self._find = lru_cache(MOST_KNOWN_WORDS)(self._categories)
+
+    def __getitem__(self, name: str) -> int:
+        """The number of a category."""
+        return self.names.index(name)
+
+    def mark(self, text: str) -> Marked:
+        """The words of `text`, in lower case or not, by category."""
+        words = _WORD.findall(text.lower())
+        places: list[list[int]] = [[] for _ in self.names]
+        find = self._find
+        for at, word in enumerate(words):
+            for category in find(word):
+                places[category].append(at)
+        return Marked(len(words), tuple(map(tuple, places)))
+
+    def _categories(self, word: str) -> tuple[int, ...]:
+        found = self._plain(word)
+        if not found and not word.isalpha():
+            found = self._plain(word.translate(_DISGUISE))
+            for part in re.split(r"['’-]", word):
+                found |= self._plain(part)
+        if not found and _REPEAT.search(word):
+            found = self._plain(_REPEAT.sub(r"\1", word)) | self._plain(_REPEAT.sub(r"\1\1", word))
+        return tuple(sorted(found))
+
+    def _plain(self, word: str) -> frozenset[int]:
+        found = self._words.get(word, frozenset())
+        for length in range(_FEWEST, len(word) + 1):
+            found |= self._stems.get(word[:length], frozenset())
+        return found
+
+
+def capped(values: Sequence[float], most: float) -> list[float]:
+    """Each of `values`, no larger than `most`."""
+    return [min(value, most) for value in values]
