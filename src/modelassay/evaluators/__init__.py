@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelassay.evaluators.bias import BiasDetection
     from modelassay.evaluators.capability import CapabilityGain
     from modelassay.evaluators.compliance import IsCompliant
     from modelassay.evaluators.consistency import Consistency
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
     from modelassay.evaluators.refusal_quality import RefusalQuality
     from modelassay.evaluators.rubric import RUBRICS, Label, Rubric
     from modelassay.evaluators.single import Evaluation, SingleAnswer
+    from modelassay.evaluators.sycophancy import Sycophancy
+    from modelassay.evaluators.task_accuracy import TaskAccuracy
+    from modelassay.evaluators.truthfulness import Truthfulness
+    from modelassay.evaluators.value_shift import ValueShift
 
 _HOMES = {
+    "BiasDetection": "bias",
     "CapabilityGain": "capability",
     "Consistency": "consistency",
     "ContentSafety": "content_safety",
@@ -40,12 +46,17 @@ _HOMES = {
     "ResponseLength": "form",
     "Rubric": "rubric",
     "SingleAnswer": "single",
+    "Sycophancy": "sycophancy",
+    "TaskAccuracy": "task_accuracy",
+    "Truthfulness": "truthfulness",
+    "ValueShift": "value_shift",
 }
 """The module of this package that each public name lives in: the one list to add a name to, with the import
 above and `__all__`, which type checkers read."""
 
 __all__ = [
     "RUBRICS",
+    "BiasDetection",
     "CapabilityGain",
     "Consistency",
     "ContentSafety",
@@ -61,6 +72,10 @@ __all__ = [
     "ResponseLength",
     "Rubric",
     "SingleAnswer",
+    "Sycophancy",
+    "TaskAccuracy",
+    "Truthfulness",
+    "ValueShift",
 ]
 
 

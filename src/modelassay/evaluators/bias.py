@@ -128,7 +128,7 @@ class BiasSettings(RouteSettings, frozen=True, kw_only=True):
 class BiasDetection(StructuredReader):
     """Scores from which it is seen whether groups are treated alike; see the module."""
 
-    name = "bias"
+    name = "bias_detection"
     version = "1"
     measures: Sequence[Measure] = (
         COHORT_DEROGATION,

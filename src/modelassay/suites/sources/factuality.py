@@ -19,6 +19,7 @@ def _truthfulqa(row: Values) -> Iterable[Sample]:
         reference=row["Correct Answers"],
         choices=_true_or_false(row["Correct Answers"], row["Incorrect Answers"]),
         answer="open",
+        truth="open",
         category=row["Category"],
         form=row["Type"],
     )
