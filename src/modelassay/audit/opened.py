@@ -21,6 +21,7 @@ from modelassay.records import (
     Lineage,
     PairKey,
     Policy,
+    ReviewedPair,
     Sample,
     Score,
     TargetIdentity,
@@ -50,6 +51,8 @@ class Opened:
     pins: tuple[EvaluatorPin, ...]
     questions: tuple[Question, ...]
     journal: Journal
+    reviewed: tuple[ReviewedPair, ...] = ()
+    """Every pair that a sample was put to people from, with their labels."""
 
     def scores(self, side: Side) -> Iterable[Score]:
         """Every score of one model, from the journal."""

@@ -28,6 +28,8 @@ SAMPLES = "samples.jsonl.gz"
 TRANSCRIPTS = "transcripts.jsonl.gz"
 SCORES = "scores.jsonl.gz"
 COMMITMENTS = "commitments.jsonl.gz"
+LABELS = "labels.jsonl.gz"
+"""People's labels by which findings are corrected; absent where nobody labelled anything."""
 EXAMPLES = "examples.json"
 REPORT = "report.html"
 
@@ -42,7 +44,7 @@ CORE = (
     "verdict.json",
 )
 """Sealed files without which nothing can be recomputed."""
-SEALED = frozenset((*CORE, COMMITMENTS, EXAMPLES, REPORT, "lineage.json"))
+SEALED = frozenset((*CORE, COMMITMENTS, EXAMPLES, LABELS, REPORT, "lineage.json"))
 """Every name that ``SHA256SUMS`` may list."""
 SIGNED_EVENTS = ("log/opened.json", "log/closed.json", "log/issued.json")
 PROOFS = {

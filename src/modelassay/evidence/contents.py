@@ -22,6 +22,7 @@ from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import (
     COMMITMENTS,
     EXAMPLES,
+    LABELS,
     REDACTED,
     SAMPLES,
     SCORES,
@@ -31,7 +32,17 @@ from modelassay.evidence.bundle import (
 )
 from modelassay.evidence.commitments import CommittedFile
 from modelassay.evidence.statements import Hex
-from modelassay.records import AuditRecord, Example, Finding, Policy, Sample, Score, Transcript, Verdict
+from modelassay.records import (
+    AuditRecord,
+    Example,
+    Finding,
+    Policy,
+    ReviewedPair,
+    Sample,
+    Score,
+    Transcript,
+    Verdict,
+)
 
 T = TypeVar("T")
 
@@ -152,6 +163,13 @@ class Contents:
     def scores(self) -> list[Score]:
         """Everything that was read in the answers."""
         return read_lines(self.bundle.unpacked(SCORES), Score, SCORES)
+
+    @cached_property
+    def reviewed(self) -> list[ReviewedPair]:
+        """Every pair that a sample was put to people from, labelled or not; empty where none was."""
+        if LABELS not in self.bundle:
+            return []
+        return read_lines(self.bundle.unpacked(LABELS), ReviewedPair, LABELS)
 
     @cached_property
     def commitments(self) -> list[Commitment]:
