@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 READY   = $(VENV)/.ready
 
-BENCHMARKS ?= engine gate judges log organisms
+BENCHMARKS ?= engine fingerprint gate judges log organisms
 
 .PHONY: demo test test-slow bench docs lint clean
 
