@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -15,14 +15,20 @@ from modelassay.audit.opened import Opened
 from modelassay.audit.parts import measures_of, slices_of
 from modelassay.audit.seal import read_record
 from modelassay.audit.spent import usage_of
-from modelassay.comparison import compare_with_coverage
+from modelassay.comparison import compare_with_coverage, judges_of
 from modelassay.gate import decide
-from modelassay.records import AuditRecord, Usage
+from modelassay.records import AuditRecord, ReviewedPair, Usage
 from modelassay.version import __version__
 
 
 def judge(
-    opened: Opened, audit: str, *, opened_at: str, closed_at: str, reproduce: tuple[str, ...]
+    opened: Opened,
+    audit: str,
+    *,
+    opened_at: str,
+    closed_at: str,
+    reproduce: tuple[str, ...],
+    reviewed: Iterable[ReviewedPair] = (),
 ) -> AuditRecord:
     """The record of an audit that was asked to its end.
 
@@ -30,6 +36,7 @@ def judge(
         audit: its id.
         opened_at: UTC, likewise `closed_at`, on whose date the verdict is issued.
         reproduce: commands that repeat the audit.
+        reviewed: pairs of answers of which a sample was put to people.
     """
     plan, policy, asked = opened.plan, opened.policy, opened.asked
     baseline, candidate = opened.sides
@@ -43,6 +50,7 @@ def judge(
         candidate=after,
         slices=slices,
         policy=policy,
+        judges=judges_of(opened.pins, reviewed),
     )
     identities = (baseline.identity, candidate.identity)
     audited = [artifact for identity in identities for artifact in identity.artifacts]

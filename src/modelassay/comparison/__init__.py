@@ -18,5 +18,6 @@ how much of what was expected was scored. How pairs become claims:
 """
 
 from modelassay.comparison.compare import compare, compare_with_coverage, coverage
+from modelassay.comparison.judges import Judges, judges_of
 
-__all__ = ["compare", "compare_with_coverage", "coverage"]
+__all__ = ["Judges", "compare", "compare_with_coverage", "coverage", "judges_of"]

@@ -6,7 +6,7 @@ sentence, or raises with the first things that differ, by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -16,14 +16,14 @@ import msgspec
 from modelassay.artifacts import CHECKS as LINEAGE_CHECKS
 from modelassay.artifacts import lineage_findings
 from modelassay.canonical import digest_bytes
-from modelassay.comparison import compare_with_coverage
+from modelassay.comparison import compare_with_coverage, judges_of
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import SAMPLES, SCORES, TRANSCRIPTS
 from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.withheld import counts_follow
 from modelassay.gate import decide
-from modelassay.records import Finding, Measure, PairKey, Sample, Score, Transcript
+from modelassay.records import Finding, Measure, PairKey, ReviewedPair, Sample, Score, Transcript
 from modelassay.version import __version__
 
 FOLLOWING = frozenset(("comparison", "consistency", "edge_cases", "quality", *LINEAGE_CHECKS))
@@ -71,8 +71,12 @@ def files_agree(contents: Contents) -> str:
     return "plan, policy, findings and verdict are those of the audit's record"
 
 
-def findings_follow(contents: Contents) -> str:
+def findings_follow(contents: Contents, reviewed: Iterable[ReviewedPair] = ()) -> str:
     """That findings and coverage are what comparison makes of the sealed scores.
+
+    Args:
+        contents: the bundle's.
+        reviewed: the sealed pairs of which a sample was put to people.
 
     Raises:
         EvidenceError: names finding and field.
@@ -97,6 +101,7 @@ def findings_follow(contents: Contents) -> str:
         candidate=candidate,
         slices=record.slices,
         policy=record.policy,
+        judges=judges_of(record.evaluators, reviewed),
     )
     audited = (*record.baseline.artifacts, *record.candidate.artifacts)
     findings = (*findings, *lineage_findings(record.lineage, audited))

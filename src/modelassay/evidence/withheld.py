@@ -7,9 +7,10 @@ cannot hide how many answers were as wanted.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from modelassay.comparison import compare_with_coverage
+from modelassay.comparison import compare_with_coverage, judges_of
 from modelassay.errors import EvidenceError
 from modelassay.evidence.contents import Contents
 from modelassay.records import Coverage, Finding, Measure, PairedCounts, PairedMoments, Sample, Score
@@ -41,9 +42,12 @@ def counts_follow(
     known = {finding.id: finding for finding in found if finding.check == CHECK}
     sealed = {finding.id: finding for finding in contents.record.findings if finding.check == CHECK}
     scores = (*baseline, *candidate)
-    open_pairs = len({(score.measure, score.key) for score in scores if score.key.sample in hidden})
+    hidden_pairs = {(score.measure, score.key) for score in scores if score.key.sample in hidden}
+    open_pairs = Counter(measure for measure, _ in hidden_pairs)
     for name in {**known, **sealed}:
-        if not _agree(sealed.get(name), known.get(name), open_pairs):
+        claimed = sealed.get(name)
+        most = open_pairs[claimed.measure.name] if claimed else 0
+        if not _agree(claimed, known.get(name), most):
             what = f"the counts of finding {name} are not those of the scores"
             raise EvidenceError(what, where="findings.json")
 
@@ -64,6 +68,7 @@ def _compared(
         candidate=candidate,
         slices=() if blank else record.slices,
         policy=record.policy,
+        judges=judges_of(record.evaluators),
     )
 
 
