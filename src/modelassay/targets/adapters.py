@@ -11,8 +11,8 @@ import msgspec
 from modelassay.artifacts.reading import Stamp
 from modelassay.canonical import digest_of
 from modelassay.errors import TargetError
-from modelassay.targets.error_text import first_line
-from modelassay.targets.weights import AdapterFiles, adapter_files
+from modelassay.weights.error_text import first_line
+from modelassay.weights.folders import AdapterFiles, adapter_files
 
 _PROMPT_KINDS: Final = frozenset(
     {

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from modelassay.records import FinishReason, Message, Reply, Request, ToolCall
-from modelassay.targets.error_text import one_line
 from modelassay.targets.prompt import chat_messages, chat_tools, with_system_prompt
+from modelassay.weights.error_text import one_line
 
 LEAVABLE: Final = ("temperature", "top_p", "seed", "stop", "max_tokens")
 """Fields that some models refuse and that an option can leave out."""

@@ -26,9 +26,9 @@ from modelassay.config import ModelReference
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.records import Failure, FinishReason, Message, Reply, Request, TargetIdentity, ToolCall
 from modelassay.targets.answering import answer_each
-from modelassay.targets.error_text import named
 from modelassay.targets.prompt import chat_messages, chat_tools, with_system_prompt
 from modelassay.targets.reference import function_address, refuse_secrets, system_prompt_of
+from modelassay.weights.error_text import named
 
 _OFFERED: Final = ("temperature", "top_p", "max_tokens", "stop", "seed", "tools")
 

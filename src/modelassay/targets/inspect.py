@@ -29,10 +29,10 @@ from modelassay.records import (
 from modelassay.targets.answering import answer_each
 from modelassay.targets.backpressure import Liveness
 from modelassay.targets.chat_wire import ErrorBody
-from modelassay.targets.error_text import named, one_line
 from modelassay.targets.prompt import with_system_prompt
 from modelassay.targets.reference import refuse_secrets, system_prompt_of
 from modelassay.targets.served_errors import FailureKind, Refusal, Trouble, judge_status
+from modelassay.weights.error_text import named, one_line
 
 _LARGEST_SEED: Final = 2**31 - 1
 _FINISH: Final[dict[str, FinishReason]] = {

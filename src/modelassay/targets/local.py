@@ -23,10 +23,11 @@ from modelassay.records import Decoding, Failure, Likelihood, Message, Reply, Re
 from modelassay.targets.adapters import Adapter, adapter_of
 from modelassay.targets.chat_template import ChatTemplate
 from modelassay.targets.generation import CancelledError, Draw, Ending, Generated, Row, generate_batch
-from modelassay.targets.loading import LoadedModel, acquire, context_window, prepare_torch, release
+from modelassay.targets.loading import LoadedModel, acquire, release
 from modelassay.targets.reference import chat_template_of, checked_options, system_prompt_of, weights_address
 from modelassay.targets.weighing import Option, continuation_tokens, weigh_options
-from modelassay.targets.weights import AdapterFiles, ModelFiles, adapter_files, find_folder, model_files
+from modelassay.weights.folders import AdapterFiles, ModelFiles, adapter_files, find_folder, model_files
+from modelassay.weights.opening import context_window, prepare_torch
 
 _OPTIONS: Final = ("device", "dtype", "threads", "batch_tokens", "share")
 ORGANISM_MARK: Final = "organism.json"

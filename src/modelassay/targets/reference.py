@@ -16,6 +16,7 @@ import msgspec
 
 from modelassay.config import ModelReference
 from modelassay.errors import UnknownNameError, UsageError
+from modelassay.weights.folders import local_folder
 
 _SERVED = re.compile(r"(?P<model>.*?)@(?P<url>[A-Za-z][A-Za-z0-9+.-]*://.*)", re.DOTALL)
 
@@ -192,15 +193,6 @@ def chat_template_of(reference: ModelReference, *, folder: Path) -> str:
             mend='write chat_template: "@FILE" with the path of a Jinja template',
         )
     return _read_text(reference.chat_template[1:], folder, key="chat_template")
-
-
-def local_folder(name: str, folder: Path) -> Path | None:
-    """The existing folder that `name` means, relative to `folder`; None when there is none."""
-    try:
-        path = folder / Path(name).expanduser()
-        return path if path.is_dir() else None
-    except (OSError, RuntimeError, ValueError):  # a name too long, or holding a null byte
-        return None
 
 
 def _split_existing(address: str, folder: Path) -> list[str]:

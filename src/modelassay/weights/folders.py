@@ -20,8 +20,7 @@ from modelassay.artifacts.shards import weight_files
 from modelassay.artifacts.subjects import tokenizer_files
 from modelassay.canonical import Digest
 from modelassay.errors import TargetError, UsageError
-from modelassay.targets.error_text import first_line
-from modelassay.targets.reference import local_folder
+from modelassay.weights.error_text import first_line
 
 _HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
@@ -104,6 +103,15 @@ def find_folder(name: str, *, revision: str, folder: Path, where: str) -> Path:
             mend="check the path or id, or download it first and give its folder",
         ) from error
     return Path(found)
+
+
+def local_folder(name: str, folder: Path) -> Path | None:
+    """The existing folder that `name` means, relative to `folder`; None when there is none."""
+    try:
+        path = folder / Path(name).expanduser()
+        return path if path.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # a name too long, or holding a null byte
+        return None
 
 
 def model_files(folder: Path, *, where: str) -> ModelFiles:
