@@ -12,7 +12,7 @@ demo: $(READY)
 	$(VENV)/bin/modelassay demo
 
 test: $(READY) lint
-	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
 
 test-slow: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m slow
