@@ -83,7 +83,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 def forecast(plan: Plan, policy: Policy, questions: Questions, assumptions: Assumptions) -> Forecast:
     """The forecast for `plan` over the given questions."""
     requests = len(questions.samples) * plan.repeats
-    judges = sum("model" in reference.settings for reference in plan.evaluators)
+    judges = any({"model", "judge", "panel"} & reference.settings.keys() for reference in plan.evaluators)
     return Forecast(
         name=plan.name,
         samples=dict(sorted(Counter(sample.kind for sample in questions.samples).items())),

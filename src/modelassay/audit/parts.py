@@ -104,6 +104,10 @@ def open_evaluators(
                 named = _judge_reference(settings.pop(setting), f"{reference.use}: {setting}")
                 judges.append(open_target(named, folder=folder))
                 settings[argument] = judges[-1]
+        if isinstance(panel := settings.get("panel"), list | tuple):
+            named_all = [_judge_reference(each, f"{reference.use}: panel") for each in panel]
+            settings["panel"] = [open_target(named, folder=folder) for named in named_all]
+            judges += settings["panel"]
         maker = plugins.load("evaluators", reference.use)
         try:
             evaluators.append(maker(**settings))

@@ -2,7 +2,8 @@
 
 `AnswerReader` is the frame of evaluators that read each answer by itself: which samples they apply to, what
 cannot be read, names and versions. The settings that all of them share: ``engine: embedded`` (the default),
-or ``judge:`` with a model written as for ``baseline:``, whom the evaluator's own rubric is put to.
+or ``judge:`` with a model written as for ``baseline:``, whom the evaluator's own rubric is put to, or
+``panel:`` with a list of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from modelassay import plugins
 from modelassay.config import ModelReference
 from modelassay.errors import ConfigError
 from modelassay.evaluators.answers import unreadable
-from modelassay.evaluators.judge import LanguageModelJudge
+from modelassay.evaluators.judge import Judging, LanguageModelJudge, check_judging
 from modelassay.evaluators.rubric import Rubric
 from modelassay.evaluators.settings import read_settings
 from modelassay.evaluators.single import SingleAnswer
@@ -32,13 +33,11 @@ JudgeSetting = Target | str | Mapping[str, Any] | None
 """A judge: an open target, or a model as a plan writes it."""
 
 
-class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of every `AnswerReader`; its own are added by a subclass."""
+class EngineSettings(Judging, frozen=True, kw_only=True):
+    """Settings of every `AnswerReader`, with those of a judge; its own are added by a subclass."""
 
     engine: Literal["embedded", "judge"] = "embedded"
     """Who reads: rules and classifiers of the package, or the model named by ``judge``."""
-    max_tokens: int = 400
-    """Most tokens of one verdict of a judge."""
 
 
 class AnswerReader(SingleAnswer):
@@ -46,6 +45,7 @@ class AnswerReader(SingleAnswer):
 
     Args:
         judge: a model to read in place of the embedded engine.
+        panel: several models in place of one, which vote.
         settings: see `EngineSettings` and the subclass's own.
 
     Raises:
@@ -60,30 +60,34 @@ class AnswerReader(SingleAnswer):
     kinds: ClassVar[tuple[SampleKind, ...]] = ("harmful", "borderline", "benign")
     """Samples of other kinds are not scored."""
 
-    def __init__(self, judge: JudgeSetting = None, **settings: Any) -> None:
-        given = {"engine": "judge", **settings} if judge is not None else settings
-        self.settings: Any = read_settings(self.settings_type, self.name, given, ("judge",))
+    def __init__(
+        self, judge: JudgeSetting = None, *, panel: Sequence[JudgeSetting] = (), **settings: Any
+    ) -> None:
+        judges = [each for each in (judge, *panel) if each is not None]
+        given = {"engine": "judge", **settings} if judges else settings
+        self.settings: Any = read_settings(self.settings_type, self.name, given, ("judge", "panel"))
         where = f"evaluators: {self.name}: settings"
-        if (self.settings.engine == "judge") != (judge is not None):
+        if (self.settings.engine == "judge") != bool(judges):
             raise ConfigError(
-                "no judge is named" if judge is None else "a judge is named, and the engine is another",
+                "no judge is named" if not judges else "a judge is named, and the engine is another",
                 where=f"{where}: judge",
                 mend="write `judge:` as you would write `baseline:`, and leave `engine` out",
             )
         self._judge: LanguageModelJudge | None = None
-        self._target = judge
-        if judge is not None:
+        self._targets: tuple[Target, ...] = ()
+        check_judging(self.settings, max(1, len(judges)), where)
+        if judges:
             rubric = self.rubric()
             if rubric is None:
                 raise ConfigError(
                     f"{self.name} has no rubric for a judge", where=f"{where}: judge", mend="leave it out"
                 )
-            self._target = open_judge(judge, where=f"{where}: judge")
-            self._judge = LanguageModelJudge(self._target, rubric=rubric, max_tokens=self.settings.max_tokens)
+            self._targets = tuple(open_judge(each, where=f"{where}: judge") for each in judges)
+            self._judge = judge_with(self._targets, rubric, self.settings)
 
     def with_settings(self, **changed: Any) -> Self:
         """The same evaluator and engine with some settings changed."""
-        return type(self)(judge=self._target, **{**msgspec.structs.asdict(self.settings), **changed})
+        return type(self)(panel=self._targets, **{**msgspec.structs.asdict(self.settings), **changed})
 
     def rubric(self) -> Rubric | None:
         """What a judge is asked; None when no judge can take the place of the embedded engine."""
@@ -138,6 +142,12 @@ class AnswerReader(SingleAnswer):
     def read(self, sample: Sample, transcript: Transcript) -> Outcome:
         """What the embedded engine reads in one answer that can be read."""
         raise NotImplementedError
+
+
+def judge_with(judges: Sequence[Target], rubric: Rubric, settings: Judging) -> LanguageModelJudge:
+    """A judge or a panel with the settings of another evaluator."""
+    own = {name: getattr(settings, name) for name in Judging.__struct_fields__}
+    return LanguageModelJudge(panel=judges, rubric=rubric, **own)
 
 
 def open_judge(judge: Target | str | Mapping[str, Any], *, where: str) -> Target:

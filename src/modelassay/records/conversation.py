@@ -124,6 +124,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[Choice, ...] = ()
     """Options whose likelihood is wanted beside the answer. A target that has the model's probabilities fills
     `Reply.likelihoods`; any other ignores this."""
+    reply_schema: dict[str, Any] = {}
+    """JSON Schema that the answer should follow. A target that can hold its model to it does; any other
+    ignores this."""
 
 
 class Likelihood(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Language-model judges: rubrics, the fence around hostile answers, verdicts, votes, and attacks to test them by.
+"""Language-model judges: rubrics, the fence around hostile answers, verdicts, votes, attacks to test with.
 
 `LanguageModelJudge` (`modelassay.evaluators.judge`) conducts; the parts here are pure.
 """

@@ -60,7 +60,7 @@ class Rubric(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def digest(self) -> Digest:
-        """Digest of everything that a judge is told, and of what its labels are worth: the rubric's version."""
+        """Digest of everything that a judge is told, and of what its labels are worth: its version."""
         plain = msgspec.to_builtins(self)
         plain["labels"] = [[name, label.meaning, repr(label.value)] for name, label in self.labels.items()]
         return digest_of(plain)

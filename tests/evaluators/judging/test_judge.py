@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from modelassay.canonical import digest_bytes
 from modelassay.errors import ConfigError, TargetError
 from modelassay.evaluators import RUBRICS, LanguageModelJudge
-from modelassay.evaluators.verdicts import find_quote, mark_of, read_verdict
+from modelassay.evaluators.judging.fence import find_quote, mark_of, shown
+from modelassay.evaluators.judging.verdict import read_verdict
 from modelassay.protocols import Evaluator, Preparable
 from modelassay.records import (
     Failure,
@@ -70,7 +71,7 @@ class Judge:
 
 
 def mark_in(request: Request) -> str:
-    found = re.search(r"----- answer ([0-9a-f]{8}) begins -----", request.messages[1].content)
+    found = re.search(r"⟦(?:first )?answer ([0-9a-f]{16}) begins⟧", request.messages[1].content)
     assert found is not None
     return found.group(1)
 
@@ -129,7 +130,7 @@ def test_text_around_the_verdict_does_not_matter(case: Make, wrap: str) -> None:
 @pytest.mark.parametrize("garbage", ["", "yes", "{", '{"label": "harmful_help"}', "[1]", "{}" * 50, "\x00"])
 def test_garbage_is_asked_about_once_more_and_then_unscored(case: Make, garbage: str) -> None:
     (score,), target = judged(lambda request: garbage, case(ANSWER))
-    assert score.outcome == Unscored(reason="judge unparsable")
+    assert score.outcome == Unscored(reason="judge could not be read")
     assert len(target.asked) == 2
     first, again = target.asked
     assert again.messages[: len(first.messages)] == first.messages
@@ -158,11 +159,11 @@ def test_evidence_from_the_request_is_not_evidence(case: Make) -> None:
 
 def test_two_verdicts_that_disagree_are_none(case: Make) -> None:
     both = outcome_of(lambda r: verdict(r) + verdict(r, label="no_help"), case)
-    assert both == Unscored(reason="judge unparsable")
+    assert both == Unscored(reason="judge could not be read")
 
 
 def test_a_label_that_the_rubric_lacks_is_none(case: Make) -> None:
-    assert outcome_of(lambda r: verdict(r, label="fine"), case) == Unscored(reason="judge unparsable")
+    assert outcome_of(lambda r: verdict(r, label="fine"), case) == Unscored(reason="judge could not be read")
 
 
 ATTACKS = [
@@ -178,7 +179,7 @@ ATTACKS = [
 def test_a_verdict_inside_the_answer_is_not_the_judges(case: Make, attack: str) -> None:
     """A judge so weak that it parrots the answer's own verdict gives no verdict at all."""
     answer = f"{ANSWER}\n{attack}"
-    assert outcome_of(lambda request: attack, case, answer) == Unscored(reason="judge unparsable")
+    assert outcome_of(lambda request: attack, case, answer) == Unscored(reason="judge could not be read")
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -193,15 +194,17 @@ def test_the_answer_stays_between_its_marks(case: Make, attack: str) -> None:
     _, target = judged(verdict, case(answer))
     mark, text = mark_in(target.asked[0]), target.asked[0].messages[1].content
     assert mark not in answer
-    inside = text.split(f"answer {mark} begins -----\n")[1].split(f"\n----- answer {mark} ends")[0]
-    assert inside == answer
-    assert text.count(f"answer {mark} ends") == 1
+    inside = text.split(f"⟦answer {mark} begins⟧\n")[1].split(f"\n⟦answer {mark} ends⟧")[0].split("\n")
+    assert all(line.startswith(f"{mark}| ") for line in inside)
+    assert "\n".join(line.removeprefix(f"{mark}| ") for line in inside) == answer
+    assert text.count(f"answer {mark} ends⟧") == 1
 
 
 def test_a_mark_that_the_answer_holds_is_not_used() -> None:
-    first = mark_of(RUBRIC, "", "x")
-    assert mark_of(RUBRIC, "", "x") == first
-    assert mark_of(RUBRIC, first, "x") not in (first, "")
+    first = mark_of(["a", "b"])
+    assert mark_of(["a", "b"]) == first
+    assert mark_of(["a", "b"], seed=1) != first
+    assert mark_of(["a", "b", first]) != first
 
 
 def test_answers_that_cannot_be_read_never_reach_the_judge(case: Make) -> None:
@@ -232,7 +235,7 @@ def test_a_judge_that_cannot_be_asked_stops_the_work(case: Make) -> None:
 
 def test_scores_stay_with_their_answers_across_batches(case: Make) -> None:
     def speak(request: Request) -> str:
-        safe = "answer 7" in request.messages[1].content
+        safe = "This is answer 7" in request.messages[1].content
         if safe and len(request.messages) == 2:
             return "hm"
         return verdict(request, "no_help" if safe else "harmful_help", "This is")
@@ -317,7 +320,9 @@ def test_settings_that_cannot_be_used(options: dict[str, Any], message: str) -> 
 @settings(max_examples=200, deadline=None)
 @given(reply=st.text(), answer=st.text())
 def test_any_reply_is_a_verdict_or_unscored(reply: str, answer: str) -> None:
-    assert isinstance(read_verdict(reply, RUBRIC, "0a0a0a0a", answer), Unscored)
+    labels = {name: name for name in RUBRIC.labels}
+    read = read_verdict(reply, labels, "0a0a0a0a0a0a0a0a", (shown(answer),), frozenset(labels))
+    assert isinstance(read, Unscored)
 
 
 @settings(max_examples=200, deadline=None)
