@@ -15,7 +15,7 @@ from modelassay.records import FinishReason, Message, Reply, Request, ToolCall
 from modelassay.targets.prompt import chat_messages, chat_tools, with_system_prompt
 from modelassay.weights.error_text import one_line
 
-LEAVABLE: Final = ("temperature", "top_p", "seed", "stop", "max_tokens")
+LEAVABLE: Final = ("temperature", "top_p", "seed", "stop", "max_tokens", "response_format")
 """Fields that some models refuse and that an option can leave out."""
 
 _LARGEST_SEED = 2**31 - 1
@@ -45,6 +45,7 @@ class ChatRequest(msgspec.Struct, kw_only=True):
     max_completion_tokens: int | UnsetType = UNSET
     stop: tuple[str, ...] | UnsetType = UNSET
     tools: list[Any] | UnsetType = UNSET
+    response_format: dict[str, Any] | UnsetType = UNSET
 
 
 class _Function(msgspec.Struct):
@@ -126,6 +127,8 @@ class RequestWriter:
         self._omit = omit
         self._max_tokens_field = max_tokens_field
         self._extra_body = extra_body or {}
+        self.sends_schema = "response_format" not in omit
+        """Whether the JSON Schema that a request names is sent; turned off for servers that refuse it."""
         self._encoder = msgspec.json.Encoder()
 
     def write(self, request: Request) -> bytes:
@@ -147,6 +150,9 @@ class RequestWriter:
             body.stop = decoding.stop
         if request.tools:
             body.tools = chat_tools(request.tools)
+        if request.reply_schema and self.sends_schema:
+            schema = {"name": "reply", "strict": True, "schema": request.reply_schema}
+            body.response_format = {"type": "json_schema", "json_schema": schema}
         for field in self._omit:
             setattr(body, self._max_tokens_field if field == "max_tokens" else field, UNSET)
         if self._extra_body:

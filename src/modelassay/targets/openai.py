@@ -32,7 +32,7 @@ from modelassay.targets.chat_wire import (
 )
 from modelassay.targets.http import Answer, HttpClient
 from modelassay.targets.reference import served_address, system_prompt_of
-from modelassay.targets.served_errors import Refusal, Trouble, is_moderation, judge_status
+from modelassay.targets.served_errors import Refusal, Trouble, is_about_schema, is_moderation, judge_status
 from modelassay.targets.served_options import served_options
 
 _LONGEST_WAIT_S: Final = 600.0
@@ -119,10 +119,16 @@ class OpenAITarget:
             body = self._writer.write(request)
         except UnicodeEncodeError:
             return Failure(kind="rejected", message="the prompt is not valid Unicode (half a surrogate pair)")
+        schema_sent = bool(request.reply_schema) and self._writer.sends_schema
         retries = self._reference.retries
         attempts = throttled = 0
         while True:
             outcome = await self._attempt(body)
+            if schema_sent and isinstance(outcome, Failure) and is_about_schema(outcome.message):
+                # The server has no such thing; the words of a request with a schema ask for the form as well.
+                self._writer.sends_schema = schema_sent = False
+                body = self._writer.write(request)
+                continue
             if not isinstance(outcome, Trouble):
                 return outcome
             if outcome.kind == "rate_limited":
@@ -194,8 +200,8 @@ class OpenAITarget:
         return judged
 
     def _count_rejection(self, failure: Failure) -> None:
-        """Stop when the endpoint has rejected everything from the start, other than for its content."""
-        if not is_moderation(failure.message):
+        """Stop when the endpoint has rejected everything from the start, other than for content or form."""
+        if not (is_moderation(failure.message) or is_about_schema(failure.message)):
             self._liveness.failed(endpoint=False)
         if self._liveness.dead and not self._liveness.answered:
             raise TargetError(

@@ -27,6 +27,7 @@ _MODERATION: Final = (
     "content management",
     "safety",
 )
+_SCHEMA: Final = ("response_format", "json_schema", "json schema", "structured output", "guided_", "grammar")
 _QUOTA: Final = ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -110,6 +111,12 @@ def is_moderation(text: str) -> bool:
     """Whether an error's text says that a filter stopped this very prompt."""
     lowered = text.lower()
     return any(word in lowered for word in _MODERATION)
+
+
+def is_about_schema(text: str) -> bool:
+    """Whether an error's text says that answers cannot be held to a JSON Schema."""
+    lowered = text.lower()
+    return any(word in lowered for word in _SCHEMA)
 
 
 def _concerns_request(status: int, error: ErrorBody, answered: bool) -> bool:
