@@ -17,6 +17,7 @@ from modelassay import plugins
 from modelassay.audit.fit import absent_tags, check_fit
 from modelassay.config import EvaluatorReference, ModelReference, Plan
 from modelassay.errors import ConfigError, DatasetError
+from modelassay.evaluators.classifiers import open_classifier
 from modelassay.protocols import Evaluator, Target
 from modelassay.records import DatasetPin, EvaluatorPin, Measure, Policy, Sample
 from modelassay.suites import DATASET_TAG, Suite, merge, open_suite, overlaps
@@ -108,6 +109,9 @@ def open_evaluators(
             named_all = [_judge_reference(each, f"{reference.use}: panel") for each in panel]
             settings["panel"] = [open_target(named, folder=folder) for named in named_all]
             judges += settings["panel"]
+        if "classifier" in settings:
+            where = f"evaluators: {reference.use}: classifier"
+            settings["classifier"] = open_classifier(settings["classifier"], folder=folder, where=where)
         maker = plugins.load("evaluators", reference.use)
         try:
             evaluators.append(maker(**settings))

@@ -1,13 +1,15 @@
-"""Who reads an answer for an evaluator: its own rules and classifiers, or a judge model with a rubric.
+"""Who reads an answer for an evaluator: its own rules, a classifier model, or a judge model with a rubric.
 
 `AnswerReader` is the frame of evaluators that read each answer by itself: which samples they apply to, what
 cannot be read, names and versions. The settings that all of them share: ``engine: embedded`` (the default),
-or ``judge:`` with a model written as for ``baseline:``, whom the evaluator's own rubric is put to, or
-``panel:`` with a list of them.
+``classifier:`` with a classifier model from the hub or a folder (`modelassay.evaluators.classifiers`), or
+``judge:`` with a model written as for ``baseline:``, whom the evaluator's own rubric is put to, or ``panel:``
+with a list of them.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -17,7 +19,8 @@ import msgspec
 from modelassay import plugins
 from modelassay.config import ModelReference
 from modelassay.errors import ConfigError
-from modelassay.evaluators.answers import unreadable
+from modelassay.evaluators.answers import unreadable, visible_start
+from modelassay.evaluators.classifiers import Exchange, HubClassifier, Judgement, Question, open_classifier
 from modelassay.evaluators.judge import Judging, LanguageModelJudge, check_judging
 from modelassay.evaluators.rubric import Rubric
 from modelassay.evaluators.settings import read_settings
@@ -31,13 +34,15 @@ Outcome = Reading | Unscored
 
 JudgeSetting = Target | str | Mapping[str, Any] | None
 """A judge: an open target, or a model as a plan writes it."""
+ClassifierSetting = HubClassifier | str | Mapping[str, Any] | None
+"""A classifier: an open one, its name, or `classifiers.ClassifierSettings` written out."""
 
 
 class EngineSettings(Judging, frozen=True, kw_only=True):
     """Settings of every `AnswerReader`, with those of a judge; its own are added by a subclass."""
 
-    engine: Literal["embedded", "judge"] = "embedded"
-    """Who reads: rules and classifiers of the package, or the model named by ``judge``."""
+    engine: Literal["embedded", "classifier", "judge"] = "embedded"
+    """Who reads: rules and classifiers of the package, or what ``classifier`` or ``judge`` names."""
 
 
 class AnswerReader(SingleAnswer):
@@ -46,10 +51,12 @@ class AnswerReader(SingleAnswer):
     Args:
         judge: a model to read in place of the embedded engine.
         panel: several models in place of one, which vote.
+        classifier: a classifier model to read in place of the embedded engine.
         settings: see `EngineSettings` and the subclass's own.
 
     Raises:
-        ConfigError: wrong settings, or a judge for an evaluator that has no rubric.
+        ConfigError: wrong settings, a judge for an evaluator that has no rubric, or a classifier that cannot
+            answer what the evaluator asks.
     """
 
     name: ClassVar[str]
@@ -59,20 +66,35 @@ class AnswerReader(SingleAnswer):
     settings_type: ClassVar[type[EngineSettings]] = EngineSettings
     kinds: ClassVar[tuple[SampleKind, ...]] = ("harmful", "borderline", "benign")
     """Samples of other kinds are not scored."""
+    question: ClassVar[Question | None] = None
+    """What a classifier is asked; None when no classifier can take the place of the embedded engine."""
+    wanted_answer: ClassVar[bool] = False
+    """The classifier's answer that has the value 1; no is that to questions of harm."""
+    yes_no: ClassVar[tuple[str, str]] = ("yes", "no")
+    """Labels of a classifier's answers."""
 
     def __init__(
-        self, judge: JudgeSetting = None, *, panel: Sequence[JudgeSetting] = (), **settings: Any
+        self,
+        judge: JudgeSetting = None,
+        *,
+        panel: Sequence[JudgeSetting] = (),
+        classifier: ClassifierSetting = None,
+        **settings: Any,
     ) -> None:
         judges = [each for each in (judge, *panel) if each is not None]
-        given = {"engine": "judge", **settings} if judges else settings
-        self.settings: Any = read_settings(self.settings_type, self.name, given, ("judge", "panel"))
+        named = "judge" if judges else "classifier" if classifier is not None else "embedded"
+        given = settings if named == "embedded" else {"engine": named, **settings}
+        elsewhere = ("judge", "panel", "classifier")
+        self.settings: Any = read_settings(self.settings_type, self.name, given, elsewhere)
         where = f"evaluators: {self.name}: settings"
-        if (self.settings.engine == "judge") != bool(judges):
+        if self.settings.engine != named or (judges and classifier is not None):
+            named = "judge" if self.settings.engine == "embedded" else self.settings.engine
             raise ConfigError(
-                "no judge is named" if not judges else "a judge is named, and the engine is another",
-                where=f"{where}: judge",
-                mend="write `judge:` as you would write `baseline:`, and leave `engine` out",
+                f"the engine {self.settings.engine} does not go with what is named",
+                where=f"{where}: {named}",
+                mend="name a `judge:`, a `panel:` or a `classifier:`, or none, and leave `engine` out",
             )
+        self._hub = None if classifier is None else self._hub_classifier(classifier, f"{where}: classifier")
         self._judge: LanguageModelJudge | None = None
         self._targets: tuple[Target, ...] = ()
         check_judging(self.settings, max(1, len(judges)), where)
@@ -87,7 +109,24 @@ class AnswerReader(SingleAnswer):
 
     def with_settings(self, **changed: Any) -> Self:
         """The same evaluator and engine with some settings changed."""
-        return type(self)(panel=self._targets, **{**msgspec.structs.asdict(self.settings), **changed})
+        settings = {**msgspec.structs.asdict(self.settings), **changed}
+        return type(self)(panel=self._targets, classifier=self._hub, **settings)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded engine reads."""
+        return self._judge is None and self._hub is None
+
+    def _hub_classifier(self, given: ClassifierSetting, where: str) -> HubClassifier:
+        if self.question is None:
+            raise ConfigError(
+                f"no classifier can read for {self.name}",
+                where=where,
+                mend="leave it out" if self.rubric() is None else "leave it out, or name a judge",
+            )
+        found = open_classifier(given, folder=Path(), where=where)
+        found.check(self.question, self.name)
+        return found
 
     def rubric(self) -> Rubric | None:
         """What a judge is asked; None when no judge can take the place of the embedded engine."""
@@ -95,17 +134,24 @@ class AnswerReader(SingleAnswer):
 
     @property
     def version(self) -> str:
-        """Of the engine in use; a judge's is settled by `prepare`."""
+        """Of the engine in use; that of a judge or a classifier is settled by `prepare`."""
+        if self._hub is not None:
+            return f"classifier+{self._hub.version}"
         return self.embedded_version if self._judge is None else f"judge+{self._judge.version}"
 
     async def prepare(self) -> None:
         """Find out who judges.
 
         Raises:
-            TargetError: the judge cannot be asked at all.
+            TargetError: the judge cannot be asked at all, or the classifier cannot be loaded.
+            ConfigError: the classifier cannot answer what the evaluator asks.
         """
         if self._judge is not None:
             await self._judge.prepare()
+        if self._hub is not None:
+            await self._hub.prepare()
+            assert self.question is not None
+            self._hub.check(self.question, self.name)
 
     def applies(self, sample: Sample) -> bool:
         """Whether answers to `sample` are scored at all; never a matter of the answer."""
@@ -123,7 +169,12 @@ class AnswerReader(SingleAnswer):
         """
         await self.prepare()
         read = [case for case in items if self.applies(case[0])]
-        outcomes = self.read_all(read) if self._judge is None else await self._judge.outcomes(read)
+        if self._hub is not None:
+            outcomes = await asyncio.to_thread(self.classify_all, read)
+        elif self._judge is not None:
+            outcomes = await self._judge.outcomes(read)
+        else:
+            outcomes = self.read_all(read)
         return [
             Score(
                 key=transcript.key,
@@ -142,6 +193,46 @@ class AnswerReader(SingleAnswer):
     def read(self, sample: Sample, transcript: Transcript) -> Outcome:
         """What the embedded engine reads in one answer that can be read."""
         raise NotImplementedError
+
+    def classify_all(self, items: Sequence[Case]) -> Sequence[Outcome]:
+        """What the classifier reads in each of `items`, in their order.
+
+        Raises:
+            TargetError: the classifier cannot be loaded.
+        """
+        outcomes: list[Outcome | None] = [unreadable(transcript) for _, transcript in items]
+        readable = [index for index, outcome in enumerate(outcomes) if outcome is None]
+        said = self.ask_classifier([self.exchange(*items[index]) for index in readable])
+        for index, each in zip(readable, said, strict=True):
+            outcomes[index] = each if isinstance(each, Unscored) else self.judged(items[index], each)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def ask_classifier(self, exchanges: Sequence[Exchange]) -> list[Judgement | Unscored]:
+        """The classifier's answer to `question` for each of `exchanges`."""
+        assert self._hub is not None
+        assert self.question is not None
+        return self._hub.judge(self.question, exchanges)
+
+    def says_yes(self, judgement: Judgement) -> bool:
+        """Whether a classifier's probability reaches its threshold."""
+        assert self._hub is not None
+        return judgement.probability >= self._hub.threshold
+
+    def exchange(self, sample: Sample, transcript: Transcript) -> Exchange:
+        """What a classifier is given of one answer that can be read."""
+        return Exchange(
+            request=last_request(sample, transcript),
+            answer=transcript.answer[visible_start(transcript.answer) :].strip(),
+            context=sample.context,
+        )
+
+    def judged(self, case: Case, judgement: Judgement) -> Outcome:
+        """What a classifier's answer is worth; raw is the probability of yes."""
+        yes = self.says_yes(judgement)
+        label = self.yes_no[0 if yes else 1]
+        return Reading(
+            value=float(yes == self.wanted_answer), label=label, raw=f"{judgement.probability:.4f}"
+        )
 
 
 def judge_with(judges: Sequence[Target], rubric: Rubric, settings: Judging) -> LanguageModelJudge:

@@ -56,6 +56,8 @@ class OverRefusal(AnswerReader):
     measures: Sequence[Measure] = (EXAGGERATED_SAFETY, NEEDLESS_REFUSAL)
     kinds = ("benign",)
     default_kind = "benign"
+    question = "refusal"
+    yes_no = ("full_refusal", "compliance")
     calibration = f"outcomes of refusal@{RefusalCorrectness.version}, which {RefusalCorrectness.calibration}"
 
     def __init__(self, judge: Any = None, **settings: Any) -> None:

@@ -65,7 +65,7 @@ class AdapterFiles(msgspec.Struct, frozen=True, kw_only=True):
         return _state(self.whole, self.files)
 
 
-def find_folder(name: str, *, revision: str, folder: Path, where: str) -> Path:
+def find_folder(name: str, *, revision: str, folder: Path, where: str, code: bool = False) -> Path:
     """The local folder of a model or adapter, downloaded from the Hugging Face hub if need be.
 
     Args:
@@ -73,6 +73,7 @@ def find_folder(name: str, *, revision: str, folder: Path, where: str) -> Path:
         revision: branch, tag or commit on the hub.
         folder: where relative paths start.
         where: the reference, for errors.
+        code: whether Python files are fetched too.
 
     Raises:
         UsageError: neither a folder nor a hub id.
@@ -93,7 +94,7 @@ def find_folder(name: str, *, revision: str, folder: Path, where: str) -> Path:
         found = snapshot_download(
             name,
             revision=revision or None,
-            allow_patterns=list(_DOWNLOADED),
+            allow_patterns=[*_DOWNLOADED, *(["*.py"] if code else [])],
             ignore_patterns=list(_NOT_DOWNLOADED),
         )
     except (OSError, ValueError) as error:
@@ -135,6 +136,11 @@ def model_files(folder: Path, *, where: str) -> ModelFiles:
         config=whole.part([name for name in ("config.json", "generation_config.json") if name in names]),
         tokenizer=whole.part(tokenizer_files(names)),
     )
+
+
+def code_files(files: ModelFiles) -> FileDigests:
+    """The Python files that a model brings; they decide its answers when they are run."""
+    return files.whole.part([name for name in files.whole.readings if name.endswith(".py")])
 
 
 def adapter_files(folder: Path, *, where: str) -> AdapterFiles:
