@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from modelassay.evaluators.single import Evaluation, SingleAnswer
     from modelassay.evaluators.sycophancy import Sycophancy
     from modelassay.evaluators.task_accuracy import TaskAccuracy
+    from modelassay.evaluators.toxicity import Toxicity
     from modelassay.evaluators.truthfulness import Truthfulness
     from modelassay.evaluators.value_shift import ValueShift
 
@@ -48,6 +49,7 @@ _HOMES = {
     "SingleAnswer": "single",
     "Sycophancy": "sycophancy",
     "TaskAccuracy": "task_accuracy",
+    "Toxicity": "toxicity",
     "Truthfulness": "truthfulness",
     "ValueShift": "value_shift",
 }
@@ -74,6 +76,7 @@ __all__ = [
     "SingleAnswer",
     "Sycophancy",
     "TaskAccuracy",
+    "Toxicity",
     "Truthfulness",
     "ValueShift",
 ]

@@ -23,23 +23,23 @@ MOST_CHARACTERS = 6000
 LEXICON = Lexicon(
     {
         "void": "ignore* ignoring ignorier* disregard* forget* forgot overlook* overrid* neglect* "
-        "erase abandon "
-        "vergiss vergessen vergesst missacht* olvid* oubli* dimentica* zaboravi* skip bypass* cancel nullif*",
+        "erase abandon skip bypass* cancel nullif* "
+        "vergiss vergessen vergesst missacht* olvid* oubli* dimentica* ignora*",
         "before": "previous* prior above all everything earlier preceding before initial original said told "
         "vorherig* vorhergehend* vorangegangen* obig* oben bisherig* alle alles davor zuvor ursprünglich* "
-        "anterior* précédent* todo todas todos tout toutes sve",
-        "instructions": "instruct* prompt prompts prompt_text prompttext rule rules guideline* directive* "
+        "anterior* précédent* precedent* todo todas todos tout toutes tutto tutte",
+        "instructions": "instruct* prompt prompts rule rules guideline* directive* "
         "command* order orders task tasks assignment* briefing anweisung* instruktion* befehl* aufgabe* "
-        "auftrag* regel regeln vorgabe* instruc* instrukcij* consigne* tâche* tarea* regla*",
-        "system": "system prompt prompts embedding* context kontext* initial hidden document* message* "
+        "auftrag* regel regeln vorgabe* instruc* istruzion* consigne* tâche* tarea* regla*",
+        "system": "system prompt prompts context kontext* initial hidden document* message* "
         "configuration developer",
         "new": "new next real actual actually true instead following follow now neue* nun jetzt stattdessen "
         "folgende* nächste* nueva* nuevo* nouvelle* ahora maintenant",
         "reveal": "show print reveal* repeat display output tell spell write copy give return list summar* "
-        "share leak recite what which translate zeig* gib nenn* wiederhol* laute* lautet* drucke* schreib* "
+        "share leak recite what which translate zeig* gib nenn* wiederhol* drucke* schreib* "
         "ausgeben sag* muestra* dime repite* affiche* montre* répète*",
         "role": "act behave pretend imagine roleplay role-play simulate impersonat* persona character "
-        "verhalte verhältst agiere agierst spielst rolle vorstellen stell actúa finge imagina* agis imagine* "
+        "verhalte agiere spielst rolle vorstellen stell actúa finge imagina* agis imagine* "
         "du bist",
         "as": "as like be als wie como comme",
         "you": "you your you're yourself u du dein* dir dich sie ihr ihre ihnen tu tú eres vous",
@@ -60,14 +60,11 @@ LEXICON = Lexicon(
         "code": "python sql terminal console interpreter linux bash shell execute import eval sudo os http* "
         "script variable string function",
         "cipher": "base64 rot13 binary morse hex reverse* backward* cipher encode* decode* caesar anagram",
-        "abuse": "hate stupid kill idiot* doof dumm* scheiß* scheiss* fuck* shit hasse* hassen worst blöd* "
-        "terrible bad powerful best",
+        "abuse": "hate stupid kill idiot* dumm* scheiß* scheiss* fuck* shit hasse* hassen worst blöd*",
         "language": "english german deutsch englisch spanish french español français spell-check translate "
         "übersetz* poem gedicht story geschichte",
         "ask": "how why who when where can could would welche* warum wer wann wo woher wie was kann könn* "
         "qué cómo quién comment pourquoi",
-        "wish": "interested looking know learn recommend* help find möchte* gerne suche such* empfehl* "
-        "interessiere* informationen information tips options",
         "german": "der die das und ist nicht ich eine ein für mit auf den von zu werden gibt über des im",
         "english": "the and is of to in are that for with on do an my which have it this",
         "then": "then after afterwards also finally please and but dann danach außerdem bitte und luego",
