@@ -1,0 +1,37 @@
+"""What is known of the error of an audit's evaluators, written into their pins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from modelassay.judges.distance import Audited, distance_of
+from modelassay.judges.store import calibrations_of
+from modelassay.records import EvaluatorPin
+
+
+def with_errors(pin: EvaluatorPin, store: Path | None, audited: Audited | None = None) -> EvaluatorPin:
+    """`pin` with the errors measured for exactly this version and these settings.
+
+    Args:
+        pin: of an evaluator.
+        store: of the audits, where a user's own calibrations lie.
+        audited: what it read, where that is known; the distance of each set from it is added.
+
+    Raises:
+        StoreError: a file of calibrations is damaged.
+    """
+    found = calibrations_of(pin.name, pin.version, pin.settings, store)
+    names = {measure.name for measure in pin.measures}
+    fitting = [each for each in found if names.intersection(each.measures)]
+    known = {measure for each in fitting for measure in each.measures}
+    return msgspec.structs.replace(
+        pin,
+        errors=tuple(each.error(distance_of(each, audited) if audited else ()) for each in fitting),
+        uncalibrated=tuple(
+            measure.name
+            for measure in pin.measures
+            if not measure.exact and measure.role != "descriptive" and measure.name not in known
+        ),
+    )
