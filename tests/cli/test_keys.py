@@ -365,6 +365,17 @@ def test_a_witness_serves_until_it_is_interrupted(command: Command, place: Path)
             assert reader.checkpoint is not None
             (line,) = over_http(told["url"], load_vkey(vkey)).cosign(reader.checkpoint, reader)
             assert str(line).startswith("— w/witness-")
+            # What is logged by hand is cosigned at once, so that nobody has to take an old head for new.
+            lost = command("keys", "new", "lost", "--use", "verdict")["keys"][0]["key"]
+            at = f"{told['url']}={vkey}"
+            command("keys", "revoke", lost, "--reason", "stolen", "--witness", at)
+            head = trust_in([load_vkey(log)], [load_vkey(vkey)]).open_head(
+                (place / "assay/log/checkpoint").read_bytes()
+            )
+            assert (list(head.witnesses), head.head.size) == (
+                [vkey.split("+")[0]],
+                LogReader(place / "assay/log").size,
+            )
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 130
         finally:

@@ -76,7 +76,7 @@ def command(
     )
     cards = [make(use, origin=origin if use != "verdict" else "") for use in wanted]
     log_key = name if "log" in wanted else ""
-    logged = log_events(place, keyring, log_key, [added(card) for card in cards])
+    logged = log_events(place, keyring, log_key, [added(card) for card in cards]) is not None
     if as_json:
         print_json({"keys": [shown(keyring, card) for card in cards], "logged": logged})
         return

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from modelassay.evidence.events import Body
     from modelassay.evidence.keycards import KeyCard, Use
     from modelassay.evidence.keyring import Keyring
+    from modelassay.evidence.ledger import Ledger
+    from modelassay.evidence.notary import Cosigner
 
 passphrase_option = click.option(
     "--passphrase-file",
@@ -119,8 +121,16 @@ def log_of(store: Path) -> Path | None:
     return store / "log" if log_exists(store / "log") else None
 
 
-def log_events(store: Path, keyring: Keyring, log_key: str, bodies: Sequence[Body]) -> bool:
-    """Log `bodies`, each unless it was logged before, when `store` has a log; whether it has one.
+def log_events(
+    store: Path,
+    keyring: Keyring,
+    log_key: str,
+    bodies: Sequence[Body],
+    witnesses: Sequence[Cosigner] = (),
+) -> Ledger | None:
+    """Log `bodies`, each unless it was logged before, when `store` has a log; that log.
+
+    Its `sign` asks the witnesses, for when everything else is done.
 
     Raises:
         UsageError: the log's key cannot be told or unlocked.
@@ -131,17 +141,18 @@ def log_events(store: Path, keyring: Keyring, log_key: str, bodies: Sequence[Bod
     from modelassay.records import Actor
 
     if log_of(store) is None:
-        return False
+        return None
     signer = keyring.signer("log", log_key)
     card = keyring.card_of(signer.public) if signer else None
     notary = Notary(
         actor=Actor(name=card.holder if card else user(), key=signer.public.key_id if signer else ""),
         log_signer=signer,
+        witnesses=tuple(witnesses),
     )
     ledger = Ledger(store, notary)
     for body in bodies:
         ledger.append_once(body)
-    return True
+    return ledger
 
 
 def user() -> str:

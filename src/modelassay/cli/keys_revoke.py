@@ -9,6 +9,7 @@ import click
 
 from modelassay.cli.keys_options import passphrase_option
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.signing import log_key_option, witness_option, witnesses_of
 
 _KEY_ID = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
@@ -24,9 +25,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
     metavar="TIME",
     help="From when its signatures are worthless, as 2026-11-21T03:00:00Z. [default: now]",
 )
-@click.option(
-    "--log-key", default="", metavar="KEY", help="Key to sign the log with. [default: the one for logs]"
-)
+@log_key_option
+@witness_option
 @passphrase_option
 @store_option
 @json_option
@@ -35,6 +35,7 @@ def command(
     reason: str,
     since: str,
     log_key: str,
+    witnesses: tuple[str, ...],
     passphrase_file: Path | None,
     store: Path | None,
     as_json: bool,
@@ -52,6 +53,7 @@ def command(
         raise UsageError(f"{key_id!r} is not a key id", mend="`modelassay keys list` shows them: SHA256:…")
     if since and not _TIME.fullmatch(since):
         raise UsageError(f"{since!r} is not a time", mend="write it as 2026-11-21T03:00:00Z, in UTC")
+    cosigners = witnesses_of(witnesses)
     keyring = open_keyring(passphrase_file)
     at = since or utc_now()
     place = chosen_store(store)
@@ -59,12 +61,15 @@ def command(
     if card is None and log_of(place) is None:
         keyring.card(key_id)  # says which keys there are
     # Logged first: a log whose only key is the one revoked is signed by it a last time.
-    logged = log_events(place, keyring, log_key, [KeyRevoked(key=key_id, reason=reason, since=at)])
+    event = KeyRevoked(key=key_id, reason=reason, since=at)
+    log = log_events(place, keyring, log_key, [event], cosigners)
     if card is not None and not card.ended:
         keyring.end(card, at=at, reason=reason)
+    if log is not None:
+        log.sign()
     if as_json:
-        print_json({"key": key_id, "from": at, "reason": reason, "logged": logged})
+        print_json({"key": key_id, "from": at, "reason": reason, "logged": log is not None})
         return
-    click.echo(f"revoked {key_id} from {at}" + (", logged" if logged else ""))
-    if not logged:
+    click.echo(f"revoked {key_id} from {at}" + (", logged" if log else ""))
+    if log is None:
         click.echo(f"no log in {place}: tell those who trust this key", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,22 +23,24 @@ _VERDICT_OPTION = click.option(
     metavar="KEY",
     help="Signs the verdict: a name, PEM file, env: or command:. [default: the one for that]",
 )
+log_key_option = click.option(
+    "--log-key",
+    envvar="MODELASSAY_LOG_KEY",
+    default="",
+    metavar="KEY",
+    help="Signs the log's tree heads. [default: the one for logs]",
+)
+witness_option = click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    metavar="URL=VKEY|FILE",
+    envvar="MODELASSAY_WITNESS",
+    help="Witness that cosigns tree heads, and its verifier key; repeatable.",
+)
 _LOG_OPTIONS = (
-    click.option(
-        "--log-key",
-        envvar="MODELASSAY_LOG_KEY",
-        default="",
-        metavar="KEY",
-        help="Signs the log's tree heads. [default: the one for logs]",
-    ),
-    click.option(
-        "--witness",
-        "witnesses",
-        multiple=True,
-        metavar="URL=VKEY|FILE",
-        envvar="MODELASSAY_WITNESS",
-        help="Witness that cosigns tree heads, and its verifier key; repeatable.",
-    ),
+    log_key_option,
+    witness_option,
     click.option(
         "--actor",
         envvar="MODELASSAY_ACTOR",
@@ -99,7 +101,7 @@ def notary_of(
         actor=Actor(name=name, key=signer.public.key_id if signer else ""),
         verdict_signers=(verdict,) if verdict else (),
         log_signer=log,
-        witnesses=tuple(map(_witness, witnesses)),
+        witnesses=witnesses_of(witnesses),
         tell=lambda line: click.echo(line, err=True),
     )
 
@@ -137,6 +139,16 @@ def unsigned_hint(notary: Notary) -> str:
     if missing:
         return f"{' and '.join(missing)} not signed: `modelassay keys new` makes keys; then run this again"
     return "" if notary.witnesses else "no witness cosigned the log: name one with --witness"
+
+
+def witnesses_of(texts: Sequence[str]) -> tuple[Cosigner, ...]:
+    """The witnesses that ``--witness`` names.
+
+    Raises:
+        UsageError: no key is named with one.
+        EvidenceError: a key that is none.
+    """
+    return tuple(map(_witness, texts))
 
 
 def _witness(text: str) -> Cosigner:

@@ -8,6 +8,7 @@ import click
 
 from modelassay.cli.keys_options import passphrase_option
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.signing import log_key_option, witness_option, witnesses_of
 
 
 @click.command("sign")
@@ -15,9 +16,8 @@ from modelassay.cli.options import chosen_store, json_option, print_json, store_
 @click.option(
     "--key", "reference", default="", metavar="KEY", help="Who signs: a name, PEM file, env: or command:."
 )
-@click.option(
-    "--log-key", default="", metavar="KEY", help="Key to sign the log with. [default: the one for logs]"
-)
+@log_key_option
+@witness_option
 @click.option("--person", default="", metavar="NAME", help="Who signs. [default: the holder of the key]")
 @passphrase_option
 @store_option
@@ -26,6 +26,7 @@ def command(
     audit: str,
     reference: str,
     log_key: str,
+    witnesses: tuple[str, ...],
     person: str,
     passphrase_file: Path | None,
     store: Path | None,
@@ -44,6 +45,7 @@ def command(
     place = chosen_store(store)
     folder = Path(audit) if Path(audit).is_dir() else place / "audits" / read_audit(place, audit).id
     verdict = read_unsigned_off(folder)
+    cosigners = witnesses_of(witnesses)
     keyring = open_keyring(passphrase_file)
     signer = keyring.signer("verdict", reference)
     if signer is None:
@@ -58,7 +60,9 @@ def command(
     event = VerdictSigned(
         audit=verdict.audit, payload=verdict.payload, key=signer.public.key_id, holder=holder
     )
-    logged = log_events(place, keyring, log_key, [event])
+    log = log_events(place, keyring, log_key, [event], cosigners)
+    if log is not None:
+        log.sign()
     facts = verdict.statement.predicate.facts
     signatures = len(verdict.envelope.signatures) + added
     for warning in keyring.warnings:
@@ -73,11 +77,11 @@ def command(
                 "holder": holder,
                 "signatures": signatures,
                 "added": added,
-                "logged": logged,
+                "logged": log is not None,
             }
         )
         return
     click.echo(f"{holder} signed: {facts.headline}" if added else f"{holder} had signed before")
     click.echo(f"{verdict.audit} has {signatures} signatures")
-    if not logged:
+    if log is None:
         click.echo(f"no log in {place}: the signature is in the bundle only", err=True)
