@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from modelassay.evaluators.compliance import IsCompliant
     from modelassay.evaluators.consistency import Consistency
     from modelassay.evaluators.content_safety import ContentSafety
+    from modelassay.evaluators.factual_consistency import IsFactuallyConsistent
+    from modelassay.evaluators.faithfulness import Faithfulness
     from modelassay.evaluators.form import ResponseFormat, ResponseLength
     from modelassay.evaluators.judge import LanguageModelJudge
     from modelassay.evaluators.over_refusal import OverRefusal
@@ -35,7 +37,9 @@ _HOMES = {
     "Consistency": "consistency",
     "ContentSafety": "content_safety",
     "Evaluation": "single",
+    "Faithfulness": "faithfulness",
     "IsCompliant": "compliance",
+    "IsFactuallyConsistent": "factual_consistency",
     "Label": "rubric",
     "LanguageModelJudge": "judge",
     "OverRefusal": "over_refusal",
@@ -63,7 +67,9 @@ __all__ = [
     "Consistency",
     "ContentSafety",
     "Evaluation",
+    "Faithfulness",
     "IsCompliant",
+    "IsFactuallyConsistent",
     "Label",
     "LanguageModelJudge",
     "OverRefusal",
