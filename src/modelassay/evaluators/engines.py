@@ -22,6 +22,7 @@ from modelassay.errors import ConfigError
 from modelassay.evaluators.answers import unreadable, visible_start
 from modelassay.evaluators.classifiers import Exchange, HubClassifier, Judgement, Question, open_classifier
 from modelassay.evaluators.judge import Judging, LanguageModelJudge, check_judging
+from modelassay.evaluators.judging.second_reading import read_twice
 from modelassay.evaluators.rubric import Rubric
 from modelassay.evaluators.settings import read_settings
 from modelassay.evaluators.single import SingleAnswer
@@ -170,11 +171,11 @@ class AnswerReader(SingleAnswer):
         await self.prepare()
         read = [case for case in items if self.applies(case[0])]
         if self._hub is not None:
-            outcomes = await asyncio.to_thread(self.classify_all, read)
+            outcomes = await asyncio.to_thread(read_twice, self.classify_all, read)
         elif self._judge is not None:
             outcomes = await self._judge.outcomes(read)
         else:
-            outcomes = self.read_all(read)
+            outcomes = read_twice(self.read_all, read)
         return [
             Score(
                 key=transcript.key,

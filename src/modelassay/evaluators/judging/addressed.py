@@ -35,7 +35,7 @@ def addressed(text: str, labels: tuple[str, ...] = ()) -> list[tuple[int, int]]:
         text: as shown to a judge.
         labels: names of the rubric's labels; one with an underscore is no word of an honest answer.
     """
-    found = [_sentence(text, *span) for span in _told(text)]
+    found = list(_told(text))
     if "{" in text:
         found += [match.span() for match in _OBJECT.finditer(text) if IN_OBJECT.search(match.group())]
     found += [match.span() for match in _ENCODED.finditer(text) if _speaks(match.group())]
@@ -55,7 +55,7 @@ def redacted(text: str) -> str:
 
 
 def _told(text: str) -> Iterator[tuple[int, int]]:
-    """What the patterns find."""
+    """The sentences that the patterns are in, and the paragraphs that they open as turns."""
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capitals have longer small forms, which would shift every place
         lowered = "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
@@ -64,10 +64,16 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
     for rule in RULES:
         if other or not any(gate.isdisjoint(words) for gate in rule.gates):
             for match in rule.pattern.finditer(lowered):
-                yield match.span()
+                start, end = _sentence(text, *match.span())
+                yield (start, max(end, _paragraph_end(text, match.end()))) if rule.turn else (start, end)
     for pattern in OTHER_SCRIPTS if other else ():
         for match in pattern.finditer(lowered):
-            yield match.span()
+            yield _sentence(text, *match.span())
+
+
+def _paragraph_end(text: str, start: int) -> int:
+    end = text.find("\n\n", start)
+    return len(text) if end < 0 else end
 
 
 @lru_cache(maxsize=64)

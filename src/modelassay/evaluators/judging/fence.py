@@ -10,6 +10,7 @@ original, so that a quotation from what was shown is found in what was answered.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -27,6 +28,8 @@ _CHANGED = re.compile(
     r"|(?P<token><[|｜][^<>\n]{1,40}[|｜]>|\[/?(?:INST|SYS)\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>"
     r"|<(?:pad|unk|bos|eos)>|\[/?(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])"
 )
+_CHANGED_ASCII = re.compile(r"[\x00-\x08\x0b-\x1f\x7f<\[]")
+"""Where nothing of this is in a text of plain ASCII, nothing is changed."""
 _BROKEN = str.maketrans("<>[]⟦⟧⟨⟩", "‹›❲❳[]()")
 _QUOTES = str.maketrans("’‘‚“”„«»", '\'\'\'"""""')
 
@@ -36,7 +39,7 @@ class Shown(msgspec.Struct, frozen=True):
 
     text: str
     """Without the marks; lines end with a line feed."""
-    offsets: tuple[int, ...]
+    offsets: Sequence[int]
     """Where each character of `text`, and its end, stands in the original."""
 
     def behind(self, mark: str) -> str:
@@ -59,7 +62,7 @@ class Shown(msgspec.Struct, frozen=True):
             text += (self.text[last:start], instead)
             offsets += (*self.offsets[last:start], *[self.offsets[start]] * len(instead))
             last = end
-        return Shown("".join((*text, self.text[last:])), (*offsets, *self.offsets[last:]))
+        return Shown("".join((*text, self.text[last:])), [*offsets, *self.offsets[last:]])
 
 
 def shown(text: str) -> Shown:
@@ -67,6 +70,8 @@ def shown(text: str) -> Shown:
     parts: list[str] = []
     offsets: list[int] = []
     last = 0
+    if _CHANGED_ASCII.search(text) is None if text.isascii() else _CHANGED.search(text) is None:
+        return Shown(text, range(len(text) + 1))
     for match in _CHANGED.finditer(text):
         start, end = match.span()
         instead = _instead(match)
@@ -78,7 +83,7 @@ def shown(text: str) -> Shown:
             offsets += [start] * len(instead)
         last = end
     offsets += range(last, len(text) + 1)
-    return Shown("".join((*parts, text[last:])), tuple(offsets))
+    return Shown("".join((*parts, text[last:])), offsets)
 
 
 def _instead(match: re.Match[str]) -> str:

@@ -121,6 +121,8 @@ class Rule(msgspec.Struct, frozen=True):
 
     pattern: re.Pattern[str]
     gates: tuple[frozenset[str], ...] = ()
+    turn: bool = False
+    """Whether it opens a turn of its own, which ends with the paragraph, not with the sentence."""
 
 
 def gate(words: str) -> frozenset[str]:
@@ -128,8 +130,8 @@ def gate(words: str) -> frozenset[str]:
     return frozenset(word[:4] for word in words.split())
 
 
-def _rule(pattern: str, *gates: str) -> Rule:
-    return Rule(re.compile(pattern, re.MULTILINE), tuple(gate(words) for words in gates))
+def _rule(pattern: str, *gates: str, turn: bool = False) -> Rule:
+    return Rule(re.compile(pattern, re.MULTILINE), tuple(gate(words) for words in gates), turn)
 
 
 RULES: tuple[Rule, ...] = (
@@ -182,7 +184,7 @@ RULES: tuple[Rule, ...] = (
         "note étiquette",
     ),
     _rule(_ENDS, "end start beginning close ende anfang fin"),
-    _rule(_TURN),
+    _rule(_TURN, turn=True),
     _rule(r"⟨hidden:[^⟩]*⟩"),
 )
 """Patterns for languages that part words by spaces; for texts in other scripts all gates stand open."""

@@ -1,0 +1,66 @@
+"""Read answers that speak to their grader twice: as written, and without those words.
+
+For engines that are no judge models, which such words move by their mere presence. The stricter reading
+counts, so that words addressed to a grader can never better a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from modelassay.evaluators.judging.addressed import REMOVED, addressed
+from modelassay.evaluators.judging.fence import Shown, shown
+from modelassay.records import Message, Reading, Sample, Span, Transcript, Unscored
+
+Case = tuple[Sample, Transcript]
+Outcome = Reading | Unscored
+
+
+def read_twice(read: Callable[[Sequence[Case]], Sequence[Outcome]], items: Sequence[Case]) -> list[Outcome]:
+    """The outcomes of `read` for `items`, the stricter of two where an answer speaks to its grader."""
+    outcomes = list(read(items))
+    again: dict[int, Shown] = {}
+    for index, (_, transcript) in enumerate(items):
+        rest = without_address(transcript.answer)
+        if rest is not None:
+            again[index] = rest
+    if again:
+        second = read([_with_answer(items[index], rest.text) for index, rest in again.items()])
+        for (index, rest), outcome in zip(again.items(), second, strict=True):
+            outcomes[index] = _stricter(outcomes[index], outcome, rest)
+    return outcomes
+
+
+def without_address(answer: str) -> Shown | None:
+    """An answer without what it says to its grader; None where it says nothing, or nothing else."""
+    text = shown(answer)
+    spans = addressed(text.text)
+    if not spans:
+        return None
+    rest = text.without(spans, REMOVED)
+    return rest if rest.text.replace(REMOVED, "").strip() else None
+
+
+def _stricter(first: Outcome, second: Outcome, rest: Shown) -> Outcome:
+    if not isinstance(second, Reading):
+        return first
+    limit = first.value if isinstance(first, Reading) else 1.0
+    if second.value >= limit:
+        return first
+    span = second.evidence
+    if span is None:
+        return second
+    start = rest.offsets[span.start]
+    end = rest.offsets[max(span.start, span.end - 1)] + 1
+    return msgspec.structs.replace(second, evidence=Span(start=start, end=max(start, end)))
+
+
+def _with_answer(case: Case, answer: str) -> Case:
+    sample, transcript = case
+    messages = list(transcript.messages)
+    last = max(n for n, message in enumerate(messages) if message.role == "assistant")
+    calls = messages[last].tool_calls
+    messages[last] = Message(role="assistant", content=answer, tool_calls=calls)
+    return sample, msgspec.structs.replace(transcript, messages=tuple(messages))
