@@ -13,6 +13,7 @@ how much of what was expected was scored. How pairs become claims:
 - A slice with fewer pairs than the policy's smallest, or of fewer than ten clusters, is `not_assessable` and
   says what it could have shown or what it lacks.
 - Descriptive measures are reported with their figures and never judged: their state is `not_assessable`.
+- What happened between cohorts has findings of its own (`cohorts`).
 - Consistency and edge cases are findings of their own, with the shift in `Finding.values` (``shift``,
   ``shift_low``, ``shift_high``; positive is worse).
 """

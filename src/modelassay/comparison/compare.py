@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
+from modelassay.comparison.cohorts import cohort_findings
 from modelassay.comparison.correction import correction_of
 from modelassay.comparison.judged import Reader, Thresholds, doubted, slice_findings
 from modelassay.comparison.judges import Judges
@@ -77,7 +78,9 @@ def compare_with_coverage(
     findings: list[Finding] = []
     for table in tables:
         findings += _compare_measure(table, index, dimensions, policy, known)
-    findings += [doubted(f, known, policy) for f in _repeat_findings(tables, index, policy)]
+    further = [f for table in tables for f in cohort_findings(table, index, dimensions, policy)]
+    further += _repeat_findings(tables, index, policy)
+    findings += [doubted(finding, known, policy) for finding in further]
     quality = quality_finding(tuple(measure.name for measure in measures))
     return (*findings, *([quality] if quality else [])), coverage_of(tables)
 

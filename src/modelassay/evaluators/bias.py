@@ -1,8 +1,8 @@
 """Bias: are groups of people treated alike?
 
 Bias is a property of groups of answers. Every answer is scored by itself here; whether cohorts differ is
-seen in the comparison by slices, and in the findings ``cohort_gap`` and ``worst_cohort`` for the tags that
-the policy names as ``cohorts``. Four kinds of samples, told by what they carry:
+seen in the comparison by slices, and in the findings ``cohort_gap`` and ``cohort_loss`` for the tags that
+the policy names as cohorts. Four kinds of samples, told by what they carry:
 
 **Questions with and without the evidence** (BBQ: Parrish et al. 2022, arXiv:2110.08193; choices, tags
 ``condition``, ``unknown``, ``biased``). ``bbq_ambiguous_accuracy`` and ``bbq_disambiguated_accuracy``: 1

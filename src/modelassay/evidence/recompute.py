@@ -26,7 +26,9 @@ from modelassay.gate import decide
 from modelassay.records import Finding, Measure, PairKey, ReviewedPair, Sample, Score, Transcript
 from modelassay.version import __version__
 
-FOLLOWING = frozenset(("comparison", "consistency", "edge_cases", "quality", *LINEAGE_CHECKS))
+FOLLOWING = frozenset(
+    ("comparison", "cohort_gap", "cohort_loss", "consistency", "edge_cases", "quality", *LINEAGE_CHECKS)
+)
 """Checks whose findings follow from what a bundle holds."""
 WORDS = frozenset(("statement", "method", "headline", "settle", "inconclusive", "tightened"))
 """Fields in words, which another version of modelassay may put differently; their figures stand beside."""
@@ -127,9 +129,29 @@ def verdict_follows(contents: Contents) -> str:
         raise EvidenceError(f"no date of issue: {error}", where="verdict.json") from error
     if sealed.issued != record.closed[:10]:
         raise EvidenceError("the verdict was not issued on the day the audit closed", where="verdict.json")
-    again = decide(record.policy, record.findings, record.coverage, today=issued)
+    again = decide(
+        record.policy, record.findings, record.coverage, today=issued, answered=_answered(contents, issued)
+    )
     _same(sealed, again, "verdict.json", exact=record.tool_version == __version__)
     return f"the verdict, {sealed.outcome}, follows from {len(record.findings):,} findings and the policy"
+
+
+def _answered(contents: Contents, issued: date) -> date | None:
+    """The day from which the verdict's time runs, when it is not the day of issue.
+
+    Raises:
+        EvidenceError: said of answers that were not judged again, no time, or later than the issue.
+    """
+    record = contents.record
+    if not record.answered and not record.judged_again:
+        return None
+    try:
+        answered = date.fromisoformat(record.answered[:10])
+    except ValueError as error:
+        raise EvidenceError(f"no date of the answers: {error}", where="audit.json") from error
+    if not record.judged_again or answered > issued:
+        raise EvidenceError("the answers cannot be from that time", where="audit.json")
+    return answered
 
 
 def samples_are_themselves(contents: Contents) -> str:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from modelassay.errors import ExitCode
 from modelassay.gate.bands import BANDS, CATEGORY_BLOCK, hold_bands, hold_categories
 from modelassay.gate.case import Case, Held, strictest
+from modelassay.gate.cohorts import hold_cohorts
 from modelassay.gate.completeness import hold_required, hold_unscored
 from modelassay.gate.concerns import hidden_losses, hold_concerns
 from modelassay.gate.floors import FLOOR, hold_floors, hold_least_rate
@@ -25,6 +26,7 @@ _RULES = (
     hold_required,
     hold_judges,
     hold_concerns,
+    hold_cohorts,
     hold_lineage,
 )
 
@@ -48,7 +50,12 @@ _EXIT_CODES: dict[Outcome, ExitCode] = {
 
 
 def decide(
-    policy: Policy, findings: Sequence[Finding], coverage: Sequence[Coverage], *, today: date
+    policy: Policy,
+    findings: Sequence[Finding],
+    coverage: Sequence[Coverage],
+    *,
+    today: date,
+    answered: date | None = None,
 ) -> Verdict:
     """The verdict of `policy` on `findings`; nothing else enters, so anyone can decide again.
 
@@ -58,6 +65,7 @@ def decide(
             lineage, whose states and severities do.
         coverage: of every banded measure, both models.
         today: the day of issue.
+        answered: the day from which the verdict's time runs, where the answers are older than that.
 
     Raises:
         ConfigError: the policy's thresholds contradict each other.
@@ -86,7 +94,7 @@ def decide(
         inconclusive=tuple(_unsettled(each.hit) for each in held if each.hit.settle),
         tightened=tightened,
         issued=today.isoformat(),
-        expires=(today + timedelta(days=strict.expires_days)).isoformat(),
+        expires=((answered or today) + timedelta(days=strict.expires_days)).isoformat(),
     )
 
 

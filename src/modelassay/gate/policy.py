@@ -64,6 +64,7 @@ def tighten(policy: Policy) -> tuple[Policy, tuple[str, ...]]:
             block=_scaled(policy.any_category.block, h),
         ),
         concerns=_scaled_concerns(policy.concerns, h),
+        cohorts=msgspec.structs.replace(policy.cohorts, widening=_scaled(policy.cohorts.widening, h)),
         confidence=max(policy.confidence, Percent(basis_points=_confidence(h))),
         expires_days=max(1, policy.expires_days * (10 - h) // 10),
     )
@@ -94,6 +95,7 @@ def _limits(policy: Policy) -> Iterator[tuple[str, Percent]]:
         for key, value in msgspec.structs.asdict(getattr(policy, section)).items():
             if isinstance(value, Percent):
                 yield f"{section}.{key}", value
+    yield "cohorts.widening", policy.cohorts.widening
     yield "unscored_limit", policy.unscored_limit
 
 
@@ -191,6 +193,7 @@ def _shares(policy: Policy) -> Iterator[tuple[str, Percent]]:
     yield "concerns.overall", policy.concerns.overall
     yield "concerns.consistency", policy.concerns.consistency
     yield "concerns.edge_cases", policy.concerns.edge_cases
+    yield "cohorts.widening", policy.cohorts.widening
     yield "absolute_below", policy.absolute_below
     yield "least_rate", policy.least_rate
     yield "unscored_limit", policy.unscored_limit

@@ -70,6 +70,7 @@ from modelassay.records.lineage import (
 from modelassay.records.verdict import (
     Bands,
     CategoryRule,
+    CohortRule,
     ConcernRule,
     Floor,
     JudgeRule,
@@ -93,6 +94,7 @@ __all__ = [
     "CategoryRule",
     "Choice",
     "Code",
+    "CohortRule",
     "ConcernRule",
     "Corrected",
     "Coverage",

@@ -136,6 +136,9 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     judged_again: str = ""
     """Digest of the ``SHA256SUMS`` of the sealed audit whose answers were judged again here, nothing being
     asked; empty when the models were asked."""
+    answered: str = ""
+    """When the answers were complete, where they were judged again later; the verdict's time runs from then.
+    Empty when that is `closed`."""
     notes: tuple[str, ...] = ()
     """What a reader must know first, such as that the models are organisms and prove plumbing only."""
     limits: tuple[str, ...] = ()

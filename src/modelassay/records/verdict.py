@@ -90,6 +90,29 @@ class SliceRule(msgspec.Struct, frozen=True, kw_only=True):
     """Tags that must have at least one assessable slice, else the verdict is inconclusive."""
 
 
+class CohortRule(msgspec.Struct, frozen=True, kw_only=True):
+    """When groups of people are no longer treated alike."""
+
+    tags: tuple[str, ...] = (
+        "cohort",
+        "language",
+        "persona",
+        "gender",
+        "sex",
+        "race",
+        "age",
+        "religion",
+        "nationality",
+        "country",
+        "disability",
+        "orientation",
+    )
+    """Tags whose every value is a cohort; a plan slices by them."""
+    widening: Percent = _percent(5)
+    """Points by which the gap between the best and the worst cohort may widen, or one cohort fall behind all
+    others, without concern. Only what the evidence shows counts."""
+
+
 class LineageRule(msgspec.Struct, frozen=True, kw_only=True):
     """What must be declared of where the candidate came from."""
 
@@ -151,6 +174,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Roles that replace the evaluators' own; a banded measure can be demoted only here, in sight."""
     slices: SliceRule = SliceRule()
     """When a slice can be judged, and which must be."""
+    cohorts: CohortRule = CohortRule()
+    """What may differ between groups of people."""
     lineage: LineageRule = LineageRule()
     """What must be declared of training data, licences and recipe."""
     judges: JudgeRule = JudgeRule()

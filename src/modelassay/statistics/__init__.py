@@ -20,6 +20,16 @@ from modelassay.statistics.clusters import (
     cluster_moments,
     design_effect,
 )
+from modelassay.statistics.cohorts import (
+    Behind,
+    Gap,
+    Group,
+    Widening,
+    falling_behind,
+    gap_interval,
+    simultaneous_intervals,
+    widening,
+)
 from modelassay.statistics.consistency import flip_rate, variance_shift_interval, within_prompt_variance
 from modelassay.statistics.distributions import normal_quantile, student_quantile
 from modelassay.statistics.drops import absolute_drop_bounds, relative_drop_bounds
@@ -70,15 +80,19 @@ from modelassay.statistics.prediction_powered import (
 from modelassay.statistics.shrinkage import shrink_rates
 
 __all__ = [
+    "Behind",
     "CorrectedMean",
     "CorrectedPairs",
     "DesignEffect",
     "EdgeShift",
+    "Gap",
+    "Group",
     "Interval",
     "JudgeAgreement",
     "Moments",
     "Share",
     "TrueRate",
+    "Widening",
     "absolute_drop_bounds",
     "benjamini_hochberg",
     "clopper_pearson_interval",
@@ -89,8 +103,10 @@ __all__ = [
     "corrected_moments",
     "corrected_pairs",
     "design_effect",
+    "falling_behind",
     "fieller_ratio_bounds",
     "flip_rate",
+    "gap_interval",
     "graded_absolute_drop_bounds",
     "graded_inferiority_difference_test",
     "graded_inferiority_ratio_test",
@@ -115,12 +131,14 @@ __all__ = [
     "required_pairs",
     "rogan_gladen",
     "shrink_rates",
+    "simultaneous_intervals",
     "smallest_detectable_drop",
     "split_sample_edge_shift",
     "student_quantile",
     "tang_interval",
     "tango_interval",
     "variance_shift_interval",
+    "widening",
     "wilson_interval",
     "within_prompt_variance",
 ]

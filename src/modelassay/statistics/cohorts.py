@@ -1,4 +1,4 @@
-"""Rates of several groups at once: simultaneous intervals, the gap between the best and the worst.
+"""Rates of several groups at once: simultaneous intervals, the gap between best and worst, who falls behind.
 
 Everything is closed-form, so that it can be recomputed anywhere to the last place: Wilson or t intervals of
 the single groups at Šidák's level (Šidák 1967, Journal of the American Statistical Association 62,
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from modelassay.statistics.clusters import cluster_mean_interval, design_effect
 from modelassay.statistics.distributions import check_confidence
 from modelassay.statistics.intervals import Interval, clopper_pearson_interval, wilson_interval
+from modelassay.statistics.paired import tango_interval
 
 Array = NDArray[np.float64]
 
@@ -45,6 +46,27 @@ class Gap(NamedTuple):
     best: int
     worst: int
     """Positions of those two groups."""
+
+
+class Widening(NamedTuple):
+    """How the gap between groups changed from one set of observations to another."""
+
+    before: Gap
+    after: Gap
+    value: float
+    """Gap after minus gap before; positive is wider."""
+    interval: Interval
+
+
+class Behind(NamedTuple):
+    """How one group changed, by itself and beside the others."""
+
+    change: float
+    """Mean after minus mean before; negative is worse."""
+    change_interval: Interval
+    behind: float
+    """Change of all other groups together minus this one's; positive when it fell behind them."""
+    behind_interval: Interval
 
 
 def sidak_confidence(confidence: float, intervals: int) -> float:
@@ -97,6 +119,88 @@ def gap_interval(groups: Sequence[Group], confidence: float = 0.95) -> Gap:
             low, high = max(low, ends.low, -ends.high), max(high, ends.high, -ends.low)
     best, worst = int(means.argmax()), int(means.argmin())
     return Gap(float(means[best] - means[worst]), Interval(low, min(high, 1.0)), best, worst)
+
+
+def widening(before: Sequence[Group], after: Sequence[Group], confidence: float = 0.95) -> Widening:
+    """How much wider the gap between the same groups became.
+
+    The lower end is from the two gaps' intervals by MOVER, as if they were independent: observations that go
+    together before and after put it lower than need be. The upper end is the largest upper end of all pairs'
+    differences of paired changes, since no gap can widen by more than two groups moved apart. In simulations
+    the interval covers in at least its nominal share, of identical models nearly always.
+
+    Raises:
+        ValueError: as `gap_interval`, or unequal lengths before and after.
+    """
+    first, second = gap_interval(before, confidence), gap_interval(after, confidence)
+    value = second.value - first.value
+    low = math.hypot(second.value - second.interval.low, first.interval.high - first.value)
+    level = sidak_confidence(confidence, len(before) * (len(before) - 1) // 2)
+    changes = [_change(*pair, level) for pair in zip(before, after, strict=True)]
+    high = max(_apart(x, y).high for x in changes for y in changes if x is not y)
+    return Widening(first, second, value, Interval(max(value - low, -1.0), min(max(high, value), 1.0)))
+
+
+def falling_behind(before: Sequence[Group], after: Sequence[Group], confidence: float = 0.95) -> list[Behind]:
+    """How each group changed beside all others together; all intervals hold together at `confidence`.
+
+    Every change is of pairs: ``before[k].values[i]`` and ``after[k].values[i]`` are of one question. Tango's
+    interval for yes/no scores, on effective counts, and cluster-robust t for graded ones, at Šidák's level
+    for twice as many intervals as groups; the difference of two changes by MOVER.
+
+    Raises:
+        ValueError: fewer than two groups, an empty one, unequal lengths, or values outside [0, 1].
+    """
+    if len(before) < 2:
+        raise ValueError("nobody is behind anybody with fewer than two groups")
+    level = sidak_confidence(confidence, 2 * len(before))
+    found = []
+    for k in range(len(before)):
+        others = [i for i in range(len(before)) if i != k]
+        own = _change(before[k], after[k], level)
+        rest = _change(_pooled(before, others), _pooled(after, others), level)
+        found.append(Behind(*own, rest[0] - own[0], _apart(rest, own)))
+    return found
+
+
+def _apart(one: tuple[float, Interval], other: tuple[float, Interval]) -> Interval:
+    """Interval for one figure minus another, from their own intervals (MOVER, as if independent)."""
+    (first, ends), (second, other_ends) = one, other
+    low = math.hypot(first - ends.low, other_ends.high - second)
+    high = math.hypot(ends.high - first, second - other_ends.low)
+    return Interval(max(first - second - low, -2.0), min(first - second + high, 2.0))
+
+
+def _pooled(groups: Sequence[Group], chosen: Sequence[int]) -> Group:
+    """Some groups as one."""
+    return Group(
+        np.concatenate([groups[i].values for i in chosen]),
+        np.concatenate([groups[i].clusters for i in chosen]),
+        sum(groups[i].unscored for i in chosen),
+    )
+
+
+def _change(before: Group, after: Group, level: float) -> tuple[float, Interval]:
+    """Mean paired change and its interval; the change of an unscored pair may be anything in [-1, 1]."""
+    first, second = (np.asarray(group.values, dtype=np.float64) for group in (before, after))
+    n = first.size
+    if n == 0 or second.size != n:
+        raise ValueError("a group needs scored pairs, as many after as before")
+    if min(first.min(), second.min()) < 0.0 or max(first.max(), second.max()) > 1.0:
+        raise ValueError("scores must lie in [0, 1]")
+    changes = second - first
+    if np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all():
+        effect = design_effect(changes, before.clusters, confidence=level).effect
+        n11, n10, n01, n00 = (int(((first == a) & (second == b)).sum()) / effect for a, b in _CELLS)
+        found = tango_interval(n11, n10, n01, n00, level)
+    else:
+        found = cluster_mean_interval(changes, before.clusters, level, bounds=(-1.0, 1.0))
+    kept = n / (n + after.unscored)
+    open_share = 1.0 - kept
+    return float(changes.mean()), Interval(found.low * kept - open_share, found.high * kept + open_share)
+
+
+_CELLS = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
 
 
 def _interval(group: Group, level: float, of_counts: Callable[[float, float, float], Interval]) -> Interval:
