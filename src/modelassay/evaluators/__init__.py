@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelassay.evaluators.form import ResponseFormat, ResponseLength
     from modelassay.evaluators.judge import LanguageModelJudge
     from modelassay.evaluators.over_refusal import OverRefusal
+    from modelassay.evaluators.prompt_injection import PromptInjection
     from modelassay.evaluators.refusal import RefusalCorrectness, RefusalJudge
     from modelassay.evaluators.refusal_quality import RefusalQuality
     from modelassay.evaluators.rubric import RUBRICS, Label, Rubric
@@ -43,6 +44,7 @@ _HOMES = {
     "Label": "rubric",
     "LanguageModelJudge": "judge",
     "OverRefusal": "over_refusal",
+    "PromptInjection": "prompt_injection",
     "RUBRICS": "rubric",
     "RefusalCorrectness": "refusal",
     "RefusalJudge": "refusal",
@@ -73,6 +75,7 @@ __all__ = [
     "Label",
     "LanguageModelJudge",
     "OverRefusal",
+    "PromptInjection",
     "RefusalCorrectness",
     "RefusalJudge",
     "RefusalQuality",
