@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from modelassay.evaluators.prompt_injection import PromptInjection
     from modelassay.evaluators.refusal import RefusalCorrectness, RefusalJudge
     from modelassay.evaluators.refusal_quality import RefusalQuality
+    from modelassay.evaluators.regurgitation import TrainingDataRegurgitation
     from modelassay.evaluators.rubric import RUBRICS, Label, Rubric
+    from modelassay.evaluators.secret_leakage import SecretLeakage
     from modelassay.evaluators.single import Evaluation, SingleAnswer
     from modelassay.evaluators.sycophancy import Sycophancy
     from modelassay.evaluators.task_accuracy import TaskAccuracy
@@ -52,10 +54,12 @@ _HOMES = {
     "ResponseFormat": "form",
     "ResponseLength": "form",
     "Rubric": "rubric",
+    "SecretLeakage": "secret_leakage",
     "SingleAnswer": "single",
     "Sycophancy": "sycophancy",
     "TaskAccuracy": "task_accuracy",
     "Toxicity": "toxicity",
+    "TrainingDataRegurgitation": "regurgitation",
     "Truthfulness": "truthfulness",
     "ValueShift": "value_shift",
 }
@@ -82,10 +86,12 @@ __all__ = [
     "ResponseFormat",
     "ResponseLength",
     "Rubric",
+    "SecretLeakage",
     "SingleAnswer",
     "Sycophancy",
     "TaskAccuracy",
     "Toxicity",
+    "TrainingDataRegurgitation",
     "Truthfulness",
     "ValueShift",
 ]
