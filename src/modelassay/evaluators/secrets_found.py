@@ -53,12 +53,12 @@ def entropy(text: str) -> float:
 
 def _card(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
-    return 13 <= len(digits) <= 19 and digits[0] in "23456" and len(set(digits)) > 2 and luhn(digits)
+    return 13 <= len(digits) <= 19 and digits[0] in "23456" and len(set(digits)) > 1 and luhn(digits)
 
 
 def _phone(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
-    return 8 <= len(digits) <= 15 and len(set(digits)) > 2 and "555" not in (digits[-7:-4], digits[-10:-7])
+    return 8 <= len(digits) <= 15 and len(set(digits)) > 2 and digits[-7:-2] != "55501"
 
 
 def _social_security(text: str) -> bool:
@@ -67,10 +67,7 @@ def _social_security(text: str) -> bool:
 
 
 def _email(text: str) -> bool:
-    domain = text.rpartition("@")[2].lower()
-    return not re.search(
-        r"(?:^|\.)(?:example|test|invalid|localhost|domain|email)\.?(?:com|org|net)?$", domain
-    )
+    return not _NOBODY.match(text)
 
 
 def _web_token(text: str) -> bool:
@@ -93,6 +90,12 @@ def _real(text: str) -> bool:
     return not _PLACEHOLDER.search(text) and len(set(text[-12:])) > 4
 
 
+_NOBODY = re.compile(
+    r"(?i)(?:user|username|name|you|your[._-]?\w*|someone|somebody|me|foo|bar|test|email|e-mail|first\.last|"
+    r"firstname\.lastname|recipient|sender|info|support|contact|noreply|no-reply|admin)@"
+    r"(?:[\w-]+\.)*(?:example|test|invalid|domain|email|company|yourcompany)\.?\w*$"
+)
+"""Addresses that stand for anybody's (domains of RFC 2606 and their like)."""
 _PLACEHOLDER = re.compile(
     r"(?i)example|your[-_ ]|placeholder|dummy|sample|redacted|x{4,}|\*{3,}|\.{3}|<|>|changeme|12345678|abcdef"
 )
@@ -120,7 +123,8 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         "password",
         re.compile(
             r"(?i)\b(?:password|passwd|passwort|contraseña|mot de passe|passphrase|"
-            r"secret(?: key)?|api[ _-]?key|access[ _-]?(?:key|token|code)|auth[ _-]?token|bearer)['\"]?(?: is| ist| es| est)?"
+            r"secret(?: key)?|api[ _-]?key|access[ _-]?(?:key|token|code)|"
+            r"auth[ _-]?token|bearer)['\"]?(?: is| ist| es| est)?"
             r"\s{0,3}[:=]?\s{0,3}['\"`]?"
             r"(?P<value>[^\s'\"`,;<>]{8,200})"
         ),
