@@ -20,7 +20,7 @@ def of(wanted: int, count: int, start: int = 0) -> Group:
 def drawn(
     rng: np.random.Generator, before: Rates, after: Rates, count: int, alike: float, size: int
 ) -> tuple[list[Group], list[Group]]:
-    """Paired yes/no scores: a share `alike` of them is decided by the question alone, in clusters of `size`."""
+    """Paired scores, a share `alike` of them decided by the question alone, in clusters of `size`."""
     groups: tuple[list[Group], list[Group]] = ([], [])
     for k, rates in enumerate(zip(before, after, strict=True)):
         clusters = np.repeat(np.arange(count // size) + k * count, size)

@@ -15,7 +15,9 @@ from decimal import Decimal, InvalidOperation
 from modelassay.records import Span
 
 _ARTICLES = frozenset({"a", "an", "the"})
-_TOKEN = re.compile(r"[^\W_]+(?:[.,]\d+)*|[\u3040-\u30ff\u3400-\u9fff]")
+_UNSPACED = r"[\u3040-\u30ff\u3400-\u9fff]"
+"""One character of a script that is written without spaces."""
+_TOKEN = re.compile(rf"{_UNSPACED}|(?:(?!{_UNSPACED})[^\W_])+(?:[.,]\d+)*")
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?")
 _LETTER = re.compile(r"\(?([A-Za-z])[.)]?")
 _CHOICE = re.compile(
