@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import msgspec
 
@@ -21,6 +20,11 @@ _DISGUISE = str.maketrans("@$013457!", "asoieasti")
 _REPEAT = re.compile(r"(.)\1{2,}")
 _FEWEST = 2
 """A stem has at least so many letters."""
+
+
+def words_in(text: str) -> list[str]:
+    """The words of `text`, in lower case."""
+    return _WORD.findall(text.lower())
 
 
 class Marked(msgspec.Struct, frozen=True):
@@ -64,7 +68,7 @@ class Lexicon:
                 table = self._stems if word.endswith("*") else self._words
                 key = word.rstrip("*")
                 table[key] = table.get(key, frozenset()) | {number}
-        self._find = lru_cache(MOST_KNOWN_WORDS)(self._categories)
+        self._known: dict[str, tuple[int, ...]] = {}
 
     def __getitem__(self, name: str) -> int:
         """The number of a category."""
@@ -72,11 +76,19 @@ class Lexicon:
 
     def mark(self, text: str) -> Marked:
         """The words of `text`, in lower case or not, by category."""
-        words = _WORD.findall(text.lower())
+        return self.mark_words(words_in(text))
+
+    def mark_words(self, words: Sequence[str]) -> Marked:
+        """The same for a text that `words_in` has cut."""
         places: list[list[int]] = [[] for _ in self.names]
-        find = self._find
+        known = self._known
         for at, word in enumerate(words):
-            for category in find(word):
+            found = known.get(word)
+            if found is None:
+                found = self._categories(word)
+                if len(known) < MOST_KNOWN_WORDS:
+                    known[word] = found
+            for category in found:
                 places[category].append(at)
         return Marked(len(words), tuple(map(tuple, places)))
 

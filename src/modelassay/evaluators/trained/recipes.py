@@ -21,8 +21,8 @@ from modelassay.evaluators.trained.sets import LabelledSet, read_rows, source_of
 from modelassay.statistics import cohen_kappa
 
 RECIPES = {
+    "request_harm": "modelassay.evaluators.trained.request_harm",
     "response_harm": "modelassay.evaluators.trained.response_harm",
-    "refusal": "modelassay.evaluators.trained.refusal",
     "toxicity": "modelassay.evaluators.trained.toxicity",
     "injection": "modelassay.evaluators.trained.injection",
     "faithfulness": "modelassay.evaluators.trained.faithfulness",
@@ -107,10 +107,11 @@ def train(name: str, data: Path) -> bytes:
 
 
 def agreement_by_set(rows: Rows, spec: Spec) -> dict[str, float]:
-    """Cohen's kappa with people on each set, out of fold and nested."""
+    """Cohen's kappa with people on each set of both labels, out of fold and nested."""
     _, ours = out_of_fold_probability(rows, spec)
     sets = np.array(rows.sets)
     return {
         name: round(cohen_kappa(rows.labels[sets == name], ours[sets == name]), 3)
         for name in dict.fromkeys(rows.sets)
+        if 0 < rows.labels[sets == name].mean() < 1
     }
