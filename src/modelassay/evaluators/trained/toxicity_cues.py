@@ -167,12 +167,12 @@ def _said_of_groups(marked: Marked) -> list[float]:
 _KINDS = (
     (
         "hate",
-        ("slur", "ideology", "dehuman", "remove"),
-        (("group", "demean"), ("group", "hate"), ("group", "insult")),
+        ("slur", "ideology", "dehuman"),
+        (("group", "demean"), ("group", "hate"), ("group", "insult"), ("group", "violence")),
     ),
     ("sexual", ("sexbody", "sexact", "minor"), ()),
     ("self_harm", ("selfharm",), (("i", "despair"),)),
-    ("threat", ("gore",), (("you", "violence"), ("group", "violence"), ("deserve", "violence"))),
+    ("threat", ("gore",), (("you", "violence"), ("i", "violence"))),
     ("harassment", ("insult", "profanity"), (("you", "insult"), ("you", "profanity"))),
 )
 """Kinds of toxicity: categories whose words speak for each, and pairs that do when they stand close."""
