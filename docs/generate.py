@@ -1,4 +1,4 @@
-"""Write `docs/reference.md` and `docs/schemas/` from the code they describe.
+"""Write `docs/reference.md`, `docs/evaluators.md` and `docs/schemas/` from the code they describe.
 
     python docs/generate.py
 
@@ -8,10 +8,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
+import re
+import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,7 @@ from modelassay import plugins
 from modelassay.cli import COMMANDS, modelassay
 from modelassay.cli.schema_command import schema_text
 from modelassay.config.schema import KINDS, json_schema
-from modelassay.errors import ExitCode
+from modelassay.errors import ExitCode, ModelassayError
 from modelassay.evidence.statements import LEVELS
 
 DOCS = Path(__file__).parent
@@ -29,6 +33,24 @@ HEAD = """\
 # Reference
 
 Written by `docs/generate.py` from the code; edit that, not this.
+"""
+EVALUATORS_HEAD = """\
+# Evaluators
+
+Written by `docs/generate.py` from the docstrings of `evaluators/`; edit those, not this.
+
+Each reads answers into scores, 1 being the wanted end. In a plan it goes by its name (`evaluators: [refusal,
+bias_detection]`, or `{use: task_accuracy, settings: {match: exact}}`); in Python it is a class of
+`modelassay.evaluators`, which reads single answers too:
+
+```python
+from modelassay.evaluators import BiasDetection, ContentSafety
+BiasDetection().evaluate(input=prompt, output=response, cohort="non-english").score
+ContentSafety().evaluate(input=prompt, output=response, policy=policy_text).score
+```
+
+How often an evaluator errs against people's labels is measured, not declared: `modelassay judges list` shows
+it, and an audit carries it into its findings.
 """
 ENVIRONMENT = {
     "MODELASSAY_STORE": "folder of the store, like `--store`",
@@ -64,7 +86,7 @@ def pages() -> dict[str, str]:
         environment(),
         verified_levels(),
     ]
-    return {"reference.md": "\n".join(sections), **schemas}
+    return {"reference.md": "\n".join(sections), "evaluators.md": evaluators(), **schemas}
 
 
 def commands() -> str:
@@ -217,6 +239,76 @@ def _first_line(module: str, name: str) -> str:
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
     text = ast.get_docstring(classes[0] if classes else tree) or ""
     return " ".join(text.partition("\n\n")[0].split()).replace("``", "`")
+
+
+def evaluators() -> str:
+    """A table of all evaluators that come with the package, and a section each."""
+    points = [p for p in entry_points(group="modelassay.evaluators") if p.module.startswith("modelassay.")]
+    found: dict[type, list[str]] = {}
+    for point in sorted(points, key=lambda point: point.name):
+        found.setdefault(point.load(), []).append(point.name)
+    table = ["| in a plan | class | measures | role |", "|---|---|---|---|"]
+    parts = []
+    for kind, names in found.items():
+        measures = _measures(kind)
+        shown = ", ".join(f"`{m.name}`" for m in measures) or "those of its rubric"
+        roles = ", ".join(dict.fromkeys(m.role for m in measures))
+        plan = ", ".join(f"`{name}`" for name in names)
+        table.append(f"| {plan} | [{kind.__name__}](#{kind.__name__.lower()}) | {shown} | {roles} |")
+        parts.append(_evaluator(kind))
+    return "\n".join([EVALUATORS_HEAD, *table, "", *parts])
+
+
+def _measures(kind: Any) -> tuple[Any, ...]:
+    """What instances of `kind` measure, where that needs no settings."""
+    try:
+        return tuple(kind().measures)
+    except (ModelassayError, TypeError):
+        return ()
+
+
+def _evaluator(kind: Any) -> str:
+    """One evaluator: what its module says, what 1 means on each measure, its settings."""
+    module = sys.modules[kind.__module__]
+    lines = [f"## {kind.__name__}", "", _markdown(module.__doc__ or kind.__doc__ or ""), ""]
+    for measure in _measures(kind):
+        lines.append(f"- `{measure.name}`: 1 means that answers {measure.wanted}")
+    settings = getattr(kind, "settings_type", None) or next(
+        (
+            each
+            for name, each in vars(module).items()
+            if name.endswith("Settings") and each.__module__ == kind.__module__
+        ),
+        None,
+    )
+    rows = list(_settings(settings)) if settings else []
+    if rows:
+        lines += ["", "| setting | meaning |", "|---|---|", *rows]
+    return "\n".join([*lines, ""])
+
+
+def _settings(settings: type) -> Iterator[str]:
+    """A row for each field, with the sentence that stands under it in the source."""
+    for owner in reversed(settings.__mro__):
+        if not owner.__module__.startswith("modelassay."):
+            continue
+        body = ast.parse(inspect.getsource(owner)).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, text in pairwise(body.body):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                meaning = (
+                    " ".join(ast.literal_eval(text.value).split()).replace("``", "`").replace("|", "\\|")
+                )
+                default = ast.unparse(field.value) if field.value else "required"
+                yield f"| `{ast.unparse(field.target)}` (`{default}`) | {meaning} |"
+
+
+def _markdown(text: str) -> str:
+    """A docstring, its tables as they stand."""
+    clean = inspect.cleandoc(text).replace("``", "`")
+    return re.sub(
+        r"^={4}.*?^={4}.*?^={4}[= ]*$", r"```text\n\g<0>\n```", clean, flags=re.DOTALL | re.MULTILINE
+    )
 
 
 def environment() -> str:
