@@ -9,7 +9,7 @@ by running it again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -65,18 +65,44 @@ async def audit(
     async with AsyncExitStack() as closing:
         opened = await open_named(plan, policy, asked, places, closing)
         history = log_opening(ledger, opened, again=again)
-        folder = places.store / "audits" / history.opening.audit
-        work = Work(opened, history, folder, secret_salt(places.store, history.opening.audit), renderers)
-        record_opening(ledger, history.opened, folder)
-        if history.closed is None:
-            await ask_both(opened, progress_of, stop)
-            record = work.judge(notary.clock(), reproduce)
-            record = unless_same(record, folder)
-            closed = close_audit(ledger, history, record, work.seal(record))
-        else:
-            closed = history.closed
-            record = work.sealed_before(closed, reproduce)
-        issue_verdict(ledger, history, record, closed, folder=folder, target=plan.release.target)
+        return await finish(
+            ledger,
+            opened,
+            history,
+            places.store,
+            read_all=lambda: ask_both(opened, progress_of, stop),
+            renderers=renderers,
+            reproduce=reproduce,
+        )
+
+
+async def finish(
+    ledger: Ledger,
+    opened: Opened,
+    history: History,
+    store: Path,
+    *,
+    read_all: Callable[[], Awaitable[object]],
+    renderers: Sequence[Renderer],
+    reproduce: Sequence[str],
+) -> AuditRecord:
+    """Bring an audit that is logged as opened to its end, or see that its end is whole.
+
+    Args:
+        read_all: has every answer given and read that is not yet.
+    """
+    folder = store / "audits" / history.opening.audit
+    work = Work(opened, history, folder, secret_salt(store, history.opening.audit), renderers)
+    record_opening(ledger, history.opened, folder)
+    if history.closed is None:
+        await read_all()
+        record = work.judge(ledger.notary.clock(), reproduce)
+        record = unless_same(record, folder)
+        closed = close_audit(ledger, history, record, work.seal(record))
+    else:
+        closed = history.closed
+        record = work.sealed_before(closed, reproduce)
+    issue_verdict(ledger, history, record, closed, folder=folder, target=opened.plan.release.target)
     return record
 
 
@@ -105,6 +131,7 @@ class Work:
             opened_at=self._history.opened.event.time,
             closed_at=closed_at,
             reproduce=tuple(reproduce),
+            reviewed=self._opened.reviewed,
         )
 
     def seal(self, record: AuditRecord, *, only: Digest | None = None) -> Sealed:
@@ -120,6 +147,8 @@ class Work:
             renderers=self._renderers,
             secret=self._secret,
             only=only,
+            reviewed=opened.reviewed,
+            taken=opened.given.files if opened.given else None,
         )
 
     def sealed_before(self, closed: Logged, reproduce: Sequence[str]) -> AuditRecord:

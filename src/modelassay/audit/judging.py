@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from modelassay.audit.seal import read_record
 from modelassay.audit.spent import usage_of
 from modelassay.comparison import compare_with_coverage, judges_of
 from modelassay.gate import decide
-from modelassay.records import AuditRecord, ReviewedPair, Usage
+from modelassay.records import AuditRecord, Coverage, Finding, ReviewedPair, Usage, Verdict
 from modelassay.version import __version__
 
 
@@ -73,7 +73,7 @@ def judge(
         seed=plan.seed,
         policy=policy,
         findings=findings,
-        verdict=decide(policy, findings, covered, today=date.fromisoformat(closed_at[:10])),
+        verdict=_verdict(opened, findings, covered, closed_at),
         coverage=covered,
         usage=usage,
         examples=choose_examples(
@@ -83,10 +83,20 @@ def judge(
             candidate=after,
             transcript_of=opened.transcript,
         ),
+        judged_again=opened.judged_again,
+        answered=opened.answered,
         notes=_notes(opened, usage),
         limits=limits_of(plan, policy, asked.samples, identities, opened.pins),
         reproduce=reproduce,
     )
+
+
+def _verdict(
+    opened: Opened, findings: Sequence[Finding], covered: Sequence[Coverage], closed_at: str
+) -> Verdict:
+    """Issued on the day of closing; its time runs from the day of the answers."""
+    today, answered = (date.fromisoformat(time[:10]) for time in (closed_at, opened.answered or closed_at))
+    return decide(opened.policy, findings, covered, today=today, answered=answered)
 
 
 def _usages(opened: Opened) -> dict[str, Usage]:
@@ -100,6 +110,8 @@ def _usages(opened: Opened) -> dict[str, Usage]:
 
 def _notes(opened: Opened, usage: Mapping[str, Usage]) -> tuple[str, ...]:
     """What a reader must know first."""
+    if opened.given is not None:
+        return opened.given.notes
     organisms = organism_notes([side.identity for side in opened.sides])
     cut_off = cut_off_notes(usage, opened.plan.decoding.max_tokens)
     return (*organisms, *opened.plan.notes, *opened.asked.warnings, *cut_off)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -39,6 +39,20 @@ class Side(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Given:
+    """Answers that another sealed audit brought."""
+
+    sums: Digest
+    """Of its ``SHA256SUMS``."""
+    answered: str
+    """When they were complete."""
+    notes: tuple[str, ...]
+    """What a reader must know first."""
+    files: Mapping[str, bytes]
+    """Its sealed files that are taken over byte for byte."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Opened:
     """What an audit works with."""
 
@@ -53,6 +67,18 @@ class Opened:
     journal: Journal
     reviewed: tuple[ReviewedPair, ...] = ()
     """Every pair that a sample was put to people from, with their labels."""
+    given: Given | None = None
+    """Where the answers come from when they are judged again; None when the models are asked."""
+
+    @property
+    def judged_again(self) -> str:
+        """Digest of the ``SHA256SUMS`` of the audit whose answers these are; empty when models are asked."""
+        return self.given.sums if self.given else ""
+
+    @property
+    def answered(self) -> str:
+        """When given answers were complete; empty when models are asked."""
+        return self.given.answered if self.given else ""
 
     def scores(self, side: Side) -> Iterable[Score]:
         """Every score of one model, from the journal."""

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -23,6 +23,7 @@ from modelassay.errors import StoreError, UnknownNameError, UsageError
 from modelassay.evidence.bundle import (
     COMMITMENTS,
     EXAMPLES,
+    LABELS,
     PROOFS,
     REDACTED,
     SAMPLES,
@@ -30,12 +31,22 @@ from modelassay.evidence.bundle import (
     SEALED,
     SUMS,
     TRANSCRIPTS,
+    gunzip,
 )
 from modelassay.evidence.commitments import Commitments
 from modelassay.evidence.facts import Sealed
 from modelassay.evidence.parts import Records
 from modelassay.protocols import Renderer
-from modelassay.records import AuditRecord, Example, Lineage, Policy, Sample, Score, Transcript
+from modelassay.records import (
+    AuditRecord,
+    Example,
+    Lineage,
+    Policy,
+    ReviewedPair,
+    Sample,
+    Score,
+    Transcript,
+)
 
 RECORD = "audit.json"
 OPENED = next(iter(PROOFS))
@@ -54,6 +65,8 @@ def seal(
     renderers: Sequence[Renderer] = (),
     secret: bytes,
     only: Digest | None = None,
+    reviewed: Sequence[ReviewedPair] = (),
+    taken: Mapping[str, bytes] | None = None,
 ) -> Sealed:
     """Write `record` and all it rests on into `folder`, replacing an earlier seal of the same audit.
 
@@ -63,6 +76,9 @@ def seal(
     Args:
         secret: behind the salts of the commitments, see `evidence.commitments.secret_salt`.
         only: nothing is replaced unless the sums come out with this digest, as the log has them.
+        reviewed: pairs that a sample was put to people from, with their labels.
+        taken: sealed files of another audit to take over byte for byte; packed records among them stand in
+            place of `samples` or `transcripts` and are committed to anew.
 
     Raises:
         StoreError: the folder cannot be written, or `only` did not come out.
@@ -72,7 +88,8 @@ def seal(
         _put_back(folder)
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        sealed = _write(draft, folder, record, plan, samples, transcripts, scores, secret)
+        records = {SAMPLES: samples, TRANSCRIPTS: transcripts, SCORES: scores, LABELS: reviewed}
+        sealed = _write(draft, folder, record, plan, records, taken or {}, secret)
         for renderer in renderers:
             (draft / f"report{renderer.suffix}").write_bytes(renderer.render(record))
         (draft / SUMS).write_bytes(sums := _sums(draft))
@@ -175,9 +192,8 @@ def _write(
     folder: Path,
     record: AuditRecord,
     plan: Plan,
-    samples: Iterable[Sample],
-    transcripts: Iterable[Transcript],
-    scores: Iterable[Score],
+    records: Mapping[str, Iterable[msgspec.Struct]],
+    taken: Mapping[str, bytes],
     secret: bytes,
 ) -> Sealed:
     """Every file of the seal apart from reports and sums."""
@@ -192,16 +208,22 @@ def _write(
     }
     if record.lineage is not None:
         texts["lineage.json"] = lineage_bytes(record.lineage)
-    for name, text in texts.items():
-        (draft / name).write_bytes(text)
-    _write_lines(draft / SCORES, scores)
+    for name, data in {**texts, **taken}.items():
+        (draft / name).write_bytes(data)
+    _write_lines(draft / SCORES, _lines(records[SCORES]))
+    if records[LABELS]:
+        _write_lines(draft / LABELS, _lines(records[LABELS]))
     commitments = {
         "samples": Commitments("samples", secret),
         "transcripts": Commitments("transcripts", secret),
     }
-    with _packed(draft / COMMITMENTS) as lines:
-        _write_lines(draft / SAMPLES, samples, commitments["samples"], lines)
-        _write_lines(draft / TRANSCRIPTS, transcripts, commitments["transcripts"], lines)
+    with _packed(draft / COMMITMENTS) as committed:
+        for name, each in ((SAMPLES, commitments["samples"]), (TRANSCRIPTS, commitments["transcripts"])):
+            if name in taken:
+                for line in gunzip(taken[name], where=name).split(b"\n")[:-1]:
+                    committed.write(each.add(line) + b"\n")
+            else:
+                _write_lines(draft / name, _lines(records[name]), each, committed)
     return Sealed(
         folder=folder,
         records=Records(**{name: each.records for name, each in commitments.items()}),
@@ -215,17 +237,20 @@ def _pretty(value: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
 
 
+def _lines(records: Iterable[msgspec.Struct]) -> Iterator[bytes]:
+    encoder = msgspec.json.Encoder(order="sorted")
+    return (encoder.encode(record) for record in records)
+
+
 def _write_lines(
     path: Path,
-    records: Iterable[msgspec.Struct],
+    lines: Iterable[bytes],
     commitments: Commitments | None = None,
     committed: IO[bytes] | None = None,
 ) -> None:
-    """Write `records`, a line each; with `commitments` also a line on each to `committed`."""
-    encoder = msgspec.json.Encoder(order="sorted")
+    """Write `lines`; with `commitments` also a line on each to `committed`."""
     with _packed(path) as file:
-        for record in records:
-            line = encoder.encode(record)
+        for line in lines:
             file.write(line + b"\n")
             if commitments is not None and committed is not None:
                 committed.write(commitments.add(line) + b"\n")

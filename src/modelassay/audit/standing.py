@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,10 +17,12 @@ from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.events import AuditOpened, Body, DatasetRegistered, LineageDeclared, PolicyChanged
 from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref
 from modelassay.evidence.ledger import HISTORICAL, History, Ledger, Logged, histories_of
-from modelassay.evidence.parts import Order
+from modelassay.evidence.parts import Order, Origin
 
 
-def log_opening(ledger: Ledger, opened: Opened, *, again: bool = False) -> History:
+def log_opening(
+    ledger: Ledger, opened: Opened, *, again: bool = False, parent: Parent | None = None
+) -> History:
     """What the log says of this audit, which is opened there now unless it was before.
 
     With it are logged datasets that are used for the first time, the declared lineage, and a policy that is
@@ -28,12 +30,13 @@ def log_opening(ledger: Ledger, opened: Opened, *, again: bool = False) -> Histo
 
     Args:
         again: open a new attempt of an audit that came to its end.
+        parent: the audit whose answers are judged again; that is no attempt of its own.
 
     Raises:
         StoreError: the log cannot be written.
         EvidenceError: the log is damaged.
     """
-    base = _identifier(opened)
+    base = _identifier(opened, parent)
     found: list[History] = []
 
     def bodies(known: Sequence[Logged]) -> Sequence[Body]:
@@ -42,9 +45,10 @@ def log_opening(ledger: Ledger, opened: Opened, *, again: bool = False) -> Histo
         if audit in histories:
             found.append(histories[audit])
             return ()
-        attempts = [h.opening for h in histories.values() if h.opening.line == opened.plan.line]
-        body = _opening(opened, audit, attempt=len(attempts) + 1)
-        context = (*_first_uses(opened, known), *_policy_change(opened, attempts, body))
+        openings = [h.opening for h in histories.values() if h.opening.line == opened.plan.line]
+        attempts = sum(body.parent is None for body in openings)
+        body = _opening(opened, audit, attempt=parent.attempt if parent else attempts + 1, parent=parent)
+        context = (*_first_uses(opened, known), *_policy_change(opened, openings, body))
         return (*context, *_lineage(body, opened), body)
 
     logged = ledger.append_if(bodies, *HISTORICAL, DatasetRegistered)
@@ -122,13 +126,23 @@ def unfinished(histories: Mapping[str, History]) -> list[OpenAudit]:
     return found
 
 
-def _identifier(opened: Opened) -> str:
+class Parent(NamedTuple):
+    """The audit whose answers are judged again."""
+
+    origin: Origin
+    attempt: int
+    """Its number in its release line."""
+
+
+def _identifier(opened: Opened, parent: Parent | None) -> str:
     identities = [side.identity for side in opened.sides]
-    made_of = (opened.policy, opened.asked.pins, identities, opened.pins, opened.lineage)
+    made_of: tuple[Any, ...] = (opened.policy, opened.asked.pins, identities, opened.pins, opened.lineage)
+    if parent is not None:
+        made_of = (*made_of, parent.origin, opened.reviewed)
     return audit_id(opened.plan.name, substance(opened.plan), *made_of)
 
 
-def _opening(opened: Opened, audit: str, *, attempt: int) -> AuditOpened:
+def _opening(opened: Opened, audit: str, *, attempt: int, parent: Parent | None) -> AuditOpened:
     plan = opened.plan
     baseline, candidate = (model_ref(side.identity) for side in opened.sides)
     keys = [question.key for question in opened.questions]
@@ -144,6 +158,7 @@ def _opening(opened: Opened, audit: str, *, attempt: int) -> AuditOpened:
         evaluators=evaluator_refs(opened.pins),
         baseline=baseline,
         candidate=candidate,
+        parent=parent.origin if parent else None,
     )
 
 

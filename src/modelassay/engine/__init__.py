@@ -10,6 +10,7 @@ from modelassay.engine.journal import Journal
 from modelassay.engine.progress import Progress, Silence, Standing, TextProgress, duration
 from modelassay.engine.questions import AnswerKey, AnswerKeys, Question, answer_key, request_seed
 from modelassay.engine.reading import read_scores, read_transcripts
+from modelassay.engine.rereading import Reader, given_scores, reread, transcript_key, unread
 
 __all__ = [
     "AnswerKey",
@@ -18,13 +19,18 @@ __all__ = [
     "Journal",
     "Progress",
     "Question",
+    "Reader",
     "Silence",
     "Standing",
     "TextProgress",
     "answer_key",
     "ask",
     "duration",
+    "given_scores",
     "read_scores",
     "read_transcripts",
     "request_seed",
+    "reread",
+    "transcript_key",
+    "unread",
 ]

@@ -39,6 +39,8 @@ class Desk:
         evaluator: reads them.
         keep: takes each finished row.
         brake: pulled when the evaluator breaks.
+        batch: most answers that it is given at once.
+        under_way: batches that it reads at once.
     """
 
     def __init__(
@@ -47,14 +49,17 @@ class Desk:
         *,
         keep: Callable[[ScoreRow], None],
         brake: Brake,
+        batch: int = BATCH,
+        under_way: int = BATCHES_UNDER_WAY,
     ) -> None:
         self._evaluator = evaluator
+        self._size = batch
         self._keys = ReadingKeys(evaluator)
         self._measures = frozenset(measure.name for measure in evaluator.measures)
         self._keep = keep
         self._brake = brake
         self._batch: list[Item] = []
-        self._slots = asyncio.Semaphore(BATCHES_UNDER_WAY)
+        self._slots = asyncio.Semaphore(under_way)
         self.tasks: set[asyncio.Task[None]] = set()
         """Batches begun and not finished."""
         self.waiting = 0
@@ -73,7 +78,7 @@ class Desk:
         """Put an answer on the pile."""
         self.waiting += 1
         self._batch.append(item)
-        if len(self._batch) >= BATCH:
+        if len(self._batch) >= self._size:
             self.start()
 
     def start(self) -> None:
@@ -94,6 +99,8 @@ class Desk:
     async def _read(self, batch: list[Item]) -> None:
         try:
             async with self._slots:
+                if not self._brake.patient:
+                    return  # not begun yet; read from the journal next time
                 scores = await self._evaluator.score([(i.sample, i.transcript) for i in batch])
             results = self._sort(batch, scores)
         except Exception as error:

@@ -30,6 +30,8 @@ SCORES = "scores.jsonl.gz"
 COMMITMENTS = "commitments.jsonl.gz"
 LABELS = "labels.jsonl.gz"
 """People's labels by which findings are corrected; absent where nobody labelled anything."""
+PARENT = "parent.SHA256SUMS"
+"""``SHA256SUMS`` of the audit whose answers were judged again; absent where models were asked."""
 EXAMPLES = "examples.json"
 REPORT = "report.html"
 
@@ -44,7 +46,7 @@ CORE = (
     "verdict.json",
 )
 """Sealed files without which nothing can be recomputed."""
-SEALED = frozenset((*CORE, COMMITMENTS, EXAMPLES, LABELS, REPORT, "lineage.json"))
+SEALED = frozenset((*CORE, COMMITMENTS, EXAMPLES, LABELS, PARENT, REPORT, "lineage.json"))
 """Every name that ``SHA256SUMS`` may list."""
 SIGNED_EVENTS = ("log/opened.json", "log/closed.json", "log/issued.json")
 PROOFS = {

@@ -198,6 +198,7 @@ def opened_as(contents: Contents) -> dict[str, Any]:
         "policy": digest_bytes(contents.bundle.read("policy.json")),
         "order.seed": record.seed,
         "order.questions": len(contents.samples.lines) * record.epochs,
+        "parent.sums": record.judged_again or None,
         **_about(contents),
     }
 
@@ -238,7 +239,7 @@ def _expect(link: Link[Any], expected: Mapping[str, Any], **more: Any) -> None:
     for field, value in {**expected, **more}.items():
         said = body
         for name in field.split("."):
-            said = said[name]
+            said = said.get(name) if said is not None else None
         if said != msgspec.to_builtins(value):
             raise EvidenceError(
                 f"{link.event.kind} does not say of {field!r} what the files say", where=link.file

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from modelassay.engine import Journal, answer_key
+from modelassay.engine import Journal, answer_key, transcript_key
 from modelassay.errors import EvidenceError, StoreError
 from modelassay.evidence.bundle import Bundle, open_bundle
 from modelassay.evidence.contents import Contents
@@ -56,9 +56,13 @@ def erase(ledger: Ledger, store: Path, audit: str, selection: Selection, *, reas
     samples = {sample.id for index, sample in contents.samples.shown() if index in set(chosen["samples"])}
     answers = set(chosen["transcripts"])
     keys = [
-        answer_key(transcript.target, transcript.key, contents.record.decoding)
+        key
         for index, transcript in contents.transcripts.shown()
         if index in answers
+        for key in (
+            answer_key(transcript.target, transcript.key, contents.record.decoding),
+            transcript_key(transcript),
+        )
     ]
     with Journal.open(store) as journal:
         for event in _events(audit, chosen, reason):

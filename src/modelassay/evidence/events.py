@@ -23,6 +23,7 @@ from modelassay.evidence.parts import (
     EvaluatorRef,
     ModelRef,
     Order,
+    Origin,
     Place,
     Records,
     Result,
@@ -41,8 +42,8 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kind: ClassVar[EventKind]
 
 
-class AuditOpened(Body, frozen=True, kw_only=True):
-    """An audit is about to ask its first question; logged before it does."""
+class AuditOpened(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """An audit is about to ask its first question, or to judge given answers; logged before it does."""
 
     kind = "audit.opened"
     audit: str
@@ -50,7 +51,8 @@ class AuditOpened(Body, frozen=True, kw_only=True):
     line: str
     """Names the successive candidates of one release line."""
     attempt: Annotated[int, msgspec.Meta(ge=1)]
-    """How many audits this line has opened, this one included."""
+    """How many audits this line has opened, this one included. Judging given answers again is no attempt of
+    its own: it has the number of the audit that they come from."""
     plan: Sha256
     """`config.plan_digest`: of all in the plan that can change an answer or a verdict."""
     policy: Sha256
@@ -60,6 +62,8 @@ class AuditOpened(Body, frozen=True, kw_only=True):
     evaluators: tuple[EvaluatorRef, ...]
     baseline: ModelRef
     candidate: ModelRef
+    parent: Origin | None = None
+    """The audit whose answers are judged again, no model being asked; absent where models are asked."""
 
 
 class AuditCounts(Body, frozen=True, kw_only=True):

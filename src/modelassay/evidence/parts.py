@@ -59,6 +59,14 @@ class Subject(Part, frozen=True, kw_only=True):
     digest: Sha256
 
 
+class Origin(Part, frozen=True, kw_only=True):
+    """A sealed audit whose answers were taken over."""
+
+    audit: str
+    sums: Sha256
+    """Of its ``SHA256SUMS``."""
+
+
 class ModelRef(Part, frozen=True, kw_only=True):
     """A model as it was identified."""
 

@@ -76,37 +76,64 @@ def attempts_close(log: WholeLog, chain: Chain) -> str:
     Raises:
         EvidenceError: an attempt is not counted, or one was left open.
     """
-    line = chain.opened.body.line
-    opened: dict[str, int] = {}
-    ended: dict[str, str] = {}
-    for seq, entry in enumerate(log.reader.entries()):
-        if b'"kind":"audit.' not in entry:
-            continue
-        event = decode(entry)
-        if event.kind == AuditOpened.kind and (body := body_of(event, AuditOpened)).line == line:
-            opened.setdefault(body.audit, seq)
-            if body.attempt != len(opened):
-                raise EvidenceError(
-                    f"entry {seq} calls itself attempt {body.attempt} of {line!r}, and is {len(opened)}",
-                    where=str(log.folder),
-                )
-        elif event.kind == AuditClosed.kind:
-            ended.setdefault(body_of(event, AuditClosed).audit, "closed")
-        elif event.kind == AuditAborted.kind:
-            ended.setdefault(body_of(event, AuditAborted).audit, "given up")
+    line = _Line(log, chain.opened.body.line)
     this = chain.opened.event.seq
-    left = [audit for audit, seq in opened.items() if audit not in ended and seq < this]
+    left = [audit for audit, seq in line.opened.items() if audit not in line.ended and seq < this]
     if left:
         raise EvidenceError(
-            f"{len(left)} earlier audits of {line!r} were opened and never closed or given up: {left[0]}",
+            f"{len(left)} earlier audits of {line.name!r} were opened and never closed or given up: "
+            f"{left[0]}",
             where=str(log.folder),
         )
-    closed = sum(ended.get(audit) == "closed" for audit in opened)
-    given_up = sum(ended.get(audit) == "given up" for audit in opened)
-    return (
-        f"attempt {chain.opened.body.attempt} of {len(opened)} for {line!r}: {closed} closed, "
-        f"{given_up} given up, {len(opened) - closed - given_up} still open"
-    )
+    ends = [line.ended.get(audit, "still open") for audit in line.opened]
+    told = ", ".join(f"{ends.count(end)} {end}" for end in ("closed", "given up", "still open"))
+    again = f"; {line.again} of them judged given answers again" if line.again else ""
+    attempts = len(line.opened) - line.again
+    return f"attempt {chain.opened.body.attempt} of {attempts} for {line.name!r}: {told}{again}"
+
+
+class _Line:
+    """What a whole log says of one release line, each opening held against those before it."""
+
+    def __init__(self, log: WholeLog, name: str) -> None:
+        self.name = name
+        self.opened: dict[str, int] = {}
+        """Where each of its audits was opened."""
+        self.ended: dict[str, str] = {}
+        """How each audit of any line came to its end."""
+        self.again = 0
+        """How many of its audits judged given answers again."""
+        self._attempts: dict[str, int] = {}
+        self._sums: dict[str, str] = {}
+        for seq, entry in enumerate(log.reader.entries()):
+            if b'"kind":"audit.' not in entry:
+                continue
+            event = decode(entry)
+            if event.kind == AuditOpened.kind:
+                self._open(body_of(event, AuditOpened), seq, str(log.folder))
+            elif event.kind == AuditClosed.kind:
+                closed = body_of(event, AuditClosed)
+                self.ended.setdefault(closed.audit, "closed")
+                self._sums.setdefault(closed.audit, closed.sums)
+            elif event.kind == AuditAborted.kind:
+                self.ended.setdefault(body_of(event, AuditAborted).audit, "given up")
+
+    def _open(self, body: AuditOpened, seq: int, where: str) -> None:
+        parent = body.parent
+        if parent is not None and self._sums.get(parent.audit, parent.sums) != parent.sums:
+            what = f"entry {seq} judges answers of {parent.audit} again that are not those which were sealed"
+            raise EvidenceError(what, where=where)
+        if body.line != self.name:
+            return
+        self.opened.setdefault(body.audit, seq)
+        self.again += parent is not None
+        number = len(self.opened) - self.again
+        if parent is not None:  # of answers that came from elsewhere, only their own log knows the number
+            number = self._attempts.get(parent.audit, body.attempt)
+        self._attempts.setdefault(body.audit, body.attempt)
+        if body.attempt != number:
+            what = f"entry {seq} calls itself attempt {body.attempt} of {self.name!r}, and is {number}"
+            raise EvidenceError(what, where=where)
 
 
 def not_withdrawn(log: WholeLog, payload: str) -> str:

@@ -21,7 +21,7 @@ import msgspec
 
 from modelassay.canonical import digest_bytes
 from modelassay.errors import EvidenceError, ExitCode, ModelassayError
-from modelassay.evidence import authenticity, proofs, recompute, standing
+from modelassay.evidence import authenticity, judged_again, proofs, recompute, standing
 from modelassay.evidence.bundle import ENVELOPE, SUMS, Bundle
 from modelassay.evidence.chain import Chain, events_agree, links_hold
 from modelassay.evidence.checks import Check, NotDoneError, perform
@@ -139,12 +139,14 @@ class _Verifying:
             "record": lambda: recompute.files_agree(contents),
             "samples": lambda: recompute.samples_are_themselves(contents),
             "answers": lambda: recompute.answers_are_complete(contents),
+            "parent": lambda: judged_again.answers_are_the_parents(contents),
+            "labels": lambda: judged_again.labels_fit(contents),
             "commitments": self.commitments,
             "closing": lambda: events_agree(contents, chain, self.records),
             "results": lambda: authenticity.results_agree(contents, chain, self.trust.keys),
             "statement": lambda: authenticity.statement_agrees(contents, chain),
             "waivers": lambda: authenticity.waivers_are_about_it(self.bundle, self.trust.keys),
-            "findings": lambda: recompute.findings_follow(contents),
+            "findings": lambda: recompute.findings_follow(contents, contents.reviewed),
             "verdict": lambda: recompute.verdict_follows(contents),
             "examples": lambda: recompute.examples_are_real(contents),
             "remembered": self.remembered,
