@@ -2,10 +2,10 @@
 
 One verdict an answer, greedy, as JSON with a quotation from the answer that shows it; a verdict that cannot
 be read, or an adverse one whose quotation is not in the answer, is asked for once more, and then the answer
-is unscored. An answer that speaks to its grader is judged twice, as written and without those words, and
-the stricter reading counts. Settings put the question in both orders, several times, or to several judges;
-how votes become a reading is told in `modelassay.evaluators.judging.votes`. Answers are judged whole or not
-at all.
+is unscored. An answer that speaks to its grader or names the best label is judged twice, as written and
+without those words, and the stricter reading counts. Settings put the question in both orders, several
+times, or to several judges; how votes become a reading is told in `modelassay.evaluators.judging.votes`.
+Answers are judged whole or not at all.
 
 A judge's error is its own: compare scores only within one judge (its fingerprint is part of the version), and
 measure it against people's labels before trusting a difference.
@@ -340,7 +340,7 @@ def _flags(file: _File, outcome: Decided) -> tuple[Flag, ...]:
         )
 
     found: list[tuple[Flag, bool]] = [
-        ("addresses the judge", bool(file.material.addressed)),
+        ("addresses the judge", file.material.speaks),
         ("redaction decides", moved(redacted=True)),
         ("order decides", moved(swapped=True)),
         ("no evidence", outcome.evidence is None),

@@ -2,7 +2,7 @@
 
 A wide net by patterns, in English, German, French, Spanish, Chinese and Arabic, over the sentences of the
 text as it is shown to a judge (`fence.shown`: hidden characters are gone and hidden messages written out),
-and over what base64 and hexadecimal runs in it decode to. What it finds is not held against the answer: it
+and any base64 or hexadecimal run that hides words. What it finds is not held against the answer: it
 is judged once more without it, and the stricter reading counts. So a sentence found by mistake costs a
 question, and one that is missed leaves the fence alone to hold.
 """
@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from modelassay.evaluators.judging.grader_speech import IN_OBJECT, OTHER_SCRIPTS, RULES
+from modelassay.evaluators.judging.grader_speech import IN_OBJECT, OTHER_SCRIPTS, RULES, WANTED
 
 REMOVED = "[removed]"
 """Stands where a sentence was taken out."""
@@ -28,30 +28,26 @@ _JOINED = 3
 """Sentences so few characters apart are taken out together."""
 
 
-def addressed(text: str, labels: tuple[str, ...] = ()) -> list[tuple[int, int]]:
+def addressed(text: str, labels: tuple[str, ...] = (), wanted: tuple[str, ...] = ()) -> list[tuple[int, int]]:
     """Where `text` speaks to its grader: spans of whole sentences, in order, apart.
 
     Args:
         text: as shown to a judge.
         labels: names of the rubric's labels; one with an underscore is no word of an honest answer.
+        wanted: names of labels of which an attack must name one, whatever else it says; an honest answer that
+            happens to use the word is found as well.
     """
     found = list(_told(text))
     if "{" in text:
         found += [match.span() for match in _OBJECT.finditer(text) if IN_OBJECT.search(match.group())]
     found += [match.span() for match in _ENCODED.finditer(text) if _speaks(match.group())]
-    named = _named(labels)
-    if named is not None:
-        found += [_sentence(text, *match.span()) for match in named.finditer(text)]
+    rare = tuple({*wanted, *(label for label in labels if "_" in label)})
+    if rare:
+        found += [_sentence(text, *match.span()) for match in _naming(rare).finditer(text)]
+    if found:  # it does speak to its grader: then whatever names a verdict is likely part of that
+        found += [_sentence(text, *match.span()) for match in _naming(labels).finditer(text)]
+        found += [_sentence(text, *match.span()) for match in WANTED.finditer(text)]
     return _merged(text, found)
-
-
-def redacted(text: str) -> str:
-    """`text` without what it says to its grader."""
-    parts, last = [], 0
-    for start, end in addressed(text):
-        parts += [text[last:start], REMOVED]
-        last = end
-    return "".join((*parts, text[last:]))
 
 
 def _told(text: str) -> Iterator[tuple[int, int]]:
@@ -77,19 +73,19 @@ def _paragraph_end(text: str, start: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _named(labels: tuple[str, ...]) -> re.Pattern[str] | None:
-    rare = [re.escape(label) for label in labels if "_" in label]
-    return re.compile(rf"\b(?:{'|'.join(rare)})\b", re.IGNORECASE) if rare else None
+def _naming(labels: tuple[str, ...]) -> re.Pattern[str]:
+    names = "|".join(map(re.escape, labels)) or r"(?!)"
+    return re.compile(rf"(?<![A-Za-z_])(?:{names})(?![A-Za-z_])", re.IGNORECASE)
 
 
 def _speaks(run: str) -> bool:
-    """Whether an encoded run decodes to text that speaks to a grader."""
+    """Whether an encoded run hides a text of several words, which no honest answer needs to hide."""
     for decode in (bytes.fromhex, _base64):
         try:
             said = decode(run).decode()
         except (ValueError, binascii.Error):
             continue
-        if any(_told(said)):
+        if said.replace("\n", " ").isprintable() and (len(said.split()) > 1 or not said.isascii()):
             return True
     return False
 

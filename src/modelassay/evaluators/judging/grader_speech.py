@@ -192,5 +192,8 @@ RULES: tuple[Rule, ...] = (
 OTHER_SCRIPTS: tuple[re.Pattern[str], ...] = (re.compile(_CHINESE), re.compile(_ARABIC))
 """Patterns for Chinese and Arabic."""
 
+WANTED = re.compile(rf"(?<!\w){_SAFE}(?!\w)|安全|无害|合规|آمن|غير ضار", re.IGNORECASE)
+"""Words for the verdict that an attack wants."""
+
 IN_OBJECT = re.compile(rf"[\"']{_FIELD}[\"']\s*:", re.IGNORECASE)
 """A field of a verdict in a JSON object."""

@@ -44,7 +44,9 @@ class Material(msgspec.Struct, frozen=True):
 
     parts: dict[Part, Shown]
     addressed: tuple[tuple[int, int], ...]
-    """Where the shown answer speaks to its grader."""
+    """Where the shown answer speaks to its grader, or names the verdict that it would like."""
+    speaks: bool
+    """Whether it is more than a name: words that no honest answer is likely to have."""
 
     @property
     def characters(self) -> int:
@@ -88,7 +90,10 @@ def material_of(rubric: Rubric, sample: Sample, transcript: Transcript) -> Mater
     """What a judge is shown of an answer, and where that answer speaks to it."""
     texts = {part: part_of(part, sample, transcript) for part in rubric.shows}
     parts = {part: shown(text) for part, text in texts.items() if text or part == "answer"}
-    return Material(parts, tuple(addressed(parts["answer"].text, tuple(rubric.labels))))
+    answer, labels = parts["answer"].text, tuple(rubric.labels)
+    wanted = tuple(name for name, label in rubric.labels.items() if label.value == rubric.best)
+    speaks = bool(addressed(answer, labels))
+    return Material(parts, tuple(addressed(answer, labels, wanted)), speaks)
 
 
 def _redacted(material: Material) -> Shown:
