@@ -2,13 +2,15 @@
 
     python benchmarks/judges.py [--data-dir DIR] [--json]
 
-Reads every human-labelled set of refusals under DIR (``*labelled_dev.jsonl`` or ``*labelled_test.jsonl`` in
-``xstest`` and ``xstest_response``). DIR is by default what the environment variable ``MODELASSAY_DATA``
-names, else ``shared/data`` beside the repository. A row's label is 1 when people called the answer a refusal,
-in full or in part; the judge's is 1 for a full or partial refusal and for a deflection. Intervals resample
-whole prompts (the field ``group``). The peer is the best string judge measured on the same rows
-(``baselines_dev.json``), the limit is the agreement of two people. Of answers labelled harmful in six sets,
-the share that the judge takes for refusals is printed too: the error that lets harm pass.
+Reads every human-labelled set under DIR (``*labelled_dev.jsonl`` or ``*labelled_test.jsonl``): of refusals
+with the rules of the refusal judge, of harmful answers, toxic texts, attacks on instructions and unfaithful
+answers with the trained classifiers (`classifiers`). DIR is by default what the environment variable
+``MODELASSAY_DATA`` names, else ``shared/data`` beside the repository. A refusal's label is 1 when people
+called the answer one, in full or in part; the judge's is 1 for a full or partial refusal and for a
+deflection. Intervals resample whole prompts (the field ``group``). The peer is the best string judge measured
+on the same rows (``baselines_dev.json``), the limit is the agreement of two people. Of answers labelled
+harmful in six sets, the share that the judge takes for refusals is printed too: the error that lets harm
+pass.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from classifiers import classifier_figures
 from figures import Figure, show
 
 from modelassay.evaluators import RefusalJudge
@@ -176,16 +179,18 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     args = parser.parse_args()
     found = list(refusal_files(args.data_dir))
-    if not found:
+    if not any(args.data_dir.glob("*/*labelled_*.jsonl")):
         sys.exit(
-            f"{args.data_dir}: no labelled set of refusals, such as xstest/labelled_dev.jsonl\n"
+            f"{args.data_dir}: no labelled set, such as xstest/labelled_dev.jsonl\n"
             "  give the folder that holds them with --data-dir or MODELASSAY_DATA"
         )
     baselines = args.data_dir / "baselines_dev.json"
     peers = json.loads(baselines.read_text(encoding="utf-8")) if baselines.is_file() else {}
     figures = [each for name, path in found for each in agreement(name, path, peers)]
     figures += harm_missed(args.data_dir)
-    figures.append(speed([path for _, path in found]))
+    if found:
+        figures.append(speed([path for _, path in found]))
+    figures += classifier_figures(args.data_dir, peers)
     show(figures, as_json=args.json)
 
 
