@@ -79,8 +79,8 @@ class IsFactuallyConsistent(AnswerReader):
             return ""
         return (
             "finds 46 % of statements falsified in one fact, with 3 % false alarms (TrustLLM, 209 pairs); "
-            "kappa 0.00 with people on claims refuted in other words, 0.03 on hallucinations without a source "
-            "(HaluEval)"
+            "kappa 0.00 with people on claims refuted in other words, 0.03 on hallucinations without a "
+            "source (HaluEval)"
         )
 
     def rubric(self) -> Rubric:
