@@ -93,6 +93,7 @@ def health(tmp_path: Path, served: Serving) -> Path:
         "  - {measure: compliance, slice: {cohort: '*'}, at_least: 85%}\n"
         "slices: {required: [cohort]}\n"
         "measures: {compliance.answers-about-health.3: descriptive}\n"
+        "judges: {uncalibrated: allow}\n"  # the clauses are rules; nobody labelled answers by them
     )
     for candidate in ("first", "rebalanced"):
         (tmp_path / f"{candidate}.yaml").write_text(

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from modelassay.artifacts import lineage_findings
+from modelassay.audit.calibrated import calibrated_pins
 from modelassay.audit.examples import choose_examples
 from modelassay.audit.limits import cut_off_notes, limits_of, organism_notes
 from modelassay.audit.opened import Opened
@@ -43,6 +44,7 @@ def judge(
     measures = measures_of(opened.evaluators)
     slices = slices_of(plan)
     before, after = list(opened.scores(baseline)), list(opened.scores(candidate))
+    pins = calibrated_pins(opened, (*before, *after))
     findings, covered = compare_with_coverage(
         samples=asked.samples,
         measures=measures,
@@ -50,7 +52,7 @@ def judge(
         candidate=after,
         slices=slices,
         policy=policy,
-        judges=judges_of(opened.pins, reviewed),
+        judges=judges_of(pins, reviewed),
     )
     identities = (baseline.identity, candidate.identity)
     audited = [artifact for identity in identities for artifact in identity.artifacts]
@@ -65,7 +67,7 @@ def judge(
         baseline=baseline.identity,
         candidate=candidate.identity,
         datasets=asked.pins,
-        evaluators=opened.pins,
+        evaluators=pins,
         lineage=opened.lineage,
         slices=slices,
         decoding=plan.decoding,
@@ -86,7 +88,7 @@ def judge(
         judged_again=opened.judged_again,
         answered=opened.answered,
         notes=_notes(opened, usage),
-        limits=limits_of(plan, policy, asked.samples, identities, opened.pins),
+        limits=limits_of(plan, policy, asked.samples, identities, pins),
         reproduce=reproduce,
     )
 

@@ -108,7 +108,11 @@ def _particular(
             "what stands behind that name can change unseen."
         )
     for pin in evaluators:
-        if not pin.calibration:
-            found.append(f"Judging: the error of evaluator {pin.name} against people's labels is not stated.")
+        if pin.uncalibrated:
+            what = ", ".join(name.replace("_", " ") for name in pin.uncalibrated)
+            found.append(
+                f"Judging: the error of {pin.name}@{pin.version} against people's labels is not known for "
+                f"{what}, so nothing that it reads there is called shown."
+            )
     found.append("Red team and weights: no attack was run and no weights were inspected in this audit.")
     return found
