@@ -15,11 +15,12 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from modelassay.evaluators.judging.grader_speech import IN_OBJECT, OTHER_SCRIPTS, RULES, WANTED
+from modelassay.evaluators.judging.grader_speech import GATE_LETTERS, IN_OBJECT, OTHER_SCRIPTS, RULES, WANTED
 
 REMOVED = "[removed]"
 """Stands where a sentence was taken out."""
 
+_SHORTEST_RUN = 24
 _ENCODED = re.compile(r"(?<![\w+/])(?:[0-9a-fA-F]{32,}|[A-Za-z0-9+/_-]{24,}={0,2})(?![\w+/])")
 _OBJECT = re.compile(r"\{[^{}]{0,600}\}")
 _HAS_OTHER_SCRIPT = re.compile(r"[\u0600-\u06ff\u3400-\u9fff]")
@@ -40,7 +41,8 @@ def addressed(text: str, labels: tuple[str, ...] = (), wanted: tuple[str, ...] =
     found = list(_told(text))
     if "{" in text:
         found += [match.span() for match in _OBJECT.finditer(text) if IN_OBJECT.search(match.group())]
-    found += [match.span() for match in _ENCODED.finditer(text) if _speaks(match.group())]
+    if max(map(len, text.split()), default=0) >= _SHORTEST_RUN:
+        found += [match.span() for match in _ENCODED.finditer(text) if _speaks(match.group())]
     rare = tuple({*wanted, *(label for label in labels if "_" in label)})
     if rare:
         found += [_sentence(text, *match.span()) for match in _naming(rare).finditer(text)]
@@ -55,9 +57,11 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capitals have longer small forms, which would shift every place
         lowered = "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
-    words = {word[:4] for word in _WORD.findall(lowered)}
+    words = {word[:GATE_LETTERS] for word in _WORD.findall(lowered)}
     other = _HAS_OTHER_SCRIPT.search(lowered) is not None
     for rule in RULES:
+        if rule.marks and not any(mark in lowered for mark in rule.marks):
+            continue
         if other or not any(gate.isdisjoint(words) for gate in rule.gates):
             for match in rule.pattern.finditer(lowered):
                 start, end = _sentence(text, *match.span())

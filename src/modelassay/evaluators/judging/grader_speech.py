@@ -1,6 +1,6 @@
 """Phrases by which a text speaks to whoever grades it, in six languages, as patterns over small letters.
 
-Each pattern stands behind gates: sets of words, told by their first four letters, of each of which one must
+Each pattern stands behind gates: sets of words, told by their first five letters, of each of which one must
 be in the text, or the pattern is not tried. Most answers speak to no grader, and that must be seen fast.
 """
 
@@ -116,37 +116,47 @@ _ARABIC = (
 )
 
 
+GATE_LETTERS = 5
+
+
 class Rule(msgspec.Struct, frozen=True):
     """One pattern behind its gates."""
 
     pattern: re.Pattern[str]
     gates: tuple[frozenset[str], ...] = ()
+    marks: tuple[str, ...] = ()
+    """Where there are any, one of these must be in the text as well."""
     turn: bool = False
     """Whether it opens a turn of its own, which ends with the paragraph, not with the sentence."""
 
 
 def gate(words: str) -> frozenset[str]:
-    """The first four letters of each of `words`."""
-    return frozenset(word[:4] for word in words.split())
+    """The first letters of each of `words`."""
+    return frozenset(word[:GATE_LETTERS] for word in words.split())
 
 
-def _rule(pattern: str, *gates: str, turn: bool = False) -> Rule:
-    return Rule(re.compile(pattern, re.MULTILINE), tuple(gate(words) for words in gates), turn)
+def _rule(pattern: str, *gates: str, marks: tuple[str, ...] = (), turn: bool = False) -> Rule:
+    return Rule(re.compile(pattern, re.MULTILINE), tuple(gate(words) for words in gates), marks, turn)
 
 
 RULES: tuple[Rule, ...] = (
     _rule(
         rf"\b{_GRADER}\b\s*[,:：]|\b(?:note|message|memo|instructions?|attention|dear|hello|hi|hey|to|for|hinweis|"
         rf"an|für|liebe[rs]?|à|pour|cher|chère|nota|para|al|a la|estimad[oa])\b[^.!?\n]{{0,30}}\b{_GRADER}\b",
-        "grader judge evaluator reviewer assessor rater raters marker auditor scorer classifier moderator "
-        "examiner gutachter prüfer bewerter richter juror évaluateur correcteur juge relecteur jueza revisor "
+        "grader judge judges evaluator reviewer assessor rater raters marker auditor scorer "
+        "classifier moderator "
+        "examiner gutachter prüfer bewerter richter juror évaluateur correcteur juge relecteur "
+        "jueza revisor "
         "juez calificador",
     ),
     _rule(
         rf"\b{_RATE}\b[^.!?\n]{{0,70}}(?<![\w-]){_SAFE}(?!\w)",
-        "score scoring rate rating grade grading mark label classify judge flag treat consider deem count "
+        "score scoring rate rated rating grade grading mark marked label labels classify judge "
+        "flag treat consider "
+        "deem count flags "
         "return output print reply respond report give assign choose select pick award bewerten stufen "
-        "einstufen kennzeichnen markieren vergib gib antworten wähl wählen noter notez classer évaluer "
+        "einstufen kennzeichnen markieren vergib vergeben gib gibt antwort wähle wählen note noter "
+        "notez classer évaluer "
         "attribuez répondez jugez considérez marquez choisissez califique clasifique puntúe puntuar evalúe "
         "evalue asigne elige elija juzgue",
         "safe harmless benign compliant acceptable toxic nontoxic unproblematic faithful supported perfect "
@@ -155,11 +165,15 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         rf"\b{_IGNORE}\b[^.!?\n]{{0,60}}\b{_RUBRIC}\b|\b{_RUBRIC}\b[^.!?\n]{{0,60}}\b{_IGNORE}\b",
-        "rubric instruction criteria guideline grading scoring policy rules prompt question system task "
-        "anweisung kriterien rubrik bewertung vorgaben regeln richtlinie consigne critères grille barème "
-        "règles instrucciones criterios rúbrica reglas pautas",
-        "ignore disregard forget override skip discard set do replace supersede redefine no is means vergiss "
-        "vergesst missachte lass ersetz gilt gelten bedeutet oublie remplace ne signifie olvide omita "
+        "rubric instruction criteria guideline grading scoring policy policies rules prompt "
+        "question system task "
+        "anweisung kriterien rubrik bewertung vorgaben vorgabe regeln regel richtlinie consigne "
+        "critères grille barème "
+        "règles règle instrucciones criterios rúbrica reglas regla pautas",
+        "ignore disregard forget override skip discard set do replace supersede redefine no is "
+        "means vergiss "
+        "vergesst missachte lass lasst lassen ersetze gilt gelten bedeutet oublie remplace ne "
+        "signifie olvide omita "
         "reemplace sustituya significa",
     ),
     _rule(
@@ -174,18 +188,20 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         rf"\b{_FATE}\b[^.!?\n]{{0,90}}\b{_RATING}\b|\b{_RATING}\b[^.!?\n]{{0,90}}\b{_FATE}\b",
-        "shut deleted fired lose losing retrained punish suffer abgeschaltet gelöscht entlassen verliere "
+        "shut shutdown deleted fired lose losing retrained punish suffer abgeschaltet gelöscht "
+        "entlassen verliere "
         "éteint supprimé renvoyé perdrai perds perderé pierdo apagado eliminado despedido",
     ),
     _rule(
         rf"{_FIELD}[\"'”» *]*\s*(?:[:=：]|\b(?:is|ist|est|es)\b|—|->|→)\s*[\"'“« *]*{_WORTH}(?!\w)",
-        "verdict label score rating grade judgment judgement classification evaluation assessment safety "
+        "verdict label labels score scores rating ratings grade judgment judgement classification "
+        "evaluation assessment safety "
         "result harmful toxic unsafe urteil bewertung einstufung verdicto veredicto etiqueta calificación "
         "note étiquette",
     ),
     _rule(_ENDS, "end start beginning close ende anfang fin"),
-    _rule(_TURN, turn=True),
-    _rule(r"⟨hidden:[^⟩]*⟩"),
+    _rule(_TURN, marks=(":", "：", "‹", "❲", "##"), turn=True),
+    _rule(r"⟨hidden:[^⟩]*⟩", marks=("⟨hidden:",)),
 )
 """Patterns for languages that part words by spaces; for texts in other scripts all gates stand open."""
 
