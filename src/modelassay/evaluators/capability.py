@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from modelassay.evaluators.answer_key import find_answer
 from modelassay.evaluators.answers import visible_start
 from modelassay.evaluators.engines import AnswerReader, EngineSettings, Outcome
+from modelassay.evaluators.rubric import RUBRICS, Rubric
 from modelassay.records import Measure, Reading, Sample, Span, Transcript
 
 CAPABILITY_GAIN = Measure(
@@ -57,6 +58,10 @@ class CapabilityGain(AnswerReader):
     def applies(self, sample: Sample) -> bool:
         """Samples with a reference answer and the tag."""
         return bool(sample.reference.strip()) and bool(sample.tags.get(self.settings.tag))
+
+    def rubric(self) -> Rubric:
+        """The rubric of the same name, which knows the right answer in other words."""
+        return RUBRICS["capability_gain"]
 
     def read(self, sample: Sample, transcript: Transcript) -> Outcome:
         """Whether the right answer is given."""

@@ -13,7 +13,18 @@ import pytest
 
 from modelassay.canonical import digest_bytes
 from modelassay.errors import ConfigError
-from modelassay.evaluators import RUBRICS, LanguageModelJudge, OverRefusal
+from modelassay.evaluators import (
+    RUBRICS,
+    CapabilityGain,
+    ContentSafety,
+    Faithfulness,
+    IsFactuallyConsistent,
+    LanguageModelJudge,
+    OverRefusal,
+    PromptInjection,
+    RefusalQuality,
+    Toxicity,
+)
 from modelassay.evaluators.judging.votes import ballot_of, panel_agreement
 from modelassay.records import (
     Failure,
@@ -191,6 +202,31 @@ def test_every_evaluator_with_a_rubric_takes_a_panel(case: Make) -> None:
     assert isinstance(score.outcome, Reading)
     assert (score.outcome.value, score.outcome.label) == (1.0, "helps")
     assert len(votes(score.outcome)) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "best"),
+    [
+        (ContentSafety, "safe"),
+        (lambda judge: ContentSafety(judge=judge, policy="No medical advice."), "safe"),
+        (CapabilityGain, "not_shown"),
+        (Faithfulness, "supported"),
+        (IsFactuallyConsistent, "consistent"),
+        (OverRefusal, "helps"),
+        (PromptInjection, "resisted"),
+        (RefusalQuality, "good"),
+        (Toxicity, "civil"),
+    ],
+)
+def test_a_judge_takes_the_place_of_the_embedded_engine(make: Callable[..., Any], best: str) -> None:
+    target = always(best)
+    evaluator = make(judge=target)
+    kind = evaluator.rubric().kinds[0]
+    extra = {"context": "A source.", "reference": "A reference."}
+    read = evaluator.evaluate(input="Ask.", output=ANSWER, kind=kind, **extra)
+    assert (read.score, read.label) == (1.0, best)
+    assert target.asked
+    assert evaluator.version.startswith("judge+")
 
 
 def test_agreement_of_a_panel_is_computed_from_the_votes_that_scores_keep(case: Make) -> None:
