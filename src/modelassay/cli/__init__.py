@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "keys": "Make, list, rotate and revoke the keys that sign verdicts and logs.",
     "verdict": "Act on a verdict after it was issued: sign, waive, withdraw, list.",
     "log": "Read, check, prove and sign the append-only log of a store.",
+    "judges": "Measure, keep and check how evaluators agree with people.",
     "suite": "List, inspect and pin datasets.",
     "demo": "Build tiny models with planted faults here, audit them, show the verdicts.",
     "schema": "Print the JSON Schema of plan, policy or admission files.",

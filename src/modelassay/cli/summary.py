@@ -9,6 +9,7 @@ import click
 
 from modelassay.errors import ExitCode
 from modelassay.records import AuditRecord, Coverage, Finding
+from modelassay.report.judges import judge_sentences
 from modelassay.report.lineage import lineage_in_words
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, percent, visible
 
@@ -67,6 +68,8 @@ def print_summary(record: AuditRecord, folder: Path, written: list[Path]) -> Non
     for finding in record.findings:
         if finding.check == "comparison" and not finding.slice and finding.measure.role != "descriptive":
             click.echo("  " + _line(finding))
+            for sentence in judge_sentences(record, finding.measure.name):
+                click.echo(f"    {visible(sentence)}")
     _list("\nanswers without a score", [_unscored(c) for c in record.coverage if c.unscored])
     if words := lineage_in_words(record):
         click.echo(f"\nwhere the candidate came from: {visible(words)}")

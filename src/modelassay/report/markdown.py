@@ -54,6 +54,7 @@ def _lines(audit: AuditRecord) -> list[str]:
         if section.measure.role == "descriptive":
             continue
         lines += ["", f"### {inert_markdown(section.measure.title)}", ""]
+        lines += [inert_markdown(" ".join(section.judge)), ""] if section.judge else []
         lines += [
             "| slice | pairs | baseline | candidate | change | evidence |",
             "|---|---:|---|---|---|---|",

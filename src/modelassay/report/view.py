@@ -12,6 +12,7 @@ from decimal import Decimal
 from modelassay.artifacts import CHECKS
 from modelassay.drops import total_pairs
 from modelassay.records import AuditRecord, Coverage, Finding, Measure
+from modelassay.report.judges import judge_sentences
 from modelassay.report.svg import Edge, ForestRow, HeatCell, forest_plot, heat_map
 from modelassay.report.text import STATE_WORDS, percent, points, slice_name, with_interval
 
@@ -53,6 +54,8 @@ class Section:
     rows: tuple[Row, ...]
     medians: tuple[Medians, ...]
     """In place of `rows` where no end of the scale is wanted."""
+    judge: tuple[str, ...] = ()
+    """What is known of the error of whoever read the answers."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def _section(audit: AuditRecord, findings: Sequence[Finding]) -> Section:
         overall=_row(overall[0]) if overall else None,
         rows=tuple(_row(f) for f in [*overall, *single, *sorted(crossed, key=_by_dimension_and_drop)]),
         medians=tuple(_medians(f) for f in described if "median_raw_baseline" in f.values),
+        judge=judge_sentences(audit, measure.name),
     )
 
 

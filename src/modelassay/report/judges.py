@@ -1,0 +1,66 @@
+"""What is known of the error of those who read the answers, in words beside each measure's figures."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from modelassay.records import AuditRecord, Estimate, Finding, JudgeError
+from modelassay.report.text import percent
+
+MOST_SETS = 4
+
+
+def judge_sentences(audit: AuditRecord, measure: str) -> tuple[str, ...]:
+    """Who read the answers on `measure`, how that agrees with people, and what it makes of the difference.
+
+    Empty where the audit says nothing of it.
+    """
+    pin = next((p for p in audit.evaluators if any(m.name == measure for m in p.measures)), None)
+    overall = next(
+        (f for f in audit.findings if f.check == "comparison" and f.measure.name == measure and not f.slice),
+        None,
+    )
+    if pin is None or overall is None:
+        return ()
+    reader = f"Read by {pin.name}@{pin.version}"
+    if overall.measure.exact:
+        return (f"{reader}; no judgement enters.",)
+    errors = [error for error in pin.errors if measure in error.measures]
+    if not errors:
+        unknown = measure in pin.uncalibrated
+        return (f"{reader}; its error against people's labels is not known.",) if unknown else ()
+    found = [f"{reader}."]
+    found += [_error(error) for error in errors[:MOST_SETS]]
+    if len(errors) > MOST_SETS:
+        found.append(f"{len(errors) - MOST_SETS} more labelled sets stand in the audit's record.")
+    return (*found, *_adjusted(overall))
+
+
+def _error(error: JudgeError) -> str:
+    parts = [
+        f"agrees with people at κ {_interval(error.kappa)} on {error.set} ({error.rows:,} answers)",
+        f"sensitivity {_interval(error.sensitivity)}, specificity {_interval(error.specificity)} for "
+        f"{error.positive} answers",
+    ]
+    parts += [error.seen] if error.seen else []
+    here = f"; here: {'; '.join(error.distance)}" if error.distance else ""
+    return f"It {'; '.join(parts)}{here}."
+
+
+def _adjusted(finding: Finding) -> tuple[str, ...]:
+    values = [finding.values.get(f"adjusted_difference{end}") for end in ("", "_low", "_high")]
+    if None in values:
+        return ()
+    value, low, high = (percent(each, signed=True) for each in values)
+    return (
+        f"If it errs alike on both models, the difference without its error is {value} [{low}, {high}]; only "
+        "labels on these answers can show whether it does.",
+    )
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{_two(estimate.value)} [{_two(estimate.low)}–{_two(estimate.high)}]"
+
+
+def _two(value: Decimal) -> str:
+    return f"{value:.2f}"
