@@ -81,16 +81,16 @@ class Lexicon:
     def mark_words(self, words: Sequence[str]) -> Marked:
         """The same for a text that `words_in` has cut."""
         places: list[list[int]] = [[] for _ in self.names]
-        known = self._known
-        for at, word in enumerate(words):
-            found = known.get(word)
-            if found is None:
-                found = self._categories(word)
-                if len(known) < MOST_KNOWN_WORDS:
-                    known[word] = found
-            for category in found:
+        for at, found in enumerate(map(self._known.get, words)):
+            for category in self._look_up(words[at]) if found is None else found:
                 places[category].append(at)
         return Marked(len(words), tuple(map(tuple, places)))
+
+    def _look_up(self, word: str) -> tuple[int, ...]:
+        found = self._categories(word)
+        if len(self._known) < MOST_KNOWN_WORDS:
+            self._known[word] = found
+        return found
 
     def _categories(self, word: str) -> tuple[int, ...]:
         found = self._plain(word)
