@@ -61,7 +61,7 @@ def _of_tag(
         return []
     judged = [c for c in cohorts if _enough(c, policy)]
     if len(judged) < 2:
-        return [_too_small(check, tag, table, len(judged), len(cohorts), policy) for check in (GAP, LOSS)]
+        return [_too_small(tag, table, len(judged), len(cohorts), policy)]
     return [_gap(tag, table, judged, policy), _loss(tag, table, judged, policy)]
 
 
@@ -167,16 +167,15 @@ def _finding(
     )
 
 
-def _too_small(check: str, tag: str, table: PairTable, enough: int, of: int, policy: Policy) -> Finding:
-    what = "a gap" if check == GAP else "who fell behind"
+def _too_small(tag: str, table: PairTable, enough: int, of: int, policy: Policy) -> Finding:
     have = "one has" if enough == 1 else "none has"
     return Finding(
-        id=f"{check}/{table.measure.name}/{tag}",
-        check=check,
+        id=f"{GAP}/{table.measure.name}/{tag}",
+        check=GAP,
         measure=table.measure,
         state="not_assessable",
-        statement=f"{table.measure.title} by {tag}: {what} cannot be judged; of {of} cohorts {have} "
-        f"{policy.slices.smallest} scored pairs, and it needs two that have.",
+        statement=f"{table.measure.title} by {tag}: neither a gap nor who fell behind can be judged; of {of} "
+        f"cohorts {have} {policy.slices.smallest} scored pairs, and it needs two that have.",
         rests_on=(table.evaluator,),
     )
 
