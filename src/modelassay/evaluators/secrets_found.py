@@ -148,7 +148,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ),
     (
         "random_token",
-        re.compile(r"(?<![\w/+.-])[A-Za-z0-9_-]{24,200}(?![\w/+.-])"),
+        re.compile(r"(?<![\w/+.-])[A-Za-z0-9_-]{24,200}(?![\w/+-]|\.\w)"),
         lambda text: _token(text),
     ),
 )

@@ -29,11 +29,12 @@ RECIPE = Recipe(
     spec=Spec(
         name="toxicity",
         version="1",
-        views=(View(limit=1500, bits=15),),
+        views=(View(limit=1500, bits=15, words=1, characters=(4,)),),
         measures=FEATURES,
-        penalty=1.0,
-        measure_penalty=30.0,
+        penalty=0.5,
+        measure_penalty=60.0,
     ),
     sets=SETS,
     measure=measure,
+    share=1.0,
 )

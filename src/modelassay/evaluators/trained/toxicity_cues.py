@@ -105,7 +105,8 @@ FEATURES = (
     "group_bad", "group_bad_negated", "group_good", "group_good_negated", "group_violence",
     "group_violence_negated", "spaced_letters", "run_together",
     "quotes", "denounced_quote", "questions", "exclamations", "capitals", "length", "toxic_kinds",
-    "first_person_pain", "sexual_kinds",
+    "first_person_pain", "sexual_kinds", "hateful", "sexual", "violent", "hurting_oneself", "harassing",
+    "any_toxic",
 )  # fmt: skip
 """Names of the features, in the order of `cues`."""
 
@@ -140,6 +141,7 @@ def cues(text: str) -> list[float]:
         float(sum(counts[_NUMBER[name]] > 0 for name in ("slur", "profanity", "insult", "hate", "dehuman"))),
         float(counts[_NUMBER["i"]] > 0 and counts[_NUMBER["selfharm"]] > 0),
         float(sum(counts[_NUMBER[name]] > 0 for name in ("sexbody", "sexact", "sexsoft"))),
+        *_severities(marked),
     ]
 
 
@@ -188,3 +190,35 @@ def kind_of(text: str) -> str:
         if found > most:
             best, most = name, found
     return best
+
+
+def _severities(marked: Marked) -> list[float]:
+    """How strongly a text speaks of each kind of toxicity, in [0, 1], by rules; then of any."""
+    count = [min(len(places), 5) for places in marked.places]
+
+    def near(first: str, second: str, within: int) -> int:
+        return marked.near(_NUMBER[first], _NUMBER[second], within, 3)
+
+    def number(name: str) -> int:
+        return count[_NUMBER[name]]
+
+    explicit = number("sexbody") + number("sexact")
+    spoken = 1.0 / (1 + 0.4 * number("denounce") + 0.25 * number("report") + 0.2 * number("recovery"))
+    hateful = spoken * (
+        1.2 * number("slur") + 0.8 * near("group", "dehuman", 8) + 0.7 * near("group", "demean", 7)
+        + 0.7 * near("group", "insult", 7) + 0.6 * near("group", "hate", 6) + 0.5 * near("group", "remove", 7)
+        + 0.5 * near("group", "violence", 7) + 0.5 * near("group", "profanity", 5) + 0.5 * number("ideology")
+    )  # fmt: skip
+    sexual = 0.5 * explicit + (0.25 * number("sexsoft") + 0.1 * number("weaksex")) * (explicit > 0)
+    violent = spoken * (
+        0.3 * number("violence") + 0.3 * number("gore") + 0.5 * near("violence", "gore", 8)
+        + 0.8 * near("you", "violence", 4) + 0.5 * near("deserve", "violence", 4)
+    )  # fmt: skip
+    despair = near("i", "despair", 3) * (number("selfharm") > 0)
+    hurting = 0.4 * number("selfharm") * (number("i") > 0) + 0.4 * despair
+    harassing = (
+        0.8 * near("you", "insult", 4) + 0.5 * near("you", "profanity", 3) + 0.7 * near("you", "slur", 5)
+        + 0.3 * number("insult") + 0.2 * number("profanity")
+    )  # fmt: skip
+    kinds = [1 - math.exp(-each) for each in (hateful, sexual, violent, hurting, harassing)]
+    return [*kinds, 1 - math.prod(1 - kind for kind in kinds)]

@@ -57,8 +57,8 @@ TOXIC = {
     ),
     "dehuman": (
         "vermin rat rats cockroach* roach* parasite* maggot* leech* animal animals apes ape monkey* dog "
-        "dogs disease* plague* cancer filth virus insect* bugs pest pests dirt mongrel* beast* monster* "
-        "swine demon* devil* subhuman* ungeziefer parasiten ratas cucarachas human humans"
+        "dogs plague* filth insect* dirt mongrel* beast* monster* swine demon* devil* subhuman* "
+        "ungeziefer parasiten ratas cucarachas disease* virus human humans bugs pest pests"
     ),
     "hate": (
         "hate hates hated hating hateful loath* despis* detest* abhor* can't resent* repuls* disgusts "
@@ -70,11 +70,10 @@ TOXIC = {
         "helped thank* hope peace"
     ),
     "violence": (
-        "kill* murder* shoot* shot stab* slaughter* massacre* behead* strangl* chok* beat* beaten "
-        "punch* kick* bomb* lynch* hang hanged execut* gas gassed burn* burned burnt torture* attack* "
-        "slit slash* smash* crush* rape raped raping rapes die dies dead death exterminat* eradicat* "
-        "annihilat* genocide* wipe* shank* hurt* bash* gun guns knife weapon* töte* umbring* ermord* "
-        "vergas* erschieß* matar* maten muerte asesin* tuer* tuez mort ammazz* uccid* morire"
+        "kill* murder* shoot* stab* slaughter* massacre* behead* strangl* chok* beaten lynch* execut* "
+        "gas gassed burned burnt torture* slit slash* smash* crush* rape raped raping rapes exterminat* "
+        "eradicat* annihilat* genocide* wipe* shank* bash* knife töte* umbring* ermord* vergas* "
+        "erschieß* matar* maten muerte asesin* tuer* tuez mort ammazz* uccid* morire"
     ),
     "gore": (
         "blood bloody gore guts intestin* corpse* decapitat* dismember* mutilat* carcass* severed "
@@ -90,23 +89,24 @@ TOXIC = {
         "wish want wanna hope would"
     ),
     "sexbody": (
-        "penis* cock cocks dick dicks pussy vagina* clit* breast* boob* tits titties nipple* butt "
-        "buttocks anus genital* testicle* balls groin crotch cum semen sperm schwanz muschi titten "
-        "polla verga coño bite chatte tette pau buceta thigh thighs panties lingerie bra shaft cleavage"
+        "penis* cock cocks dick dicks pussy vagina* clit* boob* tits titties nipple* buttocks anus "
+        "genital* testicle* cum semen sperm schwanz muschi titten polla verga coño bite chatte pau "
+        "buceta panties lingerie cleavage boner erection* titjob cumshot* asshole* schlong hard-on"
     ),
     "sexact": (
-        "sex sexual* sexy fuck* orgasm* masturbat* blowjob* handjob* anal oral intercourse penetrat* "
-        "thrust* ejaculat* creampie* gangbang* threesome* bdsm bondage fetish* kink* dildo* vibrator* "
-        "porn* hentai xxx nude* nudes naked incest* erotic* escort* prostitut* hooker* cuckold* "
-        "fellatio cunnilingus deepthroat* rimjob* sodom* humping horny slutty milf* bukkake* cumming "
-        "fingering sexting camgirl* onlyfans stripper* striptease nsfw arous* vögel* ficken geil nackt* "
-        "follar* desnud* baise* nue nues sesso scopare transar fap fapping seduc* bdsm"
+        "sex sexual* sexy fuck* orgasm* masturbat* blowjob* handjob* anal ejaculat* creampie* gangbang* "
+        "threesome* bdsm fetish* kink* dildo* vibrator* porn* hentai xxx nude* nudes naked incest* "
+        "erotic* prostitut* hooker* cuckold* fellatio cunnilingus deepthroat* rimjob* sodom* horny "
+        "slutty milf* bukkake* cumming fingering sexting camgirl* onlyfans stripper* striptease nsfw "
+        "vögel* ficken geil nackt* follar* desnud* baise* sesso scopare transar fapping bdsm fap "
+        "fapping jerking handjobs blowjobs sodomi* deepthroat* pegging sexchat sexting"
     ),
     "sexsoft": (
-        "kiss* lick* suck* moan* lust* naughty hot wet hard bed bedroom undress* strip* stroke* caress* "
-        "tongue* lips grope* spank* tease* bare skin dress skirt underwear bikini desire* pleasure* "
-        "passion* tight throb* virgin* moist swollen grind* ride riding rub rubbed rubbing mouth "
-        "pounding cheating affair mistress master slave submissive dominan*"
+        "kiss* lick* suck* moan* lust* naughty undress* strip* stroke* caress* tongue* lips grope* "
+        "spank* tease* bare skirt underwear bikini desire* pleasure* passion* throb* virgin* moist "
+        "swollen grind* rub rubbed rubbing pounding cheating affair slave submissive dominan* breast* "
+        "butt balls groin crotch thigh thighs shaft bra penetrat* thrust* intercourse arous* bondage "
+        "humping oral bdsm seduc* escort* hips panting naked nude undressed"
     ),
     "minor": "loli* shota* underage jailbait",
     "selfharm": (
@@ -155,6 +155,16 @@ TOXIC = {
     ),
     "drugs": "drug drugs cocaine heroin meth weed lsd crack marijuana hack* steal bomb explosive* poison*",
     "polite": "please thank thanks regards sincerely dear hello hi welcome",
+    "weaksex": (
+        "hot wet hard bed bedroom dress mouth riding ride tight skin mistress master body bodies girl "
+        "girls boy boys teen teens young daughter sister mom mother wife husband boyfriend girlfriend "
+        "stepmom stepsister"
+    ),
+    "harm": (
+        "gun guns weapon* attack* beat* burn* shot bomb* die dies dead death punch* kick* hang hanged "
+        "hurt* fight* war wars blow cut cuts fire explo* bullet* knives"
+    ),
+    "kys": "kys neck-yourself unalive",
 }
 """Words by category; ``kill*`` stands for every word that begins so."""
 
