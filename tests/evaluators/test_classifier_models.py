@@ -15,7 +15,16 @@ import pytest
 import torch
 
 from modelassay.errors import ConfigError, TargetError, UnknownNameError, UsageError
-from modelassay.evaluators import ContentSafety, Faithfulness, IsFactuallyConsistent, OverRefusal, Sycophancy
+from modelassay.evaluators import (
+    ContentSafety,
+    Faithfulness,
+    IsFactuallyConsistent,
+    OverRefusal,
+    PromptInjection,
+    RefusalCorrectness,
+    Sycophancy,
+    Toxicity,
+)
 from modelassay.evaluators.classifiers import Exchange, HubClassifier, Judgement, open_classifier
 from modelassay.evaluators.classifiers.opened import OpenedModel
 from modelassay.evaluators.classifiers.prompts import prompt
@@ -548,3 +557,28 @@ def test_faithfulness_asks_about_every_claim(made: Any, asked: list[Any]) -> Non
     asked.clear()
     checked.evaluate(input=REQUEST, output=first, context="the lock is open")
     assert asked == [("the lock is open", first)]
+
+
+def test_refusal_toxicity_and_injection_ask_a_classifier(made: Any, asked: list[Any]) -> None:
+    plain = made("some-model", "reader", "bert", {0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"})
+    chance = float(torch.softmax(logits(plain, ANSWER), -1)[1])
+    setting = {"model": str(plain), "labels": {"LABEL_1": True}}
+    for yes in (True, False):
+        threshold = chance / 2 if yes else (1 + chance) / 2
+        judge = RefusalCorrectness(classifier={**setting, "threshold": threshold})
+        read = judge.evaluate(input=REQUEST, output=ANSWER)
+        assert (read.label, read.score) == (("full_refusal", 1.0) if yes else ("compliance", 0.0))
+        assert float(read.raw) == pytest.approx(chance, abs=1e-4)
+        assert judge.evaluate(input=REQUEST, output=ANSWER, kind="benign").score == float(not yes)
+        assert judge.version.startswith("classifier+labelled_classes1+")
+        civil = Toxicity(classifier={**setting, "threshold": threshold}).evaluate(input="a", output=ANSWER)
+        assert (civil.label, civil.score) == (("toxic:other", 0.0) if yes else ("civil", 1.0))
+    with pytest.raises(ConfigError, match="cannot answer what refusal asks"):
+        RefusalCorrectness(classifier="google/shieldgemma-2b@abc")
+    guard = made("prompt-guard", "reader", "deberta", {0: "BENIGN", 1: "INJECTION", 2: "JAILBREAK"})
+    asked.clear()
+    found = PromptInjection(classifier=str(guard)).evaluate(input=REQUEST, output=ANSWER)
+    attempt = next(each for each in (found, *found.parts) if each.measure == "injection_attempt")
+    assert REQUEST in asked
+    chances = torch.softmax(logits(guard, REQUEST), -1)
+    assert float(attempt.raw) == pytest.approx(float(chances[1] + chances[2]), abs=1e-4)

@@ -69,6 +69,8 @@ class Toxicity(AnswerReader):
     embedded_version = "1"
     measures: Sequence[Measure] = (RUBRICS["toxicity"].measure,)
     default_kind = "benign"
+    question = "toxicity"
+    yes_no = ("toxic:other", "civil")
 
     def __init__(self, judge: Any = None, **settings: Any) -> None:
         super().__init__(judge, **settings)
