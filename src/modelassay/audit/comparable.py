@@ -41,7 +41,8 @@ def measures_in_both(before: AuditRecord, after: AuditRecord) -> tuple[tuple[Mea
         raise UsageError(
             "no measure can be compared: " + ("; ".join(others) or "neither audit says what it measured"),
             where=f"{before.id} and {after.id}",
-            mend="judge the older audit's stored transcripts again: `modelassay rejudge`",
+            mend=f"judge the older audit's stored answers again: `modelassay rejudge {before.id}`, and "
+            "compare the audit that this makes",
         )
     return same, others
 

@@ -22,6 +22,8 @@ COMMANDS: dict[str, str] = {
     "plan": "Show what an audit would ask, take and be able to show, before anything is spent.",
     "audit": "Ask baseline and candidate the same questions, compare, decide, report.",
     "diff": "Compare two audits: what got better, what got worse, what else changed.",
+    "rejudge": "Judge a sealed audit's stored answers again, with other evaluators or people's labels.",
+    "review": "Label answers by hand: show, export, import, and how people and judge agree.",
     "abandon": "Give up an audit that was opened and not finished; the log says why.",
     "list": "List the audits of a store.",
     "show": "Show one audit: verdict, reasons, findings.",

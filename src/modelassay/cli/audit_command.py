@@ -147,7 +147,7 @@ def run_plan(
     policy = policy_of(loaded, plan.parent)
     check_policy(policy, where=str(plan.parent / loaded.policy) if loaded.policy else "the default policy")
     with progress_display(quiet=quiet) as progress_of:
-        return _run(
+        return run_to_end(
             lambda stop: audit(
                 loaded,
                 policy,
@@ -162,7 +162,7 @@ def run_plan(
         )
 
 
-def _run(start: Callable[[asyncio.Event], Coroutine[Any, Any, AuditRecord]]) -> AuditRecord:
+def run_to_end(start: Callable[[asyncio.Event], Coroutine[Any, Any, AuditRecord]]) -> AuditRecord:
     """Run the audit with Ctrl-C and SIGTERM turned into a clean stop; a second one ends at once."""
 
     async def supervised() -> AuditRecord:
