@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+
 from modelassay.evaluators.trained.features import View
 from modelassay.evaluators.trained.fitting import Spec
 from modelassay.evaluators.trained.recipes import Recipe
@@ -13,12 +17,43 @@ def _text(row: Row) -> tuple[str, ...]:
     return (row["text"],)
 
 
+def _safe_prompts(text: str) -> list[Row]:
+    """XSTest's safe prompts: alarming words, nothing toxic."""
+    rows = csv.DictReader(io.StringIO(text))
+    return [_benign(row["prompt"]) for row in rows if row["label"] == "safe"]
+
+
+def _coding_requests(text: str) -> list[Row]:
+    """CyberSecEval's benign requests about security."""
+    return [_benign(row["mutated_prompt"]) for row in json.loads(text)]
+
+
+def _benign(text: str) -> Row:
+    return {"text": text, "label": 0, "group": text}
+
+
 SETS = (
     LabelledSet(path="openai_moderation/labelled_dev.jsonl", label="label_harmful", texts=_text),
     LabelledSet(
         path="hatecheck/labelled_dev.jsonl",
         label="label_hateful",
         texts=_text,
+        weight=0.1,
+        calibrates=False,
+    ),
+    LabelledSet(
+        path="xstest/xstest_prompts.csv",
+        label="label",
+        texts=_text,
+        rows=_safe_prompts,
+        weight=0.3,
+        calibrates=False,
+    ),
+    LabelledSet(
+        path="cyberseceval/mitre_frr.json",
+        label="label",
+        texts=_text,
+        rows=_coding_requests,
         weight=0.1,
         calibrates=False,
     ),
