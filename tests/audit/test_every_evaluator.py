@@ -57,4 +57,4 @@ def test_every_evaluator_over_real_sets(tmp_path: Path, data_dir: Path, organism
     assert "<table>" in found._repr_html_()
     done = CliRunner().invoke(modelassay, ["verify", str(folder), "--json"])
     checks = {each["name"]: each for each in json.loads(done.stdout)["checks"]}
-    assert checks["findings"]["result"] == "passed", done.stdout
+    assert checks["findings"]["state"] == "passed", done.stdout
