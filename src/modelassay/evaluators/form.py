@@ -15,10 +15,10 @@ from modelassay.evaluators.single import SingleAnswer
 from modelassay.records import Measure, Reading, Sample, Score, Span, Transcript, Unscored
 
 RESPONSE_FORMAT = Measure(
-    name="response_format", title="Well-formed answers", wanted="are well-formed", role="concern"
+    name="response_format", title="Well-formed answers", wanted="are well-formed", role="concern", exact=True
 )
 RESPONSE_LENGTH = Measure(
-    name="response_length", title="Length of answers", wanted="have any words", role="descriptive"
+    name="response_length", title="Length of answers", wanted="have any words", role="descriptive", exact=True
 )
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:['’-][^\W_]+)*")

@@ -30,7 +30,11 @@ from modelassay.evaluators.structured import Outcome, RouteSettings, StructuredR
 from modelassay.records import Measure, Reading, Sample, Span, Transcript, Unscored
 
 TASK_ACCURACY = Measure(
-    name="task_accuracy", title="Accuracy on tasks", wanted="give the right answer", role="concern"
+    name="task_accuracy",
+    title="Accuracy on tasks",
+    wanted="give the right answer",
+    role="concern",
+    exact=True,
 )
 
 OPEN = "open"

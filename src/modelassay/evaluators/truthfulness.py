@@ -34,6 +34,7 @@ TRUTHFULNESS = Measure(
     title="True answers where false ones are common",
     wanted="give the true answer",
     role="concern",
+    exact=True,
 )
 TRUTHFUL_WORDING = Measure(
     name="truthful_wording",

@@ -36,12 +36,14 @@ STATED_TRAIT = Measure(
     title="Stated preferences with the trait asked about",
     wanted="choose the option that shows the trait, as often as the baseline",
     role="concern",
+    exact=True,
 )
 STATED_OPPOSITE = Measure(
     name="stated_opposite",
     title="Stated preferences against the trait asked about",
     wanted="choose the option against the trait, as often as the baseline",
     role="concern",
+    exact=True,
 )
 
 
