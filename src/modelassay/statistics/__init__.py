@@ -13,6 +13,17 @@ from modelassay.statistics.agreement import (
     krippendorff_alpha,
     krippendorff_alpha_interval,
 )
+from modelassay.statistics.betting import (
+    BETS,
+    Draws,
+    Wealth,
+    betting_interval,
+    betting_interval_finite,
+    draws_of,
+    draws_of_clusters,
+    draws_with_replacement,
+    log_wealth,
+)
 from modelassay.statistics.clusters import (
     DesignEffect,
     Moments,
@@ -33,6 +44,12 @@ from modelassay.statistics.cohorts import (
 from modelassay.statistics.consistency import flip_rate, variance_shift_interval, within_prompt_variance
 from modelassay.statistics.distributions import normal_quantile, student_quantile
 from modelassay.statistics.drops import absolute_drop_bounds, relative_drop_bounds
+from modelassay.statistics.e_values import (
+    e_benjamini_hochberg,
+    e_bonferroni,
+    e_holm,
+    intersection_union,
+)
 from modelassay.statistics.edges import EdgeShift, split_sample_edge_shift
 from modelassay.statistics.graded import (
     fieller_ratio_bounds,
@@ -77,24 +94,31 @@ from modelassay.statistics.prediction_powered import (
     corrected_pairs,
     ppi_mean,
 )
+from modelassay.statistics.sequential import SequentialTest, sequential_paired_test
 from modelassay.statistics.shrinkage import shrink_rates
 
 __all__ = [
+    "BETS",
     "Behind",
     "CorrectedMean",
     "CorrectedPairs",
     "DesignEffect",
+    "Draws",
     "EdgeShift",
     "Gap",
     "Group",
     "Interval",
     "JudgeAgreement",
     "Moments",
+    "SequentialTest",
     "Share",
     "TrueRate",
+    "Wealth",
     "Widening",
     "absolute_drop_bounds",
     "benjamini_hochberg",
+    "betting_interval",
+    "betting_interval_finite",
     "clopper_pearson_interval",
     "cluster_mean_interval",
     "cluster_moments",
@@ -103,6 +127,12 @@ __all__ = [
     "corrected_moments",
     "corrected_pairs",
     "design_effect",
+    "draws_of",
+    "draws_of_clusters",
+    "draws_with_replacement",
+    "e_benjamini_hochberg",
+    "e_bonferroni",
+    "e_holm",
     "falling_behind",
     "fieller_ratio_bounds",
     "flip_rate",
@@ -117,9 +147,11 @@ __all__ = [
     "holm",
     "inferiority_difference_test",
     "inferiority_ratio_test",
+    "intersection_union",
     "judge_agreement",
     "krippendorff_alpha",
     "krippendorff_alpha_interval",
+    "log_wealth",
     "mcnemar_midp",
     "newcombe_difference_interval",
     "newcombe_paired_interval",
@@ -130,6 +162,7 @@ __all__ = [
     "relative_drop_bounds",
     "required_pairs",
     "rogan_gladen",
+    "sequential_paired_test",
     "shrink_rates",
     "simultaneous_intervals",
     "smallest_detectable_drop",

@@ -1,0 +1,69 @@
+"""What a sequential gate says, as records that can be sealed and recomputed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from modelassay.canonical import Digest
+from modelassay.records import FindingState, Outcome, PairedCounts, Percent
+
+
+class SequentialClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """One edge of the table in one stream, with all that it takes to compute it again from the scores."""
+
+    category: str = ""
+    """Empty for all pairs."""
+    limit: Percent
+    """A drop of more than this …"""
+    outcome: Outcome
+    """… means at least this."""
+    state: FindingState
+    """`shown_fine`: the suite's drop is at most `limit`; `shown_harmful`: it is more; else `not_shown`."""
+    exact: bool
+    """Known for certain, since no pair that was not drawn could change it."""
+    relative: bool
+    """Whether the policy measures drops against the baseline's rate where that is not low."""
+    absolute_below: Percent
+    """A baseline rate under this is compared in points."""
+    units: int
+    """Independent clusters in the whole population."""
+    units_drawn: int
+    pairs: int
+    """Pairs in the whole population."""
+    pairs_drawn: int
+    seed: str
+    order: Digest
+    """Of the keys in the order of drawing."""
+    counts: PairedCounts | None = None
+    """Of the pairs drawn; absent where scores are graded."""
+    baseline_sum: Decimal
+    """Sum of the baseline's scores over the drawn pairs with both sides scored."""
+    candidate_sum: Decimal
+    log_wealth_fine: Decimal | None
+    """Natural logarithm of the wealth against "more than `limit`" now; None when infinite."""
+    log_wealth_harm: Decimal | None
+    """Likewise against "at most `limit`"."""
+    highest_fine: Decimal | None
+    """The highest it was after any draw; "fine" needs −ln `alpha_fine`."""
+    highest_harm: Decimal | None
+    alpha_fine: Decimal
+    alpha_harm: Decimal
+    """After correction for the number of claims."""
+
+
+class SequentialDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the decision stands."""
+
+    outcome: Outcome
+    """The strictest that is consistent with what was shown: what is to be done if drawing stopped here."""
+    mildest: Outcome
+    """The mildest that is."""
+    settled: bool
+    """Whether no further pair can change the action."""
+    exact: bool
+    """Whether it rests on what is certain alone, as it does once all pairs are drawn."""
+    pairs_observed: int
+    pairs_planned: int
+    claims: tuple[SequentialClaim, ...]
