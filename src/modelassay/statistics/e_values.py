@@ -26,26 +26,30 @@ def e_bonferroni(e: ArrayLike) -> Floats:
     return values / max(values.size, 1)
 
 
-def e_holm(e: ArrayLike) -> Floats:
+def e_holm(e: ArrayLike, *, among: int = 0) -> Floats:
     """Closed testing with averages: the least average over all sets that hold the claim.
 
     Vovk and Wang (2021), Annals of Statistics 49, 1736–1754, section 5. Controls the family-wise error rate
     under any dependence and is never less than `e_bonferroni`.
 
+    Args:
+        e: e-values, shape ``[m]``, infinity allowed.
+        among: claims in the whole family, where that is more than m; the e-values of the others are 0.
+
     Raises:
         ValueError: as `e_bonferroni`.
     """
     values = _checked(e)
-    # The least average with j companions takes the j smallest. A larger value never helps as a companion
-    # unless it is among them, in which case dropping the claim's own copy gives the same set.
-    sums = np.concatenate([[0.0], np.cumsum(np.sort(values))[:-1]]) if values.size else np.empty(0)
-    sets = np.arange(1, values.size + 1)
-    with np.errstate(invalid="ignore"):
-        order = np.argsort(values, kind="stable")
-        adjusted = np.empty_like(values)
-        for place, index in enumerate(order):
-            companions = sums[: place + 1]
-            adjusted[index] = np.min((values[index] + companions) / sets[: place + 1])
+    m = values.size
+    order = np.argsort(values, kind="stable")
+    others = max(among - m, 0)
+    # With any number of companions the least average takes the smallest, which are never above the claim's
+    # own value: a larger companion could only raise it.
+    sums = np.concatenate([[0.0], np.cumsum(values[order])])
+    adjusted = np.empty(m)
+    for place, index in enumerate(order):
+        sizes = others + 1.0 + np.arange(place + 1)
+        adjusted[index] = np.min((values[index] + sums[: place + 1]) / sizes)
     return adjusted
 
 

@@ -66,6 +66,7 @@ class SequentialGate:
         families = measures * (2 if len(self._streams) > 1 else 1)
         self._fine = share * Fraction(10_000 - self.policy.confidence.basis_points, 10_000)
         self._harm = share * Fraction(10_000 - policy.confidence.basis_points, 10_000 * families)
+        self._families = _same_edges(self._streams[1:])
         self._rows: Integers = np.zeros((self.order.cluster_of.size, self._columns.width), np.int64)
         self._missing = self.order.part_sizes.copy()
         self._seen: Booleans = np.zeros(len(self.order.pairs), np.bool_)
@@ -184,30 +185,28 @@ class SequentialGate:
     def _standings(self) -> list[Standing]:
         fine, harm = _threshold(self._fine), _threshold(self._harm)
         overall, *categories = self._streams
-        found = [overall.standing(fine, harm, np.zeros(len(overall.edges), np.bool_))]
+        found = [overall.standing(fine, harm, None)]
         family = harm + math.log(max(len(categories), 1))
         closed = self._closed(categories)
         return found + [
             each.standing(fine, family, own) for each, own in zip(categories, closed, strict=True)
         ]
 
-    def _closed(self, categories: Sequence[Stream]) -> list[Booleans]:
+    def _closed(self, categories: Sequence[Stream]) -> list[Booleans | None]:
         """Edges of each category at which "over" is shown by e-Holm over all categories with that edge."""
-        shown = [np.zeros(len(each.edges), np.bool_) for each in categories]
-        for limit in sorted({edge.limit for each in categories for edge in each.edges}):
-            at = [
-                (number, place)
-                for number, each in enumerate(categories)
-                for place, edge in enumerate(each.edges)
-                if edge.limit == limit
-            ]
-            # Those without this edge count as wealth 1 against it, so that all edges have one correction.
-            wealth = np.ones(len(categories))
-            for number, place in at:
-                wealth[number] = math.exp(min(float(categories[number].harm[place]), _LARGEST))
-            adjusted = e_holm(wealth)
-            for number, place in at:
-                shown[number][place] = adjusted[number] >= 1 / self._harm
+        shown: list[Booleans | None] = [None] * len(categories)
+        needed = _threshold(self._harm)
+        for family in self._families:
+            wealth = np.array([categories[number].harm[place] for number, place in family])
+            if wealth.max() < needed:
+                continue  # no average can be more than the largest
+            adjusted = e_holm(np.exp(np.minimum(wealth, _LARGEST)), among=len(categories))
+            for (number, place), value in zip(family, adjusted, strict=True):
+                if value >= 1 / self._harm:
+                    own = shown[number]
+                    own = np.zeros(len(categories[number].edges), np.bool_) if own is None else own
+                    own[place] = True
+                    shown[number] = own
         return shown
 
     def _both(self, standings: Sequence[Standing]) -> list[tuple[Stream, Standing]]:
@@ -218,14 +217,12 @@ class SequentialGate:
         low: list[Outcome] = [self._least]
         high: list[Outcome] = [self._least]
         for stream, standing in self._both(standings):
-            literally = stream.over()
-            for edge, harm, open_, over in zip(
-                stream.edges, standing.harm, standing.open, literally, strict=True
-            ):
+            for place, (harm, open_) in enumerate(zip(standing.harm, standing.open, strict=True)):
+                edge = stream.edges[place]
                 if harm:
                     low.append(edge.outcome)
                 elif open_ and stream.exhausted:
-                    low.append(edge.undecided(bool(over)))
+                    low.append(edge.undecided(stream.over(edge)))
                 elif open_:
                     high.append(edge.outcome)
         return strictest(*low), strictest(*low, *high)
@@ -296,6 +293,15 @@ class SequentialGate:
             nuu=nuu,
             clusters=stream.drawn,
         )
+
+
+def _same_edges(categories: Sequence[Stream]) -> list[list[tuple[int, int]]]:
+    """Where each limit stands: number of the category, place among its edges."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for number, each in enumerate(categories):
+        for place, edge in enumerate(each.edges):
+            found.setdefault(edge.limit.basis_points, []).append((number, place))
+    return list(found.values())
 
 
 def _threshold(alpha: Fraction) -> float:

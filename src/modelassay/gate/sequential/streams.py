@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Standing:
     certain: Booleans
     """Whether it is known for certain rather than shown."""
 
-    @property
+    @cached_property
     def open(self) -> Booleans:
         """Neither."""
         return ~(self.fine | self.harm)
@@ -70,6 +71,8 @@ class Stream:
         self.fine, self.harm = np.zeros(len(edges)), np.zeros(len(edges))
         """Logarithm of the wealth for "within" and for "over" each edge, now."""
         self.highest_fine, self.highest_harm = self.fine.copy(), self.harm.copy()
+        self._within, self._beyond = self._certain()
+        self._known: tuple[tuple[int, float, float], Standing] | None = None
 
     @property
     def exhausted(self) -> bool:
@@ -99,16 +102,25 @@ class Stream:
         self.highest_harm = np.maximum(self.highest_harm, harm.max(axis=0))
         self.sums = self.sums + rows.sum(axis=0)
         self.drawn += len(rows)
+        self._within, self._beyond = self._certain()
 
-    def standing(self, fine: float, harm: float, closed: Booleans) -> Standing:
+    def standing(self, fine: float, harm: float, closed: Booleans | None) -> Standing:
         """What is shown or certain.
 
         Args:
             fine: logarithm of the wealth that shows "within".
             harm: likewise "over".
-            closed: edges at which "over" is shown by closed testing over several streams.
+            closed: edges at which "over" is shown by closed testing over several streams; None for none.
         """
-        within, beyond = self._certain()
+        asked = (self.drawn, fine, harm)
+        if closed is not None:
+            return self._standing(fine, harm, closed)
+        if self._known is None or self._known[0] != asked:
+            self._known = (asked, self._standing(fine, harm, np.zeros(len(self.edges), np.bool_)))
+        return self._known[1]
+
+    def _standing(self, fine: float, harm: float, closed: Booleans) -> Standing:
+        within, beyond = self._within, self._beyond
         if self.exhausted:
             return Standing(within, beyond, within | beyond)
         # Edges are tested in order, so all claims of a stream hold together at the level of one.
@@ -118,12 +130,12 @@ class Stream:
         certain = within | beyond
         return Standing(within | shown_fine, beyond | shown_harm, certain)
 
-    def over(self) -> Booleans:
-        """Whether the drop of the pairs drawn, both sides scored, is over each edge."""
+    def over(self, edge: Edge) -> bool:
+        """Whether the drop of the pairs drawn, both sides scored, is over `edge`."""
         before, after, pairs = (int(each) for each in self._every.sums(self.sums))
         whole = pairs * MILLION if self._is_absolute() else before
         drop = Fraction(before - after, whole) if whole else Fraction(0)
-        return np.array([drop > Fraction(edge.limit.basis_points, WHOLE) for edge in self.edges], np.bool_)
+        return drop > Fraction(edge.limit.basis_points, WHOLE)
 
     def _is_absolute(self) -> bool:
         """Of the pairs drawn."""
