@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from modelassay.cli.options import store_option
+from modelassay.cli.options import json_option, print_json, store_option
 from modelassay.cli.review_options import annotator_option, labelling_of
 
 
@@ -16,7 +16,8 @@ from modelassay.cli.review_options import annotator_option, labelling_of
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @annotator_option
 @store_option
-def command(audit: str, file: Path, annotator: str, store: Path | None) -> int:
+@json_option
+def command(audit: str, file: Path, annotator: str, store: Path | None, as_json: bool) -> int:
     """Read the labels in FILE (CSV or JSON Lines, as exported), all or none; annotators are kept apart."""
     from modelassay.review.exchange import import_labels
 
@@ -25,5 +26,8 @@ def command(audit: str, file: Path, annotator: str, store: Path | None) -> int:
     kept = import_labels(
         file.read_bytes(), labelling.items, labelling.book, time=time, annotator=annotator, where=str(file)
     )
-    click.echo(f"{kept:,} new labels", err=True)
+    if as_json:
+        print_json({"new": kept})
+    else:
+        click.echo(f"{kept:,} new labels", err=True)
     return 0

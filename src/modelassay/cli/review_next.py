@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelassay.cli.options import store_option
+from modelassay.cli.options import json_option, print_json, store_option
 from modelassay.cli.review_options import annotator_option, labelling_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ HELP = "y yes · p partly · n no · s skip · t note · u undo · q quit"
 @click.option("--measure", "measures", multiple=True, help="Label this measure; repeatable.")
 @annotator_option
 @store_option
+@json_option
 def command(
     audit: str,
     size: int | None,
@@ -33,10 +34,12 @@ def command(
     measures: tuple[str, ...],
     annotator: str,
     store: Path | None,
+    as_json: bool,
 ) -> int:
     """Put answers of AUDIT to you, one at a time: not whose they are, nor what the judge said.
 
     The first call draws the pairs; later ones go on with that draw. Every label is on the disk at once.
+    With --json the items left are printed and nothing is asked.
     """
     from modelassay.cli.keys_options import user
 
@@ -44,6 +47,9 @@ def command(
     labelling = labelling_of(store, audit, size=size, seed=seed, measures=measures, order=_order_of(who))
     done = {item for item, name in labelling.book.standing() if name == who}
     todo = [item for item in labelling.items if item.id not in done]
+    if as_json:
+        print_json([{"item": i.id, "measure": i.measure, "question": i.question} for i in todo])
+        return 0
     said = put_to_person(todo, labelling.book, who, read_key=_read_key, read_line=_read_line)
     left = len(todo) - said
     click.echo(f"{said:,} labelled now, {len(done):,} before, {left:,} left", err=True)
