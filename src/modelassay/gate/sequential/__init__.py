@@ -21,7 +21,8 @@ How a conductor uses it::
 - **Steering**: in committed order while the overall claim can still change the outcome, then only
   categories that can. This cannot raise the error: the wealth of a stream along its own fixed order ever
   reaches 1/α with probability at most α, wherever one looks, so no choice of when to look at which stream
-  matters.
+  matters. (e-Holm, which averages streams, needs a choice that rests on what was observed alone, as
+  `next_batch` does: ask what it says, and observe all that was asked.)
 - **Errors**: "within" of every edge at the policy's tightened α, without correction, since passing needs
   all of them (intersection–union). "Over" at half the policy's α overall and half divided by the
   categories, or by e-Holm over the categories. Within one stream edges are tested in order (a drop is

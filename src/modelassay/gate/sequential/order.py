@@ -39,9 +39,10 @@ class PairedScore(NamedTuple):
 class CommittedOrder:
     """Planned pairs in a random order that anyone can recompute from the seed.
 
-    Clusters are ordered by SHA-256 over ``SEED``, a line feed and the cluster's name, as a random
-    permutation of them would be for whoever cannot choose the seed after the names. A cluster's pairs stand
-    together, those of one category next to each other (a *part*).
+    Clusters are ordered by SHA-256 over ``SEED``, a line feed and ``cluster NAME`` (``pair KEY`` for a pair
+    without one): a random permutation for whoever cannot try seeds, so a seed is committed, and every attempt
+    counted, before the first answer. A cluster's pairs stand together, those of one category next to each
+    other (a *part*).
     """
 
     def __init__(self, planned: Iterable[PlannedPair], seed: str) -> None:
