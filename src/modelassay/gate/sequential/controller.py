@@ -61,8 +61,7 @@ class SequentialGate:
         self.policy, _ = tighten(policy)
         self.order = CommittedOrder(planned, seed)
         self._settle, self._share = settle, share
-        self._streams, self._parts, self._least = self._opened()
-        self._columns = self._column_set
+        self._columns, self._streams, self._parts, self._least = self._opened()
         families = measures * (2 if len(self._streams) > 1 else 1)
         self._fine = share * Fraction(10_000 - self.policy.confidence.basis_points, 10_000)
         self._harm = share * Fraction(10_000 - policy.confidence.basis_points, 10_000 * families)
@@ -134,8 +133,8 @@ class SequentialGate:
 
     # -- streams
 
-    def _opened(self) -> tuple[list[Stream], list[Integers], Outcome]:
-        """All streams, the parts of each category, and the outcome that the plan alone makes the mildest."""
+    def _opened(self) -> tuple[Columns, list[Stream], list[Integers], Outcome]:
+        """Columns, streams (all pairs first), parts of each category, and the least that the plan allows."""
         order, policy = self.order, self.policy
         relative = policy.scale == "relative"
         sizes = order.part_sizes
@@ -143,17 +142,15 @@ class SequentialGate:
         parts = [np.flatnonzero(order.category_of == code) for code in range(len(categories))]
         judged = [enough_pairs(int(sizes[own].sum()), own.size, policy) for own in parts]
         tables = [overall_edges(policy), *(category_edges(policy, assessable=each) for each in judged)]
-        self._column_set: Columns = columns(
-            [edge.limit for table in tables for edge in table], policy.absolute_below
-        )
+        every = columns([edge.limit for table in tables for edge in table], policy.absolute_below)
         whole = np.add.reduceat(sizes, order.first_parts)
         units = [whole, *(sizes[own] for own in parts)]
         streams = [
-            Stream(name, table, own, self._column_set, relative=relative)
+            Stream(name, table, own, every, relative=relative)
             for name, table, own in zip(("", *categories), tables, units, strict=True)
         ]
         enough = enough_pairs(len(order.pairs), whole.size, policy)
-        return streams, parts, least_outcome(policy, overall=enough, categories=judged)
+        return every, streams, parts, least_outcome(policy, overall=enough, categories=judged)
 
     def _place(self, key: str) -> int:
         place = self.order.index.get(key)
