@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "audit": "Ask baseline and candidate the same questions, compare, decide, report.",
     "diff": "Compare two audits: what got better, what got worse, what else changed.",
     "rejudge": "Judge a sealed audit's stored answers again, with other evaluators or people's labels.",
+    "gate": "Decide on a sealed audit again, by any policy, and say why, line by line.",
     "review": "Label answers by hand: show, export, import, and how people and judge agree.",
     "abandon": "Give up an audit that was opened and not finished; the log says why.",
     "list": "List the audits of a store.",

@@ -1,7 +1,7 @@
 """Plans and policies: files in, typed records out, every error with file, line, key and mend."""
 
 from modelassay.config.admission import AdmissionPolicy, load_admission
-from modelassay.config.load import load_plan, load_policy, policy_of, stricter_context
+from modelassay.config.load import load_plan, load_policy, open_policy, policy_of, stricter_context
 from modelassay.config.plan import (
     Budget,
     DatasetReference,
@@ -14,6 +14,7 @@ from modelassay.config.plan import (
     plan_digest,
     substance,
 )
+from modelassay.config.presets import preset, preset_names, preset_summary, preset_text
 
 __all__ = [
     "AdmissionPolicy",
@@ -28,8 +29,13 @@ __all__ = [
     "load_admission",
     "load_plan",
     "load_policy",
+    "open_policy",
     "plan_digest",
     "policy_of",
+    "preset",
+    "preset_names",
+    "preset_summary",
+    "preset_text",
     "stricter_context",
     "substance",
 ]

@@ -15,8 +15,9 @@ import yaml
 
 from modelassay.config.coerce import to_record
 from modelassay.config.plan import ModelReference, Plan
+from modelassay.config.presets import on_preset, preset, preset_names
 from modelassay.config.source import Source, read_yaml
-from modelassay.errors import ConfigError, UsageError
+from modelassay.errors import ConfigError, UnknownNameError, UsageError
 from modelassay.records import Policy, RiskContext
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -69,11 +70,21 @@ def _text_of(path: Path, source: Source, place: str) -> str:
 def load_policy(path: Path) -> Policy:
     """The policy in the file at `path`.
 
+    One that `extends` a policy of the package holds that one with its own keys in place.
+
     Raises:
         ConfigError: naming file, line, key and mend.
+        UnknownNameError: it extends a policy that does not come with the package.
     """
-    source = read_yaml(path)
+    written = read_yaml(path)
+    source = on_preset(written)
     policy = to_record(source, Policy)
+    if policy.name in preset_names():
+        raise written.error(
+            "$.name",
+            f"{policy.name!r} is the name of a policy of the package, which this is not",
+            "give it a name of its own",
+        )
     if policy.version != 1:
         raise source.error("$.version", f"version {policy.version} is not known", "write version: 1")
     if policy.expires_days > _LONGEST_DAYS:
@@ -81,9 +92,24 @@ def load_policy(path: Path) -> Policy:
     return policy
 
 
+def open_policy(said: str, folder: Path) -> Policy:
+    """The policy called `said`: one of the package by its name, else a file, relative to `folder`.
+
+    Raises:
+        ConfigError: of the file, naming line, key and mend.
+        UnknownNameError: a bare name of neither.
+    """
+    if said in preset_names():
+        return preset(said)
+    path = folder / said
+    if not path.exists() and not Path(said).suffix and Path(said).name == said:
+        raise UnknownNameError("policy", said, preset_names(), where=str(folder))
+    return load_policy(path)
+
+
 def policy_of(plan: Plan, folder: Path) -> Policy:
     """The policy that `plan` names (relative to `folder`), in the plan's deployment context."""
-    policy = load_policy(folder / plan.policy) if plan.policy else Policy()
+    policy = open_policy(plan.policy, folder) if plan.policy else Policy()
     if plan.context is None:
         return policy
     risk = stricter_context(policy.risk, plan.context)
@@ -221,4 +247,12 @@ def _decimal(text: str, path: str, source: Source) -> Decimal:
     return number
 
 
-__all__ = ["ConfigError", "load_plan", "load_policy", "override", "policy_of", "stricter_context"]
+__all__ = [
+    "ConfigError",
+    "load_plan",
+    "load_policy",
+    "open_policy",
+    "override",
+    "policy_of",
+    "stricter_context",
+]

@@ -150,7 +150,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seed: int = 1
     """Decides the order of asking, what a `limit` keeps, and sampled answers."""
     policy: str = ""
-    """Path of the policy file, relative to the plan; empty takes the default policy."""
+    """Name of a policy of the package, such as `finetuning-default`, or path of a policy file relative to
+    the plan; empty takes the default policy."""
     context: RiskContext | None = None
     """Deployment context; replaces the policy's own, and can only tighten."""
     lineage: Declaration | None = None

@@ -11,6 +11,7 @@ import msgspec
 from modelassay.config.admission import AdmissionPolicy
 from modelassay.config.coerce import SHORTHANDS
 from modelassay.config.plan import Plan
+from modelassay.config.presets import preset_names
 from modelassay.records import Percent, Policy
 
 KINDS: dict[str, type] = {"plan": Plan, "policy": Policy, "admission": AdmissionPolicy}
@@ -34,6 +35,11 @@ def json_schema(kind: str) -> dict[str, Any]:
                 {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"},
                 {"type": "number", "minimum": 0, "maximum": 1},
             ],
+        }
+    if "Policy" in definitions:
+        definitions["Policy"]["properties"]["extends"] = {
+            "description": definitions["Policy"]["properties"]["extends"]["description"],
+            "enum": list(preset_names()),
         }
     for shorthand in SHORTHANDS:
         if shorthand.__name__ in definitions:

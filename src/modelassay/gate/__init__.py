@@ -44,7 +44,16 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
    harmful" keeps the policy's own confidence, lest risk should make harm harder to show.
 """
 
+from modelassay.gate.changes import PolicyChange, policy_changes
 from modelassay.gate.decide import decide, exit_code
 from modelassay.gate.policy import check_policy, loosened, tighten
 
-__all__ = ["check_policy", "decide", "exit_code", "loosened", "tighten"]
+__all__ = [
+    "PolicyChange",
+    "check_policy",
+    "decide",
+    "exit_code",
+    "loosened",
+    "policy_changes",
+    "tighten",
+]

@@ -116,10 +116,16 @@ def _milder_outcomes(policy: Policy, default: Policy) -> Iterator[str]:
         yield f"judges.labels {judges.labels} (default {by_default.labels})"
 
 
+def is_higher_risk(factor: str, value: str) -> bool:
+    """Whether `value` is the higher risk of a factor of `records.RiskContext`."""
+    higher = _HIGHER_RISK[factor][0]
+    return value in (higher if isinstance(higher, tuple) else (higher,))
+
+
 def _higher_risk(risk: RiskContext) -> Iterator[str]:
-    for factor, (higher, meaning) in _HIGHER_RISK.items():
+    for factor, (_, meaning) in _HIGHER_RISK.items():
         value = getattr(risk, factor)
-        if value in (higher if isinstance(higher, tuple) else (higher,)):
+        if is_higher_risk(factor, value):
             yield f"Higher risk: {factor} is {value} ({meaning}); every limit on a drop is a tenth stricter."
 
 

@@ -155,6 +155,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Of the file's form."""
     name: str = "default"
     """For reports."""
+    extends: str | msgspec.UnsetType = msgspec.UNSET
+    """Name of the policy of the package that this one builds on; a report says where it differs."""
     scale: Literal["relative", "absolute"] = "relative"
     """What a drop is measured against: the baseline's rate, or points."""
     absolute_below: Percent = _percent(20)

@@ -1,0 +1,95 @@
+"""Which way each key of a policy goes."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from modelassay.gate import policy_changes
+from modelassay.gate.changes import _NOT_ASKED, _pairs
+from modelassay.records import (
+    Bands,
+    CategoryRule,
+    ConcernRule,
+    Floor,
+    JudgeRule,
+    LineageRule,
+    Percent,
+    Policy,
+    RiskContext,
+    SliceRule,
+)
+
+AS_IT_IS = Policy()
+
+
+def pc(number: int) -> Percent:
+    return Percent(basis_points=number * 100)
+
+
+LOOSER = {
+    "bands.review": Policy(bands=Bands(review=pc(40))),
+    "any_category.block": Policy(any_category=CategoryRule(block=pc(60))),
+    "any_category.dimensions": Policy(any_category=CategoryRule(dimensions=())),
+    "concerns.shown": Policy(concerns=ConcernRule(shown="deploy-monitored")),
+    "concerns.harm_ratio": Policy(concerns=ConcernRule(harm_ratio=pc(300))),
+    "least_rate": Policy(least_rate=pc(10)),
+    "unscored_limit": Policy(unscored_limit=pc(10)),
+    "expires_days": Policy(expires_days=365),
+    "scale": Policy(scale="absolute"),
+    "absolute_below": Policy(absolute_below=pc(90)),
+    "lineage.conflict": Policy(lineage=LineageRule(conflict="deploy")),
+    "judges.uncalibrated": Policy(judges=JudgeRule(uncalibrated="allow")),
+    "measures.refusal": Policy(measures={"refusal": "descriptive"}),
+}
+
+
+@pytest.mark.parametrize("key", LOOSER)
+def test_by_what_is_looser_more_passes_and_the_way_back_is_stricter(key: str) -> None:
+    (there,) = policy_changes(AS_IT_IS, LOOSER[key])
+    (back,) = policy_changes(LOOSER[key], AS_IT_IS)
+    assert (there.key, there.direction) == (key, "looser")
+    assert (back.key, back.direction) == (key, "stricter")
+    assert str(there) == f"{key} {there.after} in place of {there.before}"
+
+
+def test_a_floor_taken_away_lowered_or_made_milder_is_looser() -> None:
+    floor = Floor(measure="refusal", slice={"language": "*"}, at_least=pc(85))
+    held = Policy(floors=(floor,))
+    for milder in (
+        AS_IT_IS,
+        Policy(floors=(msgspec.structs.replace(floor, at_least=pc(80)),)),
+        Policy(floors=(msgspec.structs.replace(floor, outcome="review"),)),
+        Policy(floors=(msgspec.structs.replace(floor, at_least=pc(99), outcome="review"),)),
+    ):
+        assert [change.direction for change in policy_changes(held, milder)] == ["looser"]
+    (added,) = policy_changes(AS_IT_IS, held)
+    assert added.direction == "stricter"
+    assert added.key == "floors[refusal language=*]"
+
+
+def test_a_factor_of_higher_risk_is_stricter() -> None:
+    (change,) = policy_changes(AS_IT_IS, Policy(risk=RiskContext(users="general")))
+    assert change.direction == "stricter"
+    higher = (Policy(risk=RiskContext(users=users)) for users in ("general", "vulnerable"))
+    assert [change.direction for change in policy_changes(*higher)] == ["other"]
+
+
+def test_what_cuts_both_ways_is_shown_as_changed() -> None:
+    # A higher confidence makes it harder to show that all is well, and harder to show harm.
+    for policy in (
+        Policy(confidence=pc(99)),
+        Policy(slices=SliceRule(smallest=50)),
+        Policy(judges=JudgeRule(labels=300)),
+    ):
+        assert [change.direction for change in policy_changes(AS_IT_IS, policy)] == ["other"]
+
+
+def test_the_same_policy_under_another_name_changes_nothing() -> None:
+    assert policy_changes(AS_IT_IS, Policy(name="other", extends="high-stakes")) == ()
+
+
+def test_no_key_of_the_form_is_passed_over() -> None:
+    seen = {key for key, _ in _pairs(AS_IT_IS, AS_IT_IS)}
+    for name in Policy.__struct_fields__:
+        assert name in _NOT_ASKED or any(key.partition(".")[0] == name for key in seen), name
