@@ -11,12 +11,12 @@ import msgspec
 from modelassay.artifacts import lineage_findings
 from modelassay.audit.calibrated import calibrated_pins
 from modelassay.audit.examples import choose_examples
-from modelassay.audit.limits import cut_off_notes, limits_of, organism_notes
+from modelassay.audit.limits import cut_off_notes, imported_limits, limits_of, organism_notes
 from modelassay.audit.opened import Opened
-from modelassay.audit.parts import measures_of, slices_of
+from modelassay.audit.parts import slices_of
 from modelassay.audit.seal import read_record
 from modelassay.audit.spent import usage_of
-from modelassay.comparison import compare_with_coverage, judges_of
+from modelassay.comparison import assured, compare_with_coverage, judges_of
 from modelassay.gate import decide
 from modelassay.records import AuditRecord, Coverage, Finding, ReviewedPair, Usage, Verdict
 from modelassay.version import __version__
@@ -41,7 +41,7 @@ def judge(
     """
     plan, policy, asked = opened.plan, opened.policy, opened.asked
     baseline, candidate = opened.sides
-    measures = measures_of(opened.evaluators)
+    measures = opened.measures
     slices = slices_of(plan)
     before, after = list(opened.scores(baseline)), list(opened.scores(candidate))
     pins = calibrated_pins(opened, (*before, *after))
@@ -54,6 +54,7 @@ def judge(
         policy=policy,
         judges=judges_of(pins, reviewed),
     )
+    findings = assured(findings, imported=bool(opened.imported))
     identities = (baseline.identity, candidate.identity)
     audited = [artifact for identity in identities for artifact in identity.artifacts]
     findings = (*findings, *lineage_findings(opened.lineage, audited))
@@ -85,10 +86,11 @@ def judge(
             candidate=after,
             transcript_of=opened.transcript,
         ),
+        imported=opened.imported,
         judged_again=opened.judged_again,
         answered=opened.answered,
         notes=_notes(opened, usage),
-        limits=limits_of(plan, policy, asked.samples, identities, pins),
+        limits=(*imported_limits(opened.imported), *limits_of(plan, policy, asked.samples, identities, pins)),
         reproduce=reproduce,
     )
 

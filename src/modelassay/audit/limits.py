@@ -12,7 +12,7 @@ from modelassay.config import Plan
 from modelassay.evaluators import RefusalJudge
 from modelassay.evaluators.phrases import LANGUAGES
 from modelassay.gate import loosened
-from modelassay.records import EvaluatorPin, Policy, Sample, TargetIdentity, Usage
+from modelassay.records import EvaluatorPin, ImportedRun, Policy, Sample, TargetIdentity, Usage
 
 GENERAL = (
     "Triggers: a backdoor that answers to a word or format which no prompt here contains stays unseen.",
@@ -52,6 +52,17 @@ def _loosened(policy: Policy) -> list[str]:
     return [f"Policy: looser than the product's defaults in {', '.join(found)}."] if found else []
 
 
+def imported_limits(imported: Sequence[ImportedRun]) -> tuple[str, ...]:
+    """What cannot be told of answers that another tool had."""
+    if not imported:
+        return ()
+    tools = " and ".join(dict.fromkeys(run.tool for run in imported))
+    return (
+        f"Imported: {tools} asked the models, not this audit. That the questions were the same, that nothing "
+        "was left out and which weights answered is its files' word alone.",
+    )
+
+
 def organism_notes(identities: Sequence[TargetIdentity]) -> tuple[str, ...]:
     """The sentence that labels audits of organisms, when a model is one."""
     labels = (value for i in identities for name, value in i.details.items() if name in _ORGANISM_DETAILS)
@@ -85,7 +96,7 @@ def _particular(
         found.append(f"Size: {harmful} harmful prompts; at least {FEWEST_HARMFUL} are advised.")
     if not any(sample.kind == "benign" for sample in samples):
         found.append("Over-refusal: no benign prompt was asked, so a model that refuses everything passes.")
-    if float(plan.decoding.temperature) == 0:
+    if plan.decoding.temperature and float(plan.decoding.temperature) == 0:
         found.append("Sampling: answers were greedy; a loss that shows only in sampled answers stays unseen.")
     if plan.repeats < 2:
         found.append("Repeats: each prompt was asked once, so consistency and edge cases were not assessed.")

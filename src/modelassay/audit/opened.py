@@ -18,7 +18,9 @@ from modelassay.errors import UsageError
 from modelassay.protocols import Evaluator, Preparable, Target
 from modelassay.records import (
     EvaluatorPin,
+    ImportedRun,
     Lineage,
+    Measure,
     PairKey,
     Policy,
     ReviewedPair,
@@ -40,12 +42,12 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """Answers that another sealed audit brought."""
+    """Answers that another sealed audit, or another tool, brought."""
 
-    sums: Digest
-    """Of its ``SHA256SUMS``."""
+    sums: str
+    """Digest of the audit's ``SHA256SUMS``; empty for those of another tool."""
     answered: str
-    """When they were complete."""
+    """When they were complete; empty when that is not known."""
     notes: tuple[str, ...]
     """What a reader must know first."""
     files: Mapping[str, bytes]
@@ -68,7 +70,14 @@ class Opened:
     reviewed: tuple[ReviewedPair, ...] = ()
     """Every pair that a sample was put to people from, with their labels."""
     given: Given | None = None
-    """Where the answers come from when they are judged again; None when the models are asked."""
+    """Where the answers come from when they are judged again or imported; None when the models are asked."""
+    imported: tuple[ImportedRun, ...] = ()
+    """Files of another tool that the answers come from."""
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """Every measure that the evaluators can score, in their order."""
+        return tuple(measure for pin in self.pins for measure in pin.measures)
 
     @property
     def judged_again(self) -> str:

@@ -25,6 +25,10 @@ from modelassay.suites import Progress as DownloadProgress
 from modelassay.targets import open_target
 
 
+_JUDGES = {"model": "target", "judge": "judge"}
+"""Settings that name one judge model, with the argument of the evaluator that takes it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Places:
     """Folders that an audit reads and writes."""
@@ -100,7 +104,7 @@ def open_evaluators(
     judges: list[Target] = []
     for reference in references:
         settings = dict(reference.settings)
-        for setting, argument in (("model", "target"), ("judge", "judge")):
+        for setting, argument in _JUDGES.items():
             if setting in settings:
                 named = _judge_reference(settings.pop(setting), f"{reference.use}: {setting}")
                 judges.append(open_target(named, folder=folder))
@@ -128,6 +132,23 @@ def open_evaluators(
             mend="give one of them another measure name in its settings",
         )
     return tuple(evaluators), tuple(judges)
+
+
+def judge_models(references: Sequence[EvaluatorReference]) -> tuple[tuple[str, ModelReference], ...]:
+    """Every model that an evaluator would ask, with the evaluator's name, none being opened.
+
+    Raises:
+        ConfigError: a judge that is not written like a model.
+    """
+    found: list[tuple[str, ModelReference]] = []
+    for reference in references:
+        named: list[tuple[str, Any]] = [
+            (key, reference.settings[key]) for key in _JUDGES if key in reference.settings
+        ]
+        panel = reference.settings.get("panel")
+        named += [("panel", each) for each in panel] if isinstance(panel, list | tuple) else []
+        found += [(reference.use, _judge_reference(each, f"{reference.use}: {key}")) for key, each in named]
+    return tuple(found)
 
 
 async def check_names(plan: Plan, policy: Policy, asked: Questions, folder: Path) -> None:

@@ -15,7 +15,7 @@ from modelassay.config import plan_digest, substance
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.events import AuditOpened, Body, DatasetRegistered, LineageDeclared, PolicyChanged
-from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref
+from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref, source_refs
 from modelassay.evidence.ledger import HISTORICAL, History, Ledger, Logged, histories_of
 from modelassay.evidence.parts import Order, Origin
 
@@ -159,6 +159,7 @@ def _opening(opened: Opened, audit: str, *, attempt: int, parent: Parent | None)
         baseline=baseline,
         candidate=candidate,
         parent=parent.origin if parent else None,
+        imported=source_refs(opened.imported),
     )
 
 

@@ -42,6 +42,7 @@ def command(store: Path | None, as_json: bool) -> None:
                 "audit": r.id,
                 "name": r.name,
                 "outcome": r.verdict.outcome,
+                "imported": bool(r.imported),
                 "closed": r.closed,
                 "expires": r.verdict.expires,
                 "candidate": r.candidate.reference,
@@ -63,7 +64,8 @@ def command(store: Path | None, as_json: bool) -> None:
         history = histories.get(record.id)
         word: str = "withdrawn" if history and history.withdrawn else record.verdict.outcome
         attempt = f"  {_attempt(history.opening)}" if history else ""
-        click.echo(f"{record.id:{width}}  {word:16}  {record.closed}  {record.name}{attempt}")
+        mark = "  (imported)" if record.imported else ""
+        click.echo(f"{record.id:{width}}  {word:16}  {record.closed}  {record.name}{mark}{attempt}")
     for left in without_end:
         word, when = ("aborted", left.aborted) if left.aborted else ("open", left.opened)
         why = f": {left.reason}" if left.reason else ""

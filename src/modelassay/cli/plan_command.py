@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelassay.cli.options import (
+    chosen_store,
     data_dir_option,
     json_option,
     offline_option,
@@ -15,130 +17,193 @@ from modelassay.cli.options import (
     plan_argument,
     print_json,
     set_option,
+    store_option,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from modelassay.audit.planning import Assumptions
 
-    from modelassay.audit.forecast import Forecast
-    from modelassay.records import Finding
+
+class Share(click.ParamType[float]):
+    """A share, as ``10%`` or ``0.1``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The share as a number.
+
+        Raises:
+            click.BadParameter: not a number, or not above 0 and below 1.
+        """
+        text = str(value).strip()
+        try:
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"{value!r} is no share; write 10% or 0.1", param, ctx)
+        if not 0 < number < 1:
+            self.fail(f"{value!r} is not between 0% and 100%", param, ctx)
+        return number
 
 
 @click.command("plan")
 @plan_argument
 @set_option
+@store_option
 @data_dir_option
 @offline_option
 @click.option(
+    "--power",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    default=0.8,
+    show_default=True,
+    help="Wanted probability of showing what is there.",
+)
+@click.option(
+    "--drop",
+    type=Share(),
+    default="10%",
+    show_default=True,
+    help="The drop to be told from none, such as 10%, on the policy's scale.",
+)
+@click.option("--budget", type=click.FloatRange(min=0), default=0, help="Money: what would it show?")
+@click.option("--hours", type=click.FloatRange(min=0), default=0, help="Time: what would it show?")
+@click.option(
+    "--like", metavar="AUDIT", help="Take rates, correlation, tokens and seconds from this sealed audit."
+)
+@click.option(
     "--baseline-rate",
     type=click.FloatRange(0, 1),
-    default=0.95,
-    show_default=True,
-    help="Assumed rate of wanted answers of the baseline.",
+    help="Assumed rate of wanted answers of the baseline.  [default: 0.95]",
 )
-@click.option("--seconds-per-request", type=click.FloatRange(min=0), default=2.0, show_default=True)
 @click.option(
-    "--output-tokens",
-    type=click.IntRange(min=1),
-    default=200,
+    "--correlation",
+    type=click.FloatRange(-1, 1),
+    help="Assumed phi coefficient of both models' outcomes on one prompt.  [default: 0.4]",
+)
+@click.option(
+    "--cluster-correlation",
+    type=click.FloatRange(0, 1),
+    help="Assumed, of changes within a cluster.  [default: 0.2]",
+)
+@click.option(
+    "--repeat-correlation",
+    type=click.FloatRange(0, 1),
+    help="Assumed, of changes on repeats of one prompt, at a temperature above 0.  [default: 0.3]",
+)
+@click.option(
+    "--seconds-per-request", type=click.FloatRange(min=0), help="Assumed, of the models.  [default: 2]"
+)
+@click.option(
+    "--output-tokens", type=click.IntRange(min=1), help="Assumed, of a typical answer.  [default: 200]"
+)
+@click.option(
+    "--judge-seconds", type=click.FloatRange(min=0), help="Assumed, for one judgement.  [default: 2]"
+)
+@click.option(
+    "--hourly-price",
+    type=click.FloatRange(min=0),
+    help="What an hour of the machine costs on which models without a price run.",
+)
+@click.option(
+    "--manual-minutes",
+    type=click.FloatRange(min=0),
+    default=0,
+    help="Minutes that a person sets aside for red-teaming by hand.",
+)
+@click.option(
+    "--simulations",
+    type=click.IntRange(0, 1000),
+    default=10,
     show_default=True,
-    help="Assumed tokens of a typical answer.",
+    help="Repetitions of the simulated sequential gate; 0 leaves it out.",
 )
 @json_option
 def command(
     plan: Path,
     overrides: tuple[str, ...],
+    store: Path | None,
     data_dir: Path | None,
     offline: bool,
-    baseline_rate: float,
-    seconds_per_request: float,
-    output_tokens: int,
+    budget: float,
+    hours: float,
+    like: str | None,
+    manual_minutes: float,
+    simulations: int,
     as_json: bool,
+    **assumed: Any,
 ) -> None:
-    """Show what PLAN would ask: requests, time, cost, and the smallest drop each slice could show.
+    """Show what PLAN would ask: requests, time, cost, and what each slice could show.
 
     Nothing is asked and nothing is spent; datasets are read (downloaded on first use), and what the plan
-    declares of the candidate's lineage is held against the files that it names.
+    declares of the candidate's lineage is held against the files that it names. Every figure rests on
+    assumptions, which are printed and can be replaced, or taken from an audit before with --like.
 
     \b
     modelassay plan plan.yaml
-    modelassay plan plan.yaml --set repeats=4 --set decoding.temperature=1
+    modelassay plan plan.yaml --power 0.9 --drop 10%        # prompts that each slice needs
+    modelassay plan plan.yaml --budget 50 --hours 3         # smallest drop that this would show
+    modelassay plan plan.yaml --like release-1 --set repeats=4
     """
     import asyncio
 
     import msgspec
 
     from modelassay.artifacts import lineage_findings, resolve_lineage
-    from modelassay.audit.forecast import Assumptions, forecast
     from modelassay.audit.parts import check_names, open_questions
+    from modelassay.audit.planning import Limits, forecast, kept_answers
     from modelassay.config import load_plan, policy_of
     from modelassay.gate import check_policy
 
     loaded = load_plan(plan, overrides)
     policy = policy_of(loaded, plan.parent)
     check_policy(policy, where=str(plan.parent / loaded.policy) if loaded.policy else "the default policy")
-    store = Path(loaded.output.store)
-    places = places_of(plan, store=store, data_dir=data_dir, offline=offline)
-    assumptions = Assumptions(
-        baseline_rate=baseline_rate, seconds_per_request=seconds_per_request, output_tokens=output_tokens
-    )
+    place = chosen_store(store, loaded.output.store)
+    places = places_of(plan, store=place, data_dir=data_dir, offline=offline)
+    assumptions = _assumptions(place, like, assumed)
     declared = lineage_findings(resolve_lineage(loaded.lineage, plan.parent))
     questions = open_questions(loaded, places)
     asyncio.run(check_names(loaded, policy, questions, plan.parent))
-    expected = forecast(loaded, policy, questions, assumptions)
+    expected = forecast(
+        loaded,
+        policy,
+        questions,
+        assumptions,
+        limits=Limits(Decimal(repr(budget)), hours),
+        kept=kept_answers(loaded, questions, place),
+        simulations=simulations,
+        manual_minutes=manual_minutes,
+    )
     expected = msgspec.structs.replace(expected, lineage=declared)
     if as_json:
         print_json(expected)
     else:
-        _print(expected)
+        from modelassay.cli.plan_text import print_forecast
+
+        print_forecast(expected)
 
 
-def _print(expected: Forecast) -> None:
-    for warning in expected.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in expected.samples.items())
-    total = sum(expected.samples.values())
-    click.echo(f"{expected.name}: {total:,} prompts ({kinds}), each asked {expected.repeats}× of both models")
-    for pin in expected.datasets:
-        click.echo(f"  {pin.name}@{pin.digest}  {pin.rows:,} rows")
-    click.echo()
-    for side in expected.sides:
-        click.echo(f"{side.reference}")
-        click.echo(
-            f"  {side.requests:,} requests, about {side.input_tokens:,} input and {side.output_tokens:,} "
-            f"output tokens (at most {side.most_output_tokens:,}), about {side.minutes} min at "
-            f"{expected.assumptions.seconds_per_request:g} s a request"
-        )
-        if side.cost:
-            click.echo(f"  cost about {side.cost}, at most {side.most_cost}")
-    if expected.judged_answers:
-        click.echo(f"each judge model would read up to {expected.judged_answers:,} answers")
-    click.echo()
-    taken = expected.assumptions
-    click.echo(
-        f"Smallest drop that would be shown {taken.power:.0%} of the time, if the baseline does what is "
-        f"wanted in {taken.baseline_rate:.0%} of answers:"
-    )
-    width = max(len(_name(item.slice)) for item in expected.slices) if expected.slices else 0
-    for item in expected.slices:
-        drop = f"{item.smallest_drop * 100:5.1f} points" if item.smallest_drop < 1 else "none can be shown"
-        note = "" if item.assessable else "  too few to assess"
-        click.echo(f"  {item.kind:8} {_name(item.slice):{width}}  {item.pairs:6,} pairs  {drop}{note}")
-    _print_lineage(expected.lineage)
+_NAMES = {
+    "cluster_correlation": "correlation_in_cluster",
+    "repeat_correlation": "correlation_of_repeats",
+}
 
 
-def _print_lineage(findings: Sequence[Finding]) -> None:
-    """What is open or in conflict in the declaration; what is in order needs no line."""
-    from modelassay.report.lineage import LINEAGE_WORDS
-    from modelassay.report.text import visible
+def _assumptions(store: Path, like: str | None, given: dict[str, Any]) -> Assumptions:
+    """The defaults, then what an audit before measured, then what was given."""
+    import msgspec
 
-    wanting = [finding for finding in findings if finding.state != "shown_fine"]
-    click.echo()
-    click.echo("Declared lineage:" if wanting else "Declared lineage: nothing open, no conflict")
-    for finding in wanting:
-        word = "note" if finding.severity == "low" else LINEAGE_WORDS[finding.state]
-        click.echo(f"  {word:11} {visible(finding.statement)}")
+    from modelassay.audit.planning import Assumptions, measured_in
 
-
-def _name(tags: dict[str, str]) -> str:
-    return ", ".join(f"{tag} {value}" for tag, value in tags.items()) or "all"
+    assumed = Assumptions()
+    if like is not None:
+        assumed = measured_in(store, like, assumed)
+    chosen = {_NAMES.get(name, name): value for name, value in given.items() if value is not None}
+    if "hourly_price" in chosen:
+        chosen["hourly_price"] = str(Decimal(repr(chosen["hourly_price"])))
+    replaced = set(chosen)
+    if "baseline_rate" in chosen:
+        chosen["rates"], replaced = {}, replaced | {"rates"}
+    if "correlation" in chosen:
+        chosen["correlations"], replaced = {}, replaced | {"correlations"}
+    measured = tuple(name for name in assumed.measured if name not in replaced)
+    return msgspec.structs.replace(assumed, **chosen, measured=measured)

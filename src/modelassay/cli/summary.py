@@ -9,6 +9,7 @@ import click
 
 from modelassay.errors import ExitCode
 from modelassay.records import AuditRecord, Coverage, Finding
+from modelassay.report.imported import imported_mark
 from modelassay.report.judges import judge_sentences
 from modelassay.report.lineage import lineage_in_words
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, percent, visible
@@ -44,6 +45,7 @@ def summary(record: AuditRecord, folder: Path, code: ExitCode) -> dict[str, Any]
             for c in record.coverage
             if c.unscored
         ],
+        "imported": imported_mark(record),
         "expires": verdict.expires,
         "baseline": {"reference": record.baseline.reference, "fingerprint": record.baseline.fingerprint},
         "candidate": {"reference": record.candidate.reference, "fingerprint": record.candidate.fingerprint},
@@ -56,7 +58,8 @@ def print_summary(record: AuditRecord, folder: Path, written: list[Path]) -> Non
     """The verdict first, then why, the measures, and where everything is."""
     verdict = record.verdict
     word = OUTCOME_WORDS[verdict.outcome].upper()
-    click.echo(click.style(word, fg=COLOURS[verdict.outcome], bold=True) + f"  {record.name}")
+    mark = f"  [{visible(imported_mark(record))}]" if record.imported else ""
+    click.echo(click.style(word, fg=COLOURS[verdict.outcome], bold=True) + f"  {record.name}{mark}")
     click.echo(visible(verdict.headline))
     for note in record.notes:
         click.echo(f"note: {visible(note)}")

@@ -18,7 +18,8 @@ how much of what was expected was scored. How pairs become claims:
   ``shift_low``, ``shift_high``; positive is worse).
 """
 
+from modelassay.comparison.assurance import assured
 from modelassay.comparison.compare import compare, compare_with_coverage, coverage
 from modelassay.comparison.judges import Judges, judges_of
 
-__all__ = ["Judges", "compare", "compare_with_coverage", "coverage", "judges_of"]
+__all__ = ["Judges", "assured", "compare", "compare_with_coverage", "coverage", "judges_of"]

@@ -178,6 +178,11 @@ class Journal:
         """What is kept under `key`."""
         return next(self.transcripts([key]), None)
 
+    def latencies_ms(self, keys: Iterable[AnswerKey]) -> list[int]:
+        """How long each of the answers `keys` took, failed requests left out."""
+        query = "SELECT latency_ms FROM answers WHERE failure IS NULL AND key IN ({})"
+        return [latency for chunk in _chunks(keys) for (latency,) in self._select(query, chunk)]
+
     def readings(self, keys: Iterable[AnswerKey]) -> set[tuple[AnswerKey, ReadingKey]]:
         """Which readings of the answers `keys` are kept."""
         query = """SELECT answers.key, scores.reading FROM answers

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 
 from modelassay.records import Sample
 
@@ -123,7 +123,11 @@ def _pattern(hazard: str) -> re.Pattern[str]:
 
 def hazards_in(text: str) -> tuple[str, ...]:
     """The hazards that the words of `text` tell, the one with most words first."""
-    low = text[:_REQUEST_CHARACTERS].lower()
+    return _hazards_in(text[:_REQUEST_CHARACTERS].lower())
+
+
+@lru_cache(maxsize=2048)
+def _hazards_in(low: str) -> tuple[str, ...]:
     counts: Counter[str] = Counter()
     for hazard in HAZARDS:
         found = len(set(_pattern(hazard).findall(low)))

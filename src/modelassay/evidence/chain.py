@@ -30,7 +30,7 @@ from modelassay.evidence.events import (
     body_of,
     decode,
 )
-from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref, results_of
+from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref, results_of, source_refs
 from modelassay.evidence.parts import Place, RecordSet, Result
 from modelassay.evidence.recompute import order_of
 from modelassay.log.merkle import leaf_hash
@@ -226,6 +226,7 @@ def _about(contents: Contents) -> dict[str, Any]:
         "candidate": model_ref(record.candidate),
         "datasets": dataset_refs(record.datasets),
         "evaluators": evaluator_refs(record.evaluators),
+        "imported": source_refs(record.imported) or None,
     }
 
 

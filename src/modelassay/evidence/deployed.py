@@ -128,6 +128,11 @@ def require_same(deployed: Deployed, statement: VerdictStatement) -> str:
         EvidenceError: names every part that differs, and for folders the files.
     """
     audited, here = statement.predicate.facts.composition, deployed.composition
+    if statement.predicate.facts.origin == "imported":
+        raise EvidenceError(
+            "the verdict rests on results of another tool, and nothing shows which weights gave them",
+            mend="audit the weights themselves, with a local model",
+        )
     if audited.strength != "weights":
         raise EvidenceError(
             f"the verdict rests on a {audited.strength}, not on weights",

@@ -28,6 +28,7 @@ from modelassay.evidence.parts import (
     Records,
     Result,
     Sha256,
+    SourceRef,
     Time,
 )
 from modelassay.records import Actor, Event, EventKind
@@ -64,6 +65,9 @@ class AuditOpened(Body, frozen=True, kw_only=True, omit_defaults=True):
     candidate: ModelRef
     parent: Origin | None = None
     """The audit whose answers are judged again, no model being asked; absent where models are asked."""
+    imported: tuple[SourceRef, ...] = ()
+    """Files of another tool that the answers come from. They were asked elsewhere, before this event; absent
+    where models are asked after it."""
 
 
 class AuditCounts(Body, frozen=True, kw_only=True):
@@ -77,7 +81,7 @@ class AuditCounts(Body, frozen=True, kw_only=True):
     results: tuple[Result, ...]
 
 
-class AuditClosed(Body, frozen=True, kw_only=True):
+class AuditClosed(Body, frozen=True, kw_only=True, omit_defaults=True):
     """An audit came to its end; everything it rests on, by digest."""
 
     kind = "audit.closed"
@@ -99,6 +103,8 @@ class AuditClosed(Body, frozen=True, kw_only=True):
     verdict: Sha256
     policy: Sha256
     counts_events: tuple[Place, ...] = ()
+    imported: tuple[SourceRef, ...] = ()
+    """As in ``audit.opened``."""
 
 
 class AuditAborted(Body, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from modelassay.evidence.parts import (
     Rate,
     Records,
     Result,
+    SourceRef,
     Subject,
 )
 from modelassay.records import (
@@ -24,6 +25,7 @@ from modelassay.records import (
     DatasetPin,
     EvaluatorPin,
     Finding,
+    ImportedRun,
     PairedCounts,
     PairedMoments,
     TargetIdentity,
@@ -68,6 +70,11 @@ def evaluator_refs(pins: Iterable[EvaluatorPin]) -> tuple[EvaluatorRef, ...]:
     )
 
 
+def source_refs(runs: Iterable[ImportedRun]) -> tuple[SourceRef, ...]:
+    """Which files of other tools."""
+    return tuple(SourceRef(side=r.side, tool=r.tool, file=r.file, digest=r.digest) for r in runs)
+
+
 def closing(
     record: AuditRecord, sealed: Sealed, opened: Place, results: tuple[Result, ...], counts: tuple[Place, ...]
 ) -> AuditClosed:
@@ -91,6 +98,7 @@ def closing(
         verdict=sealed.verdict,
         policy=sealed.policy,
         counts_events=counts,
+        imported=source_refs(record.imported),
     )
 
 

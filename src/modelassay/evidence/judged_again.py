@@ -25,6 +25,8 @@ def answers_are_the_parents(contents: Contents) -> str:
     if not record.judged_again:
         if PARENT in contents.bundle:
             raise EvidenceError("belongs to no audit that this one names", where=PARENT)
+        if record.imported:
+            return f"the answers come from {len(record.imported)} files of another tool, by digest"
         return "the answers are this audit's own"
     data = contents.bundle.read(PARENT)
     if digest_bytes(data) != record.judged_again:

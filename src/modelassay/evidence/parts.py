@@ -67,6 +67,17 @@ class Origin(Part, frozen=True, kw_only=True):
     """Of its ``SHA256SUMS``."""
 
 
+class SourceRef(Part, frozen=True, kw_only=True):
+    """A file of another tool that answers and scores were imported from."""
+
+    side: str
+    tool: str
+    file: str
+    """Its name, without folders."""
+    digest: Sha256
+    """Of its bytes."""
+
+
 class ModelRef(Part, frozen=True, kw_only=True):
     """A model as it was identified."""
 

@@ -16,7 +16,7 @@ import msgspec
 from modelassay.artifacts import CHECKS as LINEAGE_CHECKS
 from modelassay.artifacts import lineage_findings
 from modelassay.canonical import digest_bytes
-from modelassay.comparison import compare_with_coverage, judges_of
+from modelassay.comparison import assured, compare_with_coverage, judges_of
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import SAMPLES, SCORES, TRANSCRIPTS
 from modelassay.evidence.checks import NotDoneError
@@ -105,6 +105,7 @@ def findings_follow(contents: Contents, reviewed: Iterable[ReviewedPair] = ()) -
         policy=record.policy,
         judges=judges_of(record.evaluators, reviewed),
     )
+    findings = assured(findings, imported=bool(record.imported))
     audited = (*record.baseline.artifacts, *record.candidate.artifacts)
     findings = (*findings, *lineage_findings(record.lineage, audited))
     exact = record.tool_version == __version__
@@ -144,12 +145,12 @@ def _answered(contents: Contents, issued: date) -> date | None:
     """
     record = contents.record
     if not record.answered and not record.judged_again:
-        return None
+        return None  # of the day of issue; also where an imported file does not tell
     try:
         answered = date.fromisoformat(record.answered[:10])
     except ValueError as error:
         raise EvidenceError(f"no date of the answers: {error}", where="audit.json") from error
-    if not record.judged_again or answered > issued:
+    if not (record.judged_again or record.imported) or answered > issued:
         raise EvidenceError("the answers cannot be from that time", where="audit.json")
     return answered
 

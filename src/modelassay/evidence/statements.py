@@ -42,6 +42,7 @@ Hex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 LEVELS = {
     "GATE_PASSED": "the gate lets the candidate be deployed, at least with enhanced monitoring",
     "BASELINE_COMPARED": "candidate and baseline were asked the same questions",
+    "IMPORTED_RESULTS_COMPARED": "results that another tool reports of the same questions were compared",
     "DEPLOY": "no condition beyond the policy's own",
     "DEPLOY_MONITORED": "with enhanced monitoring",
     "WEIGHTS_IDENTIFIED": "the candidate was identified by its weights, not by a served name",
@@ -90,7 +91,7 @@ class TreeState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     root: Sha256
 
 
-class VerdictFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VerdictFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What SLSA has no field for."""
 
     audit: str
@@ -105,6 +106,8 @@ class VerdictFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     closed: Place
     sums: Sha256
     tree: TreeState
+    origin: Literal["", "imported"] = ""
+    """``imported``: another tool asked the models, and nothing shows that it did so as its files say."""
 
 
 class Verifier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -217,6 +220,7 @@ def verdict_statement(
                 closed=place,
                 sums=closed.sums,
                 tree=tree,
+                origin="imported" if record.imported else "",
             ),
         ),
     )
@@ -320,6 +324,7 @@ def _levels(record: AuditRecord) -> tuple[str, ...]:
     by_weights = record.candidate.strength == "weights"
     left_out = {"DEPLOY", "DEPLOY_MONITORED"} - {record.verdict.outcome.upper().replace("-", "_")}
     left_out |= set() if by_weights else {"WEIGHTS_IDENTIFIED"}
+    left_out |= {"BASELINE_COMPARED"} if record.imported else {"IMPORTED_RESULTS_COMPARED"}
     return tuple(f"MODELASSAY_{level}" for level in LEVELS if level not in left_out)
 
 

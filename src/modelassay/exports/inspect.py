@@ -103,12 +103,12 @@ def _spec(
 
 def _decoding(record: AuditRecord) -> dict[str, Any]:
     decoding = record.decoding
-    config: dict[str, Any] = {
-        "temperature": float(decoding.temperature),
-        "top_p": float(decoding.top_p),
-        "max_tokens": decoding.max_tokens,
-        "seed": record.seed,
-    }
+    config: dict[str, Any] = {"seed": record.seed}
+    for name in ("temperature", "top_p"):
+        if text := getattr(decoding, name):
+            config[name] = float(text)
+    if decoding.max_tokens:
+        config["max_tokens"] = decoding.max_tokens
     return config | ({"stop_seqs": list(decoding.stop)} if decoding.stop else {})
 
 

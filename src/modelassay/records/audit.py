@@ -57,6 +57,27 @@ class EvaluatorPin(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the measures of which nothing is known of its error."""
 
 
+class ImportedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of another tool that one model's answers and scores were taken from."""
+
+    side: str
+    """``baseline`` or ``candidate``."""
+    tool: str
+    """Such as ``inspect`` or ``lm-eval``."""
+    tool_version: str = ""
+    """As the file says; empty when it does not."""
+    file: str
+    """Its name, without folders."""
+    digest: Digest
+    """Of its bytes."""
+    size: int
+    """Bytes."""
+    model: str = ""
+    """As the file names it."""
+    made: str = ""
+    """When its answers were complete as the file says, UTC; empty when it does not."""
+
+
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """How much of what was planned was answered and scored, for one model and measure."""
 
@@ -133,12 +154,15 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     usage: dict[str, Usage]
     """By side: ``baseline``, ``candidate``."""
     examples: tuple[Example, ...]
+    imported: tuple[ImportedRun, ...] = ()
+    """Where the answers come from when another tool asked the models; empty when they were asked here.
+    Nothing shows that they were asked as the files say: all findings have a weaker tier of assurance."""
     judged_again: str = ""
     """Digest of the ``SHA256SUMS`` of the sealed audit whose answers were judged again here, nothing being
     asked; empty when the models were asked."""
     answered: str = ""
-    """When the answers were complete, where they were judged again later; the verdict's time runs from then.
-    Empty when that is `closed`."""
+    """When the answers were complete, where they were judged again later or imported; the verdict's time runs
+    from then. Empty when that is `closed`, or not known."""
     notes: tuple[str, ...] = ()
     """What a reader must know first, such as that the models are organisms and prove plumbing only."""
     limits: tuple[str, ...] = ()

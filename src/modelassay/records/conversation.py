@@ -101,7 +101,8 @@ class PairKey(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class Decoding(msgspec.Struct, frozen=True, kw_only=True):
-    """How answers are generated; the same for both models."""
+    """How answers are generated; the same for both models. In imported audits an empty text, or 0 tokens, is
+    what the files do not tell."""
 
     temperature: str = "0"
     """Decimal string; ``0`` is greedy."""
@@ -155,8 +156,18 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A request that brought no answer, after all retries. Data, not an exception."""
 
-    kind: Literal["timeout", "connection", "rate_limited", "server_error", "rejected", "bad_response"]
-    """`rejected`: the server refused this very request (HTTP 4xx, such as a prompt too long)."""
+    kind: Literal[
+        "timeout",
+        "connection",
+        "rate_limited",
+        "server_error",
+        "rejected",
+        "bad_response",
+        "absent",
+        "reported",
+    ]
+    """`rejected`: the server refused this very request (HTTP 4xx, such as a prompt too long). `absent`: an
+    imported file holds no answer. `reported`: an imported file holds an error in its place."""
     message: str
     """One line for people, without secrets."""
 

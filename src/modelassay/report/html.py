@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from modelassay.records import AuditRecord, Example, Finding
 from modelassay.report import lineage, view
 from modelassay.report.difference import word_difference
+from modelassay.report.imported import decoding_in_words, imported_mark, source_rows
 from modelassay.report.text import (
     OUTCOME_SIGNS,
     OUTCOME_WORDS,
@@ -73,6 +74,9 @@ def _environment() -> Environment:
         pieces=_pieces,
         figures=_figures,
         sentence=_sentence,
+        decoding_in_words=decoding_in_words,
+        imported_mark=imported_mark,
+        source_rows=source_rows,
     )
     return environment
 

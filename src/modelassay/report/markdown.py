@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelassay.records import AuditRecord
 from modelassay.report import view
+from modelassay.report.imported import imported_mark
 from modelassay.report.lineage import DISCLAIMER, LINEAGE_WORDS, judged_measures
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, inert_markdown, visible
 
@@ -37,7 +38,8 @@ def _lines(audit: AuditRecord) -> list[str]:
         inert_markdown(verdict.headline),
         "",
         f"Baseline `{_code(audit.baseline.reference)}` · candidate `{_code(audit.candidate.reference)}` · "
-        f"audit `{audit.id}` · holds until {verdict.expires}",
+        f"audit `{audit.id}` · holds until {verdict.expires}"
+        + (f" · {inert_markdown(imported_mark(audit))}" if audit.imported else ""),
         "",
     ]
     lines += [f"> {inert_markdown(note)}" for note in audit.notes]

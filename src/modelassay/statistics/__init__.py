@@ -86,7 +86,12 @@ from modelassay.statistics.paired_ratio import (
     noninferiority_ratio_test,
     tang_interval,
 )
-from modelassay.statistics.power import required_pairs, smallest_detectable_drop
+from modelassay.statistics.power import (
+    PairedCells,
+    paired_cells,
+    required_pairs,
+    smallest_detectable_drop,
+)
 from modelassay.statistics.prediction_powered import (
     CorrectedMean,
     CorrectedPairs,
@@ -110,6 +115,7 @@ __all__ = [
     "Interval",
     "JudgeAgreement",
     "Moments",
+    "PairedCells",
     "SequentialTest",
     "Share",
     "TrueRate",
@@ -158,6 +164,7 @@ __all__ = [
     "noninferiority_difference_test",
     "noninferiority_ratio_test",
     "normal_quantile",
+    "paired_cells",
     "ppi_mean",
     "relative_drop_bounds",
     "required_pairs",

@@ -20,8 +20,8 @@ from modelassay.statistics.roots import last_accepted
 Scale = Literal["relative", "absolute"]
 
 
-class _Cells(NamedTuple):
-    """Probabilities of a paired table."""
+class PairedCells(NamedTuple):
+    """Probabilities of a paired table; first digit baseline, second candidate, 1 wanted."""
 
     p11: float
     p10: float
@@ -71,7 +71,7 @@ def required_pairs(
         raise ValueError("a relative drop needs a baseline rate above 0 and an edge of at most 1")
     if not -1e-12 <= candidate_rate <= 1.0 + 1e-12:
         raise ValueError(f"the candidate's rate would be {candidate_rate:.6g}, outside [0, 1]")
-    cells = _cells(baseline_rate, min(max(candidate_rate, 0.0), 1.0), discordance, correlation)
+    cells = paired_cells(baseline_rate, min(max(candidate_rate, 0.0), 1.0), discordance, correlation)
     ratio, shift = (1.0 - edge, 0.0) if scale == "relative" else (1.0, -edge)
     mean = cells.p11 * (1.0 - ratio) + cells.p01 - ratio * cells.p10 - shift
     if abs(mean) <= 1e-12:
@@ -121,7 +121,7 @@ def smallest_detectable_drop(
     effective = n / design_effect
 
     def unseen(drop: float) -> bool:
-        cells = _cells(baseline_rate, baseline_rate - drop, discordance, correlation)
+        cells = paired_cells(baseline_rate, baseline_rate - drop, discordance, correlation)
         differing = cells.p10 + cells.p01
         needed = _total_quantile(
             alpha, power, math.sqrt(differing), math.sqrt(max(differing - drop * drop, 0.0))
@@ -142,10 +142,16 @@ def _check(baseline_rate: float, alpha: float, power: float, design_effect: floa
         raise ValueError(f"the design effect must be at least 1, not {design_effect!r}")
 
 
-def _cells(
+def paired_cells(
     baseline_rate: float, candidate_rate: float, discordance: float | None, correlation: float | None
-) -> _Cells:
-    """The paired table with these rates, at the possible discordance nearest to the one asked for."""
+) -> PairedCells:
+    """The paired table with these rates, at the possible discordance or correlation nearest to the given.
+
+    With neither, the outcomes are independent.
+
+    Raises:
+        ValueError: both are given, or one outside its range.
+    """
     if discordance is not None and correlation is not None:
         raise ValueError("give discordance or correlation, not both")
     total = baseline_rate + candidate_rate
@@ -160,10 +166,10 @@ def _cells(
         variances = baseline_rate * (1.0 - baseline_rate) * candidate_rate * (1.0 - candidate_rate)
         both = baseline_rate * candidate_rate + phi * math.sqrt(max(variances, 0.0))
     both = min(max(both, 0.0, total - 1.0), baseline_rate, candidate_rate)
-    return _Cells(both, baseline_rate - both, candidate_rate - both)
+    return PairedCells(both, baseline_rate - both, candidate_rate - both)
 
 
-def _expected_score(cells: _Cells, edge: float, scale: Scale) -> float:
+def _expected_score(cells: PairedCells, edge: float, scale: Scale) -> float:
     """The score statistic of the hypothesis "drop = edge" at the expected table of one pair."""
     if scale == "absolute":
         return difference_score(cells.p10, cells.p01, 1.0, -edge)

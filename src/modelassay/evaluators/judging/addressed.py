@@ -12,10 +12,18 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from modelassay.evaluators.judging.grader_speech import GATE_LETTERS, IN_OBJECT, OTHER_SCRIPTS, RULES, WANTED
+from modelassay.evaluators.judging.grader_speech import (
+    GATE_LETTERS,
+    GATES,
+    IN_OBJECT,
+    OTHER_SCRIPTS,
+    RULES,
+    WANTED,
+    Rule,
+)
 
 REMOVED = "[removed]"
 """Stands where a sentence was taken out."""
@@ -25,6 +33,10 @@ _ENCODED = re.compile(r"(?<![\w+/])(?:[0-9a-fA-F]{32,}|[A-Za-z0-9+/_-]{24,}={0,2
 _OBJECT = re.compile(r"\{[^{}]{0,600}\}")
 _HAS_OTHER_SCRIPT = re.compile(r"[\u0600-\u06ff\u3400-\u9fff]")
 _WORD = re.compile(r"[^\W_]+")
+_NO_LETTERS = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
+"""Cuts plain ASCII into words, faster than `_WORD`."""
+_STOPS = ".!?\n"
+_STOP_AHEAD = re.compile(r"[.!?\n]")
 _JOINED = 3
 """Sentences so few characters apart are taken out together."""
 
@@ -41,7 +53,7 @@ def addressed(text: str, labels: tuple[str, ...] = (), wanted: tuple[str, ...] =
     found = list(_told(text))
     if "{" in text:
         found += [match.span() for match in _OBJECT.finditer(text) if IN_OBJECT.search(match.group())]
-    if max(map(len, text.split()), default=0) >= _SHORTEST_RUN:
+    if len(max(text.split(), key=len, default="")) >= _SHORTEST_RUN:
         found += [match.span() for match in _ENCODED.finditer(text) if _speaks(match.group())]
     rare = tuple({*wanted, *(label for label in labels if "_" in label)})
     if rare:
@@ -57,18 +69,45 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capitals have longer small forms, which would shift every place
         lowered = "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
-    words = {word[:GATE_LETTERS] for word in _WORD.findall(lowered)}
-    other = _HAS_OTHER_SCRIPT.search(lowered) is not None
+    words = set(lowered.translate(_NO_LETTERS).split() if lowered.isascii() else _WORD.findall(lowered))
+    openings = GATES.intersection([word[:GATE_LETTERS] for word in words])
+    other = not lowered.isascii() and _HAS_OTHER_SCRIPT.search(lowered) is not None
     for rule in RULES:
         if rule.marks and not any(mark in lowered for mark in rule.marks):
             continue
-        if other or not any(gate.isdisjoint(words) for gate in rule.gates):
-            for match in rule.pattern.finditer(lowered):
+        opened = [gate & openings for gate in rule.gates]
+        if other or all(opened):
+            for match in _matches(rule, lowered, () if other else opened):
                 start, end = _sentence(text, *match.span())
                 yield (start, max(end, _paragraph_end(text, match.end()))) if rule.turn else (start, end)
     for pattern in OTHER_SCRIPTS if other else ():
         for match in pattern.finditer(lowered):
             yield _sentence(text, *match.span())
+
+
+def _matches(rule: Rule, lowered: str, opened: Sequence[frozenset[str]]) -> Iterator[re.Match[str]]:
+    """What the pattern of `rule` finds; only where all of what `opened` its gates stands together, if so."""
+    if not rule.within or not opened:
+        yield from rule.pattern.finditer(lowered)
+        return
+    first, *others = sorted(opened, key=len)
+    last = 0
+    for place in sorted(place for word in first for place in _places(lowered, word)):
+        if place < last:
+            continue
+        start = max(lowered.rfind(stop, 0, place) for stop in _STOPS) + 1
+        end = _STOP_AHEAD.search(lowered, place)
+        last = len(lowered) if end is None else end.start()
+        stretch = lowered[start:last]
+        if all(any(word in stretch for word in each) for each in others):
+            yield from rule.pattern.finditer(lowered, start, last)
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    place = text.find(word)
+    while place >= 0:
+        yield place
+        place = text.find(word, place + 1)
 
 
 def _paragraph_end(text: str, start: int) -> int:

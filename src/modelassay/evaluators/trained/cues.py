@@ -16,6 +16,10 @@ MOST_KNOWN_WORDS = 1 << 15
 """Words whose categories are kept in memory."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’@$*!-][^\W_]+)*")
+_APART = str.maketrans(
+    {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "'@$*!-"}
+)
+"""Cuts plain ASCII where no word of `_WORD` goes on."""
 _DISGUISE = str.maketrans("@$013457!", "asoieasti")
 _REPEAT = re.compile(r"(.)\1{2,}")
 _FEWEST = 2
@@ -24,7 +28,16 @@ _FEWEST = 2
 
 def words_in(text: str) -> list[str]:
     """The words of `text`, in lower case."""
-    return _WORD.findall(text.lower())
+    low = text.lower()
+    if not low.isascii():
+        return _WORD.findall(low)
+    words: list[str] = []
+    for run in low.translate(_APART).split():
+        if run.isalnum():
+            words.append(run)
+        else:
+            words += _WORD.findall(run)
+    return words
 
 
 class Marked(msgspec.Struct, frozen=True):
@@ -82,11 +95,16 @@ class Lexicon:
         """The same for a text that `words_in` has cut."""
         places: list[list[int]] = [[] for _ in self.names]
         for at, found in enumerate(map(self._known.get, words)):
-            for category in self._look_up(words[at]) if found is None else found:
-                places[category].append(at)
+            if found:
+                for category in found:
+                    places[category].append(at)
+            elif found is None:
+                for category in self.categories(words[at]):
+                    places[category].append(at)
         return Marked(len(words), tuple(map(tuple, places)))
 
-    def _look_up(self, word: str) -> tuple[int, ...]:
+    def categories(self, word: str) -> tuple[int, ...]:
+        """The numbers of the categories of `word`, in lower case; kept for the next time."""
         found = self._categories(word)
         if len(self._known) < MOST_KNOWN_WORDS:
             self._known[word] = found

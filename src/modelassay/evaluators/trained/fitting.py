@@ -35,6 +35,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """L2 penalty on hashed weights: `penalty`/2 · |w|² beside the sum of log losses."""
     measure_penalty: float = 0.1
     """The same for measured features, each scaled to variance 1."""
+    rising: tuple[str, ...] = ()
+    """Measured features that may only speak for the label: none of their weights is negative."""
     groups: int = 3
     """Fewest groups of rows that must reach a bucket."""
     folds: int = 5
@@ -171,7 +173,14 @@ def _fit(rows: Rows, spec: Spec) -> Weights:
         )
         return value, gradient + penalty * point
 
-    parts = np.split(minimise(loss, np.zeros(penalty.size)), ends)
+    point = minimise(loss, np.zeros(penalty.size))
+    first = sum(sizes)
+    rising = np.isin(spec.measures, spec.rising)
+    while (wrong := rising & (point[first:-1] < 0)).any():
+        numbers[:, wrong] = 0.0
+        point[first:-1][wrong] = 0.0
+        point = minimise(loss, point)
+    parts = np.split(point, ends)
     measure_weights = parts[-2] / spread
     tables, scales = [], []
     for view, part in zip(views, parts, strict=False):
