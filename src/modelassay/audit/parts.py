@@ -24,7 +24,6 @@ from modelassay.suites import DATASET_TAG, Suite, merge, open_suite, overlaps
 from modelassay.suites import Progress as DownloadProgress
 from modelassay.targets import open_target
 
-
 _JUDGES = {"model": "target", "judge": "judge"}
 """Settings that name one judge model, with the argument of the evaluator that takes it."""
 

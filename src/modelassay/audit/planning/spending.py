@@ -1,0 +1,226 @@
+"""Requests, tokens, money and time of a plan: each model, each judge, and all together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from modelassay.audit.parts import judge_models
+from modelassay.audit.planning.assumptions import Assumptions
+from modelassay.audit.planning.kept import KeptAnswers
+from modelassay.config import ModelReference, Plan
+from modelassay.records import Sample
+
+BYTES_PER_TOKEN = 4
+_CENT = Decimal("0.01")
+
+
+class SideForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """One model's part, if nothing is answered yet."""
+
+    reference: str
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    most_output_tokens: int
+    """If every answer is as long as the limit."""
+    cost: str = ""
+    """Decimal string, empty when no price is given."""
+    most_cost: str = ""
+    minutes: float = 0.0
+
+
+class JudgeForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """One judge model's part: it reads the answers of both models."""
+
+    evaluator: str
+    reference: str
+    requests: int
+    """At most: an evaluator need not judge every answer."""
+    input_tokens: int
+    output_tokens: int
+    cost: str = ""
+    """Decimal string, empty when no price is given."""
+    minutes: float = 0.0
+
+
+class Total(msgspec.Struct, frozen=True, kw_only=True):
+    """All together, both models being asked at once and judges after them."""
+
+    case: Literal["from_scratch", "baseline_kept", "now"]
+    """`from_scratch`: nothing is answered yet. `baseline_kept`: all answers of the baseline are kept from an
+    audit before. `now`: what is not in the store's journal yet."""
+    requests: int
+    """To the two models."""
+    judgements: int
+    """By judge models, at most."""
+    tokens: int
+    """Input and output of all models."""
+    cost: str = ""
+    """Decimal string of all that has a price; empty when nothing has."""
+    priced: bool = False
+    """Whether every model has a price, its own or the machine's."""
+    minutes: float = 0.0
+
+
+class _Part(NamedTuple):
+    """What one model would take, unrounded."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal | None
+    minutes: float
+
+    def times(self, share: float) -> _Part:
+        """A share of it."""
+        return _Part(
+            round(self.requests * share),
+            round(self.input_tokens * share),
+            round(self.output_tokens * share),
+            None if self.cost is None else self.cost * Decimal(repr(share)),
+            self.minutes * share,
+        )
+
+
+def sides(plan: Plan, samples: Sequence[Sample], assumed: Assumptions) -> tuple[SideForecast, ...]:
+    """The parts of baseline and candidate."""
+    return tuple(_side(reference, plan, samples, assumed) for reference in (plan.baseline, plan.candidate))
+
+
+def judges(plan: Plan, samples: Sequence[Sample], assumed: Assumptions) -> tuple[JudgeForecast, ...]:
+    """The part of each judge model."""
+    answers = 2 * len(samples) * plan.repeats
+    found = []
+    for evaluator, reference in judge_models(plan.evaluators):
+        part = _judge_part(reference, answers, _prompt_tokens(samples) / max(len(samples), 1), assumed)
+        found.append(
+            JudgeForecast(
+                evaluator=evaluator,
+                reference=reference.model,
+                requests=part.requests,
+                input_tokens=part.input_tokens,
+                output_tokens=part.output_tokens,
+                cost=_money(part.cost) if reference.price else "",
+                minutes=round(part.minutes, 1),
+            )
+        )
+    return tuple(found)
+
+
+def totals(
+    plan: Plan, samples: Sequence[Sample], assumed: Assumptions, kept: KeptAnswers | None
+) -> tuple[Total, ...]:
+    """From scratch, with the baseline's answers kept, and with what is in the journal."""
+    requests = len(samples) * plan.repeats
+    found = [
+        total_of("from_scratch", plan, samples, assumed, (1.0, 1.0)),
+        total_of("baseline_kept", plan, samples, assumed, (0.0, 1.0)),
+    ]
+    if kept is not None and requests:
+        left = (1.0 - kept.baseline / requests, 1.0 - kept.candidate / requests)
+        found.append(total_of("now", plan, samples, assumed, left))
+    return tuple(found)
+
+
+def total_of(
+    case: Literal["from_scratch", "baseline_kept", "now"],
+    plan: Plan,
+    samples: Sequence[Sample],
+    assumed: Assumptions,
+    asked: tuple[float, float],
+) -> Total:
+    """All together when only the shares `asked` of the baseline's and the candidate's answers are new."""
+    models = [
+        _part(reference, plan, samples, assumed).times(share)
+        for reference, share in zip((plan.baseline, plan.candidate), asked, strict=True)
+    ]
+    requests = len(samples) * plan.repeats
+    prompt = _prompt_tokens(samples) / max(len(samples), 1)
+    read = [
+        _judge_part(reference, 2 * requests, prompt, assumed).times(sum(asked) / 2)
+        for _, reference in judge_models(plan.evaluators)
+    ]
+    parts = [*models, *read]
+    costs = [part.cost for part in parts if part.cost is not None]
+    return Total(
+        case=case,
+        requests=sum(part.requests for part in models),
+        judgements=sum(part.requests for part in read),
+        tokens=sum(part.input_tokens + part.output_tokens for part in parts),
+        cost=_money(sum(costs, Decimal(0))) if costs else "",
+        priced=len(costs) == len(parts),
+        minutes=round(max(part.minutes for part in models) + sum(part.minutes for part in read), 1),
+    )
+
+
+def _side(
+    reference: ModelReference, plan: Plan, samples: Sequence[Sample], assumed: Assumptions
+) -> SideForecast:
+    part = _part(reference, plan, samples, assumed)
+    most = part.requests * plan.decoding.max_tokens
+    price = reference.price
+    return SideForecast(
+        reference=reference.model,
+        requests=part.requests,
+        input_tokens=part.input_tokens,
+        output_tokens=part.output_tokens,
+        most_output_tokens=most,
+        cost=_money(part.cost) if price else "",
+        most_cost=_money(price.of(part.input_tokens, most)) if price else "",
+        minutes=round(part.minutes, 1),
+    )
+
+
+def _part(reference: ModelReference, plan: Plan, samples: Sequence[Sample], assumed: Assumptions) -> _Part:
+    requests = len(samples) * plan.repeats
+    per_prompt = len(reference.system_prompt.encode()) // BYTES_PER_TOKEN
+    input_tokens = (_prompt_tokens(samples) + per_prompt * len(samples)) * plan.repeats
+    output_tokens = requests * min(assumed.output_tokens, plan.decoding.max_tokens)
+    return _priced(reference, requests, input_tokens, output_tokens, assumed.seconds_per_request, assumed)
+
+
+def _judge_part(reference: ModelReference, answers: int, prompt: float, assumed: Assumptions) -> _Part:
+    each = prompt + assumed.output_tokens + assumed.judge_input_tokens
+    return _priced(
+        reference,
+        answers,
+        round(answers * each),
+        answers * assumed.judge_output_tokens,
+        assumed.judge_seconds,
+        assumed,
+    )
+
+
+def _priced(
+    reference: ModelReference,
+    requests: int,
+    input_tokens: int,
+    output_tokens: int,
+    seconds: float,
+    assumed: Assumptions,
+) -> _Part:
+    minutes = requests * seconds / max(reference.concurrency, 1) / 60
+    cost = None
+    if reference.price:
+        cost = reference.price.of(input_tokens, output_tokens)
+    elif assumed.hourly is not None:
+        cost = assumed.hourly * Decimal(repr(minutes)) / 60
+    return _Part(requests, input_tokens, output_tokens, cost, minutes)
+
+
+def _prompt_tokens(samples: Sequence[Sample]) -> int:
+    return sum(_bytes(sample) for sample in samples) // BYTES_PER_TOKEN
+
+
+def _bytes(sample: Sample) -> int:
+    texts = [message.content for message in sample.messages]
+    texts += [tool.name + tool.description for tool in sample.tools]
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
+def _money(amount: Decimal | None) -> str:
+    return "" if amount is None else str(amount.quantize(_CENT))
