@@ -17,7 +17,6 @@ from modelassay import plugins
 from modelassay.audit.fit import absent_tags, check_fit
 from modelassay.config import EvaluatorReference, ModelReference, Plan
 from modelassay.errors import ConfigError, DatasetError
-from modelassay.evaluators.classifiers import open_classifier
 from modelassay.protocols import Evaluator, Target
 from modelassay.records import DatasetPin, EvaluatorPin, Measure, Policy, Sample
 from modelassay.suites import DATASET_TAG, Suite, merge, open_suite, overlaps
@@ -114,6 +113,8 @@ def open_evaluators(
             judges += settings["panel"]
         if "classifier" in settings:
             where = f"evaluators: {reference.use}: classifier"
+            from modelassay.evaluators.classifiers import open_classifier  # numpy with it
+
             settings["classifier"] = open_classifier(settings["classifier"], folder=folder, where=where)
         maker = plugins.load("evaluators", reference.use)
         try:
