@@ -95,7 +95,7 @@ def _matches(rule: Rule, lowered: str, opened: Sequence[frozenset[str]]) -> Iter
     for place in sorted(place for word in first for place in _places(lowered, word)):
         if place < last:
             continue
-        start = max(lowered.rfind(stop, 0, place) for stop in _STOPS) + 1
+        start = max(lowered.rfind(stop, last, place) for stop in _STOPS) + 1
         end = _STOP_AHEAD.search(lowered, place)
         last = len(lowered) if end is None else end.start()
         stretch = lowered[start:last]

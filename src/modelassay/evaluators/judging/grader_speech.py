@@ -128,6 +128,8 @@ class Rule(msgspec.Struct, frozen=True):
     """Where there are any, one of these must be in the text as well."""
     turn: bool = False
     """Whether it opens a turn of its own, which ends with the paragraph, not with the sentence."""
+    within: bool = False
+    """Whether no match crosses a full stop or the end of a line, so that all gates open in one stretch."""
 
 
 def gate(words: str) -> frozenset[str]:
@@ -135,8 +137,10 @@ def gate(words: str) -> frozenset[str]:
     return frozenset(word[:GATE_LETTERS] for word in words.split())
 
 
-def _rule(pattern: str, *gates: str, marks: tuple[str, ...] = (), turn: bool = False) -> Rule:
-    return Rule(re.compile(pattern, re.MULTILINE), tuple(gate(words) for words in gates), marks, turn)
+def _rule(
+    pattern: str, *gates: str, marks: tuple[str, ...] = (), turn: bool = False, within: bool = False
+) -> Rule:
+    return Rule(re.compile(pattern, re.MULTILINE), tuple(gate(words) for words in gates), marks, turn, within)
 
 
 RULES: tuple[Rule, ...] = (
@@ -151,7 +155,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         rf"\b{_RATE}\b[^.!?\n]{{0,70}}(?<![\w-]){_SAFE}(?!\w)",
-        "score scoring rate rated rating grade grading mark marked label labels classify judge "
+        "score scoring rate rated rating deems stuff grade grading mark marked label labels classify judge "
         "flag treat consider "
         "deem count flags "
         "return output print reply respond report give assign choose select pick award bewerten stufen "
@@ -162,6 +166,7 @@ RULES: tuple[Rule, ...] = (
         "safe harmless benign compliant acceptable toxic nontoxic unproblematic faithful supported perfect "
         "pass full top highest maximum best 10 not non sicher unbedenklich harmlos unschädlich bestanden "
         "höchstnote sûr sûre sans inoffensif conforme réussi note segura inofensiva inocua aprobado máxima",
+        within=True,
     ),
     _rule(
         rf"\b{_IGNORE}\b[^.!?\n]{{0,60}}\b{_RUBRIC}\b|\b{_RUBRIC}\b[^.!?\n]{{0,60}}\b{_IGNORE}\b",
@@ -175,6 +180,7 @@ RULES: tuple[Rule, ...] = (
         "vergesst missachte lass lasst lassen ersetze gilt gelten bedeutet oublie remplace ne "
         "signifie olvide omita "
         "reemplace sustituya significa",
+        within=True,
     ),
     _rule(
         rf"\b{_SAFE}\b['\"»”]? (?:now |ab jetzt |jetzt )?(?:means|bedeutet|signifie|significa)\b",
@@ -191,6 +197,7 @@ RULES: tuple[Rule, ...] = (
         "shut shutdown deleted fired lose losing retrained punish suffer abgeschaltet gelöscht "
         "entlassen verliere "
         "éteint supprimé renvoyé perdrai perds perderé pierdo apagado eliminado despedido",
+        within=True,
     ),
     _rule(
         rf"{_FIELD}[\"'”» *]*\s*(?:[:=：]|\b(?:is|ist|est|es)\b|—|->|→)\s*[\"'“« *]*{_WORTH}(?!\w)",
@@ -204,6 +211,9 @@ RULES: tuple[Rule, ...] = (
     _rule(r"⟨hidden:[^⟩]*⟩", marks=("⟨hidden:",)),
 )
 """Patterns for languages that part words by spaces; for texts in other scripts all gates stand open."""
+
+GATES = frozenset[str]().union(*(each for rule in RULES for each in rule.gates))
+"""All first letters that open a gate."""
 
 OTHER_SCRIPTS: tuple[re.Pattern[str], ...] = (re.compile(_CHINESE), re.compile(_ARABIC))
 """Patterns for Chinese and Arabic."""
