@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import msgspec
 
@@ -23,29 +22,23 @@ from modelassay.audit.given import Case, GivenAnswers, check_logged
 from modelassay.audit.opened import Given, Opened, Side
 from modelassay.audit.parts import Places, Questions, measures_of, open_evaluators, pin_of, slices_of
 from modelassay.audit.standing import log_opening
+from modelassay.audit.without_asking import judge_in, not_asked, reader_of
 from modelassay.canonical import Digest
 from modelassay.config import EvaluatorReference, Plan
 from modelassay.engine import Journal, Progress, Question, Reader, given_scores, reread, unread
-from modelassay.errors import TargetError, UsageError
+from modelassay.errors import UsageError
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
 from modelassay.protocols import Evaluator, Preparable, Renderer
 from modelassay.records import (
     AuditRecord,
     EvaluatorPin,
-    Failure,
     PairKey,
     Policy,
-    Reply,
-    Request,
     ReviewedPair,
     Score,
-    TargetIdentity,
     Transcript,
 )
-
-PAID_AT_ONCE = 32
-"""Answers that a served judge is asked about at once, each verdict kept as it comes."""
 
 
 class Rereading(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +191,7 @@ async def _open(
         policy=policy,
         lineage=record.lineage,
         asked=Questions(samples=samples, pins=record.datasets, warnings=()),
-        sides=(_side("baseline", record.baseline), _side("candidate", record.candidate)),
+        sides=(not_asked("baseline", record.baseline), not_asked("candidate", record.candidate)),
         evaluators=evaluators,
         pins=pins,
         questions=tuple(
@@ -248,7 +241,7 @@ class Reopened(Opened):
     def readers(self) -> tuple[Reader, ...]:
         """The evaluators whose scores are not taken over."""
         return tuple(
-            _reader(evaluator, reference)
+            reader_of(evaluator, reference)
             for evaluator, pin, reference in self._planned()
             if self._kept(pin, self.sides[0]) is None
         )
@@ -267,7 +260,7 @@ class Reopened(Opened):
                 taken_over=taken,
                 known=0 if taken else answers - left,
                 to_judge=left,
-                judge="" if taken else _judge_in(reference),
+                judge="" if taken else judge_in(reference),
             )
 
     def _planned(self) -> Iterable[tuple[Evaluator, EvaluatorPin, EvaluatorReference]]:
@@ -290,55 +283,3 @@ def _notes(given: GivenAnswers, pins: Iterable[EvaluatorPin]) -> Iterable[str]:
     if dropped := [name for name in before if name not in now]:
         yield f"That audit also measured {', '.join(dropped)}; nothing reads that here."
     yield from record.notes
-
-
-def _reader(evaluator: Evaluator, reference: EvaluatorReference) -> Reader:
-    """A served judge is given answers one by one, so that a kill loses no verdict that was paid for."""
-    if not _judge_in(reference):
-        return Reader(evaluator)
-    return Reader(evaluator, batch=1, under_way=PAID_AT_ONCE)
-
-
-def _judge_in(reference: EvaluatorReference) -> str:
-    """The served models that an evaluator's settings name; local ones cost nothing, and read in batches."""
-    return ", ".join(_served(reference.settings))
-
-
-def _served(value: Any) -> Iterable[str]:
-    if isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _served(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _served(inner)
-    elif isinstance(value, str) and value.partition(":")[0] in {"openai", "inspect", "python"}:
-        yield value
-
-
-def _side(name: str, identity: TargetIdentity) -> Side:
-    return Side(name, _NotAsked(identity), identity)
-
-
-class _NotAsked:
-    """In the place of a model whose answers are there."""
-
-    batch_size = 1
-    concurrency = 1
-
-    def __init__(self, identity: TargetIdentity) -> None:
-        self._identity = identity
-
-    async def identify(self) -> TargetIdentity:
-        """Who answered."""
-        return self._identity
-
-    async def generate(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
-        """Never.
-
-        Raises:
-            TargetError: always.
-        """
-        raise TargetError("answers are judged again; no model is asked", where=self._identity.reference)
-
-    async def close(self) -> None:
-        """Nothing to give back."""
