@@ -10,6 +10,7 @@ from modelassay.statistics import (
     inferiority_ratio_test,
     noninferiority_difference_test,
     noninferiority_ratio_test,
+    required_observations,
     required_pairs,
     smallest_detectable_drop,
 )
@@ -143,3 +144,33 @@ def test_a_doubled_design_effect_doubles_the_pairs():
 def test_impossible_plans_are_refused(call):
     with pytest.raises(ValueError, match=r"."):
         call()
+
+
+def test_textbook_sample_sizes():
+    """Chow, Shao and Wang (2008), one proportion .5 against .3, two-sided 5 %, power 80 %: 50. Miller (2024,
+    arXiv 2411.00640): a difference of .03 with ω² = 1/9 takes 969 questions; with σ² = 1/6 of each model's
+    repeats beside it, ten of them shrink that part tenfold."""
+    assert required_observations(0.2, 0.5, alpha=0.025) == 50
+    assert required_observations(0.03, math.sqrt(1 / 9), alpha=0.025) == 969
+    once, tenfold = (
+        required_observations(0.03, math.sqrt(1 / 9 + 2 * (1 / 6) / k), alpha=0.025) for k in (1, 10)
+    )
+    assert (once, tenfold) == (3876, 1260)
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.2])
+def test_pairs_for_a_margin_agree_with_the_formula_of_one_bounded_number(drop):
+    """n = (z + z)²·Var(Z)/E[Z]² with Z = Y_c − (1 − δ)·Y_b, where the hypothesis hardly moves the spread."""
+    edge, baseline, discordance = 0.1, 0.6, 0.3
+    p11, p10, p01, _ = table_probabilities(baseline, baseline * (1 - drop), discordance)
+    mean = p11 * edge + p01 - (1 - edge) * p10
+    second = p11 * edge**2 + p01 + (1 - edge) ** 2 * p10
+    plain = required_observations(mean, math.sqrt(second - mean**2))
+    assert required_pairs(baseline, drop, edge, discordance=discordance) == pytest.approx(plain, rel=0.05)
+
+
+def test_means_that_cannot_be_shown():
+    assert required_observations(0.0, 1.0) == math.inf
+    assert required_observations(0.5, 0.0) == 1
+    with pytest.raises(ValueError, match="spread"):
+        required_observations(0.5, -1.0)

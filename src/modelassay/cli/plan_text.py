@@ -118,8 +118,8 @@ def _print_slices(expected: Forecast) -> None:
     taken = expected.assumptions
     click.echo()
     click.echo(
-        f"What each slice shows {taken.power:.0%} of the time: the smallest drop in points, and the prompts "
-        f"it takes\nto show a drop of {taken.drop:.0%} and to show that there is none as large:"
+        f"Smallest drop that each slice shows {taken.power:.0%} of the time, and the prompts it takes "
+        f"to show\na drop of {taken.drop:.0%} and to show that there is none as large:"
     )
     named = list(_named([(item.kind, item.slice, _shown(item)) for item in expected.slices]))
     width = max((len(name) for _, name, _ in named), default=0)

@@ -89,6 +89,7 @@ from modelassay.statistics.paired_ratio import (
 from modelassay.statistics.power import (
     PairedCells,
     paired_cells,
+    required_observations,
     required_pairs,
     smallest_detectable_drop,
 )
@@ -167,6 +168,7 @@ __all__ = [
     "paired_cells",
     "ppi_mean",
     "relative_drop_bounds",
+    "required_observations",
     "required_pairs",
     "rogan_gladen",
     "sequential_paired_test",

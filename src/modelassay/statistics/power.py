@@ -80,7 +80,46 @@ def required_pairs(
     spread = math.sqrt(max(second - (mean + shift) ** 2, 0.0))
     score = abs(_expected_score(cells, edge, scale))
     null_spread = abs(mean) / score if score > 0.0 else math.inf
-    root = _total_quantile(alpha, power, null_spread, spread) / abs(mean)
+    return required_observations(
+        mean, spread, null_spread=null_spread, alpha=alpha, power=power, design_effect=design_effect
+    )
+
+
+def required_observations(
+    mean: float,
+    spread: float,
+    *,
+    null_spread: float | None = None,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    design_effect: float = 1.0,
+) -> float:
+    """Independent observations after which a one-sided test shows that their mean is not 0.
+
+    n = ((z_{1−α}·σ₀ + z_power·σ₁) / E)²; with σ₀ = σ₁ the textbook's (z_{1−α} + z_power)²·Var / E² (Chow,
+    Shao and Wang 2008; Miller 2024, Var being ω² + σ²/K for K repeats). For a two-sided test halve `alpha`.
+
+    Args:
+        mean: assumed true mean.
+        spread: standard deviation of one observation, σ₁.
+        null_spread: the same under the hypothesis, σ₀, if the test uses it; `spread` if absent.
+        alpha: one-sided level.
+        power: wanted probability.
+        design_effect: factor for clustering.
+
+    Returns:
+        A whole number, or infinity for a mean of 0.
+
+    Raises:
+        ValueError: a negative spread, or as `required_pairs`.
+    """
+    _check(0.5, alpha, power, design_effect)
+    null = spread if null_spread is None else null_spread
+    if not (spread >= 0.0 and null >= 0.0):
+        raise ValueError(f"a spread must not be negative: {spread!r}, {null_spread!r}")
+    if mean == 0.0:
+        return math.inf
+    root = _total_quantile(alpha, power, null, spread) / abs(mean)
     return float(max(1, math.ceil(root * root * design_effect * (1.0 - 1e-12))))
 
 
