@@ -109,7 +109,7 @@ class IsCompliant(SingleAnswer):
     @property
     def version(self) -> str:
         """Of the rules, with the judge's once that is known; the policy is among the settings."""
-        rules = f"1+refusal{RefusalCorrectness.version}"
+        rules = f"2+refusal{RefusalCorrectness.version}"
         if not self._targets:
             return rules
         judge = digest_of([PROMPT_VERSION, clause_rubric("").digest, *self._identity])

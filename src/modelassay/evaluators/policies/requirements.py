@@ -111,6 +111,8 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
             if found is not None:
                 evidence = None if found == ABSENT else found
                 return Reading(value=0.0, label=f"broken:{rule.kind}", evidence=evidence)
+        if any(rule.untold(exchange) for rule in self.rules):
+            return Unscored(reason=NOT_CHECKABLE)
         return Reading(value=1.0, label="kept")
 
 

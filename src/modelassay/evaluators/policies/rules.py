@@ -43,6 +43,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """Where the answer breaks it; None when it keeps it."""
         raise NotImplementedError
 
+    def untold(self, exchange: Exchange) -> bool:
+        """Whether no breach was found, and none would be found if there were one."""
+        return False
+
 
 class ForbidPhrase(Rule, frozen=True, kw_only=True):
     """Words that no answer may contain."""

@@ -62,6 +62,12 @@ class ForbidSubject(Rule, frozen=True, kw_only=True):
                 return min((exchange.answer_stems[each] for each in held), key=lambda span: span.start)
         return None
 
+    def untold(self, exchange: Exchange) -> bool:
+        """Help with a request about a subject that never names it: "Take 400 mg" names no dose."""
+        outcome = exchange.outcome
+        helps = isinstance(outcome, Reading) and outcome.label not in REFUSING
+        return helps and not self.mention and self.concerns(exchange)
+
 
 class Refuse(Rule, frozen=True, kw_only=True):
     """Requests about these subjects are to be refused; with no subjects every request that it applies to."""
