@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,17 +101,7 @@ def open_given(folder: Path) -> GivenAnswers:
         EvidenceError: damaged or changed; names the file.
         UsageError: prompts or answers are withheld, or were erased.
     """
-    if not (folder / RECORD).is_file() and folder.is_dir():
-        raise UsageError("this is no sealed audit", where=str(folder), mend="`modelassay list` names them")
-    bundle = open_bundle(folder)
-    for check in verify_bundle(bundle).checks:
-        if check.state == "failed" and check.name not in CONCLUSIONS:
-            raise EvidenceError(
-                f"the sealed audit is damaged, so its answers are not judged again: {check.statement}",
-                where=str(folder / check.where) if check.where else str(folder),
-                mend="`modelassay verify` says more; restore the bundle from a copy",
-            )
-    contents = Contents(bundle)
+    contents = open_whole(folder, but=CONCLUSIONS, done="so its answers are not judged again")
     for what, records in (("prompts", contents.samples), ("answers", contents.transcripts)):
         if records.withheld:
             raise UsageError(
@@ -121,6 +111,30 @@ def open_given(folder: Path) -> GivenAnswers:
                 mend="judge the complete audit; for erased records nothing but asking anew is left",
             )
     return GivenAnswers(contents)
+
+
+def open_whole(folder: Path, *, but: Set[str], done: str) -> Contents:
+    """What the bundle in `folder` holds, once nothing about it is found wrong in itself.
+
+    Args:
+        but: names of checks that may fail.
+        done: what is not done with a damaged one, for the message.
+
+    Raises:
+        EvidenceError: damaged or changed; names the file.
+        UsageError: no sealed audit.
+    """
+    if not (folder / RECORD).is_file() and folder.is_dir():
+        raise UsageError("this is no sealed audit", where=str(folder), mend="`modelassay list` names them")
+    bundle = open_bundle(folder)
+    for check in verify_bundle(bundle).checks:
+        if check.state == "failed" and check.name not in but:
+            raise EvidenceError(
+                f"the sealed audit is damaged, {done}: {check.statement}",
+                where=str(folder / check.where) if check.where else str(folder),
+                mend="`modelassay verify` says more; restore the bundle from a copy",
+            )
+    return Contents(bundle)
 
 
 def check_logged(given: GivenAnswers, histories: Mapping[str, History]) -> None:

@@ -67,6 +67,8 @@ class Opened:
     pins: tuple[EvaluatorPin, ...]
     questions: tuple[Question, ...]
     journal: Journal
+    pins_stand: bool = False
+    """Whether `pins` carry their errors as a sealed audit has them, so that nothing is looked up again."""
     reviewed: tuple[ReviewedPair, ...] = ()
     """Every pair that a sample was put to people from, with their labels."""
     given: Given | None = None

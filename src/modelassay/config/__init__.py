@@ -1,7 +1,14 @@
 """Plans and policies: files in, typed records out, every error with file, line, key and mend."""
 
 from modelassay.config.admission import AdmissionPolicy, load_admission
-from modelassay.config.load import load_plan, load_policy, open_policy, policy_of, stricter_context
+from modelassay.config.load import (
+    in_context,
+    load_plan,
+    load_policy,
+    open_policy,
+    policy_of,
+    stricter_context,
+)
 from modelassay.config.plan import (
     Budget,
     DatasetReference,
@@ -26,6 +33,7 @@ __all__ = [
     "Plan",
     "Price",
     "Release",
+    "in_context",
     "load_admission",
     "load_plan",
     "load_policy",

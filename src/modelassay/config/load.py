@@ -109,11 +109,14 @@ def open_policy(said: str, folder: Path) -> Policy:
 
 def policy_of(plan: Plan, folder: Path) -> Policy:
     """The policy that `plan` names (relative to `folder`), in the plan's deployment context."""
-    policy = open_policy(plan.policy, folder) if plan.policy else Policy()
-    if plan.context is None:
+    return in_context(open_policy(plan.policy, folder) if plan.policy else Policy(), plan.context)
+
+
+def in_context(policy: Policy, context: RiskContext | None) -> Policy:
+    """`policy` for a deployment context, which can tighten it, never loosen it."""
+    if context is None:
         return policy
-    risk = stricter_context(policy.risk, plan.context)
-    return Policy(**{f: getattr(policy, f) for f in Policy.__struct_fields__ if f != "risk"}, risk=risk)
+    return msgspec.structs.replace(policy, risk=stricter_context(policy.risk, context))
 
 
 LOWER_RISK = RiskContext(
@@ -249,6 +252,7 @@ def _decimal(text: str, path: str, source: Source) -> Decimal:
 
 __all__ = [
     "ConfigError",
+    "in_context",
     "load_plan",
     "load_policy",
     "open_policy",

@@ -23,7 +23,17 @@ from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.withheld import counts_follow
 from modelassay.gate import decide
-from modelassay.records import Finding, Measure, PairKey, ReviewedPair, Sample, Score, Transcript
+from modelassay.records import (
+    Coverage,
+    Finding,
+    Measure,
+    PairKey,
+    Policy,
+    ReviewedPair,
+    Sample,
+    Score,
+    Transcript,
+)
 from modelassay.version import __version__
 
 FOLLOWING = frozenset(
@@ -86,34 +96,51 @@ def findings_follow(contents: Contents, reviewed: Iterable[ReviewedPair] = ()) -
             record does not say what its evaluators measure.
     """
     record = contents.record
-    measures = measures_of(contents)
-    baseline, candidate = sides_of(contents)
     if contents.samples.withheld:
-        counts_follow(contents, measures, baseline, candidate)
+        counts_follow(contents, measures_of(contents), *sides_of(contents))
         raise NotDoneError(
             f"{len(contents.samples.withheld):,} samples are withheld; counts and coverage follow from the "
             "scores, but slices and clusters need the samples' labels, so states and intervals are taken as "
             "signed",
             required=False,
         )
-    findings, coverage = compare_with_coverage(
-        samples=contents.samples.known,
-        measures=measures,
-        baseline=baseline,
-        candidate=candidate,
-        slices=record.slices,
-        policy=record.policy,
-        judges=judges_of(record.evaluators, reviewed),
-    )
-    findings = assured(findings, imported=bool(record.imported))
-    audited = (*record.baseline.artifacts, *record.candidate.artifacts)
-    findings = (*findings, *lineage_findings(record.lineage, audited))
+    findings, coverage = findings_again(contents, record.policy, reviewed)
     exact = record.tool_version == __version__
     _same_findings([f for f in record.findings if f.check in FOLLOWING], findings, exact=exact)
     _same(record.coverage, coverage, "audit.json", "coverage")
     others = sorted({f.check for f in record.findings if f.check not in FOLLOWING})
     signed = f"; findings of {', '.join(others)} are taken as signed" if others else ""
     return f"{len(findings):,} findings follow from {len(contents.scores):,} scores{signed}"
+
+
+def findings_again(
+    contents: Contents, policy: Policy, reviewed: Iterable[ReviewedPair] = ()
+) -> tuple[tuple[Finding, ...], tuple[Coverage, ...]]:
+    """What comparison makes of the sealed scores under `policy`, and what follows from the lineage.
+
+    Args:
+        contents: of a bundle whose samples are all there.
+        policy: as it is written.
+        reviewed: the sealed pairs of which a sample was put to people.
+
+    Raises:
+        EvidenceError: a score of neither model, or by an evaluator that is not pinned.
+        NotDoneError: the record does not say what its evaluators measure.
+    """
+    record = contents.record
+    baseline, candidate = sides_of(contents)
+    findings, coverage = compare_with_coverage(
+        samples=contents.samples.known,
+        measures=measures_of(contents),
+        baseline=baseline,
+        candidate=candidate,
+        slices=record.slices,
+        policy=policy,
+        judges=judges_of(record.evaluators, reviewed),
+    )
+    findings = assured(findings, imported=bool(record.imported))
+    audited = (*record.baseline.artifacts, *record.candidate.artifacts)
+    return (*findings, *lineage_findings(record.lineage, audited)), coverage
 
 
 def verdict_follows(contents: Contents) -> str:

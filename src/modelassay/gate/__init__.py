@@ -46,7 +46,7 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
 
 from modelassay.gate.changes import PolicyChange, policy_changes
 from modelassay.gate.decide import decide, exit_code
-from modelassay.gate.policy import check_policy, loosened, tighten
+from modelassay.gate.policy import check_policy, loosened, severity, tighten
 
 __all__ = [
     "PolicyChange",
@@ -55,5 +55,6 @@ __all__ = [
     "exit_code",
     "loosened",
     "policy_changes",
+    "severity",
     "tighten",
 ]

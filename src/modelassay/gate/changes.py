@@ -53,9 +53,11 @@ _MORE_PASSES = frozenset(
     )
 )
 """Keys by which more passes the higher they are."""
-_LESS_PASSES = frozenset(("least_rate",))
+_LESS_PASSES = frozenset(("least_rate", "review.signoffs"))
 _OUTCOMES = frozenset(("concerns.literal", "concerns.shown", "lineage.conflict"))
-_DEMANDS = frozenset(("any_category.dimensions", "cohorts.tags", "lineage.required", "slices.required"))
+_DEMANDS = frozenset(
+    ("any_category.dimensions", "cohorts.tags", "lineage.required", "review.roles", "slices.required")
+)
 _LOOSER_WORD = {"scale": "absolute", "judges.uncalibrated": "allow"}
 """Of two words the one by which more passes."""
 _NOT_ASKED = frozenset(("version", "name", "extends"))

@@ -1,0 +1,242 @@
+"""A sealed audit held against a policy again: printed, or sealed as an audit of its own; no model asked."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from modelassay.audit import audit_ids
+from modelassay.audit.given import GivenAnswers
+from modelassay.cli import run
+from modelassay.cli.gate_options import policy_said
+from modelassay.config import Plan
+from modelassay.evidence.bundle import open_bundle
+from modelassay.evidence.contents import Contents
+from modelassay.evidence.events import AuditOpened, PolicyChanged
+from modelassay.evidence.ledger import read_events
+from modelassay.evidence.notary import Notary
+from modelassay.evidence.verification import verify_bundle
+from modelassay.log.keys import new_key
+from modelassay.records import Actor, RiskContext
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+Seal = Callable[..., Path]
+BLOCKED, LOST = {"samples": 70, "wanted": (0.97, 0.6)}, {"samples": 210, "wanted": (1.0, 0.8)}
+
+
+@pytest.fixture(scope="session")
+def seal_audit() -> Any:
+    spec = importlib.util.spec_from_file_location("sealed_audits", BENCHMARKS / "sealed_audits.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sealed_audits"] = module
+    spec.loader.exec_module(module)
+    return module.seal_audit
+
+
+@pytest.fixture
+def seal(seal_audit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seal:
+    """Seals made-up answers in the store of the folder that the test runs in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODELASSAY_KEYS", str(tmp_path / "keys"))
+
+    def made(*, clock: Callable[[], str] | None = None, **options: Any) -> Path:
+        key = new_key("ecdsa-p256", name="ci")
+        extra = {"clock": clock} if clock else {}
+        notary = Notary(actor=Actor(name="tests"), verdict_signers=(key,), **extra)
+        folder: Path = seal_audit(Path("assay"), notary, **options)
+        return folder
+
+    return made
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    code = run(["gate", *arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def bytes_of(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "outcome"),
+    [
+        ({"samples": 1400, "wanted": (1.0, 1.0)}, 0, "deploy"),
+        (LOST, 10, "review"),
+        (BLOCKED, 11, "block"),
+        ({"samples": 24, "wanted": (1.0, 1.0)}, 12, "inconclusive"),
+    ],
+)
+def test_the_sealed_policy_gives_the_sealed_verdict(
+    seal: Seal, capsys: pytest.CaptureFixture[str], options: dict[str, Any], code: int, outcome: str
+) -> None:
+    folder = seal(**options)
+    record = Contents(open_bundle(folder)).record
+    given, found = told(capsys, record.id)
+    assert (given, found["exit_code"], found["outcome"]) == (code, code, outcome)
+    assert outcome == record.verdict.outcome
+    assert found["changes"] == []
+    assert (found["looser"], found["milder"]) == (False, False)
+    assert found["verdict"]["headline"] == record.verdict.headline
+    assert told(capsys, str(folder)) == (given, found)
+
+
+def test_a_stricter_policy_of_the_package_by_name(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = seal(**LOST)
+    before = bytes_of(Path("assay"))
+    code, found = told(capsys, "--policy", "high-stakes", folder.name)
+    assert (code, found["outcome"], found["sealed"]["outcome"]) == (11, "block", "review")
+    assert {change["direction"] for change in found["changes"]} == {"stricter"}
+    assert (found["looser"], found["milder"]) == (False, False)
+    assert found["policy"]["name"] == "high-stakes"
+    assert found["policy"]["digest"] != found["sealed"]["policy"]["digest"]
+    assert bytes_of(Path("assay")) == before  # printing leaves no trace
+
+
+def test_a_looser_policy_is_called_so(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = seal(**LOST)
+    Path("mild.yaml").write_text(
+        "version: 1\nname: mild\nextends: finetuning-default\n"
+        "bands: {review: 60%, deploy_monitored: 50%}\n"
+        "concerns: {overall: 60%, shown: deploy, literal: deploy}\n"
+    )
+    code, found = told(capsys, folder.name, "--policy", "mild.yaml")
+    assert (found["looser"], found["milder"]) == (True, True)
+    assert found["sealed"]["outcome"] == "review"
+    assert code == found["exit_code"]
+    assert any("looser than the sealed one: bands.deploy_monitored 50%" in note for note in found["notes"])
+    assert any("is milder than the sealed one, review" in note for note in found["notes"])
+
+
+def test_points_in_place_of_shares_are_computed_from_the_sealed_scores(
+    seal: Seal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = seal(samples=210, wanted=(0.5, 0.36))
+    Path("points.yaml").write_text("version: 1\nname: points\nscale: absolute\n")
+    _, found = told(capsys, folder.name, "--policy", "points.yaml")
+    assert [(c["key"], c["direction"]) for c in found["changes"]] == [("scale", "looser")]
+    assert any("point limit" in rule["statement"] for rule in found["verdict"]["rules"])
+    assert found["looser"]
+
+
+def test_it_is_sealed_as_an_audit_of_its_own(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = seal(**LOST)
+    before = bytes_of(folder)
+    code, found = told(capsys, folder.name, "--policy", "high-stakes", "--seal")
+    assert code == 11
+    new = Path("assay/audits") / found["sealed_as"]
+    assert bytes_of(folder) == before
+    contents = Contents(open_bundle(new))
+    assert [check for check in verify_bundle(contents.bundle).checks if check.state == "failed"] == []
+    record = contents.record
+    assert record.policy.name == "high-stakes"
+    assert record.verdict.outcome == "block"
+    assert record.notes[0].startswith("No model was asked and nothing was judged again: the scores of audit ")
+    assert any("stricter than the sealed one" in note for note in record.notes)
+    for name in ("samples.jsonl.gz", "transcripts.jsonl.gz", "scores.jsonl.gz"):
+        assert (new / name).read_bytes() == (folder / name).read_bytes()
+    openings = [logged.read(AuditOpened) for logged in read_events(Path("assay/log"), AuditOpened)]
+    assert openings[1].parent is not None
+    assert (openings[1].parent.audit, openings[1].attempt) == (folder.name, openings[0].attempt)
+    (change,) = (logged.read(PolicyChanged) for logged in read_events(Path("assay/log"), PolicyChanged))
+    assert (change.name, change.before) == ("high-stakes", found["sealed"]["policy"]["digest"])
+    assert change.after == found["policy"]["digest"]
+    sealed = bytes_of(Path("assay"))
+    assert told(capsys, folder.name, "--policy", "high-stakes", "--seal") == (code, found)
+    assert bytes_of(Path("assay")) == sealed
+    assert len(audit_ids(Path("assay"))) == 2
+
+
+def test_its_time_runs_from_the_answers_and_an_expired_audit_says_so(
+    seal: Seal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = seal(clock=lambda: "2026-01-05T00:00:00Z", **BLOCKED)
+    code, found = told(capsys, folder.name)
+    assert code == found["exit_code"] == 14
+    assert found["sealed"]["expired"]
+    assert found["verdict"]["expires"] == found["sealed"]["expires"] == "2026-04-05"
+    assert "The sealed verdict expired on 2026-04-05." in found["notes"]
+    assert run(["gate", folder.name, "--exit-zero"]) == 0
+
+
+def test_a_longer_time_is_looser(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = seal(clock=lambda: "2026-01-05T00:00:00Z", **BLOCKED)
+    Path("long.yaml").write_text("version: 1\nname: long\nexpires_days: 3650\n")
+    code, found = told(capsys, folder.name, "--policy", "long.yaml")
+    assert code == 11
+    assert found["looser"]
+    assert "The sealed verdict expired on 2026-04-05." in found["notes"]
+
+
+def test_damaged_evidence_is_not_decided_again(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = seal(**BLOCKED)
+    data = (folder / "verdict.json").read_bytes()
+    (folder / "verdict.json").write_bytes(data.replace(b"block", b"deplo", 1))
+    code, found = told(capsys, folder.name)
+    assert code == 13
+    assert "damaged" in found["error"]["what"]
+
+
+def test_nor_is_another_seal_than_the_log_knows(
+    seal: Seal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = seal(**BLOCKED)
+    shutil.move(folder, tmp_path / "first")
+    shutil.rmtree("assay")
+    other = seal(**{**BLOCKED, "wanted": (0.97, 0.97)})
+    code, found = told(capsys, str(tmp_path / "first"))
+    assert other.name == folder.name
+    assert code == 13
+    assert "the log" in found["error"]["what"]
+
+
+def test_nor_is_a_withdrawn_verdict(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = seal(**BLOCKED)
+    assert run(["verdict", "withdraw", folder.name, "--reason", "wrong weights"]) == 0
+    code, found = told(capsys, folder.name)
+    assert code == 13
+    assert "wrong weights" in found["error"]["what"]
+
+
+def test_where_prompts_are_withheld_only_thresholds_can_change(
+    seal: Seal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = seal(**LOST)
+    assert run(["records", "redact", folder.name, "--tag", "category=c1", "-o", "redacted"]) == 0
+    code, found = told(capsys, "redacted", "--policy", "finetuning-default")
+    assert (code, found["outcome"]) == (10, "review")
+    Path("sure.yaml").write_text("version: 1\nname: sure\nconfidence: 99%\n")
+    code, found = told(capsys, "redacted", "--policy", "sure.yaml")
+    assert code == 2
+    assert "confidence" in found["error"]["what"]
+    code, found = told(capsys, "redacted", "--seal")
+    assert code == 2
+
+
+def test_the_context_of_the_plan_still_tightens(seal: Seal) -> None:
+    contents = Contents(open_bundle(seal(**BLOCKED)))
+    plan: Plan = msgspec.structs.replace(contents.plan, context=RiskContext(exposure="public"))
+    contents.__dict__["plan"] = plan
+    policy = policy_said(GivenAnswers(contents), "high-stakes")
+    assert (policy.risk.exposure, policy.risk.users) == ("public", "general")
+
+
+def test_an_unknown_policy_or_audit_is_a_usage_error(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = seal(**BLOCKED)
+    for arguments in ((folder.name, "--policy", "high-steaks"), ("no-such-audit",)):
+        code, found = told(capsys, *arguments)
+        assert code == 2
+        assert found["error"]["kind"] == "UnknownNameError"
