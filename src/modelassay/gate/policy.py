@@ -193,11 +193,6 @@ def _contradictions(policy: Policy) -> Iterator[str]:
         yield f"slices.smallest ({policy.slices.smallest}) is under 2"
     if policy.judges.labels < _FEWEST_LABELS:
         yield f"judges.labels ({policy.judges.labels}) is under {_FEWEST_LABELS}, too few to correct by"
-    if policy.review.signoffs < 1:
-        yield f"review.signoffs ({policy.review.signoffs}) is under 1: nobody would have to sign"
-    roles = [role.strip().casefold() for role in policy.review.roles]
-    if "" in roles or len({*roles}) < len(roles):
-        yield "review.roles holds a role twice, or an empty one"
     if policy.expires_days < 1:
         yield f"expires_days ({policy.expires_days}) is under 1"
 
