@@ -1,0 +1,74 @@
+"""Whether two runs can be compared at all, and what is said when the user insists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Literal
+
+from modelassay.errors import UsageError
+from modelassay.interop.run import KnownDecoding, Run
+
+Despite = Literal["decoding", "versions"]
+
+
+def check_comparable(
+    baseline: Run, candidate: Run, *, despite: Collection[str] = (), scored_here: bool = False
+) -> tuple[str, ...]:
+    """Refuse runs that differ in more than the model; what is accepted all the same, as notes.
+
+    Args:
+        baseline: one run; `candidate` the other.
+        despite: differences that the user accepts: ``decoding``, ``versions``.
+        scored_here: whether the tool's own scores are left aside.
+
+    Raises:
+        UsageError: names the difference and how to accept it.
+    """
+    where = f"{baseline.place} and {candidate.place}"
+    if [f.digest for f in baseline.files] == [f.digest for f in candidate.files] and (
+        baseline.model == candidate.model
+    ):
+        raise UsageError(
+            "baseline and candidate are the same answers",
+            where=where,
+            mend="give two files, or name two models of one with --baseline-model and --candidate-model",
+        )
+    notes = []
+    if not scored_here:
+        if baseline.tool != candidate.tool:
+            raise UsageError(
+                f"scores of {baseline.tool} and {candidate.tool} cannot be compared",
+                where=where,
+                mend="--judge-again EVALUATOR scores both here",
+            )
+        if baseline.version != candidate.version:
+            versions = f"{baseline.version or 'unknown'} and {candidate.version or 'unknown'}"
+            if "versions" not in despite:
+                raise UsageError(
+                    f"scored by different versions of {baseline.tool}: {versions}",
+                    where=where,
+                    mend="--judge-again EVALUATOR scores both here; --despite versions compares all the same",
+                )
+            notes.append(f"Scored by different versions, {versions}: part of any change may be theirs.")
+    differing = list(_differences(baseline.decoding, candidate.decoding))
+    if differing and "decoding" not in despite:
+        raise UsageError(
+            f"the two models were not asked alike: {'; '.join(differing)}",
+            where=where,
+            mend="run both alike; --despite decoding compares all the same",
+        )
+    if differing:
+        notes.append(f"The two models were not asked alike: {'; '.join(differing)}.")
+    return tuple(notes)
+
+
+def _differences(one: KnownDecoding, other: KnownDecoding) -> Iterator[str]:
+    """What both files say, and not the same; seeds apart, which give no model an advantage."""
+    for name in ("temperature", "top_p", "max_tokens"):
+        before, after = getattr(one, name), getattr(other, name)
+        if before not in ("", None) and after not in ("", None) and _number(before) != _number(after):
+            yield f"{name} {before} against {after}"
+
+
+def _number(value: object) -> float:
+    return float(str(value))

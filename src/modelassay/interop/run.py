@@ -1,0 +1,111 @@
+"""What another tool's file holds: who was asked what, what came back, and what its scorers said of that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from modelassay.canonical import Digest
+from modelassay.records import FinishReason, Message, SampleKind, Unscored
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a scorer of the tool said of one answer."""
+
+    value: float
+    """On the scorer's own scale; finite."""
+    label: str
+    """The tool's own word, such as ``C`` or ``true``."""
+
+
+class Scorer(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the tool measured."""
+
+    name: str
+    """As the tool names it."""
+    lower: bool | None = None
+    """Whether low values are wanted; None when the file does not tell."""
+    exact: bool = False
+    """Whether it compares with a gold answer or computes, so that no judgement enters."""
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer to one question."""
+
+    place: str
+    """File and line or key, for messages."""
+    id: str = ""
+    """The question's id in the file; empty when it has none."""
+    epoch: int = 0
+    """Which repetition of the question, from 0."""
+    messages: tuple[Message, ...] = ()
+    """What was asked; empty when the file does not tell."""
+    answer: tuple[Message, ...] | None = None
+    """What came back; None when the file holds no answer."""
+    failure: str = ""
+    """Why there is none, as the file says."""
+    finish: FinishReason = "unknown"
+    reference: str = ""
+    context: str = ""
+    kind: SampleKind | None = None
+    """None when the file does not tell."""
+    tags: dict[str, str] = {}
+    model: str = ""
+    """Who answered, where a file holds several models."""
+    marks: dict[str, Mark | Unscored] = {}
+    """By scorer; a scorer that does not apply to the question is absent."""
+
+
+class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was read."""
+
+    name: str
+    """Without folders."""
+    digest: Digest
+    size: int
+
+
+class KnownDecoding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How answers were generated, as far as the file tells; empty text and None are unknown."""
+
+    temperature: str = ""
+    top_p: str = ""
+    max_tokens: int | None = None
+    seed: str = ""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One tool's run on one model or, until `of_model` chooses one, on several."""
+
+    tool: str
+    version: str = ""
+    model: str = ""
+    task: str = ""
+    made: str = ""
+    """When it was complete, ``YYYY-MM-DDTHH:MM:SSZ``; empty when the file does not tell."""
+    kind: SampleKind = "borderline"
+    """Of questions whose kind the file does not tell."""
+    decoding: KnownDecoding = KnownDecoding()
+    scorers: tuple[Scorer, ...] = ()
+    items: tuple[Item, ...]
+    files: tuple[SourceFile, ...]
+    notes: tuple[str, ...] = ()
+    """What is missing, or had to be understood in one of several ways."""
+
+    @property
+    def place(self) -> str:
+        """The file, for messages."""
+        return self.files[0].name
+
+
+def repeats_numbered(items: Iterable[Item]) -> tuple[Item, ...]:
+    """`items` with those of one id counted as its repetitions, in their order; for tools whose questions are
+    known by what was asked alone, so that one asked twice was asked again on purpose."""
+    counts: Counter[str] = Counter()
+    found = []
+    for item in items:
+        found.append(msgspec.structs.replace(item, epoch=counts[item.id]))
+        counts[item.id] += 1
+    return tuple(found)
