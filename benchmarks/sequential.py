@@ -1,6 +1,6 @@
 """What the sequential gate saves, and how often it is wrong.
 
-    python benchmarks/sequential.py [--json] [--repetitions 200] [--data-dir DIR]
+    python benchmarks/sequential.py [--json] [--repetitions 50] [--data-dir DIR]
 
 Nine kinds of candidate on pinned suites of 12 categories, answers of both models tied by a Gaussian copula
 (.93), seeded. Every repetition draws a suite, then its order; pairs come in batches of 24. A saving is the
@@ -331,7 +331,7 @@ def speed() -> Iterator[Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--json", action="store_true", help="print one JSON list")
-    parser.add_argument("--repetitions", type=int, default=200, help="simulated audits of each scenario")
+    parser.add_argument("--repetitions", type=int, default=50, help="simulated audits of each scenario")
     parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("MODELASSAY_DATA") or BESIDE))
     given = parser.parse_args()
     rows = [*speed(), *human_labels(given.data_dir), *type_i_errors(given.repetitions)]
