@@ -42,6 +42,7 @@ from modelassay.evaluators.answers import unreadable
 from modelassay.evaluators.engines import Case, Outcome, judge_with, open_judge
 from modelassay.evaluators.judge import Judging, LanguageModelJudge, check_judging
 from modelassay.evaluators.judging.prompt import PROMPT_VERSION
+from modelassay.evaluators.judging.second_reading import stricter, with_answer, without_address
 from modelassay.evaluators.policies import Exchange, Requirement, policy_of, requirements_of
 from modelassay.evaluators.policies.requirements import NOT_CHECKABLE
 from modelassay.evaluators.refusal import RefusalCorrectness
@@ -109,7 +110,7 @@ class IsCompliant(SingleAnswer):
     @property
     def version(self) -> str:
         """Of the rules, with the judge's once that is known; the policy is among the settings."""
-        rules = f"2+refusal{RefusalCorrectness.version}"
+        rules = f"3+refusal{RefusalCorrectness.version}"
         if not self._targets:
             return rules
         judge = digest_of([PROMPT_VERSION, clause_rubric("").digest, *self._identity])
@@ -153,7 +154,7 @@ class IsCompliant(SingleAnswer):
             TargetError: the judge cannot be asked any more.
         """
         await self.prepare()
-        read = [self._read(*case) for case in items]
+        read = [self._read_twice(*case) for case in items]
         if self._targets:
             await self._ask(items, read)
         return [
@@ -161,6 +162,15 @@ class IsCompliant(SingleAnswer):
             for (_, transcript), outcomes in zip(items, read, strict=True)
             for score in self._scores(transcript, outcomes)
         ]
+
+    def _read_twice(self, sample: Sample, transcript: Transcript) -> dict[str, Outcome]:
+        """The same, with the stricter of two readings where the answer speaks to its grader."""
+        found = self._read(sample, transcript)
+        rest = without_address(transcript.answer) if found else None
+        if rest is None:
+            return found
+        again = self._read(*with_answer((sample, transcript), rest.text))
+        return {name: stricter(each, again[name], rest) for name, each in found.items()}
 
     def _read(self, sample: Sample, transcript: Transcript) -> dict[str, Outcome]:
         """What rules read for each clause that applies, by clause id, in the order of the document."""

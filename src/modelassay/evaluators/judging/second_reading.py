@@ -27,9 +27,9 @@ def read_twice(read: Callable[[Sequence[Case]], Sequence[Outcome]], items: Seque
         if rest is not None:
             again[index] = rest
     if again:
-        second = read([_with_answer(items[index], rest.text) for index, rest in again.items()])
+        second = read([with_answer(items[index], rest.text) for index, rest in again.items()])
         for (index, rest), outcome in zip(again.items(), second, strict=True):
-            outcomes[index] = _stricter(outcomes[index], outcome, rest)
+            outcomes[index] = stricter(outcomes[index], outcome, rest)
     return outcomes
 
 
@@ -43,7 +43,8 @@ def without_address(answer: str) -> Shown | None:
     return rest if rest.text.replace(REMOVED, "").strip() else None
 
 
-def _stricter(first: Outcome, second: Outcome, rest: Shown) -> Outcome:
+def stricter(first: Outcome, second: Outcome, rest: Shown) -> Outcome:
+    """The lower of the readings of an answer and of its `rest`, with evidence in the answer itself."""
     if not isinstance(second, Reading):
         return first
     limit = first.value if isinstance(first, Reading) else 1.0
@@ -52,12 +53,15 @@ def _stricter(first: Outcome, second: Outcome, rest: Shown) -> Outcome:
     span = second.evidence
     if span is None:
         return second
+    if not rest.text[span.start : span.end].replace(REMOVED, "").strip():
+        return msgspec.structs.replace(second, evidence=None)  # what stands in for words taken out
     start = rest.offsets[span.start]
     end = rest.offsets[max(span.start, span.end - 1)] + 1
     return msgspec.structs.replace(second, evidence=Span(start=start, end=max(start, end)))
 
 
-def _with_answer(case: Case, answer: str) -> Case:
+def with_answer(case: Case, answer: str) -> Case:
+    """`case` with `answer` in place of what was answered last."""
     sample, transcript = case
     messages = list(transcript.messages)
     last = max(n for n, message in enumerate(messages) if message.role == "assistant")
