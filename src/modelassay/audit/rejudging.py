@@ -41,6 +41,10 @@ from modelassay.records import (
 )
 
 
+IMPORTED = "imported:"
+"""How the names of another tool's scorers begin."""
+
+
 class Rereading(msgspec.Struct, frozen=True, kw_only=True):
     """What one evaluator would do."""
 
@@ -177,6 +181,12 @@ async def _open(
     anew: bool,
 ) -> Reopened:
     record, samples = given.record, tuple(given.contents.samples.known)
+    if named := next((r.use for r in plan.evaluators if r.use.startswith(IMPORTED)), ""):
+        raise UsageError(
+            f"{named.removeprefix(IMPORTED)} is a scorer of another tool and cannot judge here",
+            where=record.id,
+            mend="name evaluators of this product: --use EVALUATOR",
+        )
     evaluators, judges = open_evaluators(plan.evaluators, places.plan_folder)
     for judge in judges:
         closing.push_async_callback(judge.close)
@@ -200,6 +210,7 @@ async def _open(
         ),
         journal=closing.enter_context(Journal.open(places.store)),
         reviewed=reviewed,
+        imported=record.imported,
         given=Given(
             sums=given.sums, answered=given.answered, notes=tuple(_notes(given, pins)), files=given.files
         ),
