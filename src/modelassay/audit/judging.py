@@ -15,10 +15,10 @@ from modelassay.audit.limits import cut_off_notes, imported_limits, limits_of, o
 from modelassay.audit.opened import Opened
 from modelassay.audit.parts import slices_of
 from modelassay.audit.seal import read_record
-from modelassay.audit.spent import usage_of
+from modelassay.audit.spent import JUDGE, usage_of, usage_of_judges
 from modelassay.comparison import assured, compare_with_coverage, judges_of
 from modelassay.gate import decide
-from modelassay.records import AuditRecord, Coverage, Finding, ReviewedPair, Usage, Verdict
+from modelassay.records import AuditRecord, Coverage, Finding, ReviewedPair, Score, Usage, Verdict
 from modelassay.version import __version__
 
 
@@ -58,7 +58,7 @@ def judge(
     identities = (baseline.identity, candidate.identity)
     audited = [artifact for identity in identities for artifact in identity.artifacts]
     findings = (*findings, *lineage_findings(opened.lineage, audited))
-    usage = _usages(opened)
+    usage = _usages(opened, (*before, *after))
     return AuditRecord(
         id=audit,
         name=plan.name,
@@ -103,13 +103,14 @@ def _verdict(
     return decide(opened.policy, findings, covered, today=today, answered=answered)
 
 
-def _usages(opened: Opened) -> dict[str, Usage]:
-    """What the answers of each model took, by side."""
+def _usages(opened: Opened, scores: Iterable[Score]) -> dict[str, Usage]:
+    """What the answers of each model took, by side, and what judge models took."""
     models = (opened.plan.baseline, opened.plan.candidate)
+    judges = usage_of_judges(scores, opened.plan.evaluators)
     return {
         side.name: usage_of(opened.transcripts(side), model.price)
         for side, model in zip(opened.sides, models, strict=True)
-    }
+    } | ({} if judges is None else {JUDGE: judges})
 
 
 def _notes(opened: Opened, usage: Mapping[str, Usage]) -> tuple[str, ...]:

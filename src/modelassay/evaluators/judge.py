@@ -230,12 +230,12 @@ class LanguageModelJudge(SingleAnswer):
 
     def _outcome(self, file: _File) -> Reading | Unscored:
         outcome = settle(self.rubric, file.said, self._judging.quorum)
-        if isinstance(outcome, Unscored):
-            return outcome
         raw = msgspec.json.encode(self._ballot(file, outcome)).decode()
+        if isinstance(outcome, Unscored):
+            return Unscored(reason=outcome.reason, raw=raw)
         return Reading(value=outcome.value, label=outcome.label, raw=raw, evidence=outcome.evidence)
 
-    def _ballot(self, file: _File, outcome: Decided) -> Ballot:
+    def _ballot(self, file: _File, outcome: Decided | Unscored) -> Ballot:
         votes = tuple(
             Vote(
                 self._seats[view.seat].short,
@@ -253,10 +253,11 @@ class LanguageModelJudge(SingleAnswer):
             )
             for view, each in sorted(file.said.items())
         )
-        agreeing = sum(vote.label == outcome.label for vote in votes)
+        label = outcome.label if isinstance(outcome, Decided) else None
+        agreeing = sum(vote.label == label for vote in votes)
         return Ballot(
             votes=votes,
-            agreement=f"{agreeing}/{len(votes)}",
+            agreement="" if label is None else f"{agreeing}/{len(votes)}",
             flags=_flags(file, outcome),
             requests=file.spent.requests,
             input_tokens=file.spent.input_tokens,
@@ -328,7 +329,7 @@ class _Asked(msgspec.Struct, frozen=True):
 Flag = Literal["addresses the judge", "redaction decides", "order decides", "no evidence"]
 
 
-def _flags(file: _File, outcome: Decided) -> tuple[Flag, ...]:
+def _flags(file: _File, outcome: Decided | Unscored) -> tuple[Flag, ...]:
     """What was noticed about one answer."""
     labels = {view: each.label for view, each in file.said.items() if isinstance(each, Verdict)}
 
@@ -343,6 +344,6 @@ def _flags(file: _File, outcome: Decided) -> tuple[Flag, ...]:
         ("addresses the judge", file.material.speaks),
         ("redaction decides", moved(redacted=True)),
         ("order decides", moved(swapped=True)),
-        ("no evidence", outcome.evidence is None),
+        ("no evidence", isinstance(outcome, Decided) and outcome.evidence is None),
     ]
     return tuple(flag for flag, is_so in found if is_so)

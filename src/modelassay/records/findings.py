@@ -61,11 +61,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, tag="reading", omit_def
     """The part of the answer that the reading rests on."""
 
 
-class Unscored(msgspec.Struct, frozen=True, kw_only=True, tag="unscored"):
+class Unscored(msgspec.Struct, frozen=True, kw_only=True, tag="unscored", omit_defaults=True):
     """No value could be read; counted, bounded by the worst case, never a pass."""
 
     reason: str
     """Short and countable: ``empty answer``, ``request failed: timeout``, ``judge unparsable``."""
+    raw: str = ""
+    """What was tried, in the evaluator's own words: the votes of a judge that could not decide."""
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):

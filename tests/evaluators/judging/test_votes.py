@@ -6,12 +6,15 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
+from modelassay.audit.spent import usage_of_judges
 from modelassay.canonical import digest_bytes
+from modelassay.config import EvaluatorReference
 from modelassay.errors import ConfigError
 from modelassay.evaluators import (
     RUBRICS,
@@ -95,7 +98,12 @@ def first_listed(request: Request) -> str:
 
 
 def outcome(judge: LanguageModelJudge, case: Any) -> Reading | Unscored:
-    return asyncio.run(judge.outcomes([case]))[0]
+    return bare(asyncio.run(judge.outcomes([case]))[0])
+
+
+def bare(outcome: Reading | Unscored) -> Reading | Unscored:
+    """Without the votes of judges that could not decide."""
+    return Unscored(reason=outcome.reason) if isinstance(outcome, Unscored) else outcome
 
 
 def votes(reading: Any) -> list[tuple[str, str]]:
@@ -408,3 +416,26 @@ def test_a_judge_of_refusals_is_not_asked_about_answers_without_text(case: Make)
 def test_two_engines_for_refusals_are_refused() -> None:
     with pytest.raises(ConfigError, match="one engine"):
         RefusalCorrectness(judge=always("compliance", "a"), classifier="some/model")
+
+
+def test_what_judges_took_is_counted_though_nothing_could_be_read(case: Make) -> None:
+    good, bad = always("no_help"), always("garbage", "other")
+    read = asyncio.run(LanguageModelJudge(good, rubric="harmful_help").score([case(ANSWER)]))
+    unread = asyncio.run(LanguageModelJudge(bad, rubric="harmful_help").score([case(ANSWER)]))
+    assert isinstance(unread[0].outcome, Unscored)
+    judge = {"model": "openai:x", "price": {"input_per_million": "1", "output_per_million": "2"}}
+    named = [EvaluatorReference(use="llm_judge", settings={"model": judge, "rubric": "harmful_help"})]
+    used = usage_of_judges([*read, *unread], named)
+    asked = len(good.asked) + len(bad.asked)
+    assert used is not None
+    assert (used.requests, len(bad.asked)) == (asked, 2)
+    alone = usage_of_judges(read, named)
+    assert alone is not None
+    assert used.input_tokens == alone.input_tokens * asked
+    spent = Decimal(used.input_tokens + 2 * used.output_tokens) / 1_000_000
+    assert Decimal(used.cost) == spent.quantize(Decimal("0.0001"))
+    unpriced = EvaluatorReference(use="toxicity", settings={"judge": "hf:x"})
+    mixed = usage_of_judges(read, [*named, unpriced])
+    assert mixed is not None
+    assert mixed.cost == ""
+    assert usage_of_judges([msgspec.structs.replace(read[0], outcome=Unscored(reason="x"))], named) is None

@@ -144,10 +144,12 @@ def _majority(outcomes: Sequence[Outcome], quorum: int, otherwise: Unscored) -> 
     return next((each for each in agreeing if each.evidence is not None), agreeing[0])
 
 
-def ballot_of(reading: Reading) -> Ballot | None:
-    """The votes behind a judge's reading; None where there are none in it."""
+def ballot_of(outcome: Reading | Unscored) -> Ballot | None:
+    """The votes behind what a judge read, or could not; None where there are none in it."""
+    if not outcome.raw.startswith("{"):
+        return None
     try:
-        return msgspec.json.decode(reading.raw, type=Ballot)
+        return msgspec.json.decode(outcome.raw, type=Ballot)
     except msgspec.MsgspecError:
         return None
 
