@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from modelassay.audit.imported import imported_runs, plan_of
+from modelassay.canonical import canonical_json
+from modelassay.config import plan_digest
 from modelassay.errors import UsageError
-from modelassay.interop import FORMATS, Run, read_run
+from modelassay.interop import FORMATS, Run, Scale, read_run
+from modelassay.records import Reading, Unscored
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
 KEYS: list[str] = []
@@ -53,12 +58,35 @@ SHAPES: dict[str, Any] = {
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+def pairs(run: Run) -> None:
+    """Hold the run against itself under another name: what comes out can be sealed as evidence."""
+    other = msgspec.structs.replace(run, model="another")
+    try:
+        runs = imported_runs(run, other, wanted="higher", scale=Scale(-1e9, 1e9))
+    except UsageError:
+        return
+    assert list(runs.notes("2030-01-01T00:00:00Z"))
+    canonical_json([runs.paired.samples, runs.sources, runs.identity(0), [each.pin for each in runs.chosen]])
+    plan_digest(plan_of(runs))
+    for chosen in runs.chosen:
+        try:
+            found = [outcome for _, outcome in runs.paired.outcomes("candidate", chosen)]
+        except UsageError:
+            continue
+        canonical_json({each.reason: each.reason for each in found if isinstance(each, Unscored)})
+        assert all(0 <= each.value <= 1 for each in found if isinstance(each, Reading))
+    for key in runs.paired.keys:
+        msgspec.json.encode(runs.paired.transcript("baseline", key, "sha256:" + "0" * 64))
+
+
 def reads(path: Path, **options: Any) -> None:
     try:
         run = read_run(path, **options)
     except UsageError:
         return
     assert isinstance(run, Run)
+    assert (run.model + run.task + run.version).isprintable()
+    pairs(run)
     for item in run.items:
         assert item.place
         for message in (*item.messages, *(item.answer or ())):

@@ -13,7 +13,7 @@ from modelassay.interop.harmbench import is_harmbench, read_harmbench
 from modelassay.interop.inspect_logs import read_inspect
 from modelassay.interop.lm_eval import is_lm_eval, read_lm_eval
 from modelassay.interop.promptfoo import is_promptfoo, read_promptfoo
-from modelassay.interop.reading import Fields, parse_json, read_source
+from modelassay.interop.reading import Fields, parse_json, read_source, shown
 from modelassay.interop.run import Run
 from modelassay.interop.table import read_table
 
@@ -66,7 +66,17 @@ def read_run(
         run = read_harmbench(source, data)
     else:
         run = read_table(source, data, columns=columns or {}, measures=measures)
-    return of_model(run, model)
+    return of_model(_named_safely(run), model)
+
+
+def _named_safely(run: Run) -> Run:
+    """`run` with names that a terminal or a list may show."""
+    items = run.items
+    if any(item.model != shown(item.model) for item in items):
+        items = tuple(msgspec.structs.replace(item, model=shown(item.model)) for item in items)
+    return msgspec.structs.replace(
+        run, version=shown(run.version), model=shown(run.model), task=shown(run.task), items=items
+    )
 
 
 def format_of(name: str, data: bytes) -> str:

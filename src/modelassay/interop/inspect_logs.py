@@ -32,6 +32,7 @@ TOOL = "inspect"
 EXACT = frozenset(("match", "includes", "exact", "choice", "pattern", "answer"))
 """Inspect's own scorers that compare with the target and ask no model."""
 LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0}
+LONGEST_REASON = 80
 ATTACHMENT = "attachment://"
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",
@@ -180,15 +181,15 @@ def _mark(value: Any, explanation: str) -> Mark | Unscored:
             return Unscored(reason="no answer (N)")
         if word.lower() in ("yes", "true", "no", "false"):
             return Mark(value=float(word.lower() in ("yes", "true")), label=word.lower())
-        if word == "unscored" and explanation:
+        if word == "unscored" and _short(explanation):
             return Unscored(reason=_short(explanation))
         return Unscored(reason="a value that is no number")
     return mark_of(value, _short(explanation)) or Unscored(reason="a value that is no number")
 
 
 def _short(text: str) -> str:
-    """Text that can stand as a label: one short line, else nothing."""
-    return plain(text) if len(text) <= 60 and "\n" not in text else ""
+    """Text that can stand as a label or a countable reason: a few plain characters, else nothing."""
+    return text if len(text) <= LONGEST_REASON and text.isascii() and text.isprintable() else ""
 
 
 def _decoding(header: Fields) -> KnownDecoding:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -27,6 +26,8 @@ MOST_ITEMS = 1_000_000
 """Answers in one file."""
 LONGEST_TAG = 200
 """Characters of the longest value that becomes a tag."""
+LONGEST_NAME = 80
+"""Of a tag's name."""
 MOST_TAGS = 40
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -153,16 +154,16 @@ class Fields:
     def inner(self, key: str) -> Fields:
         """An object; an empty one when absent."""
         value = self.values.get(key)
-        return Fields({} if value is None else value, f"{self.where}: {key}")
+        return Fields({} if value is None else value, f"{self.where}: {shown(key)}")
 
     def each(self, key: str) -> Iterator[Fields]:
         """The objects of a list."""
         for index, value in enumerate(self.listed(key)):
-            yield Fields(value, f"{self.where}: {key}[{index}]")
+            yield Fields(value, f"{self.where}: {shown(key)}[{index}]")
 
     def refuse(self, key: str, wanted: str, value: Any) -> NoReturn:
         """Say that the value of `key` is not what was `wanted`."""
-        raise DatasetError(f"{key} is {_type_name(value)}, {wanted} was expected", where=self.where)
+        raise DatasetError(f"{shown(key)} is {_type_name(value)}, {wanted} was expected", where=self.where)
 
 
 def mark_of(value: Any, label: str = "") -> Mark | Unscored | None:
@@ -231,8 +232,9 @@ def tags_of(values: Mapping[str, Any], *, leave_out: frozenset[str] = frozenset(
         if key in leave_out or not isinstance(value, str | int | float | bool):
             continue
         text = str(value).lower() if isinstance(value, bool) else plain(str(value))
-        if key and text and len(text) <= LONGEST_TAG and not _has_controls(text) and len(tags) < MOST_TAGS:
-            tags[plain(key)[:LONGEST_TAG]] = text
+        short = 0 < len(text) <= LONGEST_TAG and text.isprintable()
+        if short and _is_name(key) and len(tags) < MOST_TAGS:
+            tags[key] = text
     return tags
 
 
@@ -241,6 +243,12 @@ def plain(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def shown(text: str) -> str:
+    """A name from a file as people may safely see it in a message, a list or a terminal."""
+    short = text if len(text) <= LONGEST_TAG else text[:LONGEST_TAG] + "…"
+    return short if short.isprintable() else ascii(short)[1:-1]
 
 
 def utc(text: str) -> str:
@@ -275,8 +283,9 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= 40 else float(digits)
 
 
-def _has_controls(text: str) -> bool:
-    return any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text)
+def _is_name(key: str) -> bool:
+    """Whether a tag can be called so: short, visible, and a key that evidence may hold (see `canonical`)."""
+    return 0 < len(key) <= LONGEST_NAME and key.isprintable() and all(ord(c) <= 0xFFFF for c in key)
 
 
 def _type_name(value: Any) -> str:
