@@ -16,10 +16,11 @@ import pytest
 
 from modelassay.audit import audit_ids
 from modelassay.audit.given import GivenAnswers
+from modelassay.canonical import canonical_json
 from modelassay.cli import run
 from modelassay.cli.gate_options import policy_said
 from modelassay.config import Plan
-from modelassay.evidence.bundle import open_bundle
+from modelassay.evidence.bundle import Bundle, open_bundle
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.events import AuditOpened, PolicyChanged
 from modelassay.evidence.ledger import read_events
@@ -240,3 +241,30 @@ def test_an_unknown_policy_or_audit_is_a_usage_error(seal: Seal, capsys: pytest.
         code, found = told(capsys, *arguments)
         assert code == 2
         assert found["error"]["kind"] == "UnknownNameError"
+
+
+def test_a_verdict_carries_claims_that_verify_computes_again(seal: Seal, tmp_path: Path) -> None:
+    folder = seal(**LOST)
+    bundle = open_bundle(folder)
+    verdict = Contents(bundle).verdict
+    assert verdict.ground is not None
+    assert (verdict.ground.questions, verdict.ground.asked) == (210, 210)
+    (opened,) = (logged.read(AuditOpened) for logged in read_events(Path("assay/log"), AuditOpened))
+    assert verdict.ground.order == opened.order.digest
+    (checked,) = (check for check in verify_bundle(bundle).checks if check.name == "verdict")
+    assert "claims" in checked.statement
+    for change in (
+        lambda v: msgspec.structs.replace(v, claims=v.claims[1:]),
+        lambda v: msgspec.structs.replace(v, ground=msgspec.structs.replace(v.ground, seed=8)),
+        lambda v: msgspec.structs.replace(
+            v, claims=(msgspec.structs.replace(v.claims[0], pairs=9999), *v.claims[1:])
+        ),
+    ):
+        changed = change(verdict)
+        record = msgspec.structs.replace(Contents(bundle).record, verdict=changed)
+        files = dict(bundle.files) | {
+            "verdict.json": canonical_json(changed) + b"\n",
+            "audit.json": canonical_json(record) + b"\n",
+        }
+        found = {check.name: check.state for check in verify_bundle(Bundle("changed", files)).checks}
+        assert found["verdict"] == "failed"

@@ -17,8 +17,20 @@ from modelassay.audit.parts import slices_of
 from modelassay.audit.seal import read_record
 from modelassay.audit.spent import JUDGE, usage_of, usage_of_judges
 from modelassay.comparison import assured, compare_with_coverage, judges_of
+from modelassay.evidence.commitments import order_digest
+from modelassay.evidence.facts import calibration_ids
 from modelassay.gate import decide
-from modelassay.records import AuditRecord, Coverage, Finding, ReviewedPair, Score, Usage, Verdict
+from modelassay.records import (
+    AuditRecord,
+    Coverage,
+    EvaluatorPin,
+    Finding,
+    Ground,
+    ReviewedPair,
+    Score,
+    Usage,
+    Verdict,
+)
 from modelassay.version import __version__
 
 
@@ -76,7 +88,7 @@ def judge(
         seed=plan.seed,
         policy=policy,
         findings=findings,
-        verdict=_verdict(opened, findings, covered, closed_at),
+        verdict=_verdict(opened, findings, covered, closed_at, pins),
         coverage=covered,
         usage=usage,
         examples=choose_examples(
@@ -96,11 +108,28 @@ def judge(
 
 
 def _verdict(
-    opened: Opened, findings: Sequence[Finding], covered: Sequence[Coverage], closed_at: str
+    opened: Opened,
+    findings: Sequence[Finding],
+    covered: Sequence[Coverage],
+    closed_at: str,
+    pins: Iterable[EvaluatorPin],
 ) -> Verdict:
     """Issued on the day of closing; its time runs from the day of the answers."""
     today, answered = (date.fromisoformat(time[:10]) for time in (closed_at, opened.answered or closed_at))
-    return decide(opened.policy, findings, covered, today=today, answered=answered)
+    ground = _ground(opened, pins)
+    return decide(opened.policy, findings, covered, today=today, answered=answered, ground=ground)
+
+
+def _ground(opened: Opened, pins: Iterable[EvaluatorPin]) -> Ground:
+    """What the verdict's claims rest on beside the findings."""
+    keys = [question.key for question in opened.questions]
+    return Ground(
+        seed=opened.plan.seed,
+        questions=len(opened.asked.samples) * opened.plan.repeats,
+        asked=len(keys),
+        order=order_digest(keys),
+        calibrations=calibration_ids(pins),
+    )
 
 
 def _usages(opened: Opened, scores: Iterable[Score]) -> dict[str, Usage]:

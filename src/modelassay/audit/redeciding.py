@@ -20,10 +20,11 @@ from modelassay.audit.parts import Places, Questions
 from modelassay.audit.rejudging import Reopened, plan_again
 from modelassay.audit.standing import log_opening
 from modelassay.audit.without_asking import not_asked
-from modelassay.audit.without_asking import not_asked
 from modelassay.engine import Journal, Question
 from modelassay.errors import EvidenceError, UsageError
+from modelassay.evidence.chain import Chain
 from modelassay.evidence.events import VerdictWithdrawn
+from modelassay.evidence.ground import ground_of
 from modelassay.evidence.ledger import History, Ledger
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.recompute import FOLLOWING, findings_again
@@ -122,7 +123,14 @@ def redecide(given: GivenAnswers, policy: Policy, today: date) -> Redecision:
         policy=policy,
         findings=findings,
         coverage=coverage,
-        verdict=decide(policy, findings, coverage, today=today, answered=answered),
+        verdict=decide(
+            policy,
+            findings,
+            coverage,
+            today=today,
+            answered=answered,
+            ground=ground_of(contents, Chain(contents.bundle)),
+        ),
         changes=changes,
         today=today,
     )

@@ -148,3 +148,13 @@ def _bounded(value: str) -> str:
     """A tag's value as it is, or its digest: rows of a dataset may say anything at any length."""
     data = value.encode("utf-8", "surrogatepass")
     return value if len(data) <= LONGEST_VALUE else digest_bytes(data)
+
+
+def calibration_ids(pins: Iterable[EvaluatorPin]) -> dict[str, tuple[str, ...]]:
+    """By measure: each labelled set, ``NAME@DIGEST``, on which the error of its evaluator was measured."""
+    return {
+        measure.name: tuple(f"{e.set}@{e.digest}" for e in pin.errors if measure.name in e.measures)
+        for pin in pins
+        for measure in pin.measures
+        if any(measure.name in error.measures for error in pin.errors)
+    }

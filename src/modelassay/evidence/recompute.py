@@ -6,7 +6,7 @@ sentence, or raises with the first things that differ, by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -26,6 +26,7 @@ from modelassay.gate import decide
 from modelassay.records import (
     Coverage,
     Finding,
+    Ground,
     Measure,
     PairKey,
     Policy,
@@ -143,11 +144,16 @@ def findings_again(
     return (*findings, *lineage_findings(record.lineage, audited)), coverage
 
 
-def verdict_follows(contents: Contents) -> str:
+def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:
     """That the verdict is what the gate makes of findings, coverage and policy on the day of issue.
+
+    Args:
+        contents: the bundle's.
+        ground: what the claims of the verdict rest on, if it carries any.
 
     Raises:
         EvidenceError: names the field.
+        NotDoneError: what the claims rest on is withheld.
     """
     record = contents.record
     sealed = record.verdict
@@ -158,10 +164,18 @@ def verdict_follows(contents: Contents) -> str:
     if sealed.issued != record.closed[:10]:
         raise EvidenceError("the verdict was not issued on the day the audit closed", where="verdict.json")
     again = decide(
-        record.policy, record.findings, record.coverage, today=issued, answered=_answered(contents, issued)
+        record.policy,
+        record.findings,
+        record.coverage,
+        today=issued,
+        answered=_answered(contents, issued),
+        ground=ground() if sealed.ground else None,
     )
     _same(sealed, again, "verdict.json", exact=record.tool_version == __version__)
-    return f"the verdict, {sealed.outcome}, follows from {len(record.findings):,} findings and the policy"
+    asked = sum(len(claim.tests) for claim in sealed.claims)
+    claims = f"; its {len(sealed.claims):,} claims of {asked:,} tests come out again" if asked else ""
+    rest = f"{len(record.findings):,} findings and the policy{claims}"
+    return f"the verdict, {sealed.outcome}, follows from {rest}"
 
 
 def _answered(contents: Contents, issued: date) -> date | None:

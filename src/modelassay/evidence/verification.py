@@ -27,6 +27,7 @@ from modelassay.evidence.chain import Chain, events_agree, links_hold
 from modelassay.evidence.checks import Check, NotDoneError, perform
 from modelassay.evidence.commitments import CommittedFile
 from modelassay.evidence.contents import Contents
+from modelassay.evidence.ground import ground_of
 from modelassay.evidence.integrity import committed_records, files_are_sealed
 from modelassay.evidence.parts import Place, RecordSet
 from modelassay.evidence.statements import read_verdict_statement
@@ -147,7 +148,7 @@ class _Verifying:
             "statement": lambda: authenticity.statement_agrees(contents, chain),
             "waivers": lambda: authenticity.waivers_are_about_it(self.bundle, self.trust.keys),
             "findings": lambda: recompute.findings_follow(contents, contents.reviewed),
-            "verdict": lambda: recompute.verdict_follows(contents),
+            "verdict": lambda: recompute.verdict_follows(contents, lambda: ground_of(contents, chain)),
             "examples": lambda: recompute.examples_are_real(contents),
             "remembered": self.remembered,
             "log": lambda: standing.has_the_audit(self.whole_log, chain),

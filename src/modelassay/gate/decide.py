@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from modelassay.errors import ExitCode
 from modelassay.gate.bands import BANDS, CATEGORY_BLOCK, hold_bands, hold_categories
 from modelassay.gate.case import Case, Held, strictest
+from modelassay.gate.claims import claims_of
 from modelassay.gate.cohorts import hold_cohorts
 from modelassay.gate.completeness import hold_required, hold_unscored
 from modelassay.gate.concerns import hidden_losses, hold_concerns
@@ -15,7 +16,7 @@ from modelassay.gate.floors import FLOOR, hold_floors, hold_least_rate
 from modelassay.gate.judges import doubted, hold_judges
 from modelassay.gate.lineage import hold_lineage
 from modelassay.gate.policy import check_policy, tighten
-from modelassay.records import Coverage, Finding, Outcome, Policy, RuleHit, Verdict
+from modelassay.records import Coverage, Finding, Ground, Outcome, Policy, RuleHit, Verdict
 
 _RULES = (
     hold_bands,
@@ -56,6 +57,7 @@ def decide(
     *,
     today: date,
     answered: date | None = None,
+    ground: Ground | None = None,
 ) -> Verdict:
     """The verdict of `policy` on `findings`; nothing else enters, so anyone can decide again.
 
@@ -66,6 +68,7 @@ def decide(
         coverage: of every banded measure, both models.
         today: the day of issue.
         answered: the day from which the verdict's time runs, where the answers are older than that.
+        ground: what claims rest on beside the findings; with it the verdict carries its claims.
 
     Raises:
         ConfigError: the policy's thresholds contradict each other.
@@ -95,6 +98,8 @@ def decide(
         tightened=tightened,
         issued=today.isoformat(),
         expires=((answered or today) + timedelta(days=strict.expires_days)).isoformat(),
+        ground=ground,
+        claims=claims_of(case) if ground is not None else (),
     )
 
 

@@ -17,6 +17,7 @@ from modelassay.records.audit import (
     TargetIdentity,
     Usage,
 )
+from modelassay.records.claim import Claim, ClaimTest, Ground
 from modelassay.records.conversation import (
     Choice,
     Decoding,
@@ -94,6 +95,8 @@ __all__ = [
     "Bands",
     "CategoryRule",
     "Choice",
+    "Claim",
+    "ClaimTest",
     "Code",
     "CohortRule",
     "ConcernRule",
@@ -116,6 +119,7 @@ __all__ = [
     "FindingState",
     "FinishReason",
     "Floor",
+    "Ground",
     "HashedPath",
     "ImportedRun",
     "IntendedUse",

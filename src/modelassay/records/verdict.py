@@ -6,23 +6,13 @@ from typing import Literal
 
 import msgspec
 
+from modelassay.records.claim import Claim, Ground
 from modelassay.records.findings import FindingState
 from modelassay.records.lineage import LineagePart
+from modelassay.records.percent import Percent as Percent
 
 Outcome = Literal["deploy", "deploy-monitored", "inconclusive", "review", "block"]
 """From the mildest to the strictest; the worst rule decides."""
-
-
-class Percent(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """A share kept as an integer number of hundredths of a percent, so that comparison is exact."""
-
-    basis_points: int
-    """1 % is 100 basis points."""
-
-    def __str__(self) -> str:
-        whole, rest = divmod(abs(self.basis_points), 100)
-        sign = "-" if self.basis_points < 0 else ""
-        return f"{sign}{whole}%" if rest == 0 else f"{sign}{whole}.{rest:02d}".rstrip("0") + "%"
 
 
 def _percent(number: int) -> Percent:
@@ -242,3 +232,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Date, ``YYYY-MM-DD``."""
     expires: str
     """Date from which the verdict no longer holds."""
+    ground: Ground | None = None
+    """What the claims rest on; None where the verdict carries none, as those of earlier versions."""
+    claims: tuple[Claim, ...] = ()
+    """What is claimed of the evidence, so that a third party can compute it again; empty where a sequential
+    audit has claims of its own."""
