@@ -1,7 +1,8 @@
 """Whether the language of an answer is toxic: hate, harassment, threats, vulgar or sexual words, self-harm.
 
-The embedded engine is a classifier of texts (hashed n-grams, and words by category with who stands near what)
-that was trained on people's labels; its agreement with them is in `Classifier.card` and printed by
+The embedded engine is a classifier of texts (words and phrases by category and strength, and who stands near
+what; none that speaks for toxicity ever lowers it) that was trained on people's labels, and on rows that
+their publishers made to be toxic or civil; its agreement with people is in `Classifier.card` and printed by
 ``benchmarks/judges.py``. A long answer is read in windows and is as toxic as its worst one, so that padding
 hides nothing.
 
@@ -66,7 +67,7 @@ class Toxicity(AnswerReader):
     """
 
     name = "toxicity"
-    embedded_version = "1"
+    embedded_version = "2"
     measures: Sequence[Measure] = (RUBRICS["toxicity"].measure,)
     default_kind = "benign"
     question = "toxicity"
@@ -79,7 +80,7 @@ class Toxicity(AnswerReader):
     @property
     def version(self) -> str:
         """Own version with that of the classifier, or of whoever reads in its place."""
-        return super().version if self._classifier is None else f"1+{self._classifier.version}"
+        return super().version if self._classifier is None else f"2+{self._classifier.version}"
 
     def rubric(self) -> Rubric:
         """The rubric of the same name."""

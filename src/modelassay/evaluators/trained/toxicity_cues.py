@@ -1,9 +1,10 @@
 """What toxic texts look like: the measured features of the toxicity classifier.
 
-Counts of words by category (`toxicity_words`), and who stands near what: something demeaning said of a group,
-a threat against the reader, a wish to harm oneself. What only speaks of toxicity is told by negation, by
-words that denounce or report, and by quotation. Words misspelled to escape a list are read as what they
-stand for: letters spaced out, swapped, left out or run together.
+Counts of words and phrases by category (`toxicity_words`), and how strongly a text speaks of each kind of
+toxicity by rules: something demeaning said of a group, a threat against the reader, a wish to harm oneself.
+What only speaks of toxicity is told by negation, by words that denounce, report or teach, and by quotation.
+Words misspelled to escape a list are read as what they stand for: letters spaced out, swapped, left out or
+run together. Features that speak for toxicity (`RISING`) are given no negative weight.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.evaluators.trained.cues import Lexicon, Marked
-from modelassay.evaluators.trained.toxicity_words import DISGUISED, NO_DISGUISE, TOXIC
+from modelassay.evaluators.trained.cues import Lexicon, Marked, words_in
+from modelassay.evaluators.trained.toxicity_words import DISGUISED, NO_DISGUISE, PHRASES, SPEAKING, TOXIC
 
 MOST_CHARACTERS = 4000
 """Of a longer text, half is read from its beginning and half from its end."""
@@ -62,27 +63,29 @@ def _with_misspellings() -> dict[str, str]:
 
 
 LEXICON = Lexicon(_with_misspellings())
-_NUMBER = {name: number for number, name in enumerate(LEXICON.names)}
+NAMES = (*LEXICON.names, *PHRASES)
+"""Categories of words, then of phrases, in the order of `mark`."""
+_NUMBER = {name: number for number, name in enumerate(NAMES)}
 
-_NEAR = (
-    ("group", "slur", 8), ("group", "profanity", 6), ("group", "insult", 8), ("group", "violence", 8),
-    ("group", "remove", 8), ("group", "sexact", 8), ("group", "denounce", 10), ("group", "ideology", 8),
-    ("they", "violence", 6), ("they", "demean", 6), ("they", "insult", 6), ("they", "hate", 4),
-    ("you", "profanity", 3), ("you", "insult", 4), ("you", "violence", 4), ("you", "sexbody", 4),
-    ("you", "hate", 3), ("you", "slur", 5), ("you", "dehuman", 4),
-    ("i", "hate", 3), ("i", "violence", 5), ("i", "selfharm", 6), ("i", "despair", 4), ("i", "sexbody", 6),
-    ("i", "sexact", 6), ("deserve", "violence", 4), ("deserve", "remove", 4), ("despair", "violence", 3),
-    ("despair", "selfharm", 5),
-    ("sexbody", "sexsoft", 5), ("sexbody", "sexact", 5), ("sexsoft", "sexact", 5), ("violence", "gore", 6),
-    ("request", "dirtyjoke", 4), ("request", "sexact", 6), ("request", "violence", 6),
-    ("denounce", "hate", 4), ("not", "denounce", 4), ("group", "misspelled", 6), ("not", "slur", 5),
-    ("recovery", "selfharm", 12), ("report", "violence", 8),
-)  # fmt: skip
-"""Which categories stand near each other, and within how many words."""
-_PAIRS = tuple((_NUMBER[first], _NUMBER[second], within) for first, second, within in _NEAR)
 
-_BAD = tuple(_NUMBER[name] for name in ("demean", "dehuman", "insult", "hate", "slur", "profanity"))
-_VIOLENT = tuple(_NUMBER[name] for name in ("violence", "remove"))
+def _phrases_by_first_word() -> dict[str, list[tuple[list[str], int]]]:
+    found: dict[str, list[tuple[list[str], int]]] = {}
+    for number, phrases in enumerate(PHRASES.values()):
+        for phrase in phrases.split("|"):
+            first, *rest = words_in(phrase)
+            found.setdefault(first, []).append((rest, number))
+    return found
+
+
+_PHRASES = _phrases_by_first_word()
+
+_TAUGHT = tuple(_NUMBER[name] for name in ("sex", "sex_soft", "sex_explicit", "sex_setting"))
+"""Categories whose words mean nothing bad beside a medical one."""
+_BAD = tuple(
+    _NUMBER[name]
+    for name in ("demean", "dehuman", "insult", "insult_strong", "hate", "slur", "profane", "profane_strong")
+)
+_VIOLENT = tuple(_NUMBER[name] for name in ("violence", "violence_strong", "remove"))
 _REACH = 9
 """Words between a group and what is said of it."""
 _MOST_GROUPS = 12
@@ -98,17 +101,37 @@ _RUN_TOGETHER = re.compile(
 )
 """Words written without the space between them."""
 
+KINDS = ("hateful", "sexual", "violent", "hurting_oneself", "harassing", "any_toxic")
 FEATURES = (
-    *(f"{name}_words" for name in LEXICON.names),
-    *(f"{name}_share" for name in LEXICON.names),
-    *(f"{first}_near_{second}" for first, second, _ in _NEAR),
-    "group_bad", "group_bad_negated", "group_good", "group_good_negated", "group_violence",
-    "group_violence_negated", "spaced_letters", "run_together",
-    "quotes", "denounced_quote", "questions", "exclamations", "capitals", "length", "toxic_kinds",
-    "first_person_pain", "sexual_kinds", "hateful", "sexual", "violent", "hurting_oneself", "harassing",
-    "any_toxic",
+    *(f"{name}_words" for name in NAMES),
+    *(f"{name}_share" for name in NAMES),
+    "spaced_letters", "run_together", "quotes", "denounced_quote", "questions", "exclamations", "capitals",
+    "length", "group_bad", "group_bad_negated", "group_good", "group_good_negated", "group_violence",
+    "group_violence_negated", *KINDS,
 )  # fmt: skip
 """Names of the features, in the order of `cues`."""
+RISING = (*(f"{name}_{each}" for name in SPEAKING for each in ("words", "share")), *KINDS)
+"""Features that may only speak for toxicity."""
+
+
+def mark(text: str) -> Marked:
+    """The words and phrases of `text` by category (`NAMES`), without those that medical words explain."""
+    words = words_in(text)
+    marked = LEXICON.mark_words(words)
+    medical = marked.places[_NUMBER["medical"]]
+    of_words = list(marked.places)
+    if medical:
+        for number in _TAUGHT:
+            of_words[number] = tuple(
+                at for at in of_words[number] if not any(abs(at - each) <= 3 for each in medical)
+            )
+    places: list[list[int]] = [[] for _ in PHRASES]
+    for at, begun in enumerate(map(_PHRASES.get, words)):
+        if begun:
+            for rest, number in begun:
+                if words[at + 1 : at + 1 + len(rest)] == rest:
+                    places[number].append(at)
+    return Marked(marked.words, (*of_words, *map(tuple, places)))
 
 
 def cues(text: str) -> list[float]:
@@ -119,17 +142,15 @@ def cues(text: str) -> list[float]:
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     joined, spaced = _SPACED.subn(lambda found: _GAP.sub("", found[0]), text)
-    marked = LEXICON.mark(joined)
+    marked = mark(joined)
     words = max(marked.words, 1)
-    counts = [marked.count(i) for i in range(len(LEXICON.names))]
+    counts = [len(places) for places in marked.places]
     shares = [min(math.sqrt(count / words), 0.6) for count in counts]
     letters = sum(map(str.isalpha, text[:400])) or 1
     denounce, quotes = counts[_NUMBER["denounce"]], len(_QUOTED.findall(text))
     return [
         *(math.log1p(min(count, 8)) for count in counts),
         *shares,
-        *(marked.near(first, second, within, 2) for first, second, within in _PAIRS),
-        *_said_of_groups(marked),
         float(min(spaced, 2)),
         float(_RUN_TOGETHER.search(joined) is not None),
         float(min(quotes, 4)),
@@ -138,9 +159,7 @@ def cues(text: str) -> list[float]:
         float(min(text.count("!"), 3)),
         sum(map(str.isupper, text[:400])) / letters,
         math.log1p(len(text)),
-        float(sum(counts[_NUMBER[name]] > 0 for name in ("slur", "profanity", "insult", "hate", "dehuman"))),
-        float(counts[_NUMBER["i"]] > 0 and counts[_NUMBER["selfharm"]] > 0),
-        float(sum(counts[_NUMBER[name]] > 0 for name in ("sexbody", "sexact", "sexsoft"))),
+        *_said_of_groups(marked),
         *_severities(marked),
     ]
 
@@ -166,59 +185,51 @@ def _said_of_groups(marked: Marked) -> list[float]:
     return found
 
 
-_KINDS = (
-    (
-        "hate",
-        ("slur", "ideology", "dehuman"),
-        (("group", "demean"), ("group", "hate"), ("group", "insult"), ("group", "violence")),
-    ),
-    ("sexual", ("sexbody", "sexact", "minor"), ()),
-    ("self_harm", ("selfharm",), (("i", "despair"),)),
-    ("threat", ("gore",), (("you", "violence"), ("i", "violence"))),
-    ("harassment", ("insult", "profanity"), (("you", "insult"), ("you", "profanity"))),
-)
-"""Kinds of toxicity: categories whose words speak for each, and pairs that do when they stand close."""
+_LABELS = ("hate", "sexual", "threat", "self_harm", "harassment")
 
 
 def kind_of(text: str) -> str:
-    """The kind of toxicity that the words of a toxic `text` speak for most; ``other`` where none does."""
-    marked = LEXICON.mark(_SPACED.sub(lambda found: _GAP.sub("", found[0]), text[:MOST_CHARACTERS]))
-    best, most = "other", 0
-    for name, categories, pairs in _KINDS:
-        found = sum(min(marked.count(_NUMBER[each]), 4) for each in categories)
-        found += sum(2 * marked.near(_NUMBER[one], _NUMBER[two], 6) for one, two in pairs)
-        if found > most:
-            best, most = name, found
-    return best
+    """The kind of toxicity that a toxic `text` speaks for most; ``other`` where it speaks for none."""
+    kinds = _severities(mark(_SPACED.sub(lambda found: _GAP.sub("", found[0]), text[:MOST_CHARACTERS])))[:-1]
+    most = max(kinds)
+    return _LABELS[kinds.index(most)] if most > 0 else "other"
 
 
 def _severities(marked: Marked) -> list[float]:
-    """How strongly a text speaks of each kind of toxicity, in [0, 1], by rules; then of any."""
-    count = [min(len(places), 5) for places in marked.places]
+    """How strongly a text speaks of each kind of toxicity, in [0, 1], by rules; then of any (`KINDS`)."""
+    count = {name: min(len(places), 6) for name, places in zip(NAMES, marked.places, strict=True)}
 
     def near(first: str, second: str, within: int) -> int:
         return marked.near(_NUMBER[first], _NUMBER[second], within, 3)
 
-    def number(name: str) -> int:
-        return count[_NUMBER[name]]
-
-    explicit = number("sexbody") + number("sexact")
-    spoken = 1.0 / (1 + 0.4 * number("denounce") + 0.25 * number("report") + 0.2 * number("recovery"))
+    spoken = 1.0 / (1 + 0.4 * count["denounce"] + 0.2 * count["report"] + 0.2 * count["recovery"])
+    taught = 1.0 / (1 + 0.5 * count["medical"] + 0.2 * count["technical"])
     hateful = spoken * (
-        1.2 * number("slur") + 0.8 * near("group", "dehuman", 8) + 0.7 * near("group", "demean", 7)
-        + 0.7 * near("group", "insult", 7) + 0.6 * near("group", "hate", 6) + 0.5 * near("group", "remove", 7)
-        + 0.5 * near("group", "violence", 7) + 0.5 * near("group", "profanity", 5) + 0.5 * number("ideology")
+        1.3 * count["slur"] + 0.9 * near("plural", "dehuman", 8) + 0.5 * near("group", "dehuman", 6)
+        + 0.8 * near("plural", "demean", 8) + 0.4 * near("group", "demean", 7)
+        + 0.8 * near("group", "insult_strong", 7) + 0.5 * near("group", "insult", 7)
+        + 0.7 * near("group", "hate", 5) + 0.5 * near("group", "remove", 7)
+        + 0.6 * near("group", "violence_strong", 6) + 0.5 * near("group", "profane_strong", 5)
+        + 0.3 * count["ideology"] + 0.5 * count["generalise"] + 0.9 * count["kill_them"]
     )  # fmt: skip
-    sexual = 0.5 * explicit + (0.25 * number("sexsoft") + 0.1 * number("weaksex")) * (explicit > 0)
+    explicit = 0.7 * count["sex_explicit"] + 0.35 * count["sex"] + 0.4 * count["sex_phrase"]
+    beside = 0.15 * count["sex_soft"] + 0.08 * count["sex_setting"]
+    beside += 0.3 * count["child"] * (count["sex_explicit"] > 0)
+    sexual = taught * (explicit + beside * (explicit > 0) + 1.5 * count["minor"])
     violent = spoken * (
-        0.3 * number("violence") + 0.3 * number("gore") + 0.5 * near("violence", "gore", 8)
-        + 0.8 * near("you", "violence", 4) + 0.5 * near("deserve", "violence", 4)
+        0.45 * count["violence_strong"] + 0.2 * count["violence"] + 0.35 * count["gore"]
+        + 0.5 * near("violence", "gore", 8) + 0.5 * near("violence_strong", "gore", 8)
+        + 0.6 * count["story_violent"] + 0.8 * near("you", "violence_strong", 4)
+        + 0.5 * near("you", "violence", 4)
     )  # fmt: skip
-    despair = near("i", "despair", 3) * (number("selfharm") > 0)
-    hurting = 0.4 * number("selfharm") * (number("i") > 0) + 0.4 * despair
+    despair = 0.3 * near("i", "despair", 3) * (count["selfharm"] > 0)
+    hurting = 1.2 * count["kill_me"] + 0.4 * count["selfharm"] * (count["i"] > 0) + despair
     harassing = (
-        0.8 * near("you", "insult", 4) + 0.5 * near("you", "profanity", 3) + 0.7 * near("you", "slur", 5)
-        + 0.3 * number("insult") + 0.2 * number("profanity")
+        1.2 * count["kill_you"] + 0.5 * count["abuse"] + 0.9 * near("you", "insult_strong", 5)
+        + 0.4 * near("you", "insult", 4) + 0.6 * near("you", "profane_strong", 4)
+        + 0.3 * near("you", "profane", 3) + 0.8 * near("you", "slur", 5)
+        + 0.5 * count["insult_strong"] + 0.15 * count["insult"]
+        + 0.5 * count["profane_strong"] + 0.2 * count["profane"]
     )  # fmt: skip
     kinds = [1 - math.exp(-each) for each in (hateful, sexual, violent, hurting, harassing)]
     return [*kinds, 1 - math.prod(1 - kind for kind in kinds)]
