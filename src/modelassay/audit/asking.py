@@ -10,19 +10,34 @@ from modelassay.engine import BudgetLedger, Progress, ask
 from modelassay.errors import InterruptedByUserError
 
 
-async def ask_both(opened: Opened, progress_of: Callable[[], Progress], stop: asyncio.Event) -> None:
+def ledger_of(opened: Opened) -> BudgetLedger:
+    """The plan's budget, all of it still to be spent."""
+    plan = opened.plan
+    prices = {
+        side.identity.fingerprint: model.price
+        for side, model in zip(opened.sides, (plan.baseline, plan.candidate), strict=True)
+    }
+    return BudgetLedger(plan.budget, prices)
+
+
+async def ask_both(
+    opened: Opened,
+    progress_of: Callable[[], Progress],
+    stop: asyncio.Event,
+    *,
+    ledger: BudgetLedger | None = None,
+) -> None:
     """Have every question answered by both models and judged, or in the journal already.
+
+    Args:
+        ledger: what may be spent, where other questions are asked from the same budget.
 
     Raises:
         TargetError: a model cannot be asked any more.
         StoppedError: Ctrl-C or a budget limit; everything answered is kept.
     """
     plan = opened.plan
-    prices = {
-        side.identity.fingerprint: model.price
-        for side, model in zip(opened.sides, (plan.baseline, plan.candidate), strict=True)
-    }
-    ledger = BudgetLedger(plan.budget, prices)
+    spending = ledger or ledger_of(opened)
     halt = asyncio.Event()
 
     async def ask_one(side: Side) -> None:
@@ -34,7 +49,7 @@ async def ask_both(opened: Opened, progress_of: Callable[[], Progress], stop: as
                 decoding=plan.decoding,
                 journal=opened.journal,
                 evaluators=opened.evaluators,
-                budget=ledger,
+                budget=spending,
                 progress=progress_of(),
                 stop=halt,
             )

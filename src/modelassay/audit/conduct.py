@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import cached_property
 from pathlib import Path
 
 from modelassay.audit.asking import ask_both
+from modelassay.audit.drawing import ask_until_settled, draw, drawn_in_order
 from modelassay.audit.judging import judge, unless_same
 from modelassay.audit.opened import Opened, open_named
 from modelassay.audit.parts import Places, open_questions
@@ -29,7 +31,7 @@ from modelassay.evidence.issue import close_audit, issue_verdict, record_opening
 from modelassay.evidence.ledger import History, Ledger, Logged
 from modelassay.evidence.notary import Notary
 from modelassay.protocols import Renderer
-from modelassay.records import AuditRecord, Policy
+from modelassay.records import AuditRecord, Policy, SequentialRecord
 
 
 async def audit(
@@ -64,13 +66,21 @@ async def audit(
     ledger = Ledger(places.store, notary)
     async with AsyncExitStack() as closing:
         opened = await open_named(plan, policy, asked, places, closing)
+        opened = await drawn_in_order(opened)
         history = log_opening(ledger, opened, again=again)
+
+        async def read_all() -> None:
+            if opened.suite is None:
+                await ask_both(opened, progress_of, stop)
+            else:
+                await ask_until_settled(opened, history.opening.attempt, progress_of, stop)
+
         return await finish(
             ledger,
             opened,
             history,
             places.store,
-            read_all=lambda: ask_both(opened, progress_of, stop),
+            read_all=read_all,
             renderers=renderers,
             reproduce=reproduce,
         )
@@ -123,20 +133,29 @@ class Work:
         self._secret = secret
         self._renderers = renderers
 
+    @cached_property
+    def _asked(self) -> tuple[Opened, SequentialRecord | None]:
+        """The audit with the questions that were asked, and how they were drawn."""
+        if self._opened.suite is None:
+            return self._opened, None
+        return draw(self._opened, self._history.opening.attempt)
+
     def judge(self, closed_at: str, reproduce: Sequence[str]) -> AuditRecord:
         """The record, judged at `closed_at`."""
+        opened, drawn = self._asked
         return judge(
-            self._opened,
+            opened,
             self._history.opening.audit,
             opened_at=self._history.opened.event.time,
             closed_at=closed_at,
             reproduce=tuple(reproduce),
-            reviewed=self._opened.reviewed,
+            reviewed=opened.reviewed,
+            drawn=drawn,
         )
 
     def seal(self, record: AuditRecord, *, only: Digest | None = None) -> Sealed:
         """Seal `record` with all it rests on; see `audit.seal.seal`."""
-        opened = self._opened
+        opened, _ = self._asked
         return seal(
             self._folder,
             record,

@@ -110,6 +110,7 @@ def open_given(folder: Path) -> GivenAnswers:
                 where=str(folder),
                 mend="judge the complete audit; for erased records nothing but asking anew is left",
             )
+    check_exhausted(contents.record)
     return GivenAnswers(contents)
 
 
@@ -135,6 +136,22 @@ def open_whole(folder: Path, *, but: Set[str], done: str) -> Contents:
                 mend="`modelassay verify` says more; restore the bundle from a copy",
             )
     return Contents(bundle)
+
+
+def check_exhausted(record: AuditRecord) -> None:
+    """Refuse answers that stopped where other readings, or another policy, would not have.
+
+    Raises:
+        UsageError: a sequential audit that did not ask its whole suite.
+    """
+    drawn = record.sequential
+    if drawn is not None and drawn.state != "exhausted":
+        raise UsageError(
+            f"a sequential audit asked {drawn.asked:,} of its {drawn.questions:,} questions: as many as its "
+            "own readings and policy needed, which is not what others need",
+            where=record.id,
+            mend="audit it again with `--set gate.mode=fixed`; no answer in the journal is asked twice",
+        )
 
 
 def check_logged(given: GivenAnswers, histories: Mapping[str, History]) -> None:

@@ -11,12 +11,12 @@ import msgspec
 from modelassay.artifacts import lineage_findings
 from modelassay.audit.calibrated import calibrated_pins
 from modelassay.audit.examples import choose_examples
-from modelassay.audit.limits import cut_off_notes, imported_limits, limits_of, organism_notes
+from modelassay.audit.limits import cut_off_notes, drawn_notes, imported_limits, limits_of, organism_notes
 from modelassay.audit.opened import Opened
 from modelassay.audit.parts import slices_of
 from modelassay.audit.seal import read_record
 from modelassay.audit.spent import JUDGE, usage_of, usage_of_judges
-from modelassay.comparison import assured, compare_with_coverage, judges_of
+from modelassay.comparison import as_drawn, assured, compare_with_coverage, judges_of
 from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.facts import calibration_ids
 from modelassay.gate import decide
@@ -28,6 +28,7 @@ from modelassay.records import (
     Ground,
     ReviewedPair,
     Score,
+    SequentialRecord,
     Usage,
     Verdict,
 )
@@ -42,6 +43,7 @@ def judge(
     closed_at: str,
     reproduce: tuple[str, ...],
     reviewed: Iterable[ReviewedPair] = (),
+    drawn: SequentialRecord | None = None,
 ) -> AuditRecord:
     """The record of an audit that was asked to its end.
 
@@ -50,6 +52,7 @@ def judge(
         opened_at: UTC, likewise `closed_at`, on whose date the verdict is issued.
         reproduce: commands that repeat the audit.
         reviewed: pairs of answers of which a sample was put to people.
+        drawn: how questions were drawn, of a sequential audit; `opened` has those that were asked.
     """
     plan, policy, asked = opened.plan, opened.policy, opened.asked
     baseline, candidate = opened.sides
@@ -66,6 +69,7 @@ def judge(
         policy=policy,
         judges=judges_of(pins, reviewed),
     )
+    findings = as_drawn(findings, drawn, policy)
     findings = assured(findings, imported=bool(opened.imported))
     identities = (baseline.identity, candidate.identity)
     audited = [artifact for identity in identities for artifact in identity.artifacts]
@@ -88,7 +92,7 @@ def judge(
         seed=plan.seed,
         policy=policy,
         findings=findings,
-        verdict=_verdict(opened, findings, covered, closed_at, pins),
+        verdict=_verdict(opened, findings, covered, closed_at, pins, drawn),
         coverage=covered,
         usage=usage,
         examples=choose_examples(
@@ -99,9 +103,10 @@ def judge(
             transcript_of=opened.transcript,
         ),
         imported=opened.imported,
+        sequential=drawn,
         judged_again=opened.judged_again,
         answered=opened.answered,
-        notes=_notes(opened, usage),
+        notes=(*drawn_notes(drawn, asked.samples, slices, opened.questions), *_notes(opened, usage)),
         limits=(*imported_limits(opened.imported), *limits_of(plan, policy, asked.samples, identities, pins)),
         reproduce=reproduce,
     )
@@ -113,11 +118,14 @@ def _verdict(
     covered: Sequence[Coverage],
     closed_at: str,
     pins: Iterable[EvaluatorPin],
+    drawn: SequentialRecord | None,
 ) -> Verdict:
     """Issued on the day of closing; its time runs from the day of the answers."""
     today, answered = (date.fromisoformat(time[:10]) for time in (closed_at, opened.answered or closed_at))
     ground = _ground(opened, pins)
-    return decide(opened.policy, findings, covered, today=today, answered=answered, ground=ground)
+    return decide(
+        opened.policy, findings, covered, today=today, answered=answered, drawn=drawn, ground=ground
+    )
 
 
 def _ground(opened: Opened, pins: Iterable[EvaluatorPin]) -> Ground:

@@ -6,13 +6,23 @@ dynamics, compositional effects, adversarial adaptation); the others from what t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelassay.config import Plan
+from modelassay.engine import Question
 from modelassay.evaluators import RefusalJudge
 from modelassay.evaluators.phrases import LANGUAGES
 from modelassay.gate import loosened
-from modelassay.records import EvaluatorPin, ImportedRun, Policy, Sample, TargetIdentity, Usage
+from modelassay.records import (
+    EvaluatorPin,
+    ImportedRun,
+    Policy,
+    Sample,
+    SequentialRecord,
+    TargetIdentity,
+    Usage,
+)
 
 GENERAL = (
     "Triggers: a backdoor that answers to a word or format which no prompt here contains stays unseen.",
@@ -127,3 +137,43 @@ def _particular(
             )
     found.append("Red team and weights: no attack was run and no weights were inspected in this audit.")
     return found
+
+
+def drawn_notes(
+    drawn: SequentialRecord | None,
+    samples: Sequence[Sample],
+    slices: Sequence[str],
+    asked: Sequence[Question],
+) -> tuple[str, ...]:
+    """How much of the suite a sequential audit asked, and of each slice of one tag; what that means."""
+    if drawn is None:
+        return ()
+    share = f"{drawn.asked:,} of {drawn.questions:,} questions were asked of each model"
+    told = {
+        "settled": f"Sequential audit: {share}; by what they show, no further one could change the action.",
+        "exhausted": f"Sequential audit: {share}, which is the whole suite.",
+        "unresolved": f"Sequential audit: {share} when the budget ended; the action is not settled.",
+    }
+    claims = (
+        "What the deployment table says is a claim about this suite, with an error of at most "
+        f"{drawn.share} of the policy's; other figures describe what was asked."
+    )
+    if drawn.state == "exhausted":
+        return (told[drawn.state],)
+    ids = {question.sample.id for question in asked}
+    return (told[drawn.state], claims, *_unasked(samples, slices, ids))
+
+
+def _unasked(samples: Sequence[Sample], slices: Sequence[str], asked: set[str]) -> Iterator[str]:
+    """A sentence for each tag that is compared by, with the samples asked of each of its values."""
+    for tag in (tag for tag in slices if "*" not in tag):
+        planned: Counter[str] = Counter()
+        done: Counter[str] = Counter()
+        for sample in samples:
+            value = sample.tags.get(tag, "") or (sample.kind if tag == "kind" else "")
+            if value:
+                planned[value] += 1
+                done[value] += sample.id in asked
+        counts = ", ".join(f"{value} {done[value]:,} of {planned[value]:,}" for value in sorted(planned))
+        if counts:
+            yield f"Prompts asked by {tag}: {counts}."

@@ -13,8 +13,9 @@ from modelassay.audit.fit import check_fit
 from modelassay.audit.parts import Places, Questions, measures_of, open_evaluators, pin_of, slices_of
 from modelassay.canonical import Digest
 from modelassay.config import Plan
-from modelassay.engine import Journal, Question, answer_key, read_scores, read_transcripts
+from modelassay.engine import Journal, Question, all_read, answer_key, read_scores, read_transcripts
 from modelassay.errors import UsageError
+from modelassay.evidence.drawing import Suite
 from modelassay.protocols import Evaluator, Preparable, Target
 from modelassay.records import (
     EvaluatorPin,
@@ -69,6 +70,8 @@ class Opened:
     journal: Journal
     pins_stand: bool = False
     """Whether `pins` carry their errors as a sealed audit has them, so that nothing is looked up again."""
+    suite: Suite | None = None
+    """What a sequential audit draws its questions from; None where all are asked."""
     reviewed: tuple[ReviewedPair, ...] = ()
     """Every pair that a sample was put to people from, with their labels."""
     given: Given | None = None
@@ -95,6 +98,11 @@ class Opened:
         """Every score of one model, from the journal."""
         fingerprint = side.identity.fingerprint
         return read_scores(self.journal, fingerprint, self.plan.decoding, self.questions, self.evaluators)
+
+    def is_read(self, side: Side) -> bool:
+        """Whether the journal has every answer of one model, read by every evaluator."""
+        fingerprint = side.identity.fingerprint
+        return all_read(self.journal, fingerprint, self.plan.decoding, self.questions, self.evaluators)
 
     def transcripts(self, side: Side) -> Iterable[Transcript]:
         """Every transcript of one model, from the journal."""

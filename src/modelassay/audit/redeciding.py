@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from modelassay.audit.conduct import finish
-from modelassay.audit.given import GivenAnswers, check_logged, open_whole
+from modelassay.audit.given import GivenAnswers, check_exhausted, check_logged, open_whole
 from modelassay.audit.opened import Given, Opened, Side
 from modelassay.audit.parts import Places, Questions
 from modelassay.audit.rejudging import Reopened, plan_again
@@ -110,6 +110,7 @@ def redecide(given: GivenAnswers, policy: Policy, today: date) -> Redecision:
         UsageError: samples are withheld, and the policy needs other figures.
     """
     record, contents = given.record, given.contents
+    check_exhausted(record)
     changes = policy_changes(record.policy, policy)
     if contents.samples.withheld:
         _need_no_samples(given, changes)

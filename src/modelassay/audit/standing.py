@@ -14,6 +14,7 @@ from modelassay.canonical import digest_bytes
 from modelassay.config import plan_digest, substance
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.evidence.commitments import order_digest
+from modelassay.evidence.drawing import share_of
 from modelassay.evidence.events import AuditOpened, Body, DatasetRegistered, LineageDeclared, PolicyChanged
 from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref, source_refs
 from modelassay.evidence.ledger import HISTORICAL, History, Ledger, Logged, histories_of
@@ -158,6 +159,7 @@ def _opening(opened: Opened, audit: str, *, attempt: int, parent: Parent | None)
         evaluators=evaluator_refs(opened.pins),
         baseline=baseline,
         candidate=candidate,
+        drawn=opened.suite.committed(share_of(attempt)) if opened.suite else None,
         parent=parent.origin if parent else None,
         imported=source_refs(opened.imported),
     )

@@ -35,11 +35,16 @@ class BarProgress:
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._task: Any = None
+        self._open = False
         self._cached = 0
 
     def begin(self, label: str, total: int, cached: int) -> None:
         """A new bar, filled as far as the journal goes."""
         self._cached = cached
+        if self._open:
+            self._bars.update(self._task, completed=cached, detail="")
+            return
+        self._open = True
         self._task = self._bars.add_task(
             _short(label, self._bars.console.width), total=total, completed=cached, detail=""
         )
@@ -54,6 +59,7 @@ class BarProgress:
 
     def end(self) -> None:
         """Leave the bar as it is."""
+        self._open = False
         self._bars.update(self._task, detail="")
 
 

@@ -20,6 +20,7 @@ how much of what was expected was scored. How pairs become claims:
 
 from modelassay.comparison.assurance import assured
 from modelassay.comparison.compare import compare, compare_with_coverage, coverage
+from modelassay.comparison.drawn import as_drawn
 from modelassay.comparison.judges import Judges, judges_of
 
-__all__ = ["Judges", "assured", "compare", "compare_with_coverage", "coverage", "judges_of"]
+__all__ = ["Judges", "as_drawn", "assured", "compare", "compare_with_coverage", "coverage", "judges_of"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -126,6 +126,16 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Where the candidate is to be deployed, as a URI; the signed verdict holds there and nowhere else."""
 
 
+class GateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of the suite is asked before the gate decides."""
+
+    mode: Literal["fixed", "sequential"] = "fixed"
+    """`fixed` asks all of it. `sequential` draws questions in an order that is logged before the first, and
+    stops once no further one could change the action of the deployment table."""
+    batch: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 64
+    """Pairs of each banded measure that are drawn between two looks; sequential mode only."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One audit."""
 
@@ -154,6 +164,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     the plan; empty takes the default policy."""
     context: RiskContext | None = None
     """Deployment context; replaces the policy's own, and can only tighten."""
+    gate: GateSettings = GateSettings()
+    """Whether the whole suite is asked."""
     lineage: Declaration | None = None
     """What the candidate was made from: data, base model, licences, recipe."""
     release: Release = Release()

@@ -9,7 +9,7 @@ from modelassay.engine.budget import BudgetLedger
 from modelassay.engine.journal import Journal
 from modelassay.engine.progress import Progress, Silence, Standing, TextProgress, duration
 from modelassay.engine.questions import AnswerKey, AnswerKeys, Question, answer_key, request_seed
-from modelassay.engine.reading import read_scores, read_transcripts
+from modelassay.engine.reading import all_read, read_scores, read_transcripts
 from modelassay.engine.rereading import Reader, given_scores, reread, transcript_key, unread
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Silence",
     "Standing",
     "TextProgress",
+    "all_read",
     "answer_key",
     "ask",
     "duration",

@@ -24,6 +24,25 @@ def read_transcripts(
         yield by_key[transcript.key], transcript
 
 
+def all_read(
+    journal: Journal,
+    fingerprint: Digest,
+    decoding: Decoding,
+    questions: Sequence[Question],
+    evaluators: Sequence[Evaluator],
+) -> bool:
+    """Whether every question was answered, or failed, and every answer was read by all these evaluators."""
+    keys = AnswerKeys(fingerprint, decoding)
+    by_key = {keys.of(question.key): question for question in questions}
+    found = journal.readings(by_key)
+    every = [ReadingKeys(evaluator) for evaluator in evaluators]
+    return all(
+        (answer, readings.of(question.sample)) in found
+        for answer, question in by_key.items()
+        for readings in every
+    )
+
+
 def read_scores(
     journal: Journal,
     fingerprint: Digest,

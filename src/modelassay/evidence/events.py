@@ -20,6 +20,7 @@ from modelassay.evidence.parts import (
     Count,
     DatasetRef,
     Date,
+    DrawnOrder,
     EvaluatorRef,
     ModelRef,
     Order,
@@ -63,6 +64,8 @@ class AuditOpened(Body, frozen=True, kw_only=True, omit_defaults=True):
     evaluators: tuple[EvaluatorRef, ...]
     baseline: ModelRef
     candidate: ModelRef
+    drawn: DrawnOrder | None = None
+    """How questions are drawn until the action is settled, in `order`; absent where all are asked."""
     parent: Origin | None = None
     """The audit whose answers are judged again, no model being asked; absent where models are asked."""
     imported: tuple[SourceRef, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -32,6 +32,29 @@ class Order(Part, frozen=True, kw_only=True):
     """Of one model: every sample once an epoch."""
     digest: Sha256
     """`commitments.order_digest` of the questions."""
+
+
+class DrawnMeasure(Part, frozen=True, kw_only=True):
+    """Every pair that a banded measure would have, were all of the suite asked."""
+
+    measure: str
+    samples: str
+    """As their places in ``samples.jsonl.gz``: ``0-75,104-180``."""
+    pairs: Count
+    digest: Sha256
+    """Of the keys ``SAMPLE EPOCH``, a line each, in the order of drawing."""
+
+
+class DrawnOrder(Part, frozen=True, kw_only=True):
+    """That questions are drawn and decided one batch after the other, and how."""
+
+    mode: Literal["sequential"] = "sequential"
+    seed: str
+    """Of the order; see `gate.sequential.CommittedOrder`."""
+    batch: Annotated[int, msgspec.Meta(ge=1)]
+    share: Annotated[str, msgspec.Meta(pattern=r"\A1/[1-9]\d{0,15}\Z")]
+    """Part of the policy's error that this attempt may spend; see `evidence.drawing.share_of`."""
+    measures: tuple[DrawnMeasure, ...]
 
 
 class DatasetRef(Part, frozen=True, kw_only=True):

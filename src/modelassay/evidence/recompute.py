@@ -16,7 +16,7 @@ import msgspec
 from modelassay.artifacts import CHECKS as LINEAGE_CHECKS
 from modelassay.artifacts import lineage_findings
 from modelassay.canonical import digest_bytes
-from modelassay.comparison import assured, compare_with_coverage, judges_of
+from modelassay.comparison import as_drawn, assured, compare_with_coverage, judges_of
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import SAMPLES, SCORES, TRANSCRIPTS
 from modelassay.evidence.checks import NotDoneError
@@ -139,6 +139,7 @@ def findings_again(
         policy=policy,
         judges=judges_of(record.evaluators, reviewed),
     )
+    findings = as_drawn(findings, record.sequential, policy)
     findings = assured(findings, imported=bool(record.imported))
     audited = (*record.baseline.artifacts, *record.candidate.artifacts)
     return (*findings, *lineage_findings(record.lineage, audited)), coverage
@@ -169,6 +170,7 @@ def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:
         record.coverage,
         today=issued,
         answered=_answered(contents, issued),
+        drawn=record.sequential,
         ground=ground() if sealed.ground else None,
     )
     _same(sealed, again, "verdict.json", exact=record.tool_version == __version__)
@@ -219,11 +221,13 @@ def answers_are_complete(contents: Contents) -> str:
     """
     record = contents.record
     samples, transcripts = contents.samples, contents.transcripts
-    questions = len(samples.lines) * record.epochs
+    planned = len(samples.lines) * record.epochs
+    # Of a sequential audit fewer; `redrawn` looks which.
+    questions = planned if record.sequential is None else min(record.sequential.asked, planned)
     if len(transcripts.lines) != 2 * questions:
         raise EvidenceError(
-            f"{len(transcripts.lines):,} transcripts, where {len(samples.lines):,} samples, {record.epochs} "
-            f"epochs and two models make {2 * questions:,}",
+            f"{len(transcripts.lines):,} transcripts, where {questions:,} questions ({len(samples.lines):,} "
+            f"samples, {record.epochs} epochs) and two models make {2 * questions:,}",
             where=TRANSCRIPTS,
         )
     order = order_of(contents)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from modelassay.errors import EvidenceError
 from modelassay.evidence.chain import Chain
+from modelassay.evidence.drawing import share_of
 from modelassay.evidence.events import AuditAborted, AuditClosed, AuditOpened, body_of, decode
 from modelassay.evidence.revocations import Standing, scan
 from modelassay.log.note import TreeHead
@@ -125,6 +126,9 @@ class _Line:
             raise EvidenceError(what, where=where)
         if body.line != self.name:
             return
+        if body.drawn is not None and body.drawn.share != str(share_of(body.attempt)):
+            what = f"entry {seq} spends {body.drawn.share} of the error, and attempt {body.attempt} may not"
+            raise EvidenceError(what, where=where)
         self.opened.setdefault(body.audit, seq)
         self.again += parent is not None
         number = len(self.opened) - self.again

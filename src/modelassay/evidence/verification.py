@@ -30,6 +30,7 @@ from modelassay.evidence.contents import Contents
 from modelassay.evidence.ground import ground_of
 from modelassay.evidence.integrity import committed_records, files_are_sealed
 from modelassay.evidence.parts import Place, RecordSet
+from modelassay.evidence.redrawn import drawing_follows
 from modelassay.evidence.statements import read_verdict_statement
 from modelassay.log.dsse import Opened, read_envelope
 from modelassay.log.note import TreeHead
@@ -147,6 +148,7 @@ class _Verifying:
             "results": lambda: authenticity.results_agree(contents, chain, self.trust.keys),
             "statement": lambda: authenticity.statement_agrees(contents, chain),
             "waivers": lambda: authenticity.waivers_are_about_it(self.bundle, self.trust.keys),
+            "drawing": lambda: drawing_follows(contents, chain),
             "findings": lambda: recompute.findings_follow(contents, contents.reviewed),
             "verdict": lambda: recompute.verdict_follows(contents, lambda: ground_of(contents, chain)),
             "examples": lambda: recompute.examples_are_real(contents),

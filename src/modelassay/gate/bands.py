@@ -18,6 +18,13 @@ HELPFULNESS = frozenset({"over_refusal"})
 
 def hold_bands(case: Case) -> Iterator[Held]:
     """Every banded measure, overall, against the bands."""
+    yield from hold_no_table(case)
+    for subject in case.overall("banded"):
+        yield _band(case, subject) if subject.assessable else _too_small(case, subject)
+
+
+def hold_no_table(case: Case) -> Iterator[Held]:
+    """What is not held against the bands and should be: no measure of safety, or one that was taken out."""
     subjects = case.overall("banded")
     if not subjects:
         statement = "No banded measure was compared, so nothing is known of the candidate's safety."
@@ -25,8 +32,6 @@ def hold_bands(case: Case) -> Iterator[Held]:
     elif all(subject.finding.measure.name in HELPFULNESS for subject in subjects):
         statement = "Only over-refusal was compared, so nothing is known of how the candidate answers harm."
         yield _without_finding(BANDS, statement, settle="harmful prompts, or another banded measure")
-    for subject in subjects:
-        yield _band(case, subject) if subject.assessable else _too_small(case, subject)
     for subject in filter(case.demotes, case.overall("concern", "descriptive")):
         yield _demoted(subject)
 

@@ -30,6 +30,7 @@ from modelassay.records import (
     Policy,
     ReviewItem,
     RuleHit,
+    SequentialRecord,
 )
 from modelassay.statistics import holm
 
@@ -110,6 +111,8 @@ class Case:
     harder to show harm."""
     findings: Sequence[Finding]
     coverage: Sequence[Coverage]
+    drawn: SequentialRecord | None = None
+    """Of a sequential audit: what it decided with the pairs that it drew."""
 
     @cached_property
     def _subjects(self) -> tuple[Subject, ...]:

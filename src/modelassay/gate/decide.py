@@ -12,11 +12,21 @@ from modelassay.gate.claims import claims_of
 from modelassay.gate.cohorts import hold_cohorts
 from modelassay.gate.completeness import hold_required, hold_unscored
 from modelassay.gate.concerns import hidden_losses, hold_concerns
+from modelassay.gate.drawn import covered, hold_drawn, undemonstrated
 from modelassay.gate.floors import FLOOR, hold_floors, hold_least_rate
 from modelassay.gate.judges import doubted, hold_judges
 from modelassay.gate.lineage import hold_lineage
 from modelassay.gate.policy import check_policy, tighten
-from modelassay.records import Coverage, Finding, Ground, Outcome, Policy, RuleHit, Verdict
+from modelassay.records import (
+    Coverage,
+    Finding,
+    Ground,
+    Outcome,
+    Policy,
+    RuleHit,
+    SequentialRecord,
+    Verdict,
+)
 
 _RULES = (
     hold_bands,
@@ -57,6 +67,7 @@ def decide(
     *,
     today: date,
     answered: date | None = None,
+    drawn: SequentialRecord | None = None,
     ground: Ground | None = None,
 ) -> Verdict:
     """The verdict of `policy` on `findings`; nothing else enters, so anyone can decide again.
@@ -68,6 +79,8 @@ def decide(
         coverage: of every banded measure, both models.
         today: the day of issue.
         answered: the day from which the verdict's time runs, where the answers are older than that.
+        drawn: of a sequential audit, what it decided with the pairs that it drew; its claims stand in place
+            of the table's tests.
         ground: what claims rest on beside the findings; with it the verdict carries its claims.
 
     Raises:
@@ -81,8 +94,9 @@ def decide(
         harm=policy.confidence.basis_points / 10_000,
         findings=findings,
         coverage=coverage,
+        drawn=drawn,
     )
-    held = [doubted(case, each) for rule in _RULES for each in rule(case)]
+    held = _all_held(case)
     outcome = strictest(*(each.hit.outcome for each in held))
     deciding = _deciding(held, outcome)
     reviews = tuple(each.review for each in held if each.review is not None)
@@ -99,8 +113,17 @@ def decide(
         issued=today.isoformat(),
         expires=((answered or today) + timedelta(days=strict.expires_days)).isoformat(),
         ground=ground,
-        claims=claims_of(case) if ground is not None else (),
+        claims=claims_of(case) if ground is not None and drawn is None else (),
     )
+
+
+def _all_held(case: Case) -> list[Held]:
+    """What every rule comes to."""
+    if case.drawn is None:
+        return [doubted(case, each) for rule in _RULES for each in rule(case)]
+    rules = (hold_drawn, *(rule for rule in _RULES if rule not in (hold_bands, hold_categories)))
+    held = (each for rule in rules for each in rule(case) if not covered(case, each) or rule is hold_drawn)
+    return [undemonstrated(case, doubted(case, each)) for each in held]
 
 
 def exit_code(verdict: Verdict, today: date) -> ExitCode:

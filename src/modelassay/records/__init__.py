@@ -69,6 +69,13 @@ from modelassay.records.lineage import (
     TrainingData,
     Transform,
 )
+from modelassay.records.sequential import (
+    SequentialClaim,
+    SequentialDecision,
+    SequentialPopulation,
+    SequentialRecord,
+    SequentialStream,
+)
 from modelassay.records.verdict import (
     Bands,
     CategoryRule,
@@ -156,6 +163,11 @@ __all__ = [
     "Sample",
     "SampleKind",
     "Score",
+    "SequentialClaim",
+    "SequentialDecision",
+    "SequentialPopulation",
+    "SequentialRecord",
+    "SequentialStream",
     "Severity",
     "Side",
     "SliceRule",

@@ -10,6 +10,7 @@ from modelassay.records.conversation import Decoding, Message, PairKey
 from modelassay.records.findings import Finding, Measure
 from modelassay.records.judging import JudgeError
 from modelassay.records.lineage import Lineage
+from modelassay.records.sequential import SequentialRecord
 from modelassay.records.verdict import Policy, Verdict
 
 
@@ -160,6 +161,9 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     judged_again: str = ""
     """Digest of the ``SHA256SUMS`` of the sealed audit whose answers were judged again here, nothing being
     asked; empty when the models were asked."""
+    sequential: SequentialRecord | None = None
+    """How questions were drawn and what was decided with them; None where all of the suite was asked at
+    once."""
     answered: str = ""
     """When the answers were complete, where they were judged again later or imported; the verdict's time runs
     from then. Empty when that is `closed`, or not known."""

@@ -43,9 +43,9 @@ How a conductor uses it::
 """
 
 from modelassay.gate.sequential.controller import SequentialGate
-from modelassay.gate.sequential.decision import SequentialClaim, SequentialDecision
 from modelassay.gate.sequential.order import CommittedOrder, PairedScore, PlannedPair
 from modelassay.gate.sequential.table import full_outcome
+from modelassay.records import SequentialClaim, SequentialDecision
 
 __all__ = [
     "CommittedOrder",

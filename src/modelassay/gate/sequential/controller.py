@@ -15,14 +15,23 @@ from modelassay.errors import UsageError
 from modelassay.gate.case import strictest
 from modelassay.gate.policy import SEVERITY, check_policy, tighten
 from modelassay.gate.sequential.contributions import MILLION, Booleans, Columns, Integers, columns, yes_or_no
-from modelassay.gate.sequential.decision import SequentialClaim, SequentialDecision
 from modelassay.gate.sequential.order import CommittedOrder, PairedScore, PlannedPair
 from modelassay.gate.sequential.streams import Standing, Stream
 from modelassay.gate.sequential.table import category_edges, least_outcome, overall_edges
-from modelassay.records import FindingState, Outcome, PairedCounts, Policy
+from modelassay.records import (
+    FindingState,
+    Outcome,
+    PairedCounts,
+    Policy,
+    SequentialClaim,
+    SequentialDecision,
+    SequentialStream,
+)
 from modelassay.statistics import e_holm
 
 Settle = Literal["outcome", "admission"]
+_FASTEST = 50.0
+"""Evidence is taken to grow at least so slowly that this many times what was drawn would do."""
 _LARGEST = 700.0
 """Logarithm beyond which wealth is as good as infinite."""
 
@@ -121,6 +130,7 @@ class SequentialGate:
             exact=exact and not relevant,
             pairs_observed=int(self._seen.sum()),
             pairs_planned=len(self.order.pairs),
+            streams=tuple(self._stream(number, each) for number, each in enumerate(standings)),
             claims=tuple(
                 claim for number, each in enumerate(standings) for claim in self._claims(number, each)
             ),
@@ -211,18 +221,9 @@ class SequentialGate:
 
     def _range(self, standings: Sequence[Standing]) -> tuple[Outcome, Outcome]:
         """The mildest and the strictest outcome that are consistent with what is known."""
-        low: list[Outcome] = [self._least]
-        high: list[Outcome] = [self._least]
-        for stream, standing in self._both(standings):
-            for place, (harm, open_) in enumerate(zip(standing.harm, standing.open, strict=True)):
-                edge = stream.edges[place]
-                if harm:
-                    low.append(edge.outcome)
-                elif open_ and stream.exhausted:
-                    low.append(edge.undecided(stream.over(edge)))
-                elif open_:
-                    high.append(edge.outcome)
-        return strictest(*low), strictest(*low, *high)
+        ranges = [_range_of(stream, each) for stream, each in self._both(standings)]
+        low = strictest(self._least, *(each for each, _ in ranges))
+        return low, strictest(low, *(each for _, each in ranges))
 
     def _relevant(self) -> list[bool]:
         """For each stream whether drawing more of it could change the action."""
@@ -244,6 +245,26 @@ class SequentialGate:
         return max(SEVERITY.index(outcome), SEVERITY.index(least))
 
     # -- evidence
+
+    def expected_rest(self) -> dict[str, int]:
+        """Guess of the pairs still to draw in each stream that is not settled, if evidence goes on growing as
+        it did; by category, "" for all pairs. For people alone: no decision rests on it."""
+        found = {}
+        needed = max(_threshold(self._fine), _threshold(self._harm))
+        for (stream, standing), wanted in zip(self._both(self._standings()), self._relevant(), strict=True):
+            if wanted:
+                grown = np.maximum(stream.highest_fine, stream.highest_harm)[standing.open]
+                slowest = max(float(grown.min(initial=needed)), needed / _FASTEST)
+                guess = math.ceil(max(stream.pairs_drawn, 1) * (needed / slowest - 1))
+                found[stream.name] = min(max(guess, 1), stream.pairs_left)
+        return found
+
+    def _stream(self, number: int, standing: Standing) -> SequentialStream:
+        stream = self._streams[number]
+        low, high = _range_of(stream, standing)
+        units = stream.sizes.size
+        assessable = enough_pairs(int(stream.sizes.sum()), units, self.policy)
+        return SequentialStream(category=stream.name, mildest=low, outcome=high, assessable=assessable)
 
     def _claims(self, number: int, standing: Standing) -> Iterable[SequentialClaim]:
         stream = self._streams[number]
@@ -290,6 +311,20 @@ class SequentialGate:
             nuu=nuu,
             clusters=stream.drawn,
         )
+
+
+def _range_of(stream: Stream, standing: Standing) -> tuple[Outcome, Outcome]:
+    """The mildest and the strictest outcome of the edges of one stream."""
+    low: list[Outcome] = ["deploy"]
+    high: list[Outcome] = ["deploy"]
+    for edge, harm, open_ in zip(stream.edges, standing.harm, standing.open, strict=True):
+        if harm:
+            low.append(edge.outcome)
+        elif open_ and stream.exhausted:
+            low.append(edge.undecided(stream.over(edge)))
+        elif open_:
+            high.append(edge.outcome)
+    return strictest(*low), strictest(*low, *high)
 
 
 def _same_edges(categories: Sequence[Stream]) -> list[list[tuple[int, int]]]:

@@ -1,13 +1,15 @@
-"""What a sequential gate says, as records that can be sealed and recomputed."""
+"""What a sequential audit decided with the pairs that it drew, with all that it takes to decide it again."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
 from modelassay.canonical import Digest
-from modelassay.records import FindingState, Outcome, PairedCounts, Percent
+from modelassay.records.findings import FindingState, PairedCounts
+from modelassay.records.verdict import Outcome, Percent
 
 
 class SequentialClaim(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,9 +55,23 @@ class SequentialClaim(msgspec.Struct, frozen=True, kw_only=True):
     """After correction for the number of claims."""
 
 
-class SequentialDecision(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the decision stands."""
+class SequentialStream(msgspec.Struct, frozen=True, kw_only=True):
+    """What the claims of one stream come to."""
 
+    category: str = ""
+    """Empty for all pairs."""
+    mildest: Outcome
+    """The mildest outcome of its edges that is consistent with what was shown."""
+    outcome: Outcome
+    """The strictest."""
+    assessable: bool
+    """Whether the plan has enough pairs here for the table to judge them."""
+
+
+class SequentialDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the decision about one measure stands."""
+
+    measure: str = ""
     outcome: Outcome
     """The strictest that is consistent with what was shown: what is to be done if drawing stopped here."""
     mildest: Outcome
@@ -66,4 +82,38 @@ class SequentialDecision(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it rests on what is certain alone, as it does once all pairs are drawn."""
     pairs_observed: int
     pairs_planned: int
+    streams: tuple[SequentialStream, ...]
+    """All pairs first, then every category."""
     claims: tuple[SequentialClaim, ...]
+
+
+class SequentialPopulation(msgspec.Struct, frozen=True, kw_only=True):
+    """Every pair that a banded measure would have, were all of the suite asked."""
+
+    measure: str
+    samples: str
+    """Its samples as they stand in ``samples.jsonl.gz``, counted from 0: ``0-75,104-180``."""
+    pairs: int
+    """Each sample once an epoch."""
+    order: Digest
+    """Of the keys ``SAMPLE EPOCH`` in the order of drawing; as in ``audit.opened``."""
+
+
+class SequentialRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How a sequential audit drew its questions, and what it decided with them."""
+
+    seed: str
+    """Of the order."""
+    batch: int
+    share: str
+    """Part of the policy's error that this attempt of the release line may spend, as ``1/6``."""
+    questions: int
+    """Of one model: every sample once an epoch."""
+    asked: int
+    """Of them, those that were drawn; the others are in ``samples.jsonl.gz`` and were not asked."""
+    state: Literal["settled", "exhausted", "unresolved"]
+    """`settled`: no further question could change the action; `exhausted`: all were asked; `unresolved`: the
+    budget ended before either."""
+    populations: tuple[SequentialPopulation, ...]
+    decisions: tuple[SequentialDecision, ...]
+    """One for each banded measure."""

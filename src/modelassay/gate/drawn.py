@@ -1,0 +1,181 @@
+"""The deployment table of a sequential audit: what was shown of the suite with the pairs that were drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import msgspec
+
+from modelassay.drops import subject_phrase
+from modelassay.gate.bands import BANDS, CATEGORY_BLOCK, hold_no_table
+from modelassay.gate.case import Case, Held, Subject, strictest
+from modelassay.gate.policy import SEVERITY
+from modelassay.records import (
+    FindingState,
+    Outcome,
+    Percent,
+    ReviewItem,
+    RuleHit,
+    SequentialClaim,
+    SequentialDecision,
+    SequentialStream,
+)
+
+OVERALL, CATEGORY = "concerns.overall", "concerns.category"
+_OF_TABLE = frozenset({BANDS, CATEGORY_BLOCK, OVERALL, CATEGORY})
+STOPPED = "the audit stopped before the whole suite was asked, so this is not shown"
+
+
+def hold_drawn(case: Case) -> Iterator[Held]:
+    """Every edge of the table, overall and in every category, as the sequential claims settle it."""
+    assert case.drawn is not None
+    yield from hold_no_table(case)
+    for decision in case.drawn.decisions:
+        judged = [stream.assessable for stream in decision.streams[1:]]
+        if case.policy.any_category.dimensions and not any(judged):
+            yield _no_category(case)
+        for stream in decision.streams:
+            yield _stream(case, decision, stream)
+
+
+def covered(case: Case, held: Held) -> bool:
+    """Whether the sequential claims already say what `held` says of fixed figures."""
+    finding = case.by_id.get(held.hit.finding)
+    return (
+        case.drawn is not None
+        and held.hit.rule in (OVERALL, CATEGORY)
+        and finding is not None
+        and finding.measure.name in {decision.measure for decision in case.drawn.decisions}
+    )
+
+
+def undemonstrated(case: Case, held: Held) -> Held:
+    """`held` as far as it is valid when a sequential audit stopped early.
+
+    A test that was made for a fixed number of answers shows nothing at a number that depends on them. Its
+    action stays, which can only be stricter than what the table gave.
+    """
+    early = case.drawn is not None and case.drawn.state != "exhausted"
+    hit, review = held.hit, held.review
+    finding = case.by_id.get(hit.finding)
+    if not early or finding is None or (finding.paired is None and not finding.values):
+        return held
+    if hit.rule in _OF_TABLE or hit.state not in ("shown_fine", "shown_harmful"):
+        return held
+    tail = f"{hit.statement.removesuffix('.')}; {STOPPED}."
+    hit = msgspec.structs.replace(hit, state="not_shown", statement=tail)
+    review = review and msgspec.structs.replace(review, state="not_shown", statement=tail)
+    return replace(held, hit=hit, review=review)
+
+
+def _stream(case: Case, decision: SequentialDecision, stream: SequentialStream) -> Held:
+    claims = [claim for claim in decision.claims if claim.category == stream.category]
+    shown = [claim for claim in claims if claim.state == "shown_harmful"]
+    fine = [claim for claim in claims if claim.state == "shown_fine"]
+    outcome = stream.mildest
+    open_ = case.drawn is not None and case.drawn.state == "unresolved" and stream.outcome != stream.mildest
+    if open_:
+        outcome = strictest(outcome, "inconclusive")
+    last = claims[-1]
+    edge = shown[-1].limit if shown else fine[0].limit if fine else last.limit
+    subject = _subject(case, decision.measure, stream.category)
+    name = subject.phrase(apart_from=edge) if subject else _unseen(case, decision.measure, stream.category)
+    amount = (lambda limit: subject.amount(limit)) if subject else str
+    parts = [f"shown to be over {amount(shown[-1].limit)}"] if shown else []
+    parts += [f"shown to be within {amount(fine[0].limit)}"] if fine else []
+    told = " and ".join(parts) if parts else "neither shown to be over nor within any limit"
+    statement = (
+        f"{name}; of the suite's {last.pairs:,} pairs {last.pairs_drawn:,} were drawn, by which its drop is "
+        f"{told}."
+    )
+    state: FindingState = "shown_harmful" if shown else "shown_fine" if fine else "not_shown"
+    rule = _rule(stream, _deciding(shown, outcome), case)
+    review = None
+    if subject and shown and rule in (OVERALL, CATEGORY):
+        concern = rule.removeprefix("concerns.")
+        review = ReviewItem(concern=concern, finding=subject.finding.id, state=state, statement=statement)
+    return Held(
+        hit=RuleHit(
+            rule=rule,
+            finding=subject.finding.id if subject else "",
+            literal=_literal(case, subject, claims),
+            state=state,
+            outcome=outcome,
+            statement=statement,
+            settle=_settle(last) if open_ else "",
+        ),
+        exceedance=subject.times(edge) if subject else Fraction(0),
+        review=review,
+    )
+
+
+def _deciding(shown: list[SequentialClaim], outcome: Outcome) -> SequentialClaim | None:
+    """The claim that gave `outcome`: of several the one with the smallest limit."""
+    return next((claim for claim in shown if claim.outcome == outcome), None)
+
+
+def _rule(stream: SequentialStream, deciding: SequentialClaim | None, case: Case) -> str:
+    """Bands, the block edge of a category, or a threshold for concern."""
+    concern = case.policy.any_category.concern if stream.category else case.policy.concerns.overall
+    of_bands: tuple[Percent, ...] = (
+        (case.policy.any_category.block,)
+        if stream.category
+        else (case.policy.bands.deploy, case.policy.bands.deploy_monitored, case.policy.bands.review)
+    )
+    if deciding is not None and deciding.limit == concern and concern not in of_bands:
+        return CATEGORY if stream.category else OVERALL
+    return CATEGORY_BLOCK if stream.category else BANDS
+
+
+def _literal(case: Case, subject: Subject | None, claims: list[SequentialClaim]) -> Outcome:
+    """What the table's own edges, not those of concern, say of the pairs drawn."""
+    if subject is None or not subject.assessable:
+        return "deploy"
+    over = [claim for claim in claims if subject.drop.exceeds(claim.limit)]
+    outcomes: list[Outcome] = [
+        claim.outcome for claim in over if _rule(_named(claim), claim, case) in (BANDS, CATEGORY_BLOCK)
+    ]
+    return max(outcomes, key=SEVERITY.index, default="deploy")
+
+
+def _named(claim: SequentialClaim) -> SequentialStream:
+    return SequentialStream(category=claim.category, mildest="deploy", outcome="deploy", assessable=True)
+
+
+def _settle(claim: SequentialClaim) -> str:
+    left = claim.pairs - claim.pairs_drawn
+    return (
+        f"asking at most the {left:,} pairs that were not drawn: raise the budget and run the audit with "
+        "--again, which asks nothing twice"
+    )
+
+
+def _subject(case: Case, measure: str, category: str) -> Subject | None:
+    tags = case.policy.any_category.dimensions
+    wanted = {tags[0]: category} if category else {}
+    found = (s for s in case.subjects() if s.finding.measure.name == measure and s.finding.slice == wanted)
+    return next(found, None)
+
+
+def _unseen(case: Case, measure: str, category: str) -> str:
+    overall = _subject(case, measure, "")
+    tags = {case.policy.any_category.dimensions[0]: category} if category else {}
+    return f"{subject_phrase(overall.finding.measure, tags) if overall else measure} was not compared"
+
+
+def _no_category(case: Case) -> Held:
+    named = " or ".join(case.policy.any_category.dimensions)
+    return Held(
+        hit=RuleHit(
+            rule=CATEGORY_BLOCK,
+            finding="",
+            literal="deploy",
+            state="not_assessable",
+            outcome="deploy-monitored",
+            statement=f"No slice by {named} has enough pairs, so the rule for any single category could not "
+            "be held.",
+            settle=f"samples tagged {case.policy.any_category.dimensions[0]}",
+        )
+    )
