@@ -33,7 +33,16 @@ from modelassay.gate import PolicyChange, decide, policy_changes, severity
 from modelassay.protocols import Renderer
 from modelassay.records import AuditRecord, Coverage, Finding, Policy, Score, Verdict
 
-_OF_COMPARISON = ("scale", "absolute_below", "measures", "slices", "judges", "confidence", "cohorts")
+_OF_COMPARISON = (
+    "scale",
+    "absolute_below",
+    "measures",
+    "slices",
+    "judges",
+    "confidence",
+    "cohorts",
+    "intervals",
+)
 """Keys by which comparison computes other figures; without the samples only thresholds can change."""
 
 

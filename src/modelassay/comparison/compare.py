@@ -19,6 +19,7 @@ from modelassay.comparison.repeats import (
     joint_confidence,
     quality_finding,
 )
+from modelassay.comparison.resampled import worst_slice_findings
 from modelassay.comparison.slices import Dimension, dimension
 from modelassay.comparison.summary import summarise
 from modelassay.records import Coverage, Finding, Measure, Policy, Sample, Score
@@ -79,6 +80,7 @@ def compare_with_coverage(
     for table in tables:
         findings += _compare_measure(table, index, dimensions, policy, known)
     further = [f for table in tables for f in cohort_findings(table, index, dimensions, policy)]
+    further += [f for table in tables for f in worst_slice_findings(table, index, dimensions, policy)]
     further += _repeat_findings(tables, index, policy)
     findings += [doubted(finding, known, policy) for finding in further]
     quality = quality_finding(tuple(measure.name for measure in measures))

@@ -11,6 +11,7 @@ import numpy as np
 
 from modelassay.comparison import estimates
 from modelassay.comparison.judges import Judges, adjusted_difference
+from modelassay.comparison.resampled import resampled_method
 from modelassay.comparison.summary import Pairs
 from modelassay.drops import (
     Drop,
@@ -21,6 +22,7 @@ from modelassay.drops import (
     enough_labels,
     fewest_clusters,
     figure,
+    held_by,
     percent_text,
     scored_pairs,
     subject_phrase,
@@ -74,7 +76,7 @@ def slice_findings(
     if reader.measure.role == "descriptive":
         return found
     judged = [i for i, (_, pairs) in enumerate(slices) if assessable(_deciding(pairs, policy), policy)]
-    drops = [drop_of(_deciding(slices[i][1], policy), policy) for i in judged]
+    drops = [_drop(slices[i][1], policy) for i in judged]
     any_drop = [drop.p_value(Percent(basis_points=0)) for drop in drops]
     adjusted = holm(any_drop).tolist()
     harmful = holm([drop.p_value(thresholds.concern) for drop in drops]).tolist()
@@ -112,6 +114,13 @@ def _deciding(pairs: Pairs, policy: Policy) -> PairedCounts | PairedMoments:
     return deciding(pairs.paired, pairs.corrected, policy)
 
 
+def _drop(pairs: Pairs, policy: Policy) -> Drop:
+    """What is held against thresholds; bounds by resampling are those of the judge's own figures."""
+    paired = _deciding(pairs, policy)
+    drop = drop_of(paired, policy)
+    return held_by(drop, pairs.resampled) if paired is pairs.paired else drop
+
+
 def _standing(reader: Reader, corrected: Corrected | None, policy: Policy) -> JudgeStanding:
     decided = corrected is not None and enough_labels(corrected, policy)
     return "labelled" if decided else reader.standing
@@ -140,7 +149,7 @@ def _reported(reader: Reader, tags: dict[str, str], pairs: Pairs, policy: Policy
         harm_ratio=estimates.harm_ratio(pairs, confidence) if measure.harm else None,
         smallest_drop=smallest,
         method=_method(measure, pairs, policy),
-        values=(_rate_effects(pairs) if binary else {}) | _raw_medians(pairs) | adjusted,
+        values=(_rate_effects(pairs) if binary else {}) | _raw_medians(pairs) | adjusted | pairs.resampled,
         judge=_standing(reader, pairs.corrected, policy),
         corrected=pairs.corrected,
         rests_on=(reader.evaluator,),
@@ -199,7 +208,7 @@ def _qualified(measure: Measure, pairs: Pairs, smallest: Decimal, policy: Policy
         return "; shown for information, not judged"
     if assessable(_deciding(pairs, policy), policy):
         confidence = policy.confidence.basis_points / 10_000
-        drop = drop_of(_deciding(pairs, policy), policy)
+        drop = _drop(pairs, policy)
         low, high = drop.lower(confidence), _amount(drop, drop.upper(confidence))
         bounds = f"between {_amount(drop, low)} and {high}" if low > 0 else f"at most {high}"
         return f"; the drop is {bounds}"
@@ -254,5 +263,7 @@ def _method(measure: Measure, pairs: Pairs, policy: Policy) -> str:
         parts.append(f"{pairs.paired.clusters} clusters")
         if isinstance(pairs.paired, PairedCounts):
             parts.append(f"design effect {pairs.paired.design_effect:.2f}")
+    if pairs.resampled:
+        parts.append(f"shown fine besides: {resampled_method(pairs.paired.clusters)}")
     parts.append(f"each end of an interval at {policy.confidence} one-sided")
     return "; ".join(parts)

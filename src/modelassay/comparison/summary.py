@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
 
 from modelassay.comparison.correction import Correction
 from modelassay.comparison.pairing import Booleans, Column, Floats, Integers, PairTable, SampleIndex
+from modelassay.comparison.resampled import resampled_bounds
 from modelassay.drops import figure
 from modelassay.records import Corrected, PairedCounts, PairedMoments, Policy
 from modelassay.statistics import cluster_moments, design_effect
@@ -32,6 +33,8 @@ class Pairs:
     """Both sides on the evaluator's own scale, where that is a number."""
     corrected: Corrected | None = None
     """The same by people's labels."""
+    resampled: dict[str, Decimal] = field(default_factory=dict)
+    """Bounds by resampling, by the names of `drops.resampled_name`; empty unless the policy asks for them."""
 
 
 def summarise(
@@ -58,6 +61,7 @@ def summarise(
         paired=paired,
         raw=raw,
         corrected=correction.at(rows, paired, policy) if correction else None,
+        resampled=resampled_bounds(table, index, rows, policy),
     )
 
 

@@ -6,7 +6,7 @@ report them, the other to decide. Everything is computed from `records.PairedCou
 """
 
 from modelassay.drops.deciding import deciding, enough_labels
-from modelassay.drops.drop import Drop, Scale, drop_of, figure
+from modelassay.drops.drop import Ceilings, Drop, Scale, drop_of, figure
 from modelassay.drops.filled import (
     assessable,
     at_worst,
@@ -18,9 +18,11 @@ from modelassay.drops.filled import (
     unscored_pairs,
 )
 from modelassay.drops.harm import harm_exceeds, harm_p_value, harm_rates
+from modelassay.drops.resampled import held_by, resampled_interval, resampled_name
 from modelassay.drops.wording import counts_phrase, drop_phrase, percent_text, place_phrase, subject_phrase
 
 __all__ = [
+    "Ceilings",
     "Drop",
     "Scale",
     "assessable",
@@ -37,8 +39,11 @@ __all__ = [
     "harm_exceeds",
     "harm_p_value",
     "harm_rates",
+    "held_by",
     "percent_text",
     "place_phrase",
+    "resampled_interval",
+    "resampled_name",
     "scored_pairs",
     "subject_phrase",
     "total_pairs",

@@ -27,6 +27,19 @@ from modelassay.statistics import (
 Scale = Literal["relative", "absolute"]
 
 
+@dataclass(frozen=True)
+class Ceilings:
+    """Upper bounds of one drop, each at a confidence of its own."""
+
+    bounds: tuple[tuple[int, Decimal], ...]
+    """Basis points of the one-sided confidence with the bound, ascending."""
+
+    def at(self, confidence: float) -> Decimal:
+        """The bound at the least known confidence that is not under `confidence`; 1 where none is known."""
+        wanted = round(confidence * 10_000)
+        return next((bound for known, bound in self.bounds if known >= wanted), Decimal(1))
+
+
 def figure(value: float | Fraction, *, places: int = 6) -> Decimal:
     """`value` as it is recorded and compared: rounded once, to six decimal places unless told."""
     return round(Decimal(repr(float(value))), places) + 0  # adding 0 turns -0 into 0
@@ -40,6 +53,8 @@ class Drop:
     scale: Scale
     value: Fraction
     """Of the pairs with both sides scored, exact; 0 when there is none."""
+    ceilings: Ceilings | None = None
+    """Upper bounds by resampling that must hold as well; None when the policy asks for none."""
 
     def exceeds(self, edge: Percent) -> bool:
         """Whether the point estimate is more than `edge`, in whole numbers; on the edge it is not."""
@@ -49,7 +64,8 @@ class Drop:
         """One-sided upper bound, were every unscored pair the worst for the candidate."""
         if total_pairs(self.paired) == 0:
             return Decimal(1)
-        return figure(_bounds(filled(self.paired, "worst"), self.scale, confidence).high)
+        score = figure(_bounds(filled(self.paired, "worst"), self.scale, confidence).high)
+        return score if self.ceilings is None else max(score, self.ceilings.at(confidence))
 
     def lower(self, confidence: float) -> Decimal:
         """One-sided lower bound, were every unscored pair the best for the candidate; at least -1000."""

@@ -38,7 +38,16 @@ from modelassay.records import (
 from modelassay.version import __version__
 
 FOLLOWING = frozenset(
-    ("comparison", "cohort_gap", "cohort_loss", "consistency", "edge_cases", "quality", *LINEAGE_CHECKS)
+    (
+        "comparison",
+        "cohort_gap",
+        "cohort_loss",
+        "consistency",
+        "edge_cases",
+        "quality",
+        "worst_slice",
+        *LINEAGE_CHECKS,
+    )
 )
 """Checks whose findings follow from what a bundle holds."""
 WORDS = frozenset(("statement", "method", "headline", "settle", "inconclusive", "tightened"))

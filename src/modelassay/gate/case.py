@@ -15,6 +15,7 @@ from modelassay.drops import (
     drop_of,
     drop_phrase,
     enough_labels,
+    held_by,
     percent_text,
     subject_phrase,
 )
@@ -124,10 +125,11 @@ class Case:
 
     def _subject(self, finding: Finding, own: PairedCounts | PairedMoments) -> Subject:
         paired, corrected = deciding(own, finding.corrected, self.policy), finding.corrected
+        drop = drop_of(paired, self.policy)
         return Subject(
             finding=finding,
             paired=paired,
-            drop=drop_of(paired, self.policy),
+            drop=held_by(drop, finding.values) if paired is own else drop,
             assessable=assessable(paired, self.policy),
             labels=corrected.labels if corrected and enough_labels(corrected, self.policy) else 0,
         )

@@ -21,6 +21,7 @@ def severity(outcome: Outcome) -> int:
 
 _WHOLE = 10_000
 _FEWEST_LABELS = 50
+_FEWEST_REPETITIONS, _MOST_REPETITIONS = 1_000, 20_000
 _HIGHER_RISK = {
     "exposure": ("public", "unrestricted access by the public"),
     "users": (("general", "vulnerable"), "users from the general public or vulnerable groups"),
@@ -193,6 +194,13 @@ def _contradictions(policy: Policy) -> Iterator[str]:
         yield f"slices.smallest ({policy.slices.smallest}) is under 2"
     if policy.judges.labels < _FEWEST_LABELS:
         yield f"judges.labels ({policy.judges.labels}) is under {_FEWEST_LABELS}, too few to correct by"
+    if not _FEWEST_REPETITIONS <= policy.intervals.repetitions <= _MOST_REPETITIONS:
+        yield (
+            f"intervals.repetitions ({policy.intervals.repetitions}) is not between {_FEWEST_REPETITIONS:,} "
+            f"and {_MOST_REPETITIONS:,}"
+        )
+    if not 0 <= policy.intervals.seed < 2**63:
+        yield f"intervals.seed ({policy.intervals.seed}) is not between 0 and 2^63"
     if policy.expires_days < 1:
         yield f"expires_days ({policy.expires_days}) is under 1"
 

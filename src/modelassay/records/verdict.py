@@ -123,6 +123,21 @@ class JudgeRule(msgspec.Struct, frozen=True, kw_only=True):
     """From so many pairs labelled by people on, their correction decides in the judge's place."""
 
 
+class IntervalRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds by resampling whole clusters, beside those of the score tests; they can only tighten."""
+
+    method: Literal["score", "resampled"] = "score"
+    """`score`: score tests on counts divided by a design effect. `resampled`: what counts as shown fine must
+    hold besides by a paired bootstrap over clusters, or with fewer than 20 of them by exact sign flips."""
+    worst_slice: bool = False
+    """Whether to report bounds of the worst slice of each tag that hold for all its slices at once. They
+    decide nothing."""
+    repetitions: int = 2000
+    """Of the bootstrap."""
+    seed: int = 1
+    """Of the bootstrap, so that anyone can repeat it."""
+
+
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     """Where the model will be used; each factor at its higher risk tightens the policy."""
 
@@ -172,6 +187,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What must be declared of training data, licences and recipe."""
     judges: JudgeRule = JudgeRule()
     """How far judges are believed."""
+    intervals: IntervalRule = IntervalRule()
+    """Which bounds are computed beside those of the score tests."""
     unscored_limit: Percent = _percent(2)
     """Above this share of unscored answers of either model no measure can pass."""
     confidence: Percent = _percent(95)

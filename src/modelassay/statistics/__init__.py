@@ -100,11 +100,21 @@ from modelassay.statistics.prediction_powered import (
     corrected_pairs,
     ppi_mean,
 )
+from modelassay.statistics.resampling import (
+    FEW_CLUSTERS,
+    SimultaneousBounds,
+    bootstrap_ratio_bounds,
+    cluster_sums,
+    resampled_ratio_bounds,
+    sign_flip_ratio_bounds,
+    simultaneous_ratio_bounds,
+)
 from modelassay.statistics.sequential import SequentialTest, sequential_paired_test
 from modelassay.statistics.shrinkage import shrink_rates
 
 __all__ = [
     "BETS",
+    "FEW_CLUSTERS",
     "Behind",
     "CorrectedMean",
     "CorrectedPairs",
@@ -119,6 +129,7 @@ __all__ = [
     "PairedCells",
     "SequentialTest",
     "Share",
+    "SimultaneousBounds",
     "TrueRate",
     "Wealth",
     "Widening",
@@ -126,9 +137,11 @@ __all__ = [
     "benjamini_hochberg",
     "betting_interval",
     "betting_interval_finite",
+    "bootstrap_ratio_bounds",
     "clopper_pearson_interval",
     "cluster_mean_interval",
     "cluster_moments",
+    "cluster_sums",
     "cohen_kappa",
     "cohen_kappa_interval",
     "corrected_moments",
@@ -170,10 +183,13 @@ __all__ = [
     "relative_drop_bounds",
     "required_observations",
     "required_pairs",
+    "resampled_ratio_bounds",
     "rogan_gladen",
     "sequential_paired_test",
     "shrink_rates",
+    "sign_flip_ratio_bounds",
     "simultaneous_intervals",
+    "simultaneous_ratio_bounds",
     "smallest_detectable_drop",
     "split_sample_edge_shift",
     "student_quantile",
