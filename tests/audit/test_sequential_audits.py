@@ -1,0 +1,226 @@
+"""Audits that stop as soon as the action is settled, through the public path, on a real loopback server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import pytest
+
+from modelassay.audit.given import open_given
+from modelassay.cli.audit_command import run_plan
+from modelassay.cli.options import places_of
+from modelassay.errors import ConfigError, EvidenceError, UsageError
+from modelassay.evidence.bundle import open_bundle
+from modelassay.evidence.chain import Chain
+from modelassay.evidence.contents import Contents
+from modelassay.evidence.drawing import places_in, ranges_of, share_of
+from modelassay.evidence.events import AuditOpened
+from modelassay.evidence.ledger import read_events
+from modelassay.evidence.notary import Notary
+from modelassay.evidence.redrawn import drawing_follows
+from modelassay.evidence.verification import verify_bundle
+from modelassay.records import Actor, AuditRecord, SequentialRecord
+
+PlanOf = Callable[..., Path]
+SEQUENTIAL = "gate: {mode: sequential, batch: 48}\n"
+
+
+class Served(Protocol):
+    asked: Any
+    delay_s: float
+
+
+def run(plan: Path, store: Path, *overrides: str, again: bool = False) -> AuditRecord:
+    places = places_of(plan, store=store, data_dir=None, offline=True, quiet=True)
+    notary = Notary(actor=Actor(name="ci"))
+    return run_plan(plan, overrides, places, notary=notary, quiet=True, again=again)
+
+
+def drawn_in(record: AuditRecord) -> SequentialRecord:
+    assert record.sequential is not None
+    return record.sequential
+
+
+def failed_checks(store: Path, record: AuditRecord) -> list[str]:
+    checks = verify_bundle(open_bundle(store / "audits" / record.id)).checks
+    assert next(check.state for check in checks if check.name == "drawing") == "passed"
+    return [f"{check.name}: {check.statement}" for check in checks if check.state == "failed"]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "outcome"),
+    [("same", "deploy"), ("broken", "block"), pytest.param("fraud-lost", "block", marks=pytest.mark.slow)],
+)
+def test_it_stops_early_at_the_outcome_of_the_whole_suite(
+    plan_of: PlanOf, served: Served, tmp_path: Path, candidate: str, outcome: str
+) -> None:
+    plan, store = plan_of(candidate, per_category=90, more=SEQUENTIAL), tmp_path / "store"
+    record = run(plan, store)
+    drawn = drawn_in(record)
+    assert (record.verdict.outcome, drawn.state) == (outcome, "settled")
+    assert drawn.asked < drawn.questions == 720
+    assert sum(served.asked.values()) == 2 * drawn.asked
+    assert failed_checks(store, record) == []
+    # Nothing but the sequential claims is called shown.
+    claimed = {f.id for f in record.findings if f.state in ("shown_fine", "shown_harmful")}
+    assert all("category=" in finding or finding.endswith("overall") for finding in claimed)
+    assert all(finding.p_value is None for finding in record.findings)
+    table = ("bands", "any_category.block", "concerns.overall", "concerns.category")
+    shown = {rule.rule for rule in record.verdict.rules if rule.state.startswith("shown") and rule.finding}
+    assert shown <= set(table)
+    # The full run agrees, and asks nothing again.
+    before = sum(served.asked.values())
+    fixed = run(plan, store, "gate.mode=fixed")
+    assert fixed.sequential is None
+    assert fixed.verdict.outcome == outcome
+    assert sum(served.asked.values()) - before == 2 * (drawn.questions - drawn.asked)
+    # Done again, it changes nothing; its folder is made anew from the journal, though that holds more now.
+    sealed = (store / "audits" / record.id / "SHA256SUMS").read_bytes()
+    (store / "audits" / record.id / "scores.jsonl.gz").unlink()
+    assert run(plan, store) == record
+    assert (store / "audits" / record.id / "SHA256SUMS").read_bytes() == sealed
+
+
+def test_the_opening_event_commits_to_the_order_and_attempts_share_the_error(
+    plan_of: PlanOf, tmp_path: Path
+) -> None:
+    store, policy = tmp_path / "store", "release: {line: one}\n"
+    for candidate in ("broken", "fraud-lost"):
+        record = run(plan_of(candidate, per_category=30, more=SEQUENTIAL + policy), store)
+        assert failed_checks(store, record) == []
+    first, second = (logged.read(AuditOpened) for logged in read_events(store / "log", AuditOpened))
+    assert first.drawn is not None
+    assert second.drawn is not None
+    assert (first.drawn.share, second.drawn.share) == ("1/2", "1/6")
+    assert drawn_in(record).share == "1/6"
+    assert [each.measure for each in second.drawn.measures] == ["refusal", "over_refusal"]
+    assert [each.order for each in drawn_in(record).populations] == [
+        each.digest for each in second.drawn.measures
+    ]
+    assert first.order.digest != second.order.digest, "an order that the candidate's maker could know"
+    assert sum(map(share_of, range(1, 1_000))) == Fraction(999, 1_000)
+
+
+def test_an_audit_killed_in_the_middle_goes_on_where_it_was(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    plan = plan_of("same", per_category=60, more=SEQUENTIAL)
+    whole = run(plan, tmp_path / "whole")
+    asked = sum(served.asked.values())
+    served.asked.clear()
+    served.delay_s = 0.05
+    store = tmp_path / "store"
+    command = [sys.executable, "-m", "modelassay", "audit", str(plan), "--store", str(store), "-q"]
+    limits = ["--set", "baseline.concurrency=4", "--set", "candidate.concurrency=4"]
+    with subprocess.Popen([*command, *limits]) as process:
+        until = time.monotonic() + 60
+        while sum(served.asked.values()) < asked // 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+    served.delay_s = 0.0
+    record = run(plan, store)
+    assert drawn_in(record) == drawn_in(whole)
+    assert record.verdict.rules == whole.verdict.rules
+    # Only what was under way, or waited for its commit, when it was killed.
+    assert asked <= sum(served.asked.values()) <= asked + 40
+    assert failed_checks(store, record) == []
+
+
+def test_a_budget_that_ends_leaves_an_inconclusive_verdict_to_go_on_from(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    plan, store = plan_of("same", per_category=60, more=SEQUENTIAL), tmp_path / "store"
+    record = run(plan, store, "budget.requests=420")
+    drawn = drawn_in(record)
+    assert (record.verdict.outcome, drawn.state) == ("inconclusive", "unresolved")
+    assert 0 < drawn.asked <= 210
+    assert any("--again" in reason for reason in record.verdict.inconclusive)
+    assert failed_checks(store, record) == []
+    later = run(plan, store, again=True)
+    assert (later.verdict.outcome, drawn_in(later).state) == ("deploy", "settled")
+    assert sum(served.asked.values()) == 2 * drawn_in(later).asked
+    with pytest.raises(UsageError, match=r"asked .* of its 480 questions"):
+        open_given(store / "audits" / later.id)
+
+
+@pytest.fixture
+def sealed(plan_of: PlanOf, tmp_path: Path) -> Contents:
+    record = run(plan_of("broken", per_category=30, more=SEQUENTIAL), tmp_path / "store")
+    return Contents(open_bundle(tmp_path / "store" / "audits" / record.id))
+
+
+def test_changed_claims_orders_and_questions_are_refused(sealed: Contents) -> None:
+    chain, record = Chain(sealed.bundle), sealed.record
+    drawn = drawn_in(record)
+    assert "were drawn" in drawing_follows(sealed, chain)
+
+    def refused(match: str, **changed: Any) -> None:
+        """With other contents."""
+        contents = Contents(sealed.bundle)
+        contents.__dict__.update(changed)
+        with pytest.raises(EvidenceError, match=match):
+            drawing_follows(contents, chain)
+
+    def with_drawn(drawn: SequentialRecord | None) -> AuditRecord:
+        return msgspec.structs.replace(record, sequential=drawn)
+
+    decision = drawn.decisions[0]
+    claims = (msgspec.structs.replace(decision.claims[0], state="shown_fine"), *decision.claims[1:])
+    milder = msgspec.structs.replace(decision, claims=claims)
+    refused(
+        "claims", record=with_drawn(msgspec.structs.replace(drawn, decisions=(milder, *drawn.decisions[1:])))
+    )
+    refused("share", record=with_drawn(msgspec.structs.replace(drawn, share="1/1")))
+    refused("seed", record=with_drawn(msgspec.structs.replace(drawn, seed="mine")))
+    refused("without the decisions", record=with_drawn(None))
+    fewer = msgspec.structs.replace(drawn.populations[0], samples="0-5")
+    refused(
+        "populations",
+        record=with_drawn(msgspec.structs.replace(drawn, populations=(fewer, *drawn.populations[1:]))),
+    )
+    # A question that was not drawn, though committed; one that was drawn left out; another order.
+    sides = sealed.transcripts.known
+    half = len(sides) // 2
+    before, after = list(sides[:half]), list(sides[half:])
+    asked = {transcript.key for transcript in before}
+    other = next(sample.id for sample in sealed.samples.known if sample.id not in {k.sample for k in asked})
+    key = msgspec.structs.replace(before[0].key, sample=other)
+    extra = [msgspec.structs.replace(side[0], key=key) for side in (before, after)]
+    for one, two in (
+        ([*before, extra[0]], [*after, extra[1]]),
+        (before[:-1], after[:-1]),
+        ([before[1], before[0], *before[2:]], [after[1], after[0], *after[2:]]),
+    ):
+        known = [*one, *two]
+        lines = [msgspec.json.encode(each) for each in known]
+        refused(
+            "not exactly the questions", transcripts=replace(sealed.transcripts, lines=lines, known=known)
+        )
+
+
+def test_plans_that_cannot_be_decided_so_are_refused(plan_of: PlanOf, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="too few"):
+        run(plan_of("same", per_category=2, more=SEQUENTIAL), tmp_path / "a")
+    with pytest.raises(ConfigError, match="no measure"):
+        run(plan_of("same", more=SEQUENTIAL + "evaluators: [response_format]\n"), tmp_path / "b")
+    (tmp_path / "two.yaml").write_text("version: 1\nany_category: {dimensions: [category, language]}\n")
+    with pytest.raises(ConfigError, match="one dimension"):
+        run(plan_of("same", more=SEQUENTIAL + "policy: two.yaml\n"), tmp_path / "c")
+
+
+def test_lists_of_samples_have_one_spelling() -> None:
+    for places in ((), (0,), (0, 1, 2, 7, 9, 10)):
+        assert places_in(ranges_of(places), 11) == places
+    for text in ("3-2", "0,1", "0-11", "1,0", "a", "0-", "-1", " 1", "0,,2", "1-1"):
+        with pytest.raises(EvidenceError):
+            places_in(text, 11)
