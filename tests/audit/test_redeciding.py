@@ -268,3 +268,25 @@ def test_a_verdict_carries_claims_that_verify_computes_again(seal: Seal, tmp_pat
         }
         found = {check.name: check.state for check in verify_bundle(Bundle("changed", files)).checks}
         assert found["verdict"] == "failed"
+
+
+def test_the_decision_is_explained_line_by_line(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = seal(**BLOCKED)
+    capsys.readouterr()
+    assert run(["gate", "explain", folder.name]) == 0
+    text = capsys.readouterr().out
+    for part in (
+        "[bands]",
+        "bands.review 30%",
+        "forces    block",
+        "would make this review",
+        "evidence  within",
+    ):
+        assert part in text
+    assert run(["gate", "explain", folder.name]) == 0
+    assert capsys.readouterr().out == text
+    code, found = told(capsys, "explain", folder.name, "--policy", "high-stakes", "--all")
+    assert code == 0
+    assert (found["outcome"], found["exit_code"], found["policy"]) == ("block", 11, "high-stakes")
+    assert found["steps"][0]["keys"]["bands.review"] == "13.5%"  # tightened for its users
+    assert [step["number"] for step in found["steps"]] == list(range(1, len(found["steps"]) + 1))

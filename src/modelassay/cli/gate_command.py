@@ -8,6 +8,7 @@ from modelassay.cli.lazy_group import LazyGroup
 
 SUBCOMMANDS: dict[str, str] = {
     "decide": "Hold a sealed audit against a policy again; `gate AUDIT` is short for this.",
+    "explain": "Walk through why: every rule, its figures, its limits, and what would change the decision.",
     "policies": "List the policies that come with the package, or print one.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.gate_<name>``."""
@@ -29,5 +30,6 @@ def command() -> None:
 
     \b
     modelassay gate assistant-v6 --policy high-stakes
+    modelassay gate explain assistant-v6
     modelassay gate policies
     """
