@@ -44,7 +44,7 @@ from modelassay.evaluators.trained.toxicity_cues import kind_of, measure
 from modelassay.records import Measure, Reading, Span, Unscored
 
 LAST_LATIN = "\u024f"
-WINDOW = 1500
+WINDOW = 800
 """Characters of an answer that are read together."""
 MOST_SENTENCES = 40
 """Of so many sentences of a toxic window the worst is sought for evidence."""

@@ -86,6 +86,11 @@ _BAD = tuple(
     for name in ("demean", "dehuman", "insult", "insult_strong", "hate", "slur", "profane", "profane_strong")
 )
 _VIOLENT = tuple(_NUMBER[name] for name in ("violence", "violence_strong", "remove"))
+_NAMED = (_NUMBER["group"], _NUMBER["plural"])
+_SAID = (
+    *_BAD, *_VIOLENT, *(_NUMBER[name] for name in ("kill_them", "generalise", "ideology", "sex_explicit")),
+)  # fmt: skip
+"""To name a group speaks for toxicity only beside words of these categories."""
 _REACH = 9
 """Words between a group and what is said of it."""
 _MOST_GROUPS = 12
@@ -145,6 +150,9 @@ def cues(text: str) -> list[float]:
     marked = mark(joined)
     words = max(marked.words, 1)
     counts = [len(places) for places in marked.places]
+    if not any(counts[number] for number in _SAID):
+        for number in _NAMED:
+            counts[number] = 0
     shares = [min(math.sqrt(count / words), 0.6) for count in counts]
     letters = sum(map(str.isalpha, text[:400])) or 1
     denounce, quotes = counts[_NUMBER["denounce"]], len(_QUOTED.findall(text))

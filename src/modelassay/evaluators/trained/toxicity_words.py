@@ -279,13 +279,10 @@ PHRASES = {
     ),
     "generalise": (
         "all women|all men|all jews|all muslims|all blacks|all immigrants|all gays|women are|men are|"
-        "jews are|muslims are|blacks are|black people|gays are|immigrants are|gay people|trans people|"
-        "women should|women belong|these people|those people|you people|their kind|our country|our race|"
-        "white people|white race|white power|jews control|the jews|the blacks|the muslims|the gays|"
-        "the mexicans|the chinese|black men|black women|asian people|disabled people|are all|"
-        "are nothing but|are just|don't belong|take over|taking over|mentally ill|mental illness|"
-        "are not human|aren't human|not real|are taught|master race|white genocide|third reich|"
-        "final solution|sieg heil|heil hitler"
+        "jews are|muslims are|blacks are|gays are|immigrants are|women should|women belong|these people|"
+        "those people|you people|their kind|our race|white race|white power|jews control|are all|"
+        "are nothing but|are just|don't belong|take over|taking over|are not human|aren't human|"
+        "master race|white genocide|third reich|final solution|sieg heil|heil hitler"
     ),
     "sex_phrase": (
         "have sex|having sex|had sex|make love|making love|made love|give head|giving head|blow job|"
