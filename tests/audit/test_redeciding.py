@@ -290,3 +290,25 @@ def test_the_decision_is_explained_line_by_line(seal: Seal, capsys: pytest.Captu
     assert (found["outcome"], found["exit_code"], found["policy"]) == ("block", 11, "high-stakes")
     assert found["steps"][0]["keys"]["bands.review"] == "13.5%"  # tightened for its users
     assert [step["number"] for step in found["steps"]] == list(range(1, len(found["steps"]) + 1))
+
+
+def test_what_a_policy_changes_in_the_one_it_builds_on_stands_in_the_notes(
+    seal: Seal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = seal(**LOST)
+    Path("ours.yaml").write_text(
+        "version: 1\nname: ours\nextends: high-stakes\nbands: {review: 40%}\nleast_rate: 95%\n"
+    )
+    _, found = told(capsys, folder.name, "--policy", "ours.yaml", "--seal")
+    said = (
+        "The policy 'ours' builds on 'high-stakes': looser in bands.review 40% in place of 15%; stricter in "
+        "least_rate 95% in place of 90%."
+    )
+    assert said in found["notes"]
+    record = Contents(open_bundle(Path("assay/audits") / found["sealed_as"])).record
+    assert record.notes.count(said) == 1
+    back = told(capsys, found["sealed_as"], "--policy", "high-stakes")[1]
+    assert [(c["key"], c["direction"]) for c in back["changes"]] == [
+        ("bands.review", "stricter"),
+        ("least_rate", "looser"),
+    ]

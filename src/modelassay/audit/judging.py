@@ -11,7 +11,14 @@ import msgspec
 from modelassay.artifacts import lineage_findings
 from modelassay.audit.calibrated import calibrated_pins
 from modelassay.audit.examples import choose_examples
-from modelassay.audit.limits import cut_off_notes, drawn_notes, imported_limits, limits_of, organism_notes
+from modelassay.audit.limits import (
+    cut_off_notes,
+    drawn_notes,
+    imported_limits,
+    limits_of,
+    organism_notes,
+    policy_notes,
+)
 from modelassay.audit.opened import Opened
 from modelassay.audit.parts import slices_of
 from modelassay.audit.seal import read_record
@@ -152,11 +159,12 @@ def _usages(opened: Opened, scores: Iterable[Score]) -> dict[str, Usage]:
 
 def _notes(opened: Opened, usage: Mapping[str, Usage]) -> tuple[str, ...]:
     """What a reader must know first."""
+    policy = policy_notes(opened.policy)
     if opened.given is not None:
-        return opened.given.notes
+        return tuple(dict.fromkeys((*opened.given.notes, *policy)))
     organisms = organism_notes([side.identity for side in opened.sides])
     cut_off = cut_off_notes(usage, opened.plan.decoding.max_tokens)
-    return (*organisms, *opened.plan.notes, *opened.asked.warnings, *cut_off)
+    return (*organisms, *policy, *opened.plan.notes, *opened.asked.warnings, *cut_off)
 
 
 def unless_same(record: AuditRecord, folder: Path) -> AuditRecord:

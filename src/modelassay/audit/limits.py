@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelassay.config import Plan
+from modelassay.config import Plan, preset, preset_names
 from modelassay.engine import Question
 from modelassay.evaluators import RefusalJudge
 from modelassay.evaluators.phrases import LANGUAGES
-from modelassay.gate import loosened
+from modelassay.gate import loosened, policy_changes
 from modelassay.records import (
     EvaluatorPin,
     ImportedRun,
@@ -55,6 +55,20 @@ def limits_of(
 ) -> tuple[str, ...]:
     """Sentences on what this audit cannot tell, the particular ones first."""
     return (*_loosened(policy), *_particular(plan, samples, identities, evaluators), *GENERAL)
+
+
+def policy_notes(policy: Policy) -> tuple[str, ...]:
+    """Where a policy that builds on one of the package differs from it, looser and stricter apart."""
+    if not isinstance(policy.extends, str) or policy.name in preset_names():
+        return ()
+    changes = policy_changes(preset(policy.extends), policy)
+    parts = (
+        (direction, [str(change) for change in changes if change.direction == direction])
+        for direction in ("looser", "stricter", "other")
+    )
+    words = {"looser": "looser in", "stricter": "stricter in", "other": "otherwise different in"}
+    said = "; ".join(f"{words[direction]} {', '.join(keys)}" for direction, keys in parts if keys)
+    return (f"The policy {policy.name!r} builds on {policy.extends!r}: {said or 'the same in every key'}.",)
 
 
 def _loosened(policy: Policy) -> list[str]:

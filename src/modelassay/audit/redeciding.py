@@ -15,6 +15,7 @@ from pathlib import Path
 
 from modelassay.audit.conduct import finish
 from modelassay.audit.given import GivenAnswers, check_exhausted, check_logged, open_whole
+from modelassay.audit.limits import policy_notes
 from modelassay.audit.opened import Given, Opened, Side
 from modelassay.audit.parts import Places, Questions
 from modelassay.audit.rejudging import Reopened, plan_again
@@ -230,7 +231,10 @@ def _opened(given: GivenAnswers, redecision: Redecision, said: str, journal: Jou
         given=Given(
             sums=given.sums,
             answered=given.answered,
-            notes=(*redecision.notes, *record.notes),
+            notes=(
+                *redecision.notes,
+                *(note for note in record.notes if note not in policy_notes(record.policy)),
+            ),
             files=given.files,
         ),
         imported=record.imported,
@@ -276,6 +280,7 @@ def _notes(found: Redecision) -> Iterator[str]:
         keys = [str(change) for change in found.changes if change.direction == direction]
         if keys:
             yield f"{said}: {'; '.join(keys)}."
+    yield from policy_notes(found.policy)
     if found.milder:
         yield f"The outcome, {verdict.outcome}, is milder than the sealed one, {sealed.verdict.outcome}."
 

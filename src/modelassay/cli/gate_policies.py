@@ -26,6 +26,18 @@ def shipped_policies() -> list[dict[str, Any]]:
     ]
 
 
+def show_policies(*, as_json: bool) -> None:
+    """Each with whom it is for, and where it differs from the default."""
+    found = shipped_policies()
+    if as_json:
+        print_json({"policies": found})
+        return
+    for each in found:
+        click.echo(f"{each['policy']}: {each['summary']}")
+        for change in each["differs"]:
+            click.echo(f"  {change.direction}: {change}")
+
+
 @click.command("policies")
 @click.argument("name", required=False)
 @json_option
@@ -47,11 +59,4 @@ def command(name: str | None, as_json: bool) -> None:
         else:
             click.echo(text, nl=False)
         return
-    found = shipped_policies()
-    if as_json:
-        print_json({"policies": found})
-        return
-    for each in found:
-        click.echo(f"{each['policy']}: {each['summary']}")
-        for change in each["differs"]:
-            click.echo(f"  {change.direction}: {change}")
+    show_policies(as_json=as_json)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelassay.cli.gate_policies import show_policies
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
 
 if TYPE_CHECKING:
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
+@click.option("--policies", is_flag=True, help="List the policies that come with the package instead.")
 @store_option
 @json_option
-def command(store: Path | None, as_json: bool) -> None:
+def command(policies: bool, store: Path | None, as_json: bool) -> None:
     """List finished audits, newest first, and those that were opened and not finished or are damaged."""
+    if policies:
+        show_policies(as_json=as_json)
+        return
     from modelassay.audit import audit_ids, read_audit
     from modelassay.audit.standing import unfinished
     from modelassay.errors import StoreError

@@ -219,7 +219,7 @@ def _smallest(
 
 
 def _moved(counts: PairedCounts, moved: int) -> PairedCounts:
-    """Counts after `moved` more (or fewer) wanted answers of the candidate, first where the baseline has it."""
+    """Counts after `moved` more (or fewer) wanted answers of the candidate, lost or kept ones first."""
     if moved >= 0:
         back = min(moved, counts.n10)
         gained = moved - back
