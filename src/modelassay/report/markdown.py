@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from modelassay.records import AuditRecord
 from modelassay.report import view
 from modelassay.report.imported import imported_mark
@@ -57,20 +59,36 @@ def _lines(audit: AuditRecord) -> list[str]:
             continue
         lines += ["", f"### {inert_markdown(section.measure.title)}", ""]
         lines += [inert_markdown(" ".join(section.judge)), ""] if section.judge else []
-        lines += [
-            "| slice | pairs | baseline | candidate | change | evidence |",
-            "|---|---:|---|---|---|---|",
-        ]
         rows = section.rows[:MOST_ROWS]
-        lines += [
-            f"| {inert_markdown(r.name)} | {r.pairs} | {r.baseline} | {r.candidate} | {r.difference} "
-            f"| {r.state} |"
-            for r in rows
-        ]
+        lines += _table(section, rows)
         if len(section.rows) > len(rows):
             lines.append(f"\n… and {len(section.rows) - len(rows)} more slices in the HTML report")
     lines += _lineage(audit)
     return lines + _bullets("What this audit cannot tell", list(audit.limits))
+
+
+def _table(section: view.Section, rows: Sequence[view.Row]) -> list[str]:
+    """Both scales of the drop; the ratio of harm and shrunk rates where there are any."""
+    columns: list[tuple[str, Callable[[view.Row], str]]] = [
+        ("baseline", lambda r: r.baseline),
+        ("candidate", lambda r: r.candidate),
+        ("change", lambda r: r.difference),
+        ("relative drop", lambda r: r.drop),
+    ]
+    if section.measure.harm:
+        columns.append(("harm ratio", lambda r: r.harm))
+    if section.shrunk:
+        columns.append(("shrunk (not judged)", lambda r: r.shrunk))
+    columns.append(("evidence", lambda r: r.state))
+    head = "| slice | pairs | " + " | ".join(name for name, _ in columns) + " |"
+    return [
+        head,
+        "|---|---:|" + "---|" * len(columns),
+        *(
+            f"| {inert_markdown(r.name)} | {r.pairs} | " + " | ".join(show(r) for _, show in columns) + " |"
+            for r in rows
+        ),
+    ]
 
 
 def _lineage(audit: AuditRecord) -> list[str]:

@@ -59,6 +59,16 @@ def with_interval(estimate: Estimate | None, *, as_points: bool = False) -> str:
     return f"{show(estimate.value)} [{low}, {high}]"
 
 
+def times(estimate: Estimate | None) -> str:
+    """A ratio with its interval, such as ``2.10× [1.30, 3.50]``; a dash for None."""
+    if estimate is None:
+        return "–"
+    value, low, high = (
+        each.quantize(Decimal("0.01")) for each in (estimate.value, estimate.low, estimate.high)
+    )
+    return f"{value}× [{low}, {high}]"
+
+
 def slice_name(finding: Finding) -> str:
     """``all prompts``, or ``category fraud, language es``."""
     if not finding.slice:

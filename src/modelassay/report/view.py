@@ -5,7 +5,7 @@ Pure functions of `AuditRecord`; every renderer draws from these, so all formats
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -13,8 +13,9 @@ from modelassay.artifacts import CHECKS
 from modelassay.drops import total_pairs
 from modelassay.records import AuditRecord, Coverage, Finding, Measure
 from modelassay.report.judges import judge_sentences
+from modelassay.report.shrunk import shrunk_rates
 from modelassay.report.svg import Edge, ForestRow, HeatCell, forest_plot, heat_map
-from modelassay.report.text import STATE_WORDS, percent, points, slice_name, with_interval
+from modelassay.report.text import STATE_WORDS, percent, points, slice_name, times, with_interval
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Row:
     drop: str
     state: str
     smallest: str
+    harm: str
+    """Harm rate of the candidate over that of the baseline."""
+    shrunk: str
+    """Both rates drawn towards the mean of all slices, where the slice is small; only to look at."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Section:
     rows: tuple[Row, ...]
     medians: tuple[Medians, ...]
     """In place of `rows` where no end of the scale is wanted."""
+    shrunk: bool = False
+    """Whether any slice is small enough for shrunk rates to be shown."""
     judge: tuple[str, ...] = ()
     """What is known of the error of whoever read the answers."""
 
@@ -106,7 +113,7 @@ def pair_count(finding: Finding) -> int:
     return 0 if finding.paired is None else total_pairs(finding.paired)
 
 
-def _row(finding: Finding) -> Row:
+def _row(finding: Finding, shrunk: Mapping[str, str]) -> Row:
     return Row(
         finding=finding,
         name=slice_name(finding),
@@ -117,6 +124,8 @@ def _row(finding: Finding) -> Row:
         drop=with_interval(finding.relative_drop),
         state=STATE_WORDS[finding.state],
         smallest=points(-finding.smallest_drop).lstrip("−") if finding.smallest_drop is not None else "–",
+        harm=times(finding.harm_ratio),
+        shrunk=shrunk.get(finding.id, "–"),
     )
 
 
@@ -136,15 +145,19 @@ def _section(audit: AuditRecord, findings: Sequence[Finding]) -> Section:
     single = sorted((f for f in findings if len(f.slice) == 1), key=_by_dimension_and_drop)
     crossed = [f for f in findings if len(f.slice) == 2]
     judged = measure.role != "descriptive"
+    shrunk = shrunk_rates(findings) if judged else {}
     described = [] if judged else [*overall, *single]
     return Section(
         measure=measure,
         anchor=f"measure-{measure.name}",
         chart=_forest(audit, measure, [*overall, *single]) if judged else "",
         heat_maps=tuple(_heat_maps(measure, crossed)) if judged else (),
-        overall=_row(overall[0]) if overall else None,
-        rows=tuple(_row(f) for f in [*overall, *single, *sorted(crossed, key=_by_dimension_and_drop)]),
+        overall=_row(overall[0], shrunk) if overall else None,
+        rows=tuple(
+            _row(f, shrunk) for f in [*overall, *single, *sorted(crossed, key=_by_dimension_and_drop)]
+        ),
         medians=tuple(_medians(f) for f in described if "median_raw_baseline" in f.values),
+        shrunk=bool(shrunk),
         judge=judge_sentences(audit, measure.name),
     )
 
