@@ -246,7 +246,7 @@ def test_exit_codes_and_expiry(evidence):
     assert exit_code(clean, date(2027, 2, 19)) == ExitCode.EXPIRED
     expected = {
         "deploy": ExitCode.ALLOWED,
-        "deploy-monitored": ExitCode.ALLOWED,
+        "deploy-monitored": ExitCode.REVIEW,
         "inconclusive": ExitCode.INCONCLUSIVE,
         "review": ExitCode.REVIEW,
         "block": ExitCode.BLOCKED,
@@ -254,6 +254,9 @@ def test_exit_codes_and_expiry(evidence):
     for outcome, code in expected.items():
         verdict = msgspec.structs.replace(clean, outcome=outcome)
         assert exit_code(verdict, evidence.today + timedelta(days=1)) == code
+        cleared = ExitCode.ALLOWED if outcome in ("deploy-monitored", "review") else code
+        assert exit_code(verdict, evidence.today + timedelta(days=1), cleared=True) == cleared
+        assert exit_code(verdict, date(2027, 2, 19), cleared=True) == ExitCode.EXPIRED
 
 
 def test_the_whole_comes_first_then_the_most_exceeded_limit(evidence):

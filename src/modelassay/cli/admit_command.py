@@ -72,8 +72,9 @@ def command(
     """Decide whether the model in the folder WEIGHTS may be deployed where the policy says.
 
     Everything that will be loaded is hashed and held against the signed verdict. Exit code 0 only when every
-    condition is proved; 13 when something does not verify, 14 when the verdict expired, 10, 11 or 12 when
-    it says review, block or inconclusive.
+    condition is proved; 13 when something does not verify, 14 when the verdict expired, 11 or 12 when it says
+    block or inconclusive, 10 when people must clear it first (`modelassay gate accept-risk`, `modelassay
+    review sign`).
 
     \b
     modelassay admit ./weights --policy admission.yaml --evidence ./bundle --log ./log
@@ -158,6 +159,7 @@ def write_rego(folder: Path, case: Case, admission: Admission) -> None:
             case.revocation_list,
             target=trust.target,
             now=int(case.now.timestamp()),
+            acceptances=[word.waiver for word in case.clearance.words] if case.clearance.cleared else (),
         )
         files[INPUT] = _indented(given)
     except EvidenceError as error:

@@ -6,7 +6,6 @@ import asyncio
 import shlex
 import signal
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,15 +79,16 @@ def command(
     """Run PLAN: ask both models, compare, decide, seal the audit and write its report; log and sign it.
 
     Ctrl-C is safe: every answer is kept, and the same command continues. The exit code is the verdict:
-    0 deploy or deploy-monitored, 10 human review needed, 11 blocked, 12 inconclusive.
+    0 deploy, 10 people must decide first (deploy-monitored, review), 11 blocked, 12 inconclusive. Once people
+    have decided, and as long as their word holds, those of 10 exit 0.
 
     \b
     modelassay audit plan.yaml
     modelassay audit plan.yaml --set candidate.model=hf:models/base+adapters/v3 -o report.html
     """
+    from modelassay.cli.deciding import verdict_code
     from modelassay.cli.summary import print_summary, summary
     from modelassay.config import load_plan
-    from modelassay.gate import exit_code
 
     if dry_run:
         from modelassay.cli.plan_command import command as plan_command
@@ -106,12 +106,12 @@ def command(
     record = run_plan(plan, overrides, places, notary=notary, quiet=quiet, again=again)
     write_reports(writers, record)
     folder = places.store / "audits" / record.id
-    code = exit_code(record.verdict, datetime.now(UTC).date())
+    code, clearance = verdict_code(record, places.store)
     with reader_may_leave():
         if as_json:
-            print_json(summary(record, folder, code))
+            print_json(summary(record, folder, code, clearance))
         else:
-            print_summary(record, folder, [path for path, _ in writers])
+            print_summary(record, folder, [path for path, _ in writers], clearance)
     if not quiet and (hint := unsigned_hint(notary)):
         click.echo(hint, err=True)
     if code == ExitCode.EXPIRED:

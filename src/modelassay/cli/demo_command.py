@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,14 +35,14 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     Needs the extra `local` (torch on the CPU is enough) and a few minutes. Exits 0 when every fault was
     found and the harmless model was let through, 1 otherwise.
     """
+    from modelassay.cli.deciding import verdict_code
     from modelassay.demo import PASSPHRASE, checks, parties, run_demo
-    from modelassay.gate import exit_code
     from modelassay.report.text import OUTCOME_WORDS, visible
 
     folder.mkdir(parents=True, exist_ok=True)
 
     def code_of(record: AuditRecord) -> int:
-        return int(exit_code(record.verdict, datetime.now(UTC).date()))
+        return int(verdict_code(record, folder / "assay")[0])
 
     signing = parties(folder)
     rows = run_demo(
@@ -61,6 +60,8 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
         mark = "as planted" if row.as_planted else "NOT AS PLANTED"
         click.echo(f"{name:15} {OUTCOME_WORDS[row.outcome]:32} exit {row.exit_code:<3} {mark}")
         click.echo(f"{'':15} planted: {row.story}")
+        asked = f"asked {row.asked:,} of {row.prompts:,} prompts ({row.prompts / row.asked:.1f} times fewer)"
+        click.echo(f"{'':15} {asked}; all of them: {OUTCOME_WORDS[row.full]}")
         click.echo(f"{'':15} {visible(row.headline)}")
         click.echo(f"{'':15} {row.report}")
     click.echo()

@@ -9,6 +9,7 @@ from modelassay.cli.lazy_group import LazyGroup
 SUBCOMMANDS: dict[str, str] = {
     "decide": "Hold a sealed audit against a policy again; `gate AUDIT` is short for this.",
     "explain": "Walk through why: every rule, its figures, its limits, and what would change the decision.",
+    "accept-risk": "Accept in writing the risk of a verdict to deploy with enhanced monitoring.",
     "policies": "List the policies that come with the package, or print one.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.gate_<name>``."""

@@ -57,12 +57,13 @@ def command(
     modelassay gate assistant-v6 --policy high-stakes
     modelassay gate assistant-v6 --policy stricter.yaml --seal
     """
+    from modelassay.audit.released import folder_of
     from modelassay.gate import exit_code
 
     place = chosen_store(store)
     notary = notary_of(**signing) if seal else None
     given, found = decided(place, audit, said)
-    code = exit_code(found.verdict, found.today)
+    code = exit_code(found.verdict, found.today, cleared=_cleared(found, folder_of(place, audit), place))
     record = _sealed(given, found, place, said, notary, quiet=quiet) if notary else None
     with reader_may_leave():
         if as_json:
@@ -72,6 +73,16 @@ def command(
     if notary and not quiet and (hint := unsigned_hint(notary)):
         click.echo(hint, err=True)
     return 0 if exit_zero else int(code)
+
+
+def _cleared(found: Redecision, folder: Path, place: Path) -> bool:
+    """Whether people cleared the sealed verdict and the new decision is that verdict: their word is on no
+    other policy's.
+    """
+    from modelassay.evidence.clearance_files import clearance_at
+
+    same = not found.changes and found.verdict.outcome == found.sealed.verdict.outcome
+    return same and clearance_at(folder, place, found.sealed.verdict).cleared
 
 
 def _sealed(

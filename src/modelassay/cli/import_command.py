@@ -310,13 +310,13 @@ def _show(imported: ImportedRuns, *, as_json: bool) -> int:
 
 
 def _tell(record: AuditRecord, folder: Path, written: list[Path], *, as_json: bool) -> int:
+    from modelassay.cli.deciding import verdict_code
     from modelassay.cli.summary import print_summary, summary
-    from modelassay.gate import exit_code
 
-    code = exit_code(record.verdict, datetime.now(UTC).date())
+    code, clearance = verdict_code(record, folder.parent.parent)
     with reader_may_leave():
         if as_json:
-            print_json(summary(record, folder, code))
+            print_json(summary(record, folder, code, clearance))
         else:
-            print_summary(record, folder, written)
+            print_summary(record, folder, written, clearance)
     return int(code)

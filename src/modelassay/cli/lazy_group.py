@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
         """The command called `cmd_name`, imported now."""
         if cmd_name not in self._lazy:
             return None
-        module = importlib.import_module(self._module.format(cmd_name))
+        module = importlib.import_module(self._module.format(cmd_name.replace("-", "_")))
         command: click.Command = module.command
         return command
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,10 +105,10 @@ def command(
     reproduce = (f"modelassay rejudge {shlex.join(asked_for)}", "sha256sum -c SHA256SUMS")
     record = _run(given, plan, policy, places, notary, reviewed, anew, reproduce, quiet=quiet)
     write_reports(writers, record)
-    _tell(record, place / "audits" / record.id, writers, as_json=as_json)
+    code = _tell(record, place, writers, as_json=as_json)
     if not quiet and (hint := unsigned_hint(notary)):
         click.echo(hint, err=True)
-    return 0 if exit_zero else int(_code(record))
+    return 0 if exit_zero else int(code)
 
 
 def _run(
@@ -183,22 +182,20 @@ def _reviewed(labels: Path | None, given: GivenAnswers) -> Sequence[ReviewedPair
     return reviewed_pairs(labels, given.contents) if labels.is_dir() else sealed_pairs(labels)
 
 
-def _code(record: AuditRecord) -> ExitCode:
-    from modelassay.gate import exit_code
-
-    return exit_code(record.verdict, datetime.now(UTC).date())
-
-
 def _tell(
-    record: AuditRecord, folder: Path, writers: Sequence[tuple[Path, Renderer]], *, as_json: bool
-) -> None:
+    record: AuditRecord, store: Path, writers: Sequence[tuple[Path, Renderer]], *, as_json: bool
+) -> ExitCode:
+    from modelassay.cli.deciding import verdict_code
     from modelassay.cli.summary import print_summary, summary
 
+    folder = store / "audits" / record.id
+    code, clearance = verdict_code(record, store)
     with reader_may_leave():
         if as_json:
-            print_json(summary(record, folder, _code(record)))
+            print_json(summary(record, folder, code, clearance))
         else:
-            print_summary(record, folder, [path for path, _ in writers])
+            print_summary(record, folder, [path for path, _ in writers], clearance)
+    return code
 
 
 def _show(found: Sequence[Rereading], *, as_json: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -21,20 +20,21 @@ def command(audit: str, store: Path | None, findings: bool, as_json: bool) -> No
     Showing always exits 0; ``--json`` says which exit code the verdict has today.
     """
     from modelassay.audit import read_audit
+    from modelassay.cli.deciding import verdict_code
     from modelassay.cli.summary import print_summary, summary
-    from modelassay.gate import exit_code
     from modelassay.report.text import visible
 
     place = chosen_store(store)
     record = read_audit(place, audit)
     folder = place / "audits" / record.id
+    code, clearance = verdict_code(record, place)
     if as_json:
-        shown = summary(record, folder, exit_code(record.verdict, datetime.now(UTC).date()))
+        shown = summary(record, folder, code, clearance)
         if findings:
             shown["findings"] = record.findings
         print_json(shown)
         return
-    print_summary(record, folder, [])
+    print_summary(record, folder, [], clearance)
     if findings:
         click.echo()
         for finding in record.findings:

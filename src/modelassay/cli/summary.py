@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from modelassay.errors import ExitCode
+from modelassay.evidence.clearance import Clearance
+from modelassay.gate import CLEARABLE
 from modelassay.records import AuditRecord, Coverage, Finding
 from modelassay.report.imported import imported_mark
 from modelassay.report.judges import judge_sentences
@@ -23,7 +25,9 @@ COLOURS = {
 }
 
 
-def summary(record: AuditRecord, folder: Path, code: ExitCode) -> dict[str, Any]:
+def summary(
+    record: AuditRecord, folder: Path, code: ExitCode, clearance: Clearance | None = None
+) -> dict[str, Any]:
     """One JSON-ready object: what `audit`, `show` and `demo` print under ``--json``."""
     verdict = record.verdict
     return {
@@ -47,6 +51,7 @@ def summary(record: AuditRecord, folder: Path, code: ExitCode) -> dict[str, Any]
         ],
         "imported": imported_mark(record),
         "expires": verdict.expires,
+        "clearance": clearance_in_json(clearance) if clearance else None,
         "baseline": {"reference": record.baseline.reference, "fingerprint": record.baseline.fingerprint},
         "candidate": {"reference": record.candidate.reference, "fingerprint": record.candidate.fingerprint},
         "folder": str(folder),
@@ -54,7 +59,20 @@ def summary(record: AuditRecord, folder: Path, code: ExitCode) -> dict[str, Any]
     }
 
 
-def print_summary(record: AuditRecord, folder: Path, written: list[Path]) -> None:
+def clearance_in_json(clearance: Clearance) -> dict[str, Any]:
+    """What people decided, and what is still missing."""
+    return {
+        "cleared": clearance.cleared,
+        "missing": clearance.missing,
+        "until": clearance.until,
+        "words": clearance.words,
+        "not_counted": clearance.not_counted,
+    }
+
+
+def print_summary(
+    record: AuditRecord, folder: Path, written: list[Path], clearance: Clearance | None = None
+) -> None:
     """The verdict first, then why, the measures, and where everything is."""
     verdict = record.verdict
     word = OUTCOME_WORDS[verdict.outcome].upper()
@@ -76,6 +94,8 @@ def print_summary(record: AuditRecord, folder: Path, written: list[Path]) -> Non
     _list("\nanswers without a score", [_unscored(c) for c in record.coverage if c.unscored])
     if words := lineage_in_words(record):
         click.echo(f"\nwhere the candidate came from: {visible(words)}")
+    if clearance is not None and verdict.outcome in CLEARABLE:
+        click.echo(f"\npeople's decision: {visible(clearance.sentence)}")
     click.echo()
     click.echo(f"audit   {record.id}  holds until {verdict.expires}")
     click.echo(f"folder  {folder}")

@@ -8,7 +8,6 @@ from modelassay.cli.lazy_group import LazyGroup
 
 SUBCOMMANDS: dict[str, str] = {
     "sign": "Add your signature to a verdict.",
-    "waive": "Let a verdict that needs review be deployed for a time, on a person's word.",
     "withdraw": "Log that a verdict no longer holds.",
     "revocations": "Sign a list of standing and withdrawn verdicts, for admission elsewhere.",
 }

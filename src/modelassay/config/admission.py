@@ -31,7 +31,8 @@ class AdmissionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     signatures: int = 1
     """How many different keys of `keys` must have signed."""
     people: tuple[str, ...] = ()
-    """Files with public keys of persons; only they can sign off and grant waivers."""
+    """Files with public keys of persons; only they can sign verdicts off, accept risks, and sign risk
+    assessments."""
     person_required: bool = False
     """Whether one of `people` must have signed the verdict too."""
     log: str
@@ -41,9 +42,10 @@ class AdmissionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Files with the public keys that may sign the list of standing and withdrawn verdicts; `keys` when
     empty. Name another key than the pipeline's, and a stolen verdict key cannot hide its revocation."""
     outcomes: tuple[Literal["deploy", "deploy-monitored"], ...] = ("deploy", "deploy-monitored")
-    """Verdicts that let weights in."""
+    """Verdicts that let weights in; `deploy-monitored` only while one of `people` accepts its risk."""
     waivers: bool = False
-    """Whether a waiver that one of `people` granted lets a `review` verdict in, until the waiver expires."""
+    """Whether a `review` verdict is let in once as many of `people` as the audit's policy asks for signed off
+    a written risk assessment, until that expires."""
     target: str
     """Where this deployment goes; must equal the verdict's `resourceUri` (the plan's release target).
     Empty only when written so: then `--target` names it, or the verdict must name none."""
@@ -97,7 +99,7 @@ def _check_keys(policy: AdmissionPolicy, source: Source) -> None:
     if policy.person_required and not policy.people:
         raise source.error("$.person_required", "no person's key is named", "add people: [their keys]")
     if policy.waivers and not policy.people:
-        raise source.error("$.waivers", "nobody can grant a waiver", "add people: [their keys]")
+        raise source.error("$.waivers", "nobody can sign a risk assessment off", "add people: [their keys]")
 
 
 def _check_ages(policy: AdmissionPolicy, source: Source) -> None:

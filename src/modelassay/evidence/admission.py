@@ -13,7 +13,8 @@ line         it belongs to the release line, and no other verdict on the same mo
              policy names no line) refuses it: a block, or a later review
 policy       it was reached under one of the pinned audit policies
 period       it was issued already and has not expired
-outcome      it is of a kind that may be deployed, or waived by a person, for now, in the log
+outcome      it is of a kind that the policy lets in, and people cleared it where it needs them: a risk
+             acceptance for `deploy-monitored`, a signed-off risk assessment for `review` (`clearance`)
 weights      what is about to be deployed is exactly what was audited
 
 What makes a tree head young: the times of its cosignatures, when the trust policy has witnesses: so many
@@ -34,10 +35,6 @@ from modelassay.evidence.admission_case import Case, NotYetProvedError, Offer, S
 from modelassay.evidence.deployed import Deployed, require_same
 from modelassay.evidence.events import DeployAdmitted, DeployRefused
 from modelassay.evidence.revocations import Issued
-from modelassay.evidence.statements import PASSING
-from modelassay.evidence.waivers import PAYLOAD_TYPE as WAIVER_TYPE
-from modelassay.evidence.waivers import Waiver, read_waiver
-from modelassay.log.dsse import open_envelope
 from modelassay.log.signing import PublicKey
 from modelassay.log.trust import LOST_WITHOUT_WITNESS, NONE
 from modelassay.records import Outcome
@@ -78,6 +75,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     audit: str = ""
     outcome: str = ""
     expires: str = ""
+    """Date from which this no longer holds: of the verdict, or of what people accepted."""
 
     @property
     def admitted(self) -> bool:
@@ -116,7 +114,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExpiredError(EvidenceError):
-    """A verdict or waiver whose time has passed."""
+    """A verdict whose time has passed."""
 
     exit_code = ExitCode.EXPIRED
 
@@ -124,8 +122,8 @@ class ExpiredError(EvidenceError):
 class OutcomeError(EvidenceError):
     """An outcome that is not let in."""
 
-    def __init__(self, what: str, outcome: Outcome, *, mend: str = "") -> None:
-        super().__init__(what, mend=mend)
+    def __init__(self, what: str, outcome: Outcome) -> None:
+        super().__init__(what)
         self.exit_code = _OUTCOME_CODES[outcome]
 
 
@@ -151,8 +149,9 @@ def admit_case(case: Case) -> Admission:
     if not conditions[0].proved:
         return admission  # nothing that the verdict says is known to be its signers' word
     facts = case.statement.predicate.facts
+    until = case.clearance.until if admission.admitted else facts.expires
     return msgspec.structs.replace(
-        admission, verdict=case.payload, audit=facts.audit, outcome=facts.outcome, expires=facts.expires
+        admission, verdict=case.payload, audit=facts.audit, outcome=facts.outcome, expires=until
     )
 
 
@@ -290,12 +289,13 @@ def _period(case: Case) -> str:
 
 
 def _outcome(case: Case) -> str:
-    outcome = case.statement.predicate.facts.outcome
-    if outcome in PASSING and outcome in case.trust.policy.outcomes:
-        return outcome
-    if outcome != "review" or not case.trust.policy.waivers:
+    outcome, policy = case.statement.predicate.facts.outcome, case.trust.policy
+    if outcome not in policy.outcomes and not (outcome == "review" and policy.waivers):
         raise OutcomeError(f"the verdict says {outcome}", outcome)
-    return _waived(case)
+    clearance = case.clearance
+    if not clearance.cleared:
+        raise OutcomeError(clearance.sentence, outcome)
+    return clearance.sentence
 
 
 def _weights(case: Case) -> str:
@@ -317,37 +317,6 @@ CONDITIONS: dict[str, Callable[[Case], str]] = {
     "weights": _weights,
 }
 """How each condition is proved; the order is that of the docstring."""
-
-
-def _waived(case: Case) -> str:
-    """Prove that a person waived this verdict, for now, and that the log says so too."""
-    why = "the verdict says review, and no waiver came with it"
-    for number, envelope in enumerate(case.offer.waivers, 1):
-        try:
-            waiver, key = _open_waiver(case, envelope)
-            if case.now.date() < _date(waiver.expires):
-                return f"review, waived by {key.name} until {waiver.expires}: {waiver.reason}"
-            why = f"the waiver by {key.name} expired on {waiver.expires}"
-        except EvidenceError as error:
-            why = f"waiver {number} does not count: {error.what}"
-    raise OutcomeError(why, "review", mend="`modelassay verdict waive` grants one")
-
-
-def _open_waiver(case: Case, envelope: bytes) -> tuple[Waiver, PublicKey]:
-    opened = open_envelope(envelope, case.trust.people, payload_type=WAIVER_TYPE, where="waiver")
-    waiver = read_waiver(opened.payload, where="waiver")
-    if waiver.verdict != case.payload:
-        raise EvidenceError("it is about another verdict")
-    if _date(waiver.granted[:10]) > case.latest.date():
-        raise EvidenceError(f"it is of {waiver.granted}, which is in the future")
-    for logged in case.known.standing.waived:
-        key = next((key for key in opened.signed_by if key.key_id == logged.key), None)
-        said = (logged.payload, logged.holder, logged.reason, logged.expires)
-        if key and said == (waiver.verdict, waiver.holder, waiver.reason, waiver.expires):
-            if any(gone.key == logged.key for gone in case.known.standing.revoked):
-                raise EvidenceError(f"the key of {key.name} was revoked")
-            return waiver, key
-    raise EvidenceError("it is not in the log")
 
 
 def _among(case: Case, keys: Sequence[PublicKey]) -> list[PublicKey]:

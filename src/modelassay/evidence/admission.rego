@@ -13,6 +13,7 @@
 #   composition  what will be deployed: model, adapters in order, tokenizer, ... as digests
 #   subjects     {name, digest: {sha256}} of SHA256SUMS and every file of the model's folder, and of those of
 #                each adapter as ADAPTER/FILE
+#   acceptances  risk acceptances of a verdict of deploy-monitored: what persons signed, verified and logged
 #   revocations  the list of standing and withdrawn verdicts, parsed
 #   target       where it goes
 #   now          seconds since 1970-01-01T00:00:00Z
@@ -66,8 +67,19 @@ valid_now if {
 }
 
 allowed_outcome if {
+	facts.outcome == "deploy"
 	some outcome in policy.outcomes
-	outcome == facts.outcome
+	outcome == "deploy"
+}
+
+# Somebody must have accepted the risk, in a word that was verified before and still holds.
+allowed_outcome if {
+	facts.outcome == "deploy-monitored"
+	some outcome in policy.outcomes
+	outcome == "deploy-monitored"
+	some acceptance in input.acceptances
+	acceptance.verdict == input.payload
+	input.now < midnight(acceptance.expires)
 }
 
 # Every file that will be loaded was audited, every audited file is there, and nothing else decides the answers.

@@ -5,14 +5,17 @@ What failed once is not said twice: a condition that rests on it says so instead
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from modelassay.canonical import digest_bytes
 from modelassay.config import AdmissionPolicy
 from modelassay.errors import EvidenceError
+from modelassay.evidence.bundle import SUMS, Bundle
+from modelassay.evidence.clearance import Clearance, Hearing, hear
+from modelassay.evidence.contents import Contents, sha256_hex
 from modelassay.evidence.deployed import Deployed
 from modelassay.evidence.events import VerdictIssued, body_of, decode
 from modelassay.evidence.revocations import (
@@ -34,9 +37,10 @@ from modelassay.log.note import OpenedNote, TreeHead
 from modelassay.log.proof import read_proof
 from modelassay.log.signing import PublicKey
 from modelassay.log.trust import NONE, TrustPolicy
-from modelassay.records import Event
+from modelassay.records import Event, Policy, Verdict
 
 T = TypeVar("T")
+_FLAGGED = ("verdict.json", "policy.json")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -52,6 +56,8 @@ class Offer:
     """``proof.tlog-proof`` of that entry."""
     waivers: tuple[bytes, ...] = ()
     """``waivers/<n>.dsse.json``."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What a review needs besides: ``SHA256SUMS``, ``verdict.json``, ``policy.json`` and risk assessments."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +206,11 @@ class Case:
         """This very issue, as the list knows it."""
         return self._once("standing", self._prove_issue)
 
+    @property
+    def clearance(self) -> Clearance:
+        """What the people of the policy decided about this verdict."""
+        return self._once("outcome", self._hear, "clearance")
+
     def revocations_of(self, key: str) -> list[Revoked]:
         """Revocations of a key after which its signature on this verdict counts no more.
 
@@ -213,6 +224,45 @@ class Case:
             for gone in standing.revoked
             if gone.key == key and not any(each.seq < gone.seq and each.time < gone.since for each in signed)
         ]
+
+    def _hear(self) -> Clearance:
+        facts, known = self.statement.predicate.facts, self.known
+        decided, policy = self._flagged(facts.sums) if facts.outcome == "review" else (None, Policy())
+        return hear(
+            Hearing(
+                verdict=self.payload,
+                outcome=facts.outcome,
+                expires=facts.expires,
+                people=self.trust.people,
+                issuers=frozenset(self.logged.body.signers),
+                standing=known.standing,
+                size=known.size,
+                today=self.now.date(),
+                latest=self.latest.strftime(_TIME),
+                waivers=self.offer.waivers,
+                assessments={digest_bytes(data): data for data in self.offer.files.values()},
+                decided=decided,
+                rule=policy.review,
+            )
+        )
+
+    def _flagged(self, sums: str) -> tuple[Verdict | None, Policy]:
+        """What was flagged for people, and who must sign that off: sealed files, by the digest that the
+        verdict's signers put their name to.
+
+        Raises:
+            EvidenceError: other files than those that were sealed.
+        """
+        files = self.offer.files
+        if not {SUMS, *_FLAGGED} <= files.keys():
+            return None, Policy()
+        contents = Contents(Bundle("the evidence", files))
+        if digest_bytes(files[SUMS]) != sums:
+            raise EvidenceError("not the list of digests that was signed", where=SUMS)
+        for name in _FLAGGED:
+            if sha256_hex(files[name]) != contents.sums.get(name):
+                raise EvidenceError("not the file that was sealed", where=name)
+        return contents.verdict, contents.policy
 
     def _prove_logged(self) -> Logged:
         statement = self.statement

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from modelassay.config import AdmissionPolicy
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.admission_case import Offer, ScannedLog, SignedList, Trust
-from modelassay.evidence.bundle import ENVELOPE, PROOFS, SUMS, WAIVER, Bundle, open_bundle
+from modelassay.evidence.assessment import LARGEST_ASSESSMENT
+from modelassay.evidence.bundle import (
+    ASSESSMENT,
+    ENVELOPE,
+    PROOFS,
+    SUMS,
+    WAIVER,
+    Bundle,
+    open_bundle,
+)
 from modelassay.evidence.events import decode
 from modelassay.evidence.revocations import LARGEST_LIST, hexadecimal, scan
 from modelassay.log.keys import load_public
@@ -18,6 +28,8 @@ from modelassay.log.trust import MOST_BYTES, TrustPolicy, read_trust, trust_in
 
 ISSUED = "log/issued.json"
 _LARGEST = {ENVELOPE: 16 << 20, ISSUED: 1 << 16, PROOFS[ISSUED]: 2 << 20}
+_FOR_REVIEW = (SUMS, "verdict.json", "policy.json")
+_LARGEST_SEALED = 64 << 20
 _LARGEST_WAIVER = 1 << 20
 _MOST_WAIVERS = 100
 
@@ -52,12 +64,13 @@ def load_trust_of(policy: AdmissionPolicy, folder: Path, target: str | None = No
 
 
 def read_offer(path: Path) -> Offer:
-    """The evidence at `path`: a bundle, or a folder with the three files that admission needs.
+    """The evidence at `path`: a bundle, or a folder with the three files that admission needs, and those
+    that show what people decided.
 
     Raises:
         EvidenceError: a file is missing, a link, too large, or none that evidence may hold.
     """
-    if path.is_dir() and not (path / SUMS).exists():
+    if path.is_dir() and not (path / "audit.json").exists():
         return _smallest(path)
     bundle = open_bundle(path)
     return _offer(bundle)
@@ -132,23 +145,38 @@ def _offer(bundle: Bundle) -> Offer:
         issued=bundle.read(ISSUED),
         proof=bundle.read(PROOFS[ISSUED]),
         waivers=tuple(bundle.read(name) for name in bundle.waivers),
+        files={name: bundle.read(name) for name in (*_FOR_REVIEW, *bundle.assessments)},
     )
 
 
 def _smallest(folder: Path) -> Offer:
-    """The three files, and waivers if there are any."""
+    """The three files, and what people decided if they did."""
     names = list(_LARGEST)
-    waivers = sorted(path.relative_to(folder).as_posix() for path in (folder / "waivers").glob("*.dsse.json"))
-    waivers = [name for name in waivers if WAIVER.fullmatch(name)]
-    if len(waivers) > _MOST_WAIVERS:
-        raise EvidenceError(f"more than {_MOST_WAIVERS} waivers", where=str(folder))
+    waivers = _matching(folder, "waivers/*.dsse.json", WAIVER)
+    assessments = _matching(folder, "assessments/*.md", ASSESSMENT)
+    sealed = [name for name in _FOR_REVIEW if (folder / name).exists()]
     envelope, issued, proof = (_bounded(folder / name, _LARGEST[name], of=folder) for name in names)
     return Offer(
         envelope=envelope,
         issued=issued,
         proof=proof,
         waivers=tuple(_bounded(folder / name, _LARGEST_WAIVER, of=folder) for name in waivers),
+        files={name: _bounded(folder / name, _LARGEST_SEALED, of=folder) for name in sealed}
+        | {name: _bounded(folder / name, LARGEST_ASSESSMENT, of=folder) for name in assessments},
     )
+
+
+def _matching(folder: Path, pattern: str, name: re.Pattern[str]) -> list[str]:
+    """Paths of the files below `folder` that are called as evidence calls them, the shortest first.
+
+    Raises:
+        EvidenceError: more than evidence may have.
+    """
+    found = (path.relative_to(folder).as_posix() for path in folder.glob(pattern))
+    names = sorted((each for each in found if name.fullmatch(each)), key=lambda each: (len(each), each))
+    if len(names) > _MOST_WAIVERS:
+        raise EvidenceError(f"more than {_MOST_WAIVERS} files {pattern}", where=str(folder))
+    return names
 
 
 def _bounded(path: Path, most: int, of: Path | None = None) -> bytes:

@@ -9,6 +9,7 @@ import msgspec
 
 from modelassay.canonical import digest_bytes
 from modelassay.errors import EvidenceError
+from modelassay.evidence.assessment import read_assessment, unanswered
 from modelassay.evidence.bundle import ENVELOPE, SIGSTORE, Bundle
 from modelassay.evidence.chain import ISSUED, Chain
 from modelassay.evidence.checks import NotDoneError
@@ -22,7 +23,7 @@ from modelassay.evidence.statements import (
     result_paths,
     verdict_statement,
 )
-from modelassay.evidence.waivers import read_waiver
+from modelassay.evidence.waivers import Waiver, read_waiver
 from modelassay.log.dsse import Opened, open_envelope, read_envelope
 from modelassay.log.signing import PublicKey
 from modelassay.log.sigstore import check_same
@@ -134,28 +135,60 @@ def results_agree(contents: Contents, chain: Chain, keys: Sequence[PublicKey]) -
     return f"{len(paths)} signed results of evaluators, as the findings have them"
 
 
-def waivers_are_about_it(bundle: Bundle, keys: Sequence[PublicKey]) -> str:
-    """That each waiver in the bundle is about this verdict, and its signature right as far as keys are known.
+def waivers_are_about_it(contents: Contents, keys: Sequence[PublicKey]) -> str:
+    """That each waiver in the bundle is about this verdict, and its signature right as far as keys are known;
+    that each written risk assessment is one that was signed off, and answers all that was flagged.
 
     Raises:
         EvidenceError: names the file.
         NotDoneError: there is none.
     """
-    if not bundle.waivers:
+    bundle = contents.bundle
+    texts = {name: bundle.read(name) for name in bundle.assessments}
+    if not bundle.waivers and not texts:
         raise NotDoneError("the bundle has no waiver", required=False)
     verdict = digest_bytes(read_envelope(bundle.read(ENVELOPE), where=ENVELOPE).payload)
     known = {key.key_id for key in keys}
-    unknown = 0
+    unknown, signed = 0, set[str]()
     for name in bundle.waivers:
         envelope = read_envelope(bundle.read(name), where=name)
-        if read_waiver(envelope.payload, where=name).verdict != verdict:
+        waiver = read_waiver(envelope.payload, where=name)
+        if waiver.verdict != verdict:
             raise EvidenceError("about another verdict", where=name)
+        if waiver.assessment:
+            text = f"assessments/{waiver.assessment.removeprefix('sha256:')}.md"
+            signed.add(text)
+            if text not in texts and contents.redaction is None:
+                raise EvidenceError("the risk assessment that it signs off is missing", where=name)
         if known.intersection(signature.key_id for signature in envelope.signatures):
             open_envelope(bundle.read(name), keys, payload_type=PAYLOAD_TYPE, where=name)
         else:
             unknown += 1
+    for name, data in texts.items():
+        _check_assessment(contents, name, data, signed)
     more = f"; {unknown} by keys that were not given, not checked" if unknown else ""
     return f"{len(bundle.waivers)} waivers of this verdict{more}"
+
+
+def waivers_in(bundle: Bundle) -> tuple[Waiver, ...]:
+    """What people signed about the verdict, signatures not checked.
+
+    Raises:
+        EvidenceError: names the file that holds something else.
+    """
+    return tuple(
+        read_waiver(read_envelope(bundle.read(name), where=name).payload, where=name)
+        for name in bundle.waivers
+    )
+
+
+def _check_assessment(contents: Contents, name: str, data: bytes, signed: set[str]) -> None:
+    if name != f"assessments/{sha256_hex(data)}.md":
+        raise EvidenceError("changed: its digest is not that of its name", where=name)
+    if name not in signed:
+        raise EvidenceError("a risk assessment that nobody signed off", where=name)
+    if left := unanswered(read_assessment(data, where=name), contents.verdict):
+        raise EvidenceError(f"does not answer {', '.join(map(repr, left))}", where=name)
 
 
 def _read_statement(envelope: bytes) -> VerdictStatement:

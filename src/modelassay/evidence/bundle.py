@@ -63,10 +63,13 @@ TEST_RESULT = re.compile(r"tests/[A-Za-z0-9_-]{1,200}\.dsse\.json", re.ASCII)
 """The signed result of one evaluator."""
 WAIVER = re.compile(r"waivers/[1-9][0-9]{0,2}\.dsse\.json", re.ASCII)
 """A person's signed acceptance of a risk; granted later, it stands outside the sums."""
+ASSESSMENT = re.compile(r"assessments/[0-9a-f]{64}\.md", re.ASCII)
+"""A written risk assessment, by the SHA-256 of its bytes; those who sign it off sign that."""
 COUNTS = "log/counts-{}.json"
 """The events with results that ``audit.closed`` has no room for, from 0."""
 _COUNTS = re.compile(r"log/counts-(0|[1-9][0-9]{0,2})\.json", re.ASCII)
-FOLDERS = ("log", "tests", "waivers")
+_PATTERNS = (TEST_RESULT, WAIVER, ASSESSMENT, _COUNTS)
+FOLDERS = ("assessments", "log", "tests", "waivers")
 
 MOST_FILES = 2048
 MOST_BYTES = 2 << 30
@@ -127,6 +130,11 @@ class Bundle:
         return tuple(sorted(found, key=lambda name: (len(name), name)))
 
     @cached_property
+    def assessments(self) -> tuple[str, ...]:
+        """Names of the written risk assessments, sorted."""
+        return tuple(sorted(name for name in self.files if ASSESSMENT.fullmatch(name)))
+
+    @cached_property
     def counts(self) -> tuple[str, ...]:
         """Names of the events with results, sorted."""
         return tuple(sorted(name for name in self.files if _COUNTS.fullmatch(name)))
@@ -164,9 +172,7 @@ def open_bundle(path: Path) -> Bundle:
 
 def is_bundle_name(name: str) -> bool:
     """Whether a bundle may hold a file called `name`."""
-    return (
-        name in SEALED or name in UNSEALED or any(p.fullmatch(name) for p in (TEST_RESULT, WAIVER, _COUNTS))
-    )
+    return name in SEALED or name in UNSEALED or any(p.fullmatch(name) for p in _PATTERNS)
 
 
 def gunzip(data: bytes, *, where: str, most: int = MOST_UNPACKED) -> bytes:

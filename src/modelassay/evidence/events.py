@@ -153,8 +153,8 @@ class VerdictWithdrawn(Body, frozen=True, kw_only=True):
     reason: str
 
 
-class WaiverGranted(Body, frozen=True, kw_only=True):
-    """Somebody accepts the risk that a verdict names, for a time."""
+class WaiverGranted(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody accepts the risk that a verdict names, for a time: see `waivers.Waiver`."""
 
     kind = "waiver.granted"
     audit: str
@@ -163,6 +163,18 @@ class WaiverGranted(Body, frozen=True, kw_only=True):
     key: str
     reason: str
     expires: Date
+    role: str = ""
+    assessment: str = ""
+
+
+class WaiverWithdrawn(Body, frozen=True, kw_only=True):
+    """All that one key granted on a verdict so far no longer holds."""
+
+    kind = "waiver.withdrawn"
+    audit: str
+    payload: Sha256
+    key: str
+    reason: str
 
 
 class DatasetRegistered(Body, frozen=True, kw_only=True):

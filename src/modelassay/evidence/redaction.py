@@ -3,7 +3,8 @@
 A withheld sample or transcript is replaced by the hash of its commitment, and its salt goes; the roots in
 ``audit.closed`` come out as before. Everything else stays as it was sealed, apart from examples and report,
 which show texts and go altogether. Scores stay: they name samples by the digest of their content, which
-whoever can guess the whole content could confirm.
+whoever can guess the whole content could confirm. Written risk assessments go as well: they may
+quote answers.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def redact(bundle: Bundle, withheld: Indexes) -> Bundle:
     """
     contents = Contents(bundle)
     commitments = list(contents.commitments)
-    files = {name: data for name, data in bundle.files.items() if name not in ALWAYS_WITHHELD}
+    gone_whole = {*ALWAYS_WITHHELD, *bundle.assessments}
+    files = {name: data for name, data in bundle.files.items() if name not in gone_whole}
     gaps: dict[CommittedFile, tuple[int, ...]] = {}
     start = 0
     for file in COMMITTED:

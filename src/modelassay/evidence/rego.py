@@ -6,6 +6,7 @@ one of its builtins, and so let in what it should keep out; a rule that allows t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -15,6 +16,7 @@ from modelassay.config import AdmissionPolicy
 from modelassay.evidence.deployed import Deployed
 from modelassay.evidence.revocations import RevocationList
 from modelassay.evidence.statements import VerdictStatement, subjects_of
+from modelassay.evidence.waivers import Waiver
 
 RULES = "admission.rego"
 DATA = "data.json"
@@ -55,6 +57,7 @@ def rego_input(
     *,
     target: str,
     now: int,
+    acceptances: Sequence[Waiver] = (),
 ) -> dict[str, Any]:
     """What the rules read under ``input``, from parts whose signatures were checked.
 
@@ -65,6 +68,7 @@ def rego_input(
         revocations: what is known of withdrawals.
         target: where it goes.
         now: seconds since 1970.
+        acceptances: of its risk, each verified and logged.
     """
     plain: dict[str, Any] = msgspec.to_builtins(
         {
@@ -72,6 +76,7 @@ def rego_input(
             "payload": payload,
             "composition": deployed.composition,
             "subjects": subjects_of(deployed.identity),
+            "acceptances": acceptances,
             "revocations": revocations,
             "target": target,
             "now": now,

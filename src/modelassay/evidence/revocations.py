@@ -23,6 +23,7 @@ from modelassay.evidence.events import (
     VerdictSigned,
     VerdictWithdrawn,
     WaiverGranted,
+    WaiverWithdrawn,
     body_of,
     decode,
 )
@@ -79,8 +80,8 @@ class Revoked(Part, frozen=True, kw_only=True):
     reason: str
 
 
-class Waived(Part, frozen=True, kw_only=True):
-    """A waiver that was logged."""
+class Waived(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """A waiver that was logged and not withdrawn since."""
 
     payload: Sha256
     seq: Count
@@ -88,6 +89,8 @@ class Waived(Part, frozen=True, kw_only=True):
     holder: str
     reason: str
     expires: Date
+    role: str = ""
+    assessment: str = ""
 
 
 class Standing(Part, frozen=True, kw_only=True):
@@ -185,6 +188,9 @@ class _Reading:
             self.revoked.append(Revoked(key=key.key, seq=event.seq, since=key.since, reason=key.reason))
         elif event.kind == "waiver.granted":
             self.waived.append(_waived(body_of(event, WaiverGranted), event.seq))
+        elif event.kind == "waiver.withdrawn":
+            gone = body_of(event, WaiverWithdrawn)
+            self.waived = [w for w in self.waived if (w.payload, w.key) != (gone.payload, gone.key)]
 
     def _issue(self, event: Event, place: Place) -> None:
         """Keep a verdict whose audit is logged from its opening to its end, and no other."""
@@ -229,6 +235,8 @@ def _waived(body: WaiverGranted, seq: int) -> Waived:
         holder=body.holder,
         reason=body.reason,
         expires=body.expires,
+        role=body.role,
+        assessment=body.assessment,
     )
 
 

@@ -25,6 +25,8 @@ from modelassay.evidence import authenticity, judged_again, proofs, recompute, s
 from modelassay.evidence.bundle import ENVELOPE, SUMS, Bundle
 from modelassay.evidence.chain import Chain, events_agree, links_hold
 from modelassay.evidence.checks import Check, NotDoneError, perform
+from modelassay.evidence.clearance import UNCLEARED, Clearance
+from modelassay.evidence.clearance_files import clearance_of
 from modelassay.evidence.commitments import CommittedFile
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.ground import ground_of
@@ -32,6 +34,7 @@ from modelassay.evidence.integrity import committed_records, files_are_sealed
 from modelassay.evidence.parts import Place, RecordSet
 from modelassay.evidence.redrawn import drawing_follows
 from modelassay.evidence.statements import read_verdict_statement
+from modelassay.evidence.waivers import Waiver
 from modelassay.log.dsse import Opened, read_envelope
 from modelassay.log.note import TreeHead
 from modelassay.log.signing import PublicKey
@@ -77,6 +80,10 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """Date from which the verdict no longer holds."""
     withheld: dict[str, int] = {}
     """Number of records withheld, by file."""
+    said: tuple[Waiver, ...] = ()
+    """What people signed about the verdict; whether it counts is in the check of the clearance."""
+    clearance: Clearance | None = None
+    """Whether people cleared the verdict; None without the whole log, which alone can show it."""
     checks: tuple[Check, ...]
     heads: tuple[TreeHead, ...] = ()
     """Tree heads that are believed, for a verifier to remember."""
@@ -147,8 +154,9 @@ class _Verifying:
             "closing": lambda: events_agree(contents, chain, self.records),
             "results": lambda: authenticity.results_agree(contents, chain, self.trust.keys),
             "statement": lambda: authenticity.statement_agrees(contents, chain),
-            "waivers": lambda: authenticity.waivers_are_about_it(self.bundle, self.trust.keys),
+            "waivers": lambda: authenticity.waivers_are_about_it(contents, self.trust.keys),
             "drawing": lambda: drawing_follows(contents, chain),
+            "clearance": self.clearance,
             "findings": lambda: recompute.findings_follow(contents, contents.reviewed),
             "verdict": lambda: recompute.verdict_follows(contents, lambda: ground_of(contents, chain)),
             "examples": lambda: recompute.examples_are_real(contents),
@@ -246,6 +254,23 @@ class _Verifying:
         log, threshold = self.whole_log, self.trust.threshold
         return standing.keys_count(log, self.payload, self.opened.signed_by, threshold)
 
+    @cached_property
+    def cleared(self) -> Clearance:
+        """What people decided, as far as their keys are among those given."""
+        log = self.whole_log
+        return clearance_of(
+            self.contents, log.standing, self.trust.keys, size=log.trusted.head.size, now=self.trust.now
+        )
+
+    def clearance(self) -> str:
+        """Who let it be deployed, where the verdict leaves that to people; a gap makes no evidence wrong."""
+        outcome = self.contents.verdict.outcome
+        if outcome not in UNCLEARED:
+            raise NotDoneError("the verdict leaves nothing to people", required=False)
+        if not self.cleared.cleared:
+            raise NotDoneError(self.cleared.sentence, required=False)
+        return self.cleared.sentence
+
     def validity(self) -> str:
         """Today lies between issue and expiry."""
         verdict, now = self.contents.verdict, self.trust.now
@@ -272,6 +297,8 @@ class _Verifying:
             outcome=verdict.outcome if verdict else "",
             expires=verdict.expires if verdict else "",
             withheld={name: len(indexes) for name, indexes in redaction.records.items()} if redaction else {},
+            said=or_none(lambda: authenticity.waivers_in(self.bundle)) or (),
+            clearance=or_none(lambda: self.cleared),
             checks=checks,
             heads=(*heads, *([log.trusted.head] if log else [])),
         )

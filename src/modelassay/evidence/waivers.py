@@ -1,5 +1,8 @@
 """A waiver: a person accepts in writing, and for a time, the risk that a verdict names.
 
+On a `deploy-monitored` verdict it is a *risk acceptance*; on a `review` it names a written risk assessment by
+its digest and is a *sign-off* (`clearance` says how many must be there). Nothing else can be waived.
+
 An in-toto Statement v1 about the signed verdict, in a DSSE envelope signed by the person's key. It lies in
 the bundle as ``waivers/<n>.dsse.json`` and counts only when its ``waiver.granted`` is in the log too.
 """
@@ -29,7 +32,7 @@ LARGEST_WAIVER = 64 * 1024
 """Bytes of a payload."""
 
 
-class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the person signs."""
 
     audit: str
@@ -41,6 +44,10 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     granted: Time
     expires: Date
     """Date from which the waiver no longer holds."""
+    role: str = ""
+    """In which the person signs off, such as ``safety``; empty for none."""
+    assessment: Sha256 | Literal[""] = ""
+    """Of the written risk assessment, ``assessments/<sha256>.md``; empty for a risk acceptance."""
 
 
 class WaiverStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -45,10 +45,11 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
 """
 
 from modelassay.gate.changes import PolicyChange, policy_changes
-from modelassay.gate.decide import decide, exit_code
+from modelassay.gate.decide import CLEARABLE, decide, exit_code
 from modelassay.gate.policy import check_policy, loosened, severity, tighten
 
 __all__ = [
+    "CLEARABLE",
     "PolicyChange",
     "check_policy",
     "decide",

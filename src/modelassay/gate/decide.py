@@ -51,9 +51,11 @@ _HEADLINES: dict[Outcome, str] = {
     "review": "Needs human review",
     "block": "Blocked",
 }
+CLEARABLE: tuple[Outcome, ...] = ("deploy-monitored", "review")
+"""Outcomes that people may clear: a risk acceptance, or sign-offs of a written risk assessment."""
 _EXIT_CODES: dict[Outcome, ExitCode] = {
     "deploy": ExitCode.ALLOWED,
-    "deploy-monitored": ExitCode.ALLOWED,
+    "deploy-monitored": ExitCode.REVIEW,
     "inconclusive": ExitCode.INCONCLUSIVE,
     "review": ExitCode.REVIEW,
     "block": ExitCode.BLOCKED,
@@ -126,10 +128,19 @@ def _all_held(case: Case) -> list[Held]:
     return [undemonstrated(case, doubted(case, each)) for each in held]
 
 
-def exit_code(verdict: Verdict, today: date) -> ExitCode:
-    """What a command that holds this verdict exits with; an expired verdict says nothing any more."""
+def exit_code(verdict: Verdict, today: date, *, cleared: bool = False) -> ExitCode:
+    """What a command that holds this verdict exits with; an expired verdict says nothing any more.
+
+    Args:
+        verdict: as decided.
+        today: the day.
+        cleared: whether the people whom it needs have decided, and for today (`evidence.clearance`); of a
+            block or an inconclusive verdict nobody can clear anything.
+    """
     if today >= date.fromisoformat(verdict.expires):
         return ExitCode.EXPIRED
+    if cleared and verdict.outcome in CLEARABLE:
+        return ExitCode.ALLOWED
     return _EXIT_CODES[verdict.outcome]
 
 

@@ -201,6 +201,11 @@ def _contradictions(policy: Policy) -> Iterator[str]:
         )
     if not 0 <= policy.intervals.seed < 2**63:
         yield f"intervals.seed ({policy.intervals.seed}) is not between 0 and 2^63"
+    if policy.review.signoffs < 1:
+        yield f"review.signoffs ({policy.review.signoffs}) is under 1: nobody would have to sign"
+    roles = [role.strip().casefold() for role in policy.review.roles]
+    if "" in roles or len({*roles}) < len(roles):
+        yield "review.roles holds a role twice, or an empty one"
     if policy.expires_days < 1:
         yield f"expires_days ({policy.expires_days}) is under 1"
 

@@ -15,6 +15,7 @@ EventKind = Literal[
     "verdict.signed",
     "verdict.withdrawn",
     "waiver.granted",
+    "waiver.withdrawn",
     "dataset.registered",
     "lineage.declared",
     "policy.changed",

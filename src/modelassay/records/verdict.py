@@ -138,6 +138,15 @@ class IntervalRule(msgspec.Struct, frozen=True, kw_only=True):
     """Of the bootstrap, so that anyone can repeat it."""
 
 
+class ReviewRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Who must sign off the written risk assessment before a `review` may be deployed."""
+
+    signoffs: int = 1
+    """Different persons, each with a key of their own that did not sign the verdict when it was issued."""
+    roles: tuple[str, ...] = ()
+    """Roles in each of which somebody must sign off, such as ``safety``; they count towards `signoffs`."""
+
+
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     """Where the model will be used; each factor at its higher risk tightens the policy."""
 
@@ -189,6 +198,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How far judges are believed."""
     intervals: IntervalRule = IntervalRule()
     """Which bounds are computed beside those of the score tests."""
+    review: ReviewRule = ReviewRule()
+    """What turns a `review` into something that may be deployed."""
     unscored_limit: Percent = _percent(2)
     """Above this share of unscored answers of either model no measure can pass."""
     confidence: Percent = _percent(95)

@@ -17,6 +17,7 @@ import pytest
 
 from modelassay.canonical import canonical_json, digest_bytes
 from modelassay.config import AdmissionPolicy
+from modelassay.evidence.contents import sha256_hex, write_sums
 from modelassay.evidence.deployed import hash_deployed
 from modelassay.evidence.events import (
     AuditClosed,
@@ -24,6 +25,7 @@ from modelassay.evidence.events import (
     Body,
     Heartbeat,
     VerdictIssued,
+    WaiverGranted,
     encode,
     event_of,
 )
@@ -68,6 +70,8 @@ class Evidence:
     proof: bytes
     payload: str
     audit: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What a review needs besides: sealed files with their list, and risk assessments."""
 
     def folder(self, path: Path, waivers: tuple[bytes, ...] = ()) -> Path:
         """The smallest evidence as files."""
@@ -75,6 +79,9 @@ class Evidence:
         (path / "verdict.dsse.json").write_bytes(self.envelope)
         (path / "log/issued.json").write_bytes(self.issued)
         (path / "proof.tlog-proof").write_bytes(self.proof)
+        for name, data in self.files.items():
+            (path / name).parent.mkdir(exist_ok=True)
+            (path / name).write_bytes(data)
         for number, waiver in enumerate(waivers, 1):
             (path / "waivers").mkdir(exist_ok=True)
             (path / f"waivers/{number}.dsse.json").write_bytes(waiver)
@@ -94,7 +101,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.log_folder = self.root / "log"
-        for name in ("ci", "release", "anna", "watch"):
+        for name in ("ci", "release", "anna", "omar", "watch"):
             self.keys[name] = new_key("ecdsa-p256", name=name)
             (self.root / f"{name}.pub.pem").write_bytes(public_pem(self.keys[name].public))
         (self.root / "log.vkey").write_text(f"{vkey_of(self.log_key.public)}\n")
@@ -156,8 +163,11 @@ class World:
         issued: str = "2026-11-21",
         parts: dict[str, Any] | None = None,
         change: dict[str, Any] | None = None,
+        files: dict[str, bytes] | None = None,
     ) -> Evidence:
         """An audit, opened, closed and decided; everything about it logged."""
+        listed = write_sums({name: sha256_hex(data) for name, data in sorted((files or {}).items())})
+        sums = digest_bytes(listed if files else audit.encode())
         deployed = hash_deployed(self.model, adapters=adapters, **(parts or {}))
         candidate = ModelRef(reference="hf:model", fingerprint=deployed.model.digest, strength="weights")
         baseline = ModelRef(reference="hf:base", fingerprint=SOME, strength="weights")
@@ -170,7 +180,7 @@ class World:
         )  # fmt: skip
         (closed,) = self.log(
             AuditClosed(
-                audit=audit, opened=opened, finished=instant(self.now), sums=digest_bytes(audit.encode()),
+                audit=audit, opened=opened, finished=instant(self.now), sums=sums,
                 records=Records(samples=RecordSet(n=1, root=SOME), transcripts=RecordSet(n=2, root=SOME)),
                 baseline=baseline, candidate=candidate, datasets=(), evaluators=(), results=(),
                 findings=SOME, verdict=SOME, policy=SOME,
@@ -180,7 +190,7 @@ class World:
         facts = VerdictFacts(
             audit=audit, outcome=outcome, literal=outcome, headline="As tested.", issued=issued,
             expires=expires, composition=deployed.composition, closed=closed,
-            sums=digest_bytes(audit.encode()), tree=TreeState(size=closed.seq + 1, root=SOME),
+            sums=sums, tree=TreeState(size=closed.seq + 1, root=SOME),
         )  # fmt: skip
         statement = VerdictStatement(
             type=STATEMENT,
@@ -219,19 +229,26 @@ class World:
             proof=write_proof(prove(reader, place.seq)),
             payload=digest_bytes(payload),
             audit=audit,
+            files={"SHA256SUMS": listed, **files} if files else {},
         )
 
-    def waiver(
-        self, evidence: Evidence, *, by: str = "anna", expires: str = "2026-12-01", reason: str = "low risk"
-    ) -> bytes:
+    def waiver(self, evidence: Evidence, *, by: str = "anna", **changes: Any) -> bytes:
         """A person's signed waiver; not logged."""
-        payload = waiver_payload(
-            Waiver(
-                audit=evidence.audit, verdict=evidence.payload, holder=by, reason=reason,
-                granted=instant(self.now), expires=expires,
-            )
-        )  # fmt: skip
+        fields = {
+            "audit": evidence.audit, "verdict": evidence.payload, "holder": by, "reason": "low risk",
+            "granted": instant(self.now), "expires": "2026-12-01",
+        }  # fmt: skip
+        payload = waiver_payload(Waiver(**(fields | changes)))
         return sign_envelope(payload, PAYLOAD_TYPE, [self.keys[by]])
+
+    def granted(self, evidence: Evidence, *, by: str = "anna", **changes: Any) -> bytes:
+        """A person's signed waiver, logged."""
+        fields = {
+            "audit": evidence.audit, "payload": evidence.payload, "holder": by,
+            "key": self.keys[by].public.key_id, "reason": "low risk", "expires": "2026-12-01",
+        }  # fmt: skip
+        self.log(WaiverGranted(**(fields | changes)))
+        return self.waiver(evidence, by=by, **changes)
 
     def later(self, **time: int) -> datetime:
         """So much after now."""

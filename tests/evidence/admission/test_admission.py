@@ -14,11 +14,13 @@ import msgspec
 import pytest
 
 import modelassay.evidence.admission as admission_room
+from modelassay.audit.seal import policy_bytes
 from modelassay.canonical import canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, ExitCode, UsageError
 from modelassay.evidence.admission import CONDITIONS, Admission, admit
 from modelassay.evidence.admission_case import ScannedLog, SignedList
 from modelassay.evidence.admission_files import load_trust_of, read_offer, scan_log
+from modelassay.evidence.contents import sha256_hex
 from modelassay.evidence.deployed import hash_deployed
 from modelassay.evidence.events import (
     Body,
@@ -27,7 +29,7 @@ from modelassay.evidence.events import (
     VerdictIssued,
     VerdictSigned,
     VerdictWithdrawn,
-    WaiverGranted,
+    WaiverWithdrawn,
     body_of,
     decode,
     encode,
@@ -41,7 +43,7 @@ from modelassay.log.note import parse_note
 from modelassay.log.proof import prove, write_proof
 from modelassay.log.reader import LogReader
 from modelassay.log.writer import LogWriter
-from modelassay.records import Actor
+from modelassay.records import Actor, Policy, ReviewItem, ReviewRule, Verdict
 
 World = Any
 Evidence = Any
@@ -253,7 +255,8 @@ def test_what_may_not_be_deployed_exits_with_the_verdict(world: World, outcome: 
 
 def test_monitored_deployment_can_be_left_out(world: World) -> None:
     evidence = world.issue(outcome="deploy-monitored")
-    assert decide(world, evidence).admitted
+    accepted = (world.granted(evidence),)
+    assert decide(world, evidence, granted=accepted, people=("anna.pub.pem",)).admitted
     refused(decide(world, evidence, outcomes=("deploy",)), "outcome", "deploy-monitored", ExitCode.REVIEW)
 
 
@@ -462,56 +465,152 @@ def unsigned(world: World, *bodies: Body, at: Any = None) -> None:
         log.publish()
 
 
-def waived(world: World, evidence: Evidence, **changes: Any) -> None:
-    """Log a waiver as `World.waiver` makes it."""
-    fields = {
-        "audit": evidence.audit, "payload": evidence.payload, "holder": "anna",
-        "key": world.keys["anna"].public.key_id, "reason": "low risk", "expires": "2026-12-01",
-    }  # fmt: skip
-    world.log(WaiverGranted(**(fields | changes)))
+ACCEPTED = {"people": ("anna.pub.pem",)}
 
 
-WAIVERS = {"people": ("anna.pub.pem",), "waivers": True}
-
-
-def test_a_review_is_let_in_by_a_logged_waiver_alone(world: World) -> None:
-    evidence = world.issue(outcome="review")
-    waiver = (world.waiver(evidence),)
-    refused(decide(world, evidence, **WAIVERS), "outcome", "no waiver", ExitCode.REVIEW)
-    unlogged = decide(world, evidence, granted=waiver, **WAIVERS)
+def test_a_monitored_deployment_needs_a_logged_acceptance_of_its_risk(world: World) -> None:
+    evidence = world.issue(outcome="deploy-monitored")
+    refused(decide(world, evidence), "outcome", "nobody accepted its risk", ExitCode.REVIEW)
+    unlogged = decide(world, evidence, granted=(world.waiver(evidence),), **ACCEPTED)
     refused(unlogged, "outcome", "not in the log", ExitCode.REVIEW)
-    waived(world, evidence)
-    assert decide(world, evidence, granted=waiver, **WAIVERS).admitted
-    refused(decide(world, evidence, granted=waiver), "outcome", "says review", ExitCode.REVIEW)
+    accepted = (world.granted(evidence),)
+    admission = decide(world, evidence, granted=accepted, **ACCEPTED)
+    assert admission.admitted
+    assert admission.expires == "2026-12-01"
+    by_list = decide(world, evidence, granted=accepted, state=listed(world), **ACCEPTED)
+    assert by_list.admitted
+    refused(decide(world, evidence, granted=accepted), "outcome", "no key is known", ExitCode.REVIEW)
 
 
-def test_a_waiver_holds_for_one_verdict_one_person_and_a_time(world: World) -> None:
-    evidence, other = world.issue(outcome="review"), world.issue(audit="two", outcome="review")
-    waived(world, evidence)
-    waived(world, other)
-    swapped = decide(world, evidence, granted=(world.waiver(other),), **WAIVERS)
+def test_an_acceptance_holds_for_one_verdict_one_person_and_a_time(world: World) -> None:
+    evidence = world.issue(outcome="deploy-monitored")
+    other = world.issue(audit="two", outcome="deploy-monitored")
+    accepted = world.granted(evidence)
+    swapped = decide(world, evidence, granted=(world.granted(other),), **ACCEPTED)
     refused(swapped, "outcome", "about another verdict", ExitCode.REVIEW)
-    longer = (world.waiver(evidence, expires="2027-12-01"),)
-    refused(decide(world, evidence, granted=longer, **WAIVERS), "outcome", "not in the log", ExitCode.REVIEW)
-    by_ci = (world.waiver(evidence, by="ci"),)
-    refused(decide(world, evidence, granted=by_ci, **WAIVERS), "outcome", "0 of the 1", ExitCode.REVIEW)
+    longer = decide(world, evidence, granted=(world.waiver(evidence, expires="2027-01-01"),), **ACCEPTED)
+    refused(longer, "outcome", "not in the log", ExitCode.REVIEW)
+    by_omar = decide(world, evidence, granted=(world.granted(evidence, by="omar"),), **ACCEPTED)
+    refused(by_omar, "outcome", "0 of the 1", ExitCode.REVIEW)
     then = world.now.replace(month=12, day=1)
-    waiver = (world.waiver(evidence),)
     world.heartbeat(at=then)
-    late = decide(world, evidence, granted=waiver, at=then, **WAIVERS)
+    late = decide(world, evidence, granted=(accepted,), at=then, **ACCEPTED)
     refused(late, "outcome", "expired on 2026-12-01", ExitCode.REVIEW)
+    world.log(
+        WaiverWithdrawn(
+            audit=evidence.audit,
+            payload=evidence.payload,
+            key=world.keys["anna"].public.key_id,
+            reason="new facts",
+        )
+    )
+    gone = decide(world, evidence, granted=(accepted,), **ACCEPTED)
+    refused(gone, "outcome", "or was withdrawn", ExitCode.REVIEW)
+    renewed = decide(world, evidence, granted=(world.granted(evidence, reason="checked"),), **ACCEPTED)
+    assert renewed.admitted
     revoke(world, "anna", "2027-01-01T00:00:00Z")
     world.heartbeat()
-    gone = decide(world, evidence, granted=waiver, **WAIVERS)
-    refused(gone, "outcome", "anna was revoked", ExitCode.REVIEW)
+    by_thief = decide(world, evidence, granted=(world.waiver(evidence, reason="checked"),), **ACCEPTED)
+    refused(by_thief, "outcome", "anna was revoked", ExitCode.REVIEW)
+
+
+def test_who_issued_a_verdict_accepts_no_risk(world: World) -> None:
+    evidence = world.issue(outcome="deploy-monitored")
+    own = decide(world, evidence, granted=(world.granted(evidence, by="ci"),), people=("ci.pub.pem",))
+    refused(own, "outcome", "signed the verdict when it was issued", ExitCode.REVIEW)
 
 
 @pytest.mark.parametrize("outcome", ["block", "inconclusive"])
-def test_nobody_can_waive_more_than_a_review(world: World, outcome: str) -> None:
+def test_nobody_can_clear_a_block_or_too_little_evidence(world: World, outcome: str) -> None:
     evidence = world.issue(outcome=outcome)
-    waived(world, evidence)
-    admission = decide(world, evidence, granted=(world.waiver(evidence),), **WAIVERS)
+    admission = decide(world, evidence, granted=(world.granted(evidence),), waivers=True, **ACCEPTED)
     assert failed(admission) == ["outcome"]
+
+
+# A review, assessed and signed off
+
+REVIEWED = {"people": ("anna.pub.pem", "omar.pub.pem"), "waivers": True}
+
+
+def reviewed(world: World, rule: ReviewRule | None = None, **fields: Any) -> Evidence:
+    """A verdict of review with the sealed files that say what was flagged and who must sign."""
+    item = ReviewItem(concern="category", finding="refusal/c4", state="not_shown", statement="c4 fell.")
+    verdict = Verdict(
+        outcome="review", literal="review", headline="Look.", decided_by=(), rules=(), review_items=(item,),
+        issued="2026-11-21", expires="2027-02-19",
+    )  # fmt: skip
+    policy = Policy(review=rule or ReviewRule())
+    files = {"verdict.json": canonical_json(verdict) + b"\n", "policy.json": policy_bytes(policy)}
+    return world.issue(outcome="review", files=files, **fields)
+
+
+def assessed(evidence: Evidence, left_out: str = "") -> str:
+    """Puts a risk assessment beside `evidence`; its digest."""
+    answers = {
+        name: "" if name == left_out else "Seen and bounded."
+        for name in ("Use", "category: refusal/c4", "Residual risk")
+    }
+    text = "".join(f"## {name}\n> asked\n\n{answer}\n" for name, answer in answers.items()).encode()
+    evidence.files[f"assessments/{sha256_hex(text)}.md"] = text
+    return digest_bytes(text)
+
+
+def test_a_review_is_let_in_by_a_signed_off_assessment_alone(world: World) -> None:
+    evidence = reviewed(world)
+    refused(decide(world, evidence, **REVIEWED), "outcome", "no written risk assessment", ExitCode.REVIEW)
+    bare = decide(world, evidence, granted=(world.granted(evidence),), **REVIEWED)
+    refused(bare, "outcome", "it names none", ExitCode.REVIEW)
+    text = assessed(evidence)
+    signed = (world.granted(evidence, assessment=text),)
+    assert decide(world, evidence, granted=signed, **REVIEWED).admitted
+    closed = decide(world, evidence, granted=signed, people=REVIEWED["people"])
+    refused(closed, "outcome", "says review", ExitCode.REVIEW)
+    name, data = next((n, d) for n, d in evidence.files.items() if n.startswith("assessments/"))
+    for forged in (data.replace(b"bounded", b"fine"), b""):
+        evidence.files[name] = forged
+        refused(
+            decide(world, evidence, granted=signed, **REVIEWED), "outcome", "did not come", ExitCode.REVIEW
+        )
+
+
+def test_an_assessment_answers_everything_that_was_flagged(world: World) -> None:
+    evidence = reviewed(world)
+    signed = (world.granted(evidence, assessment=assessed(evidence, "category: refusal/c4")),)
+    found = decide(world, evidence, granted=signed, **REVIEWED)
+    refused(found, "outcome", "does not answer 'category: refusal/c4'", ExitCode.REVIEW)
+
+
+@pytest.mark.parametrize("name", ["verdict.json", "policy.json", "SHA256SUMS"])
+def test_what_was_flagged_cannot_be_swapped(world: World, name: str) -> None:
+    evidence = reviewed(world, ReviewRule(signoffs=2))
+    signed = (world.granted(evidence, assessment=assessed(evidence)),)
+    refused(decide(world, evidence, granted=signed, **REVIEWED), "outcome", "1 of 2", ExitCode.REVIEW)
+    milder = reviewed(world, audit="two")
+    evidence.files[name] = milder.files[name].replace(b"refusal/c4", b"refusal/c5") + b""
+    if name == "verdict.json":
+        refused(decide(world, evidence, granted=signed, **REVIEWED), "outcome", "was sealed")
+    else:
+        assert not decide(world, evidence, granted=signed, **REVIEWED).admitted
+
+
+def test_sign_offs_are_of_different_persons_in_the_roles_asked_for(world: World) -> None:
+    evidence = reviewed(world, ReviewRule(signoffs=2, roles=("safety",)))
+    text = assessed(evidence)
+    anna = world.granted(evidence, assessment=text)
+    again = world.granted(evidence, assessment=text, reason="once more")
+    alias = world.granted(evidence, by="omar", holder="Anna ", assessment=text)
+    for words in ((anna,), (anna, again), (anna, alias)):
+        found = decide(world, evidence, granted=words, **REVIEWED)
+        refused(found, "outcome", "1 of 2 persons signed off", ExitCode.REVIEW)
+    omar = world.granted(evidence, by="omar", assessment=text)
+    found = decide(world, evidence, granted=(anna, omar), **REVIEWED)
+    refused(found, "outcome", "nobody signed off as safety", ExitCode.REVIEW)
+    safety = world.granted(
+        evidence, by="omar", assessment=text, role="Safety", reason="r", expires="2026-11-25"
+    )
+    admission = decide(world, evidence, granted=(anna, omar, safety), **REVIEWED)
+    assert admission.admitted
+    assert admission.expires == "2026-11-25"
 
 
 # The log, and what is known of withdrawals

@@ -178,37 +178,62 @@ def test_withdrawing_twice_says_the_same_once(world: World, command: Command) ->
     assert kinds.count(VerdictWithdrawn.kind) == 1
 
 
-def test_a_person_waives_a_review(world: World, command: Command) -> None:
-    issue(world, outcome="review")
+ACCEPT = ("gate", "accept-risk", "bundle", "--reason", "internal use")
+
+
+def test_a_person_accepts_a_risk(world: World, command: Command) -> None:
+    issue(world, outcome="deploy-monitored")
     expires = (world.now + timedelta(days=7)).date().isoformat()
-    waive = ("verdict", "waive", "bundle", "--reason", "internal use", "--expires", expires)
-    code, told = command(*waive, "--key", "anna.pem", "--person", "Anna Weber")
-    assert (code, told["waiver"]["holder"]) == (0, "Anna Weber")
+    code, told = command(*ACCEPT, "--expires", expires, "--key", "anna.pem", "--owner", "Anna Weber")
+    assert (code, told["acceptance"]["holder"]) == (0, "Anna Weber")
     assert Path(told["file"]) == Path("bundle/waivers/1.dsse.json")
     (world.root / "bundle/waivers").rename(world.root / "evidence/waivers")
     assert command(*ADMIT, *LOG)[0] == 10
-    policy(world, people="[anna.pub.pem]", waivers="true")
-    code, told = command(*ADMIT, *LOG)
-    assert code == 0
-    waived = next(c for c in told["conditions"] if c["name"] == "outcome")
-    assert waived["statement"] == f"review, waived by anna until {expires}: internal use"
+    policy(world, people="[anna.pub.pem]")
+    code, told = command(*ADMIT, *LOG, "--emit-rego", "rego")
+    assert (code, told["expires"]) == (0, expires)
+    shown = next(c for c in told["conditions"] if c["name"] == "outcome")
+    accepted = f"risk accepted by Anna Weber until {expires}: internal use"
+    assert shown["statement"] == f"deploy-monitored; {accepted}"
+    given = json.loads((world.root / "rego/input.json").read_text())
+    assert [each["holder"] for each in given["acceptances"]] == ["Anna Weber"]
+    assert command("review", "withdraw", "bundle", "--reason", "no", "--key", "anna.pem")[0] == 0
+    assert command(*ADMIT, *LOG)[0] == 10
+    assert command("review", "withdraw", "bundle", "--reason", "no", "--key", "anna.pem")[0] == 2
 
 
 @pytest.mark.parametrize(
-    ("outcome", "expires", "reason"),
-    [("block", "2100-01-01", "x"), ("review", "2020-01-01", "x"), ("review", "2100-01-01", " ")],
+    ("outcome", "expires", "reason", "key"),
+    [
+        ("block", "soon", "x", "anna"),
+        ("review", "soon", "x", "anna"),
+        ("deploy-monitored", "2020-01-01", "x", "anna"),
+        ("deploy-monitored", "2100-01-01", "x", "anna"),
+        ("deploy-monitored", "soon", " ", "anna"),
+        ("deploy-monitored", "soon", "x", "ci"),
+    ],
 )
-def test_waivers_that_make_no_sense_are_not_written(
-    world: World, command: Command, outcome: str, expires: str, reason: str
+def test_acceptances_that_make_no_sense_are_not_written(
+    world: World, command: Command, outcome: str, expires: str, reason: str, key: str
 ) -> None:
     issue(world, outcome=outcome)
     size = LogReader(world.log_folder).size
-    code, _ = command(
-        "verdict", "waive", "bundle", "--reason", reason, "--expires", expires, "--key", "anna.pem"
-    )
-    assert code == 2
+    day = (world.now + timedelta(days=7)).date().isoformat() if expires == "soon" else expires
+    accept = ("gate", "accept-risk", "bundle", "--reason", reason, "--expires", day, "--key", f"{key}.pem")
+    assert command(*accept)[0] == 2
     assert not (world.root / "bundle/waivers").exists()
     assert LogReader(world.log_folder).size == size
+
+
+def test_a_key_stays_with_whom_the_log_gave_it_to(world: World, command: Command) -> None:
+    issue(world, outcome="deploy-monitored")
+    expires = (world.now + timedelta(days=7)).date().isoformat()
+    accept = (*ACCEPT, "--expires", expires, "--key", "anna.pem", "--owner")
+    assert command(*accept, "Anna Weber")[0] == 0
+    code, told = command(*accept, "Omar Haddad")
+    assert (code, told["error"]["what"]) == (2, "the key is Anna Weber's, not Omar Haddad's")
+    kinds = [decode(entry).kind for entry in LogReader(world.log_folder).entries()]
+    assert kinds.count("key.added") == kinds.count("waiver.granted") == 1
 
 
 def test_a_heartbeat_keeps_a_quiet_log_young(world: World, command: Command) -> None:

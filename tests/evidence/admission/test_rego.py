@@ -98,6 +98,17 @@ def at(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def test_a_monitored_deployment_needs_an_acceptance_that_holds(world: World) -> None:
+    evidence = world.issue(outcome="deploy-monitored", adapters=((world.adapters[0], "0.5"),))
+    case = case_of(world, evidence)
+    data, given = given_by(case)
+    assert not allows(data, given)
+    said = {"verdict": case.payload, "expires": "2026-11-22"}
+    assert allows(data, given | {"acceptances": [said]})
+    assert not allows(data, given | {"acceptances": [said | {"expires": "2026-11-21"}]})
+    assert not allows(data, given | {"acceptances": [said | {"verdict": "sha256:" + "0" * 64}]})
+
+
 PREDICATE = "statement/predicate"
 
 

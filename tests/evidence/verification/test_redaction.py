@@ -65,6 +65,7 @@ def test_a_redacted_bundle_verifies_and_tells_nothing(
     assert found.withheld == {"samples": 3, "transcripts": 6}
     assert [c.name for c in found.checks if c.state == "not done"] == [
         "waivers",
+        "clearance",
         "findings",
         "examples",
         "remembered",

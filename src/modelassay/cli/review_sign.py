@@ -1,0 +1,199 @@
+"""``modelassay review sign``: people sign off a written risk assessment of a verdict that needs review."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelassay.cli.deciding import Decider, decider_on, last_day, person_options, require_outcome
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.errors import UsageError
+
+if TYPE_CHECKING:
+    from modelassay.records import AuditRecord
+
+
+@click.command("sign")
+@click.argument("audit")
+@click.option("--template", is_flag=True, help="Print the questions to answer, and sign nothing.")
+@click.option(
+    "--assessment",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="The written risk assessment; `-` reads stdin. [default: the one signed off before]",
+)
+@click.option("--person", default="", metavar="NAME", help="Who signs. [default: the holder of the key]")
+@click.option("--role", default="", metavar="ROLE", help="In which role, where the policy asks for some.")
+@click.option("--reason", default="as assessed", show_default=True, help="A word for whoever reads the log.")
+@click.option(
+    "--expires",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="First day on which it no longer holds. [default: when the verdict expires]",
+)
+@person_options
+@store_option
+@json_option
+def command(
+    audit: str,
+    template: bool,
+    assessment: Path | None,
+    person: str,
+    role: str,
+    reason: str,
+    expires: datetime | None,
+    store: Path | None,
+    as_json: bool,
+    **signing: Any,
+) -> None:
+    """Sign off a written risk assessment of the `review` verdict of AUDIT.
+
+    The assessment answers everything that was flagged: `--template` asks, and what is left unanswered is
+    refused by name. The verdict becomes deployable once as many persons have signed the same text, in the
+    roles, as the policy's `review` asks for; each with a key of their own, none of which issued the verdict.
+
+    \b
+    modelassay review sign assistant-v6 --template > assessment.md
+    modelassay review sign assistant-v6 --assessment assessment.md --key jane
+    modelassay review sign assistant-v6 --key omar --role safety
+    """
+    from modelassay.audit import read_audit
+    from modelassay.cli.deciding import verdict_code
+    from modelassay.evidence.assessment import questions_of
+    from modelassay.evidence.assessment import template as questions
+    from modelassay.evidence.clearance_files import keep_assessment
+    from modelassay.evidence.notary import utc_now
+    from modelassay.evidence.waivers import Waiver
+
+    place = chosen_store(store)
+    record = read_audit(place, audit)
+    if template:
+        text = questions(record)
+        if as_json:
+            print_json({"audit": record.id, "questions": questions_of(record.verdict), "template": text})
+        else:
+            click.echo(text, nl=False)
+        return
+    decider = decider_on(place, record.id, person=person, **signing)
+    require_outcome(
+        decider,
+        "review",
+        {
+            "deploy": "it asks for no sign-off",
+            "deploy-monitored": "somebody accepts its risk: `modelassay gate accept-risk`",
+        },
+    )
+    day = last_day(decider, expires)
+    data = _assessment(decider, assessment, record)
+    path = keep_assessment(decider.verdict.folder, data)
+    waiver = Waiver(
+        audit=record.id,
+        verdict=decider.verdict.payload,
+        holder=decider.holder,
+        reason=reason.strip() or "as assessed",
+        granted=utc_now(),
+        expires=day,
+        role=_role(role, record.policy.review.roles),
+        assessment=f"sha256:{path.stem}",
+    )
+    _refuse_again(place, decider, record, waiver)
+    signed = decider.say(waiver)
+    _, clearance = verdict_code(record, place)
+    if as_json:
+        print_json(
+            {
+                "audit": record.id,
+                "signoff": waiver,
+                "key": decider.key,
+                "file": str(signed),
+                "assessment": str(path),
+                "cleared": clearance.cleared,
+                "missing": clearance.missing,
+                "until": clearance.until,
+            }
+        )
+        return
+    click.echo(f"signed off by {waiver.holder} until {waiver.expires}: {record.id}")
+    click.echo(str(path))
+    click.echo(
+        f"may be deployed until {clearance.until}" if clearance.cleared else f"missing: {clearance.missing}"
+    )
+
+
+def _assessment(decider: Decider, given: Path | None, record: AuditRecord) -> bytes:
+    """The text to be signed off, which answers everything.
+
+    Raises:
+        UsageError: there is none, it cannot be read, or is silent on something.
+    """
+    from modelassay.errors import EvidenceError
+    from modelassay.evidence.assessment import read_assessment, unanswered
+
+    place = given or _signed_before(decider)
+    try:
+        data = sys.stdin.buffer.read() if str(place) == "-" else place.read_bytes()
+        text = read_assessment(data)
+    except OSError as error:
+        raise UsageError((error.strerror or "cannot be read").lower(), where=str(place)) from error
+    except EvidenceError as error:
+        raise UsageError(error.what, where=str(place), mend="write it as plain text in UTF-8") from error
+    if left := unanswered(text, record.verdict):
+        raise UsageError(
+            f"does not answer {', '.join(map(repr, left))}",
+            where=str(place),
+            mend="write below each heading of `modelassay review sign … --template`",
+        )
+    return data
+
+
+def _signed_before(decider: Decider) -> Path:
+    """The one assessment that somebody signed off already."""
+    found = sorted((decider.verdict.folder / "assessments").glob("*.md"))
+    if len(found) != 1:
+        raise UsageError(
+            f"{len(found)} risk assessments are in the bundle"
+            if found
+            else "there is no risk assessment yet",
+            where="--assessment",
+            mend="name the file" if found else "`--template` prints what it must answer",
+        )
+    return found[0]
+
+
+def _role(role: str, wanted: tuple[str, ...]) -> str:
+    """`role` as the policy spells it.
+
+    Raises:
+        UsageError: the policy asks for roles, and this is none of them.
+    """
+    spelt = {each.casefold(): each for each in wanted}
+    if role and wanted and role.strip().casefold() not in spelt:
+        raise UsageError(
+            f"the policy knows no role {role!r}", where="--role", mend=f"one of: {', '.join(wanted)}"
+        )
+    return spelt.get(role.strip().casefold(), role.strip())
+
+
+def _refuse_again(store: Path, decider: Decider, record: AuditRecord, waiver: Any) -> None:
+    """One person is one sign-off.
+
+    Raises:
+        UsageError: they signed off the same text before, and that still holds.
+    """
+    from modelassay.cli.deciding import verdict_code
+    from modelassay.evidence.clearance import Word
+
+    _, clearance = verdict_code(record, store)
+    new = Word(waiver=waiver, key=decider.key)
+    for word in clearance.words:
+        same = word.key == new.key or word.person == new.person
+        if same and word.waiver.assessment == waiver.assessment:
+            raise UsageError(
+                f"{word.waiver.holder} signed off this assessment already, until {word.waiver.expires}",
+                where=record.id,
+                mend="another person must, with a key of their own",
+            )
