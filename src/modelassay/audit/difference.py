@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from modelassay.audit.comparable import changes, measures_in_both, stale
+from modelassay.audit.given import check_exhausted
 from modelassay.comparison import compare
 from modelassay.drops import figure, subject_phrase
 from modelassay.errors import UsageError
@@ -62,6 +63,7 @@ def open_answered(folder: Path) -> Answered:
             where=str(folder),
             mend="compare the complete audit",
         )
+    check_exhausted(contents.record)
     candidate = contents.record.candidate.fingerprint
     scores = tuple(score for score in contents.scores if score.target == candidate)
     return Answered(record=contents.record, samples=tuple(contents.samples.known), scores=scores)
