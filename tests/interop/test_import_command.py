@@ -101,6 +101,22 @@ def test_a_lost_skill_is_blocked_and_marked_as_imported(
     assert record.imported[0].digest in page
 
 
+def test_every_form_of_the_report_says_imported(
+    make: Any, store: Path, imported: Imported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, tuned = pair_of(make, store.parent, lost=9)
+    folder = imported("--baseline", base, "--candidate", tuned)
+    mark = "imported from lm-eval, assurance T1"
+    for suffix in ("html", "md", "xml"):
+        assert run(["report", folder.name, "-o", f"r.{suffix}"]) == 0
+        assert mark in (store.parent / f"r.{suffix}").read_text()
+    for form in ("cyclonedx", "sarif", "model-card", "eval-results", "inspect", "annex-iv"):
+        assert run(["export", folder.name, "--format", form, "-o", f"x.{form}"]) == 0
+        written = (store.parent / f"x.{form}").read_text()
+        assert mark in written or "Imported: lm-eval" in written, form
+    capsys.readouterr()
+
+
 def test_importing_again_changes_nothing(make: Any, store: Path, imported: Imported) -> None:
     base, tuned = pair_of(make, store.parent, lost=0)
     folder = imported("--baseline", base, "--candidate", tuned)

@@ -82,6 +82,8 @@ def command(
         )
         return
     click.echo(f"{holder} signed: {facts.headline}" if added else f"{holder} had signed before")
+    if facts.origin:
+        click.echo("its results were imported from another tool: nothing shows that the models gave them")
     click.echo(f"{verdict.audit} has {signatures} signatures")
     if log is None:
         click.echo(f"no log in {place}: the signature is in the bundle only", err=True)

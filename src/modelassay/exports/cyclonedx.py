@@ -30,6 +30,7 @@ from modelassay.records import (
     TargetIdentity,
     TrainingData,
 )
+from modelassay.report.imported import imported_mark
 from modelassay.report.text import slice_name, visible
 
 SpecVersion = Literal["1.6", "1.7"]
@@ -73,6 +74,7 @@ class CycloneDxBom:
                     verdict=audit.verdict.outcome,
                     headline=audit.verdict.headline,
                     expires=audit.verdict.expires,
+                    origin=imported_mark(audit),
                 ),
             },
             "components": [*_adapters(audit), *_datasets(audit)],

@@ -22,6 +22,7 @@ from modelassay.records import (
     TargetIdentity,
     Transcript,
 )
+from modelassay.report.imported import imported_mark
 
 SideName = Literal["baseline", "candidate"]
 _STOP_REASONS = {"stop": "stop", "length": "max_tokens", "tool_calls": "tool_calls"}
@@ -94,6 +95,7 @@ def _spec(
             "fingerprint": identity.fingerprint,
             "verdict": record.verdict.outcome,
             "headline": record.verdict.headline,
+            **({"origin": imported_mark(record)} if record.imported else {}),
             "datasets": [
                 {"name": pin.name, "digest": pin.digest, "rows": pin.rows} for pin in record.datasets
             ],

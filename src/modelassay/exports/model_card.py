@@ -16,6 +16,7 @@ import yaml
 from modelassay.errors import UsageError
 from modelassay.records import AuditRecord, DatasetPin, Finding
 from modelassay.report import view
+from modelassay.report.imported import in_brackets
 from modelassay.report.text import (
     OUTCOME_WORDS,
     inert_markdown,
@@ -68,7 +69,7 @@ def eval_results(audit: AuditRecord) -> bytes:
             "notes": visible(
                 f"share of answers that {finding.measure.wanted}, "
                 f"interval {with_interval(finding.candidate)}, {view.pair_count(finding)} prompts; "
-                f"audit {audit.id}; rows {pin.digest}"
+                f"audit {audit.id}; rows {pin.digest}{in_brackets(audit)}"
             ),
         }
         for _, findings in _by_measure(audit)

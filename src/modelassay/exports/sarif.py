@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from modelassay.records import AuditRecord, Finding, Outcome, RuleHit
+from modelassay.report.imported import in_brackets
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, slice_name, visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -81,7 +82,9 @@ class SarifReport:
             "tool": {"driver": _driver(audit, rules)},
             "automationDetails": {
                 "id": f"modelassay/{visible(audit.name)}/",
-                "description": {"text": _text(f"Audit {audit.id}: {audit.verdict.headline}")},
+                "description": {
+                    "text": _text(f"Audit {audit.id}: {audit.verdict.headline}{in_brackets(audit)}")
+                },
             },
             "invocations": [
                 {

@@ -18,6 +18,11 @@ def imported_mark(audit: AuditRecord) -> str:
     return f"imported from {tools}, assurance {TIER}"
 
 
+def in_brackets(audit: AuditRecord) -> str:
+    """The mark as it follows other words: `` [imported from …]``; empty when the models were asked here."""
+    return f" [{imported_mark(audit)}]" if audit.imported else ""
+
+
 def source_rows(audit: AuditRecord) -> Iterable[tuple[str, str, str, str]]:
     """Each imported file: side, tool with version, name with size and time, digest."""
     for run in audit.imported:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from modelassay.records import AuditRecord, Finding
+from modelassay.report.imported import in_brackets
 from modelassay.report.text import OUTCOME_WORDS, slice_name, visible
 
 
@@ -32,7 +33,9 @@ class JUnitReport:
 def _verdict_suite(root: ElementTree.Element, audit: AuditRecord) -> None:
     verdict = audit.verdict
     suite = ElementTree.SubElement(root, "testsuite", name="verdict")
-    case = ElementTree.SubElement(suite, "testcase", classname="modelassay.verdict", name=visible(audit.name))
+    case = ElementTree.SubElement(
+        suite, "testcase", classname="modelassay.verdict", name=visible(audit.name + in_brackets(audit))
+    )
     reasons = "\n".join(visible(hit.statement) for hit in verdict.decided_by)
     if verdict.outcome in {"block", "review"}:
         kind = "failure"
@@ -41,7 +44,7 @@ def _verdict_suite(root: ElementTree.Element, audit: AuditRecord) -> None:
     else:
         kind = ""
     if kind:
-        message = f"{OUTCOME_WORDS[verdict.outcome]}: {visible(verdict.headline)}"
+        message = f"{OUTCOME_WORDS[verdict.outcome]}: {visible(verdict.headline + in_brackets(audit))}"
         ElementTree.SubElement(case, kind, message=message, type=verdict.outcome).text = reasons
     _count(suite)
 
