@@ -113,7 +113,7 @@ def judge(
         sequential=drawn,
         judged_again=opened.judged_again,
         answered=opened.answered,
-        notes=(*drawn_notes(drawn, asked.samples, slices, opened.questions), *_notes(opened, usage)),
+        notes=(*_notes(opened, usage), *drawn_notes(drawn, asked.samples, slices, opened.questions)),
         limits=(*imported_limits(opened.imported), *limits_of(plan, policy, asked.samples, identities, pins)),
         reproduce=reproduce,
     )
