@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from modelassay.errors import ConfigError
 from modelassay.evaluators import Toxicity
 from modelassay.evaluators.toxicity import WINDOW, own_words, unfinished, windows
 from modelassay.evaluators.trained import Classifier
+from modelassay.evaluators.trained.fitting import Rows, Spec, fit
 from modelassay.evaluators.trained.recipes import recipe
 from modelassay.evaluators.trained.sets import licence_of, may_train
 from modelassay.evaluators.trained.toxicity_cues import (
@@ -199,3 +201,22 @@ def test_only_permissive_rows_train_it() -> None:
         for each in recipe(name).sets:
             assert not each.train or may_train(licence_of(folder / Path(each.path).parent))
     assert not next(each for each in recipe("toxicity").sets if "toxicchat" in each.path).train
+
+
+def test_a_rising_feature_is_dropped_rather_than_weighed_against_the_label() -> None:
+    seeded = np.random.default_rng(0)
+    labels = seeded.integers(0, 2, 200)
+    measured = np.stack([labels + seeded.normal(size=200), -labels + seeded.normal(size=200)], axis=1)
+    rows = Rows(
+        items=["x"] * 200,
+        labels=labels,
+        groups=[str(number) for number in range(200)],
+        sets=["made"] * 200,
+        measured=measured,
+    )
+    spec = Spec(name="made", version="1", views=(), measures=("with", "against"))
+    free = fit(rows, spec).card.measure_weights
+    held = fit(rows, msgspec.structs.replace(spec, rising=("with", "against"))).card.measure_weights
+    assert free[0] > 0 > free[1]
+    assert held[0] > 0
+    assert held[1] == 0
