@@ -27,6 +27,7 @@ from modelassay.cli.schema_command import schema_text
 from modelassay.config.schema import KINDS, json_schema
 from modelassay.errors import ExitCode, ModelassayError
 from modelassay.evidence.statements import LEVELS
+from modelassay.handover import schema as handover_schema
 
 DOCS = Path(__file__).parent
 HEAD = """\
@@ -77,6 +78,7 @@ ENVIRONMENT = {
 def pages() -> dict[str, str]:
     """Every generated file: path relative to `docs`, and its text."""
     schemas = {f"schemas/{kind}.schema.json": schema_text(kind) for kind in KINDS}
+    schemas["schemas/handover.schema.json"] = handover_schema.schema_text()
     sections = [
         HEAD,
         commands(),

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "show": "Show one audit: verdict, reasons, findings.",
     "report": "Write a finished audit's report in any format.",
     "import": "Compare two runs of another tool: Inspect, lm-eval, garak, promptfoo, HarmBench, tables.",
+    "handover": "Write what monitoring needs of an audit: baselines, thresholds, canaries, expiry.",
     "export": "Write a finished audit for other tools: CycloneDX, SARIF, model card, evidence map, …",
     "fingerprint": "Say what a model is by content; compare tensors, check or sign its files.",
     "admit": "Decide whether weights may be deployed: 0 only when every condition is proved.",

@@ -86,8 +86,11 @@ def _field_docstrings(name: str) -> dict[str, str]:
     import modelassay.records as records
 
     record = next((r for room in (plans, admissions, records) if (r := getattr(room, name, None))), None)
-    if record is None or record is Percent:
-        return {}
+    return {} if record is None or record is Percent else field_docstrings(record)
+
+
+def field_docstrings(record: type) -> dict[str, str]:
+    """Docstrings that stand under the fields of `record`, each in one line of Markdown."""
     body = ast.parse(inspect.getsource(record)).body[0]
     assert isinstance(body, ast.ClassDef)
     texts: dict[str, str] = {}
