@@ -52,6 +52,7 @@ def print_forecast(expected: Forecast) -> None:
     _print_assumptions(expected.assumptions)
     _print_slices(expected)
     _section("The same requests as repeats, or as more prompts (smallest drop shown):", _repeating(expected))
+    click.echo("  repeats at temperature 0 are alike; above 0 they also show consistency and edge cases")
     _print_drawing(expected.drawing)
     for each in expected.affordable:
         _print_affordable(each)
