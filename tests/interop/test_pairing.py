@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from modelassay.audit.imported import imported_runs
 from modelassay.errors import DatasetError, UnknownNameError, UsageError
-from modelassay.interop import Scale, choose_measures, pair_runs, read_run
+from modelassay.interop import Scale, choose_measures, merged, pair_runs, read_run
 from modelassay.records import Reading, Sample, sample_id
 
 
@@ -166,3 +167,30 @@ def test_a_file_of_several_models_gives_both_sides(make: Any, write: Any) -> Non
     assert runs.identity(0).fingerprint != runs.identity(1).fingerprint
     with pytest.raises(DatasetError):
         read_run(path)
+
+
+def test_tasks_of_one_model_become_one_run(write: Any) -> None:
+    rows = [{"id": n, "prompt": f"q{n}", "score": 1} for n in range(3)]
+    sides = [
+        merged(
+            [table(write, f"{side}/{task}.jsonl", [dict(row, score=score) for row in rows]) for task in "xy"]
+        )
+        for side, score in (("base", 1), ("tuned", 0))
+    ]
+    runs = imported_runs(sides[0], sides[1])
+    assert outcomes(runs, "baseline") == [1.0] * 6
+    assert outcomes(runs, "candidate") == [0.0] * 6
+    assert len(runs.sources) == 4
+    apart = merged([table(write, f"z{n}.jsonl", [dict(rows[0], prompt=f"p{n}")]) for n in range(2)])
+    assert [item.id for item in apart.items] == ["z0:0", "z1:0"]
+    with pytest.raises(UsageError, match="two files of one task"):
+        merged([sides[0], sides[0]])
+    with pytest.raises(UsageError, match="not of one version"):
+        merged([sides[0], msgspec.structs.replace(sides[1], version="2", task="other")])
+
+
+def test_scorers_that_are_left_out_are_named(write: Any) -> None:
+    one = table(write, "a.jsonl", [{"id": 1, "prompt": "q", "score": 1, "label": 1}])
+    two = table(write, "b.jsonl", [{"id": 1, "prompt": "q", "score": 0}])
+    notes = " ".join(imported_runs(one, two).notes("2030-01-01T00:00:00Z"))
+    assert "Only the baseline's file has scores by label" in notes

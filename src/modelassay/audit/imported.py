@@ -26,6 +26,8 @@ from modelassay.records import DatasetPin, Decoding, ImportedRun, SampleKind, Ta
 
 STRENGTH = "imported name"
 """What the identity of a model rests on that another tool asked: its files' word."""
+MOST_NAMED = 8
+"""Scorers that a note names."""
 SLICED_BY = ("category", "probe", "task", "kind")
 """Tags to compare by unless others are named, as far as the questions differ in them."""
 
@@ -77,7 +79,7 @@ class ImportedRuns:
             "tool": run.tool,
             "tool_version": run.version,
             "model": run.model,
-            "file": run.files[0].digest,
+            "files": ", ".join(file.digest for file in run.files),
         }
         known = {name: value for name, value in details.items() if value}
         return TargetIdentity(
@@ -121,9 +123,24 @@ class ImportedRuns:
                 yield f"The {side}'s file says {run.made}, which is in the future; that is not believed."
         if not self.answered(now):
             yield "When the answers were given is not known; the verdict's time runs from the import."
-        if not any(run.decoding.temperature for run in self.runs):
+        known = [run.decoding.temperature for run in self.runs]
+        if not any(known):
             yield "The files do not tell at which temperature the models answered."
+        elif not all(known):
+            side = SIDES[0] if known[0] else SIDES[1]
+            yield f"Only the {side}'s file tells at which temperature its model answered."
+        yield from self._left_out()
         yield from self._run_notes()
+
+    def _left_out(self) -> Iterator[str]:
+        """Scorers that are not compared, so that none goes missing unseen."""
+        taken = {each.scorer for each in self.chosen}
+        names = [{scorer.name for scorer in run.scorers} - taken for run in self.runs]
+        for side, own, other in zip(SIDES, names, reversed(names), strict=True):
+            if alone := sorted(own - other):
+                yield f"Only the {side}'s file has scores by {_listed(alone)}; they are not compared."
+        if both := sorted(names[0] & names[1]):
+            yield f"Both files also have scores by {_listed(both)}, which were not asked for."
 
     def _run_notes(self) -> Iterator[str]:
         baseline, candidate = (run.notes for run in self.runs)
@@ -218,6 +235,11 @@ def plan_of(
         policy=policy,
         release=release or Release(),
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _decoding(runs: tuple[Run, Run]) -> Decoding:

@@ -34,8 +34,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("import")
-@click.option("--baseline", type=_FILE, required=True, help="The baseline's results.")
-@click.option("--candidate", type=_FILE, required=True, help="The candidate's results.")
+@click.option(
+    "--baseline", type=_FILE, required=True, multiple=True, help="The baseline's results; one file a task."
+)
+@click.option(
+    "--candidate", type=_FILE, required=True, multiple=True, help="The candidate's results; one file a task."
+)
 @click.option(
     "--format",
     "file_format",
@@ -134,8 +138,8 @@ def command(
 class _Request:
     """What the command line says of the import itself."""
 
-    baseline: Path
-    candidate: Path
+    baseline: tuple[Path, ...]
+    candidate: tuple[Path, ...]
     file_format: str
     baseline_model: str
     candidate_model: str
@@ -157,12 +161,19 @@ class _Request:
     def read(self) -> ImportedRuns:
         """Both files, paired."""
         from modelassay.audit.imported import imported_runs
-        from modelassay.interop import read_run
+        from modelassay.interop import merged, read_run
 
         columns = dict(_halves(text, "=", "--column") for text in self.columns)
         runs = [
-            read_run(path, format=self.file_format, columns=columns, measures=self.measures, model=model)
-            for path, model in (
+            merged(
+                [
+                    read_run(
+                        path, format=self.file_format, columns=columns, measures=self.measures, model=model
+                    )
+                    for path in paths
+                ]
+            )
+            for paths, model in (
                 (self.baseline, self.baseline_model),
                 (self.candidate, self.candidate_model),
             )
@@ -193,8 +204,10 @@ class _Request:
     @property
     def command(self) -> str:
         """The command line that repeats it, with the files' names alone."""
-        words = ["modelassay", "import", "--baseline", self.baseline.name, "--candidate", self.candidate.name]
+        words = ["modelassay", "import"]
         options: list[tuple[str, Sequence[str]]] = [
+            ("--baseline", [path.name for path in self.baseline]),
+            ("--candidate", [path.name for path in self.candidate]),
             ("--format", [] if self.file_format == "auto" else [self.file_format]),
             ("--baseline-model", [self.baseline_model]),
             ("--candidate-model", [self.candidate_model]),

@@ -8,7 +8,7 @@ from modelassay.interop.comparable import check_comparable
 from modelassay.interop.formats import FORMATS, read_run
 from modelassay.interop.measures import Chosen, Scale, choose_measures
 from modelassay.interop.pairing import SIDES, Paired, pair_runs
-from modelassay.interop.run import Item, KnownDecoding, Mark, Run, Scorer, SourceFile
+from modelassay.interop.run import Item, KnownDecoding, Mark, Run, Scorer, SourceFile, merged
 
 __all__ = [
     "FORMATS",
@@ -24,6 +24,7 @@ __all__ = [
     "SourceFile",
     "check_comparable",
     "choose_measures",
+    "merged",
     "pair_runs",
     "read_run",
 ]

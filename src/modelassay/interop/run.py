@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from modelassay.canonical import Digest
+from modelassay.errors import UsageError
 from modelassay.records import FinishReason, Message, SampleKind, Unscored
 
 
@@ -98,6 +99,62 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def place(self) -> str:
         """The file, for messages."""
         return self.files[0].name
+
+
+def merged(runs: Sequence[Run]) -> Run:
+    """Several runs of one tool on one model, such as the tasks of a suite, as one; each id then begins with
+    its task, which is a tag too.
+
+    Raises:
+        UsageError: of different tools, versions or models, decoded differently, or one task twice.
+    """
+    first = runs[0]
+    if len(runs) == 1:
+        return first
+    for part in ("tool", "version", "model", "decoding"):
+        for run in runs[1:]:
+            if getattr(run, part) != getattr(first, part):
+                raise UsageError(
+                    f"not of one {part}, so not one run",
+                    where=f"{first.place} and {run.place}",
+                    mend="import them apart",
+                )
+    if len({run.task for run in runs}) < len(runs):
+        raise UsageError("two files of one task", where=first.place, mend="give each task once")
+    return msgspec.structs.replace(
+        first,
+        task=" + ".join(sorted(run.task for run in runs)),
+        made=min((run.made for run in runs if run.made), default=""),
+        scorers=_scorers_of(runs),
+        items=tuple(_of_task(item, run) for run in runs for item in run.items),
+        files=tuple(dict.fromkeys(file for run in runs for file in run.files)),
+        notes=tuple(dict.fromkeys(note for run in runs for note in run.notes)),
+    )
+
+
+def _of_task(item: Item, run: Run) -> Item:
+    return msgspec.structs.replace(
+        item,
+        id=f"{run.task}:{item.id}" if item.id else "",
+        kind=item.kind or run.kind,
+        tags={**item.tags, "task": run.task},
+    )
+
+
+def _scorers_of(runs: Sequence[Run]) -> tuple[Scorer, ...]:
+    """Each once: exact where all say so, and of a wanted end where none says otherwise."""
+    found: dict[str, Scorer] = {}
+    for scorer in (scorer for run in runs for scorer in run.scorers):
+        known = found.setdefault(scorer.name, scorer)
+        if known.lower is not None and scorer.lower is not None and known.lower != scorer.lower:
+            raise UsageError(
+                f"the files disagree on which end of {scorer.name} is wanted",
+                where=runs[0].place,
+                mend="import them apart",
+            )
+        lower = scorer.lower if known.lower is None else known.lower
+        found[scorer.name] = Scorer(name=scorer.name, lower=lower, exact=known.exact and scorer.exact)
+    return tuple(found.values())
 
 
 def repeats_numbered(items: Iterable[Item]) -> tuple[Item, ...]:
