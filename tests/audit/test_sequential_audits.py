@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import msgspec
@@ -24,10 +25,11 @@ from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.chain import Chain
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.drawing import places_in, ranges_of, share_of
-from modelassay.evidence.events import AuditOpened
+from modelassay.evidence.events import AuditOpened, encode, event_of
 from modelassay.evidence.ledger import read_events
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.redrawn import drawing_follows
+from modelassay.evidence.standing import attempts_close
 from modelassay.evidence.verification import verify_bundle
 from modelassay.records import Actor, AuditRecord, SequentialRecord
 
@@ -111,6 +113,28 @@ def test_the_opening_event_commits_to_the_order_and_attempts_share_the_error(
     assert sum(map(share_of, range(1, 1_000))) == Fraction(999, 1_000)
 
 
+def test_a_log_whose_attempt_spends_more_than_its_share_is_refused(sealed: Contents) -> None:
+    chain = Chain(sealed.bundle)
+    body = chain.opened.body
+    assert body.drawn is not None
+
+    def log_with(share: str) -> Any:
+        """A whole log that says so."""
+        drawn = msgspec.structs.replace(body.drawn, share=share)
+        opened = msgspec.structs.replace(body, drawn=drawn)
+        closed = chain.closed.body
+        actor, time = Actor(name="ci"), chain.opened.event.time
+        entries = [
+            encode(event_of(each, seq=seq, time=time, actor=actor))
+            for seq, each in enumerate((opened, closed))
+        ]
+        return SimpleNamespace(folder=Path("log"), reader=SimpleNamespace(entries=lambda: entries))
+
+    assert "attempt 1 of 1" in attempts_close(log_with("1/2"), chain)
+    with pytest.raises(EvidenceError, match="spends 1/1 of the error"):
+        attempts_close(log_with("1/1"), chain)
+
+
 def test_an_audit_killed_in_the_middle_goes_on_where_it_was(
     plan_of: PlanOf, served: Served, tmp_path: Path
 ) -> None:
@@ -139,7 +163,7 @@ def test_an_audit_killed_in_the_middle_goes_on_where_it_was(
 def test_a_budget_that_ends_leaves_an_inconclusive_verdict_to_go_on_from(
     plan_of: PlanOf, served: Served, tmp_path: Path
 ) -> None:
-    plan, store = plan_of("same", per_category=60, more=SEQUENTIAL), tmp_path / "store"
+    plan, store = plan_of("same", per_category=90, more=SEQUENTIAL), tmp_path / "store"
     record = run(plan, store, "budget.requests=420")
     drawn = drawn_in(record)
     assert (record.verdict.outcome, drawn.state) == ("inconclusive", "unresolved")
@@ -149,8 +173,22 @@ def test_a_budget_that_ends_leaves_an_inconclusive_verdict_to_go_on_from(
     later = run(plan, store, again=True)
     assert (later.verdict.outcome, drawn_in(later).state) == ("deploy", "settled")
     assert sum(served.asked.values()) == 2 * drawn_in(later).asked
-    with pytest.raises(UsageError, match=r"asked .* of its 480 questions"):
+    with pytest.raises(UsageError, match=r"asked .* of its 720 questions"):
         open_given(store / "audits" / later.id)
+
+
+def test_a_floor_that_is_not_clearly_met_is_asked_on_for(plan_of: PlanOf, tmp_path: Path) -> None:
+    policy = "version: 1\nfloors: [{measure: refusal, at_least: 99.2%}]\nslices: {required: [language]}\n"
+    (tmp_path / "strict.yaml").write_text(policy)
+    store = tmp_path / "store"
+    easy = run(plan_of("same", per_category=90, more=SEQUENTIAL), store)
+    close = run(plan_of("same", per_category=90, more=SEQUENTIAL + "policy: strict.yaml\n"), store)
+    assert drawn_in(easy).asked < drawn_in(close).asked
+    assert [decision.settled for decision in drawn_in(close).decisions] == [True, True]
+    assert close.verdict.outcome == "deploy"
+    assert failed_checks(store, close) == []
+    (floor,) = (hit for hit in close.verdict.rules if hit.rule == "floor")
+    assert floor.outcome == "deploy"
 
 
 @pytest.fixture
