@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from modelassay.audit.opened import Opened
 from modelassay.audit.seal import lineage_bytes, policy_bytes
 from modelassay.canonical import digest_bytes
 from modelassay.config import plan_digest, substance
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.evidence.commitments import order_digest
-from modelassay.evidence.drawing import share_of
 from modelassay.evidence.events import AuditOpened, Body, DatasetRegistered, LineageDeclared, PolicyChanged
 from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref, source_refs
 from modelassay.evidence.ledger import HISTORICAL, History, Ledger, Logged, histories_of
 from modelassay.evidence.parts import Order, Origin
+
+if TYPE_CHECKING:
+    from modelassay.audit.opened import Opened
 
 
 def log_opening(
@@ -144,6 +145,8 @@ def _identifier(opened: Opened, parent: Parent | None) -> str:
 
 
 def _opening(opened: Opened, audit: str, *, attempt: int, parent: Parent | None) -> AuditOpened:
+    from modelassay.evidence.drawing import share_of  # brings in the statistics, which looking up needs not
+
     plan = opened.plan
     baseline, candidate = (model_ref(side.identity) for side in opened.sides)
     keys = [question.key for question in opened.questions]
