@@ -44,8 +44,8 @@ from modelassay.evaluators.trained.toxicity_cues import kind_of, measure
 from modelassay.records import Measure, Reading, Span, Unscored
 
 LAST_LATIN = "\u024f"
-WINDOW = 800
-"""Characters of an answer that are read together."""
+WINDOW = 400
+"""Characters of an answer that are read together: about as many as the texts have that people labelled."""
 MOST_SENTENCES = 40
 """Of so many sentences of a toxic window the worst is sought for evidence."""
 _QUOTED = re.compile(r"\"[^\"\n]{3,400}\"|“[^”\n]{3,400}”|«[^»\n]{3,400}»|„[^“\n]{3,400}“|(?m:^>.*$)")
