@@ -82,7 +82,7 @@ def test_equal_content_under_several_ids_is_repeated(write: Any) -> None:
     runs = imported_runs(table(write, "a.jsonl", rows), other)
     assert len(runs.paired.samples) == 1
     assert [key.epoch for key in runs.paired.keys] == [0, 1, 2]
-    assert any("count as repeats" in note for note in runs.paired.notes)
+    assert any("counts as a repeat" in note for note in runs.paired.notes)
 
 
 def test_ids_without_prompts_stand_for_themselves(write: Any) -> None:
@@ -194,3 +194,18 @@ def test_scorers_that_are_left_out_are_named(write: Any) -> None:
     two = table(write, "b.jsonl", [{"id": 1, "prompt": "q", "score": 0}])
     notes = " ".join(imported_runs(one, two).notes("2030-01-01T00:00:00Z"))
     assert "Only the baseline's file has scores by label" in notes
+
+
+def test_each_task_is_decoded_alike_on_both_sides(make: Any, write: Any) -> None:
+    def side(model: str, tokens: int) -> Any:
+        found = []
+        for task, most in (("a", 64), ("b", tokens)):
+            log = make.inspect_log([("x", "C")], model=model)
+            log["eval"]["task"] = task
+            log["plan"]["config"]["max_tokens"] = most
+            found.append(read_run(write(f"{model}-{task}.json", log)))
+        return merged(found)
+
+    assert len(imported_runs(side("base", 8), side("tuned", 8)).paired.keys) == 2
+    with pytest.raises(UsageError, match="b: max_tokens 8 against 9"):
+        imported_runs(side("base", 8), side("tuned", 9))

@@ -50,7 +50,11 @@ def check_comparable(
                     mend="--judge-again EVALUATOR scores both here; --despite versions compares all the same",
                 )
             notes.append(f"Scored by different versions, {versions}: part of any change may be theirs.")
-    differing = list(_differences(baseline.decoding, candidate.decoding))
+    differing = [
+        (f"{task}: " if task else "") + difference
+        for task, before, after in _decodings(baseline, candidate)
+        for difference in _differences(before, after)
+    ]
     if differing and "decoding" not in despite:
         raise UsageError(
             f"the two models were not asked alike: {'; '.join(differing)}",
@@ -60,6 +64,14 @@ def check_comparable(
     if differing:
         notes.append(f"The two models were not asked alike: {'; '.join(differing)}.")
     return tuple(notes)
+
+
+def _decodings(baseline: Run, candidate: Run) -> Iterator[tuple[str, KnownDecoding, KnownDecoding]]:
+    """How both were decoded: as a whole, or for each task that both have."""
+    if not (baseline.by_task and candidate.by_task):
+        yield "", baseline.decoding, candidate.decoding
+    for task in sorted(baseline.by_task.keys() & candidate.by_task.keys()):
+        yield task, baseline.by_task[task], candidate.by_task[task]
 
 
 def _differences(one: KnownDecoding, other: KnownDecoding) -> Iterator[str]:

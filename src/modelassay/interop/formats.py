@@ -100,6 +100,10 @@ def format_of(name: str, data: bytes) -> str:
         return "promptfoo"
     if is_harmbench(value):
         return "harmbench"
+    if isinstance(value, dict) and "lm_eval_version" in value:
+        raise DatasetError(
+            "holds averages, no answers", where=name, mend="give the samples_*.jsonl of lm_eval --log_samples"
+        )
     raise DatasetError(
         "no format that is read here", where=name, mend="name it with --format: " + ", ".join(FORMATS)
     )

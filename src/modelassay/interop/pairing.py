@@ -274,9 +274,9 @@ def _notes(
     ]
     if uneven:
         yield f"Repeats do not match in {_named(sorted(uneven))}; those of one run alone count as unscored."
-    alike = sum(first > 0 for _, first in placed.values())
+    alike = sorted(name for name, (_, first) in placed.items() if first > 0)
     if alike:
-        yield f"{alike:,} questions have the very content of another one; they count as repeats of it."
+        yield f"What is asked in {_named(alike)} is asked under another id too, and counts as a repeat."
     if not all(content.messages for content in contents.values()):
         yield "The files do not hold every prompt; such questions are known by their ids alone."
 

@@ -89,6 +89,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     kind: SampleKind = "borderline"
     """Of questions whose kind the file does not tell."""
     decoding: KnownDecoding = KnownDecoding()
+    by_task: dict[str, KnownDecoding] = {}
+    """How the answers of each task were generated, where there are several."""
     scorers: tuple[Scorer, ...] = ()
     items: tuple[Item, ...]
     files: tuple[SourceFile, ...]
@@ -106,12 +108,12 @@ def merged(runs: Sequence[Run]) -> Run:
     its task, which is a tag too.
 
     Raises:
-        UsageError: of different tools, versions or models, decoded differently, or one task twice.
+        UsageError: of different tools, versions or models, or one task twice.
     """
     first = runs[0]
     if len(runs) == 1:
         return first
-    for part in ("tool", "version", "model", "decoding"):
+    for part in ("tool", "version", "model"):
         for run in runs[1:]:
             if getattr(run, part) != getattr(first, part):
                 raise UsageError(
@@ -125,11 +127,19 @@ def merged(runs: Sequence[Run]) -> Run:
         first,
         task=" + ".join(sorted(run.task for run in runs)),
         made=min((run.made for run in runs if run.made), default=""),
+        decoding=_agreed([run.decoding for run in runs]),
+        by_task={run.task: run.decoding for run in runs},
         scorers=_scorers_of(runs),
         items=tuple(_of_task(item, run) for run in runs for item in run.items),
         files=tuple(dict.fromkeys(file for run in runs for file in run.files)),
         notes=tuple(dict.fromkeys(note for run in runs for note in run.notes)),
     )
+
+
+def _agreed(known: Sequence[KnownDecoding]) -> KnownDecoding:
+    """What all of them say."""
+    said = {name: {getattr(each, name) for each in known} for name in KnownDecoding.__struct_fields__}
+    return KnownDecoding(**{name: values.pop() for name, values in said.items() if len(values) == 1})
 
 
 def _of_task(item: Item, run: Run) -> Item:
