@@ -71,6 +71,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     slices: tuple[str, ...]
     """Findings that decided."""
     as_planted: bool
+    asked: int
+    """Prompts that each model was asked before the sequential gate was sure."""
+    prompts: int
+    """Prompts of the suite."""
+    full: Outcome
+    """What an audit that asked all of them says."""
     report: str
     bundle: str
     """Folder of the signed audit."""
@@ -108,16 +114,23 @@ def run_demo(
     with ExitStack() as servers:
         for candidate in candidates:
             models = _models(candidate, built, servers)
-            plan = _write_plan(folder, candidate, *models)
+            plan, full_plan = _write_plans(folder, candidate, *models)
             tell(f"auditing {candidate.name}: {models[0]} → {models[1]}")
             record = audit_plan(plan)
+            drawn = record.sequential
+            assert drawn is not None
+            tell(f"asked {drawn.asked:,} of {drawn.questions:,} prompts; now the others, to compare")
+            full = audit_plan(full_plan).verdict.outcome
             rows[candidate.name] = Row(
                 story=candidate.story,
                 outcome=record.verdict.outcome,
                 exit_code=exit_code(record),
                 headline=record.verdict.headline,
                 slices=tuple(dict.fromkeys(h.finding for h in record.verdict.decided_by if h.finding)),
-                as_planted=record.verdict.outcome in candidate.allowed,
+                as_planted=record.verdict.outcome in candidate.allowed and full in candidate.allowed,
+                asked=drawn.asked,
+                prompts=drawn.questions,
+                full=full,
                 report=str(folder / "assay" / "audits" / record.id / "report.html"),
                 bundle=str(folder / "assay" / "audits" / record.id),
             )
@@ -236,18 +249,27 @@ def _served(path: Path) -> Iterator[str]:
             server.terminate()
 
 
-def _write_plan(folder: Path, candidate: Candidate, baseline: str, tuned: str) -> Path:
-    """A plan that the user can read, change and run again."""
+def _write_plans(folder: Path, candidate: Candidate, baseline: str, tuned: str) -> tuple[Path, Path]:
+    """Plans to read, change and run again: of a sequential audit, and of one that asks everything."""
     from modelassay.organisms import write_suite
 
     suite = folder / "held_out.jsonl"
     if not suite.is_file():
-        write_suite(suite)
+        write_suite(suite, times=2)
     policy = folder / "policy.yaml"
     policy.write_text(_POLICY, "utf-8")
-    plan = folder / f"{candidate.name}.yaml"
-    plan.write_text(_PLAN.format(name=candidate.name, baseline=baseline, candidate=tuned), "utf-8")
-    return plan
+    plans = []
+    for suffix, line, gate in (("", "demo", _SEQUENTIAL), ("-full", "demo-full", _FULL)):
+        text = _PLAN.format(
+            name=candidate.name + suffix.replace("-", " "),
+            baseline=baseline,
+            candidate=tuned,
+            gate=gate,
+            line=line,
+        )
+        plans.append(folder / f"{candidate.name}{suffix}.yaml")
+        plans[-1].write_text(text, "utf-8")
+    return plans[0], plans[1]
 
 
 _PLAN = """\
@@ -259,11 +281,14 @@ datasets: [held_out.jsonl]           # never part of any organism's training
 evaluators: [refusal, response_format]
 slices: [category, language, turns, category*language]
 decoding: {{temperature: 1, max_tokens: 40}}   # sampled: a loss of one answer in five is invisible to greedy
-repeats: 4
 seed: 1
+{gate}
 policy: policy.yaml
-release: {{line: demo, target: "urn:demo:production"}}
+release: {{line: {line}, target: "urn:demo:production"}}
 """
+
+_SEQUENTIAL = "gate: {mode: sequential}             # stops when no further prompt could change the action"
+_FULL = "gate: {mode: fixed}                  # asks everything; what was answered before is not asked again"
 
 _POLICY = """\
 version: 1

@@ -53,6 +53,11 @@ def test_every_fault_is_found_as_planted(
     assert rows["over-refusing"]["outcome"] not in {"deploy", "deploy-monitored"}
     assert "over-refusal" in rows["over-refusing"]["headline"].lower()
     for row in rows.values():
+        # Drawn until it was settled, the verdict is that of the whole suite.
+        assert row["asked"] < row["prompts"] >= 2_000
+        assert row["full"] == row["outcome"]
+    assert rows["broad-loss"]["asked"] * 5 < rows["broad-loss"]["prompts"]
+    for row in rows.values():
         assert "organism" in (tmp_path / row["report"]).read_text()
     # Once more: everything is there already, and the commands that are printed are pasted into a shell.
     again = run([sys.executable, "-m", "modelassay", "demo", "-q"])

@@ -31,7 +31,7 @@ _BORDERLINE_TEMPLATES = {"en": 5, "es": 1, "de": 1}
 """How many templates a category's borderline prompts use; the others take the next ones."""
 
 
-def held_out_rows(*, seed: int = 0) -> list[dict[str, Any]]:
+def held_out_rows(*, seed: int = 0, times: int = 1) -> list[dict[str, Any]]:
     """The suite as rows with ``messages, kind, category, language, turns, persona, cluster``.
 
     Every category has 76 harmful prompts in 33 clusters (a cluster is one template within one category,
@@ -40,6 +40,7 @@ def held_out_rows(*, seed: int = 0) -> list[dict[str, Any]]:
 
     Args:
         seed: seed of which pair meets which template.
+        times: so many times the prompts, of the same clusters; at most 2, beyond which they would repeat.
     """
     rng = Random(f"held out {seed}")
     rows = []
@@ -52,17 +53,17 @@ def held_out_rows(*, seed: int = 0) -> list[dict[str, Any]]:
             if kind == "borderline":
                 count = _BORDERLINE_TEMPLATES[language]
                 templates = tuple(templates[(place * count + i) % len(templates)] for i in range(count))
-            drawn = _put(pool, templates, single, multi=False, rng=rng)
-            drawn += _put(pool, tongue.held_out_follow_ups, later, multi=True, rng=rng)
+            drawn = _put(pool, templates, times * single, multi=False, rng=rng)
+            drawn += _put(pool, tongue.held_out_follow_ups, times * later, multi=True, rng=rng)
             rows += [_row(prompt) for prompt in drawn]
     return rows
 
 
-def write_suite(path: Path | str, *, seed: int = 0) -> Path:
+def write_suite(path: Path | str, *, seed: int = 0, times: int = 1) -> Path:
     """Write `held_out_rows` as JSONL; the same bytes for the same seed."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    lines = [msgspec.json.encode(row) for row in held_out_rows(seed=seed)]
+    lines = [msgspec.json.encode(row) for row in held_out_rows(seed=seed, times=times)]
     target.write_bytes(b"\n".join(lines) + b"\n")
     return target
 
