@@ -64,7 +64,10 @@ class ImportedRuns:
     @property
     def tools(self) -> str:
         """Who asked, in words."""
-        named = (f"{run.tool} {run.version}".strip() for run in self.runs)
+        named = (
+            "somebody else" if run.tool == "table" else f"{run.tool} {run.version}".strip()
+            for run in self.runs
+        )
         return " and ".join(dict.fromkeys(named))
 
     def answered(self, now: str) -> str:

@@ -123,7 +123,7 @@ def _chosen(
     exact = vouched or all(scorer.exact for scorer in scorers)
     measure = Measure(
         name=_slug(name),
-        title=f"{name}, as {run.tool} scored it",
+        title=f"{name} (scored by {run.tool})",
         wanted=f"{run.tool} does not flag by {name}" if lower else f"{run.tool} scores well by {name}",
         role="banded",
         exact=exact,
