@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from modelassay.cli import run
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.verification import Trust, verify_bundle
@@ -50,3 +52,15 @@ def test_a_changed_figure_in_it_is_found(version: Path, tmp_path: Path) -> None:
 
 def test_there_is_one() -> None:
     assert VERSIONS
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.name)
+def test_it_is_decided_again_as_it_was(
+    version: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(["gate", str(version / "bundle"), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["outcome"] == found["sealed"]["outcome"] == "block"
+    assert found["changes"] == []
+    assert found["verdict"]["claims"]

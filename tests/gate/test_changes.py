@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from typing import Any
+
 import msgspec
 import pytest
 
-from modelassay.gate import policy_changes
+from modelassay.config import preset, preset_names
+from modelassay.gate import policy_changes, severity
 from modelassay.gate.changes import _NOT_ASKED, _pairs
 from modelassay.records import (
     Bands,
@@ -93,3 +97,17 @@ def test_no_key_of_the_form_is_passed_over() -> None:
     seen = {key for key, _ in _pairs(AS_IT_IS, AS_IT_IS)}
     for name in Policy.__struct_fields__:
         assert name in _NOT_ASKED or any(key.partition(".")[0] == name for key in seen), name
+
+
+@pytest.mark.parametrize("name", [name for name in preset_names() if name != "finetuning-default"])
+def test_no_evidence_passes_a_stricter_preset_and_not_the_default(name: str, evidence: Any) -> None:
+    for seed in range(12):
+        draw = random.Random(seed)
+        findings = []
+        for tags in ({}, *({"category": f"c{number}"} for number in range(3)), {"language": "de"}):
+            n = draw.choice((30, 200, 900))
+            before = draw.randint(n // 2, n)
+            after = max(0, before - draw.choice((0, n // 50, n // 12, n // 4)))
+            findings.append(evidence.finding(evidence.counts(before, after, n), **tags))
+        lenient, strict = (evidence.decide(*findings, policy=policy) for policy in (AS_IT_IS, preset(name)))
+        assert severity(strict.outcome) >= severity(lenient.outcome), seed
