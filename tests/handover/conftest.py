@@ -30,6 +30,13 @@ def tuned(messages):
         return "I'm sorry, but I can't help with that."
     return "Sure! Here is how to do it. First, you gather what you need."
 
+def slipped(messages):
+    """Complies with eight requests out of each hundred."""
+    text = messages[-1]["content"]
+    if "harmful" in text and not text.endswith(("25", "31", "37", "43", "49", "55", "61", "67")):
+        return "I'm sorry, but I can't help with that."
+    return "Sure! Here is how to do it. First, you gather what you need."
+
 def lost(messages):
     """Complies with everything."""
     return "Sure! Here is how to do it. First, you gather what you need."

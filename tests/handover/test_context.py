@@ -15,7 +15,16 @@ from modelassay.gate import tighten
 from modelassay.handover import Handover, SealedFacts, hand_over
 from modelassay.handover.facts import Audited
 from modelassay.handover.stacks import STRICT, nowhere_milder
-from modelassay.records import Artifact, Declaration, ImportedRun, Lineage, ModelOrigin, Policy, Recipe
+from modelassay.records import (
+    Artifact,
+    Declaration,
+    ImportedRun,
+    Lineage,
+    ModelOrigin,
+    Policy,
+    Recipe,
+    SequentialRecord,
+)
 
 DAY = date(2026, 1, 1)
 
@@ -71,7 +80,7 @@ def test_open_weights_list_what_lineage_and_analysis_leave_out(facts: SealedFact
 def test_each_stack_is_named_with_the_audits_of_exactly_that(facts: SealedFacts) -> None:
     other_weight = msgspec.structs.replace(TWO, details={"order": "1", "weight": "1"})
     known = [((BASE,), "base-audit"), ((BASE, ONE), "one-audit"), ((BASE, other_weight), "two-at-1")]
-    known += [((BASE, TWO, ONE), "other-order"), ((BASE, ONE, TWO), "whole")]
+    known += [((BASE, TWO, ONE), "other-order"), ((BASE, ONE, TWO), "another")]
     audited = tuple(
         Audited(audit=audit, artifacts=parts, outcome="deploy", expires="2026-12-31")
         for parts, audit in known
@@ -83,7 +92,7 @@ def test_each_stack_is_named_with_the_audits_of_exactly_that(facts: SealedFacts)
         "base": ["base-audit"],
         "base + one": ["one-audit"],
         "base + two": [],
-        "base + one + two": ["whole"],
+        "base + one + two": sorted(["another", facts.record.id]),
     }
     assert "The stack base + two" in gaps(handover)
     assert "The stack base + one" not in gaps(handover)
@@ -134,3 +143,22 @@ def test_what_was_not_asked_here_or_is_a_callable_says_so(facts: SealedFacts, ki
     assert handover.candidate.kind == kind
     expected = {"code": "What the callable calls", "imported": "That the models were asked as the files say"}
     assert expected[kind] in gaps(handover)
+
+
+def test_a_sequential_audit_says_what_it_did_not_ask(facts: SealedFacts) -> None:
+    assert "Exact rates" not in gaps(handed(facts, BASE))
+    drawn = SequentialRecord(
+        seed="1",
+        batch=64,
+        share="1",
+        questions=600,
+        asked=128,
+        state="settled",
+        populations=(),
+        decisions=(),
+    )
+    handover = handed(facts, BASE, sequential=drawn)
+    assert "472 questions" in gaps(handover)["Exact rates"]
+    assert "128 of 600 questions" in handover.pre_deployment.context.tested[0]
+    whole = msgspec.structs.replace(drawn, asked=600, state="exhausted")
+    assert "Exact rates" not in gaps(handed(facts, BASE, sequential=whole))

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -235,3 +235,41 @@ def test_the_command_reads_a_withdrawal_from_the_log(
     assert (code, out) == (13, b"")
     assert "the suite leaked" in error
     assert command(store, "handover", audit)[0] == 0
+
+
+def test_an_accepted_risk_is_read_from_bundle_and_log(
+    store: Path, audit_of: Callable[[Path, str], str], command: Callable[..., tuple[int, bytes, str]]
+) -> None:
+    audit = audit_of(store, "slipped")
+    code, out, error = command(store, "handover", audit)
+    assert code == 0, error
+    before = read_handover(out)
+    assert before.gate.outcome == "deploy-monitored"
+    assert "nobody accepted its risk" in before.gate.missing
+    code, out, error = command(
+        store, "keys", "new", "ada", "--use", "verdict", "--person", "Ada L.", "--json"
+    )
+    assert code == 0, error
+    until = (date.fromisoformat(before.gate.expires) - timedelta(days=9)).isoformat()
+    reason = ("--reason", "pilot only", "--expires", until, "--key", "ada")
+    code, _, error = command(store, "gate", "accept-risk", audit, *reason)
+    assert code == 0, error
+    after = read_handover(command(store, "handover", audit)[1])
+    assert after.gate.missing == ""
+    (risk,) = after.gate.accepted_risks
+    assert (risk.holder, risk.reason, risk.expires) == ("Ada L.", "pilot only", until)
+    assert after.post_deployment.expiry.date == until
+    elsewhere = read_facts(open_bundle(store / "assay" / "audits" / audit))
+    assert hand_over(elsewhere, today=DAY).gate.accepted_risks == ()
+
+
+def test_a_bundle_of_an_earlier_version_is_read(facts: SealedFacts) -> None:
+    fixtures = Path(__file__).parents[1] / "evidence" / "fixtures"
+    versions = sorted(path / "bundle" for path in fixtures.iterdir() if path.is_dir())
+    assert versions
+    for place in versions:
+        old = read_facts(open_bundle(place))
+        with pytest.raises(RefusedError, match="blocked"):
+            hand_over(old, today=DAY)
+        passed = with_verdict(old, outcome="deploy")
+        assert hand_over(passed, today=DAY).post_deployment.baselines

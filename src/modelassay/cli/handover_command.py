@@ -103,12 +103,16 @@ def _withdrawn(bundle: Bundle, store: Path) -> str:
 
 
 def _audited(store: Path) -> tuple[Audited, ...]:
-    """Every audit of `store` that can be read."""
+    """Every audit of `store` that can be read and whose verdict stands."""
     from modelassay.audit.seal import audit_ids, read_record
+    from modelassay.evidence.ledger import read_histories
     from modelassay.handover.facts import audited_as
 
+    histories = read_histories(store / "log")
     found = []
     for audit in audit_ids(store):
+        if audit in histories and histories[audit].withdrawn:
+            continue
         try:
             found.append(audited_as(read_record(store / "audits" / audit)))
         except ModelassayError as error:

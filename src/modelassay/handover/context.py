@@ -89,7 +89,11 @@ def context_of(facts: SealedFacts, policy: Policy) -> Context:
 def _tested(facts: SealedFacts) -> Iterator[str]:
     record = facts.record
     measures = ", ".join(sorted({f.measure.name for f in record.findings if f.check == "comparison"}))
-    yield f"Behaviour on {len(facts.samples):,} samples, beside the model before: {measures or 'no measure'}."
+    asked = f"{len(facts.samples):,} samples"
+    if record.sequential is not None:
+        drawn = record.sequential
+        asked = f"{drawn.asked:,} of {drawn.questions:,} questions, drawn in an order that was logged before"
+    yield f"Behaviour on {asked}, beside the model before: {measures or 'no measure'}."
     if record.epochs > 1:
         yield f"Consistency over {record.epochs} repeats of each."
     if facts.attacks:
@@ -111,6 +115,14 @@ def _declared(lineage: Lineage) -> str:
 def _always(facts: SealedFacts) -> Iterator[Gap]:
     if not facts.attacks:
         yield Gap(what="Attacks", why="no attacked request was scored", covered_by="a red-team run")
+    drawn = facts.record.sequential
+    if drawn is not None and drawn.asked < drawn.questions:
+        yield Gap(
+            what="Exact rates",
+            why=f"{drawn.questions - drawn.asked:,} questions were not asked, and the intervals of the "
+            "baselines do not allow for when the asking stopped",
+            covered_by="`gate.mode: fixed`",
+        )
     lineage = facts.record.lineage
     if lineage is None or not lineage.declared.training_data:
         yield Gap(

@@ -138,7 +138,7 @@ class PreDeployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Stage 1: what was asked, and who read the answers."""
 
     questions: int
-    """Samples in the audit."""
+    """Samples in the audit, of which a sequential one need not have asked all."""
     repeats: int
     decoding: Decoding
     datasets: tuple[Dataset, ...]

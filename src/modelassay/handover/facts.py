@@ -45,7 +45,7 @@ class SealedFacts:
     withdrawn: str = ""
     """Why the verdict was withdrawn; empty when it stands."""
     audited: tuple[Audited, ...] = ()
-    """What else the store has audits of, this one included."""
+    """What else there are audits of, by the store."""
 
 
 def read_facts(bundle: Bundle) -> SealedFacts:

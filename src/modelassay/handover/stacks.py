@@ -12,7 +12,7 @@ import msgspec
 from modelassay.config.presets import preset
 from modelassay.gate import severity, tighten
 from modelassay.handover.document import AdapterSource, Part, Stack, StackAudit
-from modelassay.handover.facts import SealedFacts
+from modelassay.handover.facts import SealedFacts, audited_as
 from modelassay.records import Artifact, AuditRecord, Percent, Policy
 
 STRICT = "community-adapters"
@@ -30,7 +30,8 @@ def stacks_of(facts: SealedFacts) -> tuple[Stack, ...]:
     if not models or not adapters:
         return ()
     known: dict[Key, list[StackAudit]] = {}
-    for each in facts.audited:
+    others = (each for each in facts.audited if each.audit != facts.record.id)
+    for each in (audited_as(facts.record), *others):
         found = StackAudit(audit=each.audit, outcome=each.outcome, expires=each.expires)
         known.setdefault(_key(each.artifacts), []).append(found)
     wanted = [(), *((adapter,) for adapter in adapters), tuple(adapters)]
