@@ -21,7 +21,10 @@ from modelassay.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from modelassay.audit.planning import Assumptions
+    from modelassay.audit import Places
+    from modelassay.audit.planning import Assumptions, Forecast
+    from modelassay.config import Plan
+    from modelassay.records import Policy
 
 
 class Share(click.ParamType[float]):
@@ -124,13 +127,8 @@ def command(
     store: Path | None,
     data_dir: Path | None,
     offline: bool,
-    budget: float,
-    hours: float,
-    like: str | None,
-    manual_minutes: float,
-    simulations: int,
     as_json: bool,
-    **assumed: Any,
+    **options: Any,
 ) -> None:
     """Show what PLAN would ask: requests, time, cost, and what each slice could show.
 
@@ -144,13 +142,6 @@ def command(
     modelassay plan plan.yaml --budget 50 --hours 3         # smallest drop that this would show
     modelassay plan plan.yaml --like release-1 --set repeats=4
     """
-    import asyncio
-
-    import msgspec
-
-    from modelassay.artifacts import lineage_findings, resolve_lineage
-    from modelassay.audit.parts import check_names, open_questions
-    from modelassay.audit.planning import Limits, forecast, kept_answers
     from modelassay.config import load_plan, policy_of
     from modelassay.gate import check_policy
 
@@ -158,28 +149,44 @@ def command(
     policy = policy_of(loaded, plan.parent)
     check_policy(policy, where=str(plan.parent / loaded.policy) if loaded.policy else "the default policy")
     place = chosen_store(store, loaded.output.store)
-    places = places_of(plan, store=place, data_dir=data_dir, offline=offline)
-    assumptions = _assumptions(place, like, assumed)
-    declared = lineage_findings(resolve_lineage(loaded.lineage, plan.parent))
-    questions = open_questions(loaded, places)
-    asyncio.run(check_names(loaded, policy, questions, plan.parent))
-    expected = forecast(
-        loaded,
-        policy,
-        questions,
-        assumptions,
-        limits=Limits(Decimal(repr(budget)), hours),
-        kept=kept_answers(loaded, questions, place),
-        simulations=simulations,
-        manual_minutes=manual_minutes,
+    expected = _forecast(
+        loaded, policy, places_of(plan, store=place, data_dir=data_dir, offline=offline), options
     )
-    expected = msgspec.structs.replace(expected, lineage=declared)
     if as_json:
         print_json(expected)
     else:
         from modelassay.cli.plan_text import print_forecast
 
         print_forecast(expected)
+
+
+def _forecast(plan: Plan, policy: Policy, places: Places, options: dict[str, Any]) -> Forecast:
+    """The forecast that the command's further `options` ask for."""
+    import asyncio
+
+    import msgspec
+
+    from modelassay.artifacts import lineage_findings, resolve_lineage
+    from modelassay.audit.parts import check_names, open_questions
+    from modelassay.audit.planning import Limits, forecast, kept_answers
+
+    limits = Limits(Decimal(repr(options.pop("budget"))), options.pop("hours"))
+    simulations, manual_minutes = options.pop("simulations"), options.pop("manual_minutes")
+    assumptions = _assumptions(places.store, options.pop("like"), options)
+    declared = lineage_findings(resolve_lineage(plan.lineage, places.plan_folder))
+    questions = open_questions(plan, places)
+    asyncio.run(check_names(plan, policy, questions, places.plan_folder))
+    expected = forecast(
+        plan,
+        policy,
+        questions,
+        assumptions,
+        limits=limits,
+        kept=kept_answers(plan, questions, places.store),
+        simulations=simulations,
+        manual_minutes=manual_minutes,
+    )
+    return msgspec.structs.replace(expected, lineage=declared)
 
 
 _NAMES = {
