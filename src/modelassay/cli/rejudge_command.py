@@ -44,7 +44,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Path(exists=True, path_type=Path),
     help="Correct what is read by people's labels: a store, or the labels.jsonl.gz of another audit.",
 )
-@click.option("--policy", "policy_file", type=_FILE, help="Hold it against this policy.")
+@click.option(
+    "--policy",
+    "held",
+    metavar="NAME|FILE",
+    help="Hold it against this policy: one of the package, or a file.",
+)
 @click.option("--anew", is_flag=True, help="Judge everything, also what the same evaluators read before.")
 @click.option("--dry-run", is_flag=True, help="Only show how many answers would be judged by whom.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 whatever the verdict; errors still fail.")
@@ -65,7 +70,7 @@ def command(
     config: Path | None,
     names: tuple[str, ...],
     labels: Path | None,
-    policy_file: Path | None,
+    held: str | None,
     anew: bool,
     dry_run: bool,
     exit_zero: bool,
@@ -94,7 +99,7 @@ def command(
 
     place = chosen_store(store)
     given = open_given(folder_of(place, audit))
-    plan, policy = _chosen(given, config, names, policy_file)
+    plan, policy = _chosen(given, config, names, held)
     places = places_of(config or Path("plan.yaml"), store=place, data_dir=None, offline=True, quiet=quiet)
     if dry_run:
         return _show(asyncio.run(rereadings(given, plan, policy, places, anew=anew)), as_json=as_json)
@@ -147,11 +152,11 @@ def _run(
 
 
 def _chosen(
-    given: GivenAnswers, config: Path | None, names: tuple[str, ...], policy_file: Path | None
+    given: GivenAnswers, config: Path | None, names: tuple[str, ...], held: str | None
 ) -> tuple[Plan, Policy]:
     """The sealed plan with the evaluators of now, and the policy to hold it against."""
     from modelassay.audit.rejudging import plan_again
-    from modelassay.config import EvaluatorReference, load_plan, load_policy, policy_of
+    from modelassay.config import EvaluatorReference, in_context, load_plan, open_policy, policy_of
     from modelassay.errors import UsageError
     from modelassay.gate import check_policy
 
@@ -167,8 +172,9 @@ def _chosen(
         loaded = load_plan(config)
         evaluators, slices, said = loaded.evaluators, loaded.slices, loaded.policy
         policy = policy_of(loaded, config.parent)
-    if policy_file:
-        policy, said = load_policy(policy_file), policy_file.name
+    if held:
+        context = given.contents.plan.context
+        policy, said = in_context(open_policy(held, Path()), context), Path(held).name
     check_policy(policy, where=said or "the policy")
     return plan_again(given, evaluators=evaluators, slices=slices, policy=said), policy
 
