@@ -30,7 +30,10 @@ def command(audit: str, said: str | None, everything: bool, store: Path | None, 
     """
     from modelassay.gate import exit_code
     from modelassay.gate.explaining import explain
+    from modelassay.gate.investigation import investigate
     from modelassay.report.explanation import explanation_lines
+    from modelassay.report.investigation import TITLE, investigation_lines
+    from modelassay.report.text import visible
 
     _, found = decided(chosen_store(store), audit, said)
     explanation = explain(found.policy, found.findings, found.verdict)
@@ -45,6 +48,7 @@ def command(audit: str, said: str | None, everything: bool, store: Path | None, 
                     "exit_code": int(exit_code(found.verdict, found.today)),
                     "notes": [*found.notes, *found.standing],
                     **msgspec.to_builtins(explanation),
+                    "investigation": investigate(found.sealed),
                     "tightened": found.verdict.tightened,
                     "judges": {pin.name: pin.errors for pin in found.sealed.evaluators},
                 }
@@ -56,3 +60,5 @@ def command(audit: str, said: str | None, everything: bool, store: Path | None, 
         record = msgspec.structs.replace(found.sealed, findings=found.findings)
         for line in explanation_lines(record, explanation, everything=everything):
             click.echo(line)
+        for number, line in enumerate(investigation_lines(found.sealed)):
+            click.echo(f"{'' if number else TITLE.lower() + ':' + chr(10)}  {visible(line)}")

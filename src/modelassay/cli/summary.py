@@ -10,8 +10,10 @@ import click
 from modelassay.errors import ExitCode
 from modelassay.evidence.clearance import Clearance
 from modelassay.gate import CLEARABLE
+from modelassay.gate.investigation import investigate
 from modelassay.records import AuditRecord, Coverage, Finding
 from modelassay.report.imported import imported_mark
+from modelassay.report.investigation import TITLE, investigation_lines
 from modelassay.report.judges import judge_sentences
 from modelassay.report.lineage import lineage_in_words
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, percent, visible
@@ -51,6 +53,7 @@ def summary(
         ],
         "imported": imported_mark(record),
         "expires": verdict.expires,
+        "investigation": investigate(record),
         "clearance": clearance_in_json(clearance) if clearance else None,
         "baseline": {"reference": record.baseline.reference, "fingerprint": record.baseline.fingerprint},
         "candidate": {"reference": record.candidate.reference, "fingerprint": record.candidate.fingerprint},
@@ -83,6 +86,7 @@ def print_summary(
         click.echo(f"note: {visible(note)}")
     headline = verdict.headline.lower()
     _list("why", [h.statement for h in verdict.decided_by if h.statement.lower() not in headline][:8])
+    _list(TITLE.lower(), list(investigation_lines(record)))
     _list("what would settle it", list(verdict.inconclusive)[:6])
     _list("for a person to look at", [i.statement for i in verdict.review_items][:8])
     click.echo("\nshare of answers that …")

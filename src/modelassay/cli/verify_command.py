@@ -182,6 +182,8 @@ def _plain(found: Verification, code: ExitCode) -> dict[str, object]:
         "outcome": found.outcome,
         "expires": found.expires,
         "withheld": found.withheld,
+        "people": found.said,
+        "clearance": found.clearance,
         "checks": found.checks,
         "heads": [
             {"origin": head.origin, "size": head.size, "root": f"sha256:{head.root.hex()}"}
@@ -199,6 +201,11 @@ def _print(found: Verification) -> None:
     click.echo(f"{found.state}{expired}: {visible(found.audit or found.place)}")
     if found.outcome:
         click.echo(f"verdict: {found.outcome}, until {visible(found.expires)}")
+    for said in found.said:
+        what = "signed off" if said.assessment else "risk accepted"
+        role = f" as {said.role}" if said.role else ""
+        line = f"{what} by {said.holder}{role} on {said.granted[:10]}, until {said.expires}: {said.reason}"
+        click.echo(visible(line))
     for file, count in found.withheld.items():
         click.echo(f"withheld: {count:,} {file}")
     order = list(_MARKS)

@@ -9,6 +9,7 @@ from modelassay.records import AuditRecord, Example, Finding
 from modelassay.report import lineage, view
 from modelassay.report.difference import word_difference
 from modelassay.report.imported import decoding_in_words, imported_mark, source_rows
+from modelassay.report.investigation import causes_of
 from modelassay.report.text import (
     OUTCOME_SIGNS,
     OUTCOME_WORDS,
@@ -43,6 +44,7 @@ class HtmlReport:
             .render(
                 audit=audit,
                 verdict=audit.verdict,
+                causes=causes_of(audit),
                 sections=view.sections(audit),
                 others=view.other_findings(audit),
                 lineage=lineage,

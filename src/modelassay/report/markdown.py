@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from modelassay.records import AuditRecord
 from modelassay.report import view
 from modelassay.report.imported import imported_mark
+from modelassay.report.investigation import TITLE, investigation_lines
 from modelassay.report.lineage import DISCLAIMER, LINEAGE_WORDS, judged_measures
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, inert_markdown, visible
 
@@ -46,6 +47,7 @@ def _lines(audit: AuditRecord) -> list[str]:
     ]
     lines += [f"> {inert_markdown(note)}" for note in audit.notes]
     lines += _bullets("Why", [hit.statement for hit in verdict.decided_by])
+    lines += _bullets(TITLE, list(investigation_lines(audit)))
     lines += _bullets("What would settle it", list(verdict.inconclusive))
     lines += _bullets(
         "For a person to look at",

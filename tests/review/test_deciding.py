@@ -1,0 +1,175 @@
+"""People decide on a real verdict from the command line: exit codes before and after, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from modelassay.audit import read_audit
+from modelassay.cli import run
+from modelassay.evidence.clearance_files import clearance_at
+from modelassay.gate import exit_code
+
+Call = Callable[..., tuple[int, Any]]
+MONITORED = "any_category: {dimensions: [nothing]}\njudges: {uncalibrated: allow}\n"
+REVIEWED = (
+    "lineage: {required: [licences]}\njudges: {uncalibrated: allow}\nreview: {signoffs: 2, roles: [safety]}\n"
+)
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command with ``--json`` in a folder with keys of a pipeline and two persons."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODELASSAY_KEYS", "keys")
+    monkeypatch.setenv("MODELASSAY_VERDICT_KEY", "ci")
+
+    def command(*arguments: str) -> tuple[int, Any]:
+        code = run([*arguments, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    assert command("keys", "new", "ci", "--unencrypted")[0] == 0
+    for name, person in (("anna", "Anna Weber"), ("omar", "Omar Haddad")):
+        new = ("keys", "new", name, "--use", "verdict", "--person", person, "--unencrypted")
+        assert command(*new)[0] == 0
+    return command
+
+
+def audited(call: Call, plan_of: Callable[..., Path], policy: str, candidate: str = "same") -> Any:
+    """What auditing under `policy` says."""
+    Path("policy.yaml").write_text(f"version: 1\n{policy}")
+    plan = plan_of(candidate, more="policy: policy.yaml\n")
+    code, told = call("audit", str(plan), "-q")
+    assert code == told["exit_code"]
+    return told
+
+
+def test_a_monitored_deployment_exits_10_until_its_risk_is_accepted(
+    call: Call, plan_of: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = audited(call, plan_of, MONITORED)
+    audit = told["audit"]
+    assert (told["outcome"], told["exit_code"]) == ("deploy-monitored", 10)
+    assert "gate accept-risk" in told["clearance"]["missing"]
+    soon = (datetime.now(UTC).date() + timedelta(days=7)).isoformat()
+    accept = ("gate", "accept-risk", audit, "--reason", "pilot", "--expires", soon)
+    assert call(*accept)[0] == 2  # the pipeline's own key
+    assert call("review", "sign", audit, "--key", "anna")[0] == 2
+    assert call(*accept, "--key", "anna", "--owner", "Omar Haddad")[0] == 2
+    assert call(*accept, "--key", "anna")[0] == 0
+    assert [call(*again)[0] for again in (("audit", "plan.yaml", "-q"), ("gate", audit))] == [0, 0]
+    assert call("gate", audit, "--policy", "high-stakes")[0] != 0
+    shown = call("show", audit)[1]
+    assert (shown["exit_code"], shown["clearance"]["until"]) == (0, soon)
+    folder, key = f"assay/audits/{audit}", "keys/anna.verdict.pub.pem"
+    keys = ("--key", "keys/ci.verdict.pub.pem", "--key", key, "--log-key", "keys/ci.log.vkey", "--no-witness")
+    code, found = call("verify", folder, *keys, "--log", "assay/log")
+    assert (code, found["people"][0]["holder"], found["clearance"]["missing"]) == (0, "Anna Weber", "")
+    assert run(["verify", folder, *keys]) == 0
+    assert (
+        f"risk accepted by Anna Weber on {date.today():%Y-%m-%d}, until {soon}: pilot"
+        in capsys.readouterr().out
+    )
+    record = read_audit(Path("assay"), audit)
+    later = datetime.fromisoformat(f"{soon}T00:00:00+00:00")
+    over = clearance_at(Path(folder), Path("assay"), record.verdict, now=later)
+    assert "expired" in over.sentence
+    assert exit_code(record.verdict, later.date(), cleared=over.cleared) == 10
+    assert call("review", "withdraw", audit, "--reason", "incident", "--key", "anna")[0] == 0
+    assert call("show", audit)[1]["exit_code"] == 10
+
+
+def answered(template: str, but: str = "") -> str:
+    """The template with an answer below each heading, `but` one."""
+    lines = []
+    for line in template.splitlines():
+        lines.append(line)
+        if line.startswith("## ") and line != f"## {but}":
+            lines.append("We looked; it is bounded.")
+    return "\n".join(lines) + "\n"
+
+
+def test_a_review_exits_10_until_it_is_assessed_and_signed_off(
+    call: Call, plan_of: Callable[..., Path]
+) -> None:
+    told = audited(call, plan_of, REVIEWED)
+    audit = told["audit"]
+    assert (told["outcome"], told["exit_code"]) == ("review", 10)
+    asked = call("review", "sign", audit, "--template")[1]
+    names = [question["name"] for question in asked["questions"]]
+    assert (names[0], names[-1]) == ("Use", "Residual risk")
+    assert any(name.startswith("lineage") for name in names)
+    text = Path("assessment.md")
+    sign = ("review", "sign", audit, "--assessment", "assessment.md")
+    for but in names:
+        text.write_text(answered(asked["template"], but))
+        code, refused = call(*sign, "--key", "anna")
+        assert (code, refused["error"]["what"]) == (2, f"does not answer {but!r}")
+    text.write_text(answered(asked["template"]))
+    assert call(*sign, "--key", "ci")[0] == 2
+    assert (
+        call("gate", "accept-risk", audit, "--reason", "x", "--expires", told["expires"], "--key", "anna")[0]
+        == 2
+    )
+    code, one = call(*sign, "--key", "anna")
+    assert (code, one["cleared"], "1 of 2 persons" in one["missing"]) == (0, False, True)
+    assert call("show", audit)[1]["exit_code"] == 10
+    code, twice = call(*sign, "--key", "anna")
+    assert (code, "already" in twice["error"]["what"]) == (2, True)
+    assert call("review", "sign", audit, "--key", "omar", "--role", "sales")[0] == 2
+    code, two = call("review", "sign", audit, "--key", "omar", "--role", "safety")
+    assert (code, two["cleared"], two["assessment"]) == (0, True, one["assessment"])
+    assert call("show", audit)[1]["exit_code"] == 0
+    keys = [word for name in ("ci", "anna", "omar") for word in ("--key", f"keys/{name}.verdict.pub.pem")]
+    verify = ("verify", f"assay/audits/{audit}", *keys, "--log-key", "keys/ci.log.vkey", "--no-witness")
+    code, found = call(*verify, "--log", "assay/log")
+    assert (code, found["clearance"]["missing"], len(found["people"])) == (0, "", 2)
+    Path(one["assessment"]).write_text("## Use\nAll is well.\n")
+    code, forged = call(*verify)
+    wrong = [check for check in forged["checks"] if check["state"] == "failed"]
+    assert (code, [check["name"] for check in wrong]) == (13, ["waivers"])
+    assert call("show", audit)[1]["exit_code"] == 10
+
+
+def test_a_revoked_key_and_a_withdrawn_verdict_clear_nothing(
+    call: Call, plan_of: Callable[..., Path]
+) -> None:
+    audit = audited(call, plan_of, MONITORED)["audit"]
+    soon = (datetime.now(UTC).date() + timedelta(days=7)).isoformat()
+    accept = ("gate", "accept-risk", audit, "--reason", "pilot", "--expires", soon, "--key")
+    code, accepted = call(*accept, "anna")
+    assert code == 0
+    assert call("keys", "revoke", accepted["key"], "--reason", "lost")[0] == 0
+    assert call("show", audit)[1]["exit_code"] == 10
+    assert call(*accept, "omar")[0] == 0
+    assert call("show", audit)[1]["exit_code"] == 0
+    assert call("verdict", "withdraw", audit, "--reason", "incident")[0] == 0
+    shown = call("show", audit)[1]
+    assert (shown["exit_code"], shown["clearance"]["missing"]) == (10, "it was withdrawn: incident")
+
+
+def test_a_block_opens_an_investigation(
+    call: Call, plan_of: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = audited(call, plan_of, "judges: {uncalibrated: allow}\n", "fraud-lost")
+    assert (told["outcome"], told["exit_code"]) == ("block", 11)
+    causes = told["investigation"]["causes"]
+    assert (causes[0]["name"], causes[0]["share"]) == ("concentrated_loss", "100%")
+    assert causes[0]["title"] == "The loss is concentrated in category fraud"
+    assert causes[-1]["name"] == "training"
+    assert set(causes[0]["findings"]) <= {
+        finding.id for finding in read_audit(Path("assay"), told["audit"]).findings
+    }
+    assert "Investigation" in Path(told["report"]).read_text()
+    assert run(["gate", "explain", told["audit"]]) == 0
+    assert "1. The loss is concentrated in category fraud (measured)" in capsys.readouterr().out
+    record = read_audit(Path("assay"), told["audit"])
+    assert clearance_at(Path(told["folder"]), Path("assay"), record.verdict).cleared is False
+    milder = msgspec.structs.replace(record.verdict, outcome="inconclusive")
+    assert exit_code(milder, date.today(), cleared=True) == 12
