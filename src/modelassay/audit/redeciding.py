@@ -120,7 +120,9 @@ def redecide(given: GivenAnswers, policy: Policy, today: date) -> Redecision:
         UsageError: samples are withheld, and the policy needs other figures.
     """
     record, contents = given.record, given.contents
-    check_exhausted(record)
+    same = policy == record.policy
+    if not same:
+        check_exhausted(record)
     changes = policy_changes(record.policy, policy)
     if contents.samples.withheld:
         _need_no_samples(given, changes)
@@ -140,6 +142,7 @@ def redecide(given: GivenAnswers, policy: Policy, today: date) -> Redecision:
             coverage,
             today=today,
             answered=answered,
+            drawn=record.sequential if same else None,
             ground=ground_of(contents, Chain(contents.bundle)),
         ),
         changes=changes,
@@ -167,6 +170,7 @@ def seal_redecision(
         StoreError: the store cannot be written.
         EvidenceError: the log is damaged, or a witness refuses it.
     """
+    check_exhausted(given.record)
     if given.contents.samples.withheld or given.contents.transcripts.withheld:
         raise UsageError(
             "prompts or answers are withheld, so the decision cannot be sealed with what it rests on",
