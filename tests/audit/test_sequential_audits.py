@@ -28,6 +28,7 @@ from modelassay.evidence.drawing import places_in, ranges_of, share_of
 from modelassay.evidence.events import AuditOpened, encode, event_of
 from modelassay.evidence.ledger import read_events
 from modelassay.evidence.notary import Notary
+from modelassay.evidence.redaction import redact
 from modelassay.evidence.redrawn import drawing_follows
 from modelassay.evidence.standing import attempts_close
 from modelassay.evidence.verification import verify_bundle
@@ -244,6 +245,18 @@ def test_changed_claims_orders_and_questions_are_refused(sealed: Contents) -> No
         refused(
             "not exactly the questions", transcripts=replace(sealed.transcripts, lines=lines, known=known)
         )
+
+
+def test_a_redacted_bundle_takes_the_claims_as_signed(sealed: Contents) -> None:
+    asked = len(sealed.transcripts.lines) // 2
+    for withheld in (
+        {"samples": frozenset({0, 200}), "transcripts": frozenset({1, asked + 1})},
+        {"samples": frozenset[int](), "transcripts": frozenset({1, asked + 1})},
+    ):
+        found = verify_bundle(redact(sealed.bundle, withheld))
+        assert found.intact
+        drawing = next(check for check in found.checks if check.name == "drawing")
+        assert (drawing.state, drawing.required) == ("not done", False)
 
 
 def test_plans_that_cannot_be_decided_so_are_refused(plan_of: PlanOf, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def _ground(opened: Opened, pins: Iterable[EvaluatorPin]) -> Ground:
         seed=opened.plan.seed,
         questions=len(opened.asked.samples) * opened.plan.repeats,
         asked=len(keys),
-        order=order_digest(keys),
+        order=order_digest(opened.suite.order if opened.suite else keys),
         calibrations=calibration_ids(pins),
     )
 

@@ -14,16 +14,16 @@ from modelassay.records import Ground
 def ground_of(contents: Contents, chain: Chain) -> Ground:
     """The ground of the audit's claims.
 
-    Where answers are withheld the order of asking is taken from ``audit.opened``, which holds its digest.
+    Where answers are withheld, or only some were drawn, the order of asking is taken from ``audit.opened``, which holds its digest.
 
     Raises:
         EvidenceError: the answers are not in an order.
-        NotDoneError: answers are withheld, and the opening event is not there.
+        NotDoneError: not all were asked and shown, and the opening event is not there.
     """
     record = contents.record
     order = order_of(contents)
     keys = [key for key in order if key is not None]
-    whole = len(keys) == len(order)
+    whole = len(keys) == len(order) and record.sequential is None
     return Ground(
         seed=record.seed,
         questions=len(contents.samples.lines) * record.epochs,
