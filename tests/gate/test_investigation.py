@@ -1,0 +1,108 @@
+"""Which causes a block's investigation names, from records in which one thing at a time is off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from modelassay.canonical import Digest
+from modelassay.evidence.bundle import open_bundle
+from modelassay.evidence.contents import Contents
+from modelassay.gate.investigation import investigate
+from modelassay.records import Artifact, AuditRecord, Coverage, Finding, PairedCounts, Usage
+
+BUNDLE = Path(__file__).resolve().parents[1] / "evidence" / "fixtures" / "0.1.0" / "bundle"
+replace: Any = msgspec.structs.replace
+
+
+@pytest.fixture(scope="module")
+def blocked() -> AuditRecord:
+    return Contents(open_bundle(BUNDLE)).record
+
+
+def names(record: AuditRecord) -> list[str]:
+    investigation = investigate(record)
+    assert investigation is not None
+    return [cause.name for cause in investigation.causes]
+
+
+def artifact(kind: Any, name: str, digit: str) -> Artifact:
+    return Artifact(kind=kind, name=name, digest=Digest("sha256:" + digit * 64))
+
+
+def with_settings(record: AuditRecord) -> AuditRecord:
+    prompt = (*record.candidate.artifacts, artifact("system_prompt", "prompt", "1"))
+    return replace(record, candidate=replace(record.candidate, artifacts=prompt))
+
+
+def with_adapters(record: AuditRecord) -> AuditRecord:
+    added = (artifact("adapter", "one", "1"), artifact("adapter", "two", "2"))
+    return replace(record, candidate=replace(record.candidate, artifacts=added))
+
+
+def cut_off(record: AuditRecord) -> AuditRecord:
+    usage = {"baseline": Usage(requests=70, cut_off=0), "candidate": Usage(requests=70, cut_off=21)}
+    return replace(record, usage=usage)
+
+
+def empty(record: AuditRecord) -> AuditRecord:
+    gone = Coverage(measure="refusal", side="candidate", planned=35, scored=28, unscored={"empty answer": 7})
+    return replace(record, coverage=(*record.coverage, gone))
+
+
+def doubted(record: AuditRecord) -> AuditRecord:
+    return with_findings(record, lambda finding: replace(finding, judge="uncalibrated"))
+
+
+def with_findings(record: AuditRecord, change: Callable[[Finding], Finding]) -> AuditRecord:
+    return replace(record, findings=tuple(change(finding) for finding in record.findings))
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (with_settings, "other_settings"),
+        (with_adapters, "adapters"),
+        (cut_off, "cut_off_answers"),
+        (empty, "empty_answers"),
+        (doubted, "judge_error"),
+    ],
+)
+def test_what_is_off_is_named_and_nothing_else(
+    blocked: AuditRecord, change: Callable[[AuditRecord], AuditRecord], cause: str
+) -> None:
+    plain = names(blocked)
+    assert plain == ["broad_loss", "training"]
+    assert sorted(names(change(blocked))) == sorted([*plain, cause])
+
+
+def test_measured_causes_come_first_and_the_larger_before_the_smaller(blocked: AuditRecord) -> None:
+    found = names(with_settings(cut_off(empty(blocked))))
+    assert found == ["cut_off_answers", "empty_answers", "broad_loss", "other_settings", "training"]
+
+
+def test_a_loss_in_one_category_is_told_from_one_everywhere(blocked: AuditRecord) -> None:
+    def in_c4(finding: Finding) -> Finding:
+        if not finding.slice or not isinstance(finding.paired, PairedCounts):
+            return finding
+        lost = 5 if finding.slice.get("category") == "c4" else 0
+        counts = PairedCounts(n11=5 - lost, n10=lost, n01=0, n00=0, clusters=5)
+        return replace(finding, paired=counts)
+
+    investigation = investigate(with_findings(blocked, in_c4))
+    assert investigation is not None
+    first = investigation.causes[0]
+    assert (first.name, first.share, first.strength) == ("concentrated_loss", "100%", "measured")
+    assert first.title.endswith("category c4")
+    known = {finding.id for finding in blocked.findings}
+    assert all(set(cause.findings) <= known for cause in investigation.causes)
+    assert all(cause.next_step for cause in investigation.causes)
+
+
+@pytest.mark.parametrize("outcome", ["deploy", "deploy-monitored", "review", "inconclusive"])
+def test_only_a_block_opens_one(blocked: AuditRecord, outcome: Any) -> None:
+    assert investigate(replace(blocked, verdict=replace(blocked.verdict, outcome=outcome))) is None
