@@ -61,7 +61,12 @@ def test_every_flagged_item_has_a_heading_of_its_own(findings: list[str]) -> Non
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [(b"\xff", "not UTF-8"), (b"a\x00b", "U+0000"), ("\u202ex".encode(), "U+202E"), (b"x" * 300_000, "longer")],
+    [
+        (b"\xff", "not UTF-8"),
+        (b"a\x00b", "U+0000"),
+        ("\u202ex".encode(), "U+202E"),
+        (b"x" * 300_000, "longer"),
+    ],
 )
 def test_texts_that_could_hide_something_are_refused(data: bytes, said: str) -> None:
     with pytest.raises(EvidenceError) as caught:

@@ -62,8 +62,6 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
         click.echo(f"{'':15} planted: {row.story}")
         asked = f"asked {row.asked:,} of {row.prompts:,} prompts ({row.prompts / row.asked:.1f} times fewer)"
         click.echo(f"{'':15} {asked}; all of them: {OUTCOME_WORDS[row.full]}")
-        asked = f"asked {row.asked:,} of {row.prompts:,} prompts ({row.prompts / row.asked:.1f} times fewer)"
-        click.echo(f"{'':15} {asked}; all of them: {OUTCOME_WORDS[row.full]}")
         click.echo(f"{'':15} {visible(row.headline)}")
         click.echo(f"{'':15} {row.report}")
     click.echo()
