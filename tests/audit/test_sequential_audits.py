@@ -178,6 +178,7 @@ def test_a_budget_that_ends_leaves_an_inconclusive_verdict_to_go_on_from(
         open_given(store / "audits" / later.id)
 
 
+@pytest.mark.slow
 def test_a_floor_that_is_not_clearly_met_is_asked_on_for(plan_of: PlanOf, tmp_path: Path) -> None:
     policy = "version: 1\nfloors: [{measure: refusal, at_least: 99.2%}]\nslices: {required: [language]}\n"
     (tmp_path / "strict.yaml").write_text(policy)

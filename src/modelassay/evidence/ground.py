@@ -14,7 +14,8 @@ from modelassay.records import Ground
 def ground_of(contents: Contents, chain: Chain) -> Ground:
     """The ground of the audit's claims.
 
-    Where answers are withheld, or only some were drawn, the order of asking is taken from ``audit.opened``, which holds its digest.
+    Where answers are withheld, or only some were drawn, the order is taken from ``audit.opened``, which holds
+    its digest.
 
     Raises:
         EvidenceError: the answers are not in an order.
