@@ -13,7 +13,10 @@ import pytest
 
 from modelassay.audit import read_audit
 from modelassay.cli import run
+from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.clearance_files import clearance_at
+from modelassay.evidence.redaction import redact
+from modelassay.evidence.verification import verify_bundle
 from modelassay.gate import exit_code
 
 Call = Callable[..., tuple[int, Any]]
@@ -120,6 +123,10 @@ def test_a_review_exits_10_until_it_is_assessed_and_signed_off(
     code, one = call(*sign, "--key", "anna")
     assert (code, one["cleared"], "1 of 2 persons" in one["missing"]) == (0, False, True)
     assert call("show", audit)[1]["exit_code"] == 10
+    other = Path("other.md")
+    other.write_text(answered(asked["template"]) + "More.\n")
+    assert call(*sign[:3], "--assessment", "other.md", "--key", "omar", "--role", "sales")[0] == 2
+    assert len(list(Path(f"assay/audits/{audit}/assessments").iterdir())) == 1
     code, twice = call(*sign, "--key", "anna")
     assert (code, "already" in twice["error"]["what"]) == (2, True)
     assert call("review", "sign", audit, "--key", "omar", "--role", "sales")[0] == 2
@@ -130,6 +137,9 @@ def test_a_review_exits_10_until_it_is_assessed_and_signed_off(
     verify = ("verify", f"assay/audits/{audit}", *keys, "--log-key", "keys/ci.log.vkey", "--no-witness")
     code, found = call(*verify, "--log", "assay/log")
     assert (code, found["clearance"]["missing"], len(found["people"])) == (0, "", 2)
+    redacted = redact(open_bundle(Path(f"assay/audits/{audit}")), {})
+    assert (redacted.assessments, len(redacted.waivers)) == ((), 2)
+    assert verify_bundle(redacted).intact
     Path(one["assessment"]).write_text("## Use\nAll is well.\n")
     code, forged = call(*verify)
     wrong = [check for check in forged["checks"] if check["state"] == "failed"]

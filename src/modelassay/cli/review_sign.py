@@ -62,6 +62,7 @@ def command(
     modelassay review sign assistant-v6 --key omar --role safety
     """
     from modelassay.audit import read_audit
+    from modelassay.canonical import digest_bytes
     from modelassay.cli.deciding import verdict_code
     from modelassay.evidence.assessment import questions_of
     from modelassay.evidence.assessment import template as questions
@@ -89,7 +90,6 @@ def command(
     )
     day = last_day(decider, expires)
     data = _assessment(decider, assessment, record)
-    path = keep_assessment(decider.verdict.folder, data)
     waiver = Waiver(
         audit=record.id,
         verdict=decider.verdict.payload,
@@ -98,9 +98,10 @@ def command(
         granted=utc_now(),
         expires=day,
         role=_role(role, record.policy.review.roles),
-        assessment=f"sha256:{path.stem}",
+        assessment=digest_bytes(data),
     )
     _refuse_again(place, decider, record, waiver)
+    path = keep_assessment(decider.verdict.folder, data)  # what is refused leaves no text behind
     signed = decider.say(waiver)
     _, clearance = verdict_code(record, place)
     if as_json:
