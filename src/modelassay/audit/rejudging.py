@@ -40,7 +40,6 @@ from modelassay.records import (
     Transcript,
 )
 
-
 IMPORTED = "imported:"
 """How the names of another tool's scorers begin."""
 
