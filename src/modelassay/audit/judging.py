@@ -23,7 +23,7 @@ from modelassay.audit.opened import Opened
 from modelassay.audit.parts import slices_of
 from modelassay.audit.seal import read_record
 from modelassay.audit.spent import JUDGE, usage_of, usage_of_judges
-from modelassay.comparison import as_drawn, assured, compare_with_coverage, judges_of
+from modelassay.comparison import Judges, as_drawn, assured, compare_with_coverage, judges_of
 from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.facts import calibration_ids
 from modelassay.gate import decide
@@ -31,6 +31,7 @@ from modelassay.records import (
     AuditRecord,
     Coverage,
     EvaluatorPin,
+    Example,
     Finding,
     Ground,
     ReviewedPair,
@@ -63,24 +64,11 @@ def judge(
     """
     plan, policy, asked = opened.plan, opened.policy, opened.asked
     baseline, candidate = opened.sides
-    measures = opened.measures
     slices = slices_of(plan)
     before, after = list(opened.scores(baseline)), list(opened.scores(candidate))
     pins = calibrated_pins(opened, (*before, *after))
-    findings, covered = compare_with_coverage(
-        samples=asked.samples,
-        measures=measures,
-        baseline=before,
-        candidate=after,
-        slices=slices,
-        policy=policy,
-        judges=judges_of(pins, reviewed),
-    )
-    findings = as_drawn(findings, drawn, policy)
-    findings = assured(findings, imported=bool(opened.imported))
+    findings, covered = _compared(opened, before, after, judges_of(pins, reviewed), drawn)
     identities = (baseline.identity, candidate.identity)
-    audited = [artifact for identity in identities for artifact in identity.artifacts]
-    findings = (*findings, *lineage_findings(opened.lineage, audited))
     usage = _usages(opened, (*before, *after))
     return AuditRecord(
         id=audit,
@@ -102,13 +90,7 @@ def judge(
         verdict=_verdict(opened, findings, covered, closed_at, pins, drawn),
         coverage=covered,
         usage=usage,
-        examples=choose_examples(
-            samples={sample.id: sample for sample in asked.samples},
-            measures=measures,
-            baseline=before,
-            candidate=after,
-            transcript_of=opened.transcript,
-        ),
+        examples=_examples(opened, before, after),
         imported=opened.imported,
         sequential=drawn,
         judged_again=opened.judged_again,
@@ -117,6 +99,39 @@ def judge(
         limits=(*imported_limits(opened.imported), *limits_of(plan, policy, asked.samples, identities, pins)),
         reproduce=reproduce,
     )
+
+
+def _examples(opened: Opened, before: Sequence[Score], after: Sequence[Score]) -> tuple[Example, ...]:
+    """Prompts with both answers, for people to read."""
+    return choose_examples(
+        samples={sample.id: sample for sample in opened.asked.samples},
+        measures=opened.measures,
+        baseline=before,
+        candidate=after,
+        transcript_of=opened.transcript,
+    )
+
+
+def _compared(
+    opened: Opened,
+    before: Sequence[Score],
+    after: Sequence[Score],
+    judges: Judges,
+    drawn: SequentialRecord | None,
+) -> tuple[tuple[Finding, ...], tuple[Coverage, ...]]:
+    """Every finding, at the tier that the answers allow, and how much of what was planned is scored."""
+    findings, covered = compare_with_coverage(
+        samples=opened.asked.samples,
+        measures=opened.measures,
+        baseline=before,
+        candidate=after,
+        slices=slices_of(opened.plan),
+        policy=opened.policy,
+        judges=judges,
+    )
+    found = assured(as_drawn(findings, drawn, opened.policy), imported=bool(opened.imported))
+    audited = [artifact for side in opened.sides for artifact in side.identity.artifacts]
+    return (*found, *lineage_findings(opened.lineage, audited)), covered
 
 
 def _verdict(
