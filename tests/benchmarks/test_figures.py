@@ -64,7 +64,9 @@ def test_make_bench_runs_them_all() -> None:
     makefile = (BENCHMARKS.parent / "Makefile").read_text("utf-8")
     (line,) = [line for line in makefile.splitlines() if line.startswith("BENCHMARKS ?=")]
     programs = {
-        path.stem for path in BENCHMARKS.glob("*.py") if 'if __name__ == "__main__"' in path.read_text("utf-8")
+        path.stem
+        for path in BENCHMARKS.glob("*.py")
+        if 'if __name__ == "__main__"' in path.read_text("utf-8")
     }
     programs -= {"mock_server"}
     assert set(line.partition("=")[2].split()) == programs
