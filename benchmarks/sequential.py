@@ -1,15 +1,17 @@
 """What the sequential gate saves, and how often it is wrong.
 
-    python benchmarks/sequential.py [--json] [--repetitions 50] [--data-dir DIR]
+    python benchmarks/sequential.py [--json] [--repetitions 50] [--processes 1] [--data-dir DIR]
 
 Nine kinds of candidate on pinned suites of 12 categories, answers of both models tied by a Gaussian copula
 (.93), seeded. Every repetition draws a suite, then its order; pairs come in batches of 24. A saving is the
 suite's size over the pairs that were drawn; an action disagrees where it differs from the table on the
-whole suite. Figures named ``three actions`` hold it to deploy | review | block (overall 15 % and 30 %, a
-category 20 % and 50 %), those named ``default policy`` to every outcome and edge of the default policy.
+whole suite. Figures named by the suite's size alone hold it to deploy | review | block (overall 15 % and
+30 %, a category 20 % and 50 %), those named ``default policy`` to every outcome and edge of that policy.
+To tell a share of 1 % from none in every scenario takes 400 repetitions.
 Type-I errors are those of one edge on populations that stand on it, checked after every draw, 20 times the
-repetitions. Peers (statgate, evalsig) are run where they are importable, human labels (XSTest) where DIR,
-by default ``MODELASSAY_DATA`` or ``shared/data`` beside the repository, holds them.
+repetitions, and those of the whole gate on suites that stand on an edge of the table, twice. Peers
+(statgate, evalsig) are run where they are importable, human labels (XSTest) where DIR, by default
+``MODELASSAY_DATA`` or ``shared/data`` beside the repository, holds them.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -41,20 +45,19 @@ SIZES = {170: 4.5, 500: 10.0}
 ERRORS_FOR_EACH = 20
 ORDERS = 60
 Settle = Literal["outcome", "admission"]
+Map = Callable[..., Iterator[Any]]
 
 
 class Rule(NamedTuple):
-    """A policy, and how finely its outcomes are told apart."""
+    """A policy, how its figures are named, and how finely its outcomes are told apart."""
 
-    name: str
+    suffix: str
     policy: Policy
     settle: Settle
 
 
-RULES = (
-    Rule("three actions", Policy(concerns=ConcernRule(overall=Percent(basis_points=1_500))), "admission"),
-    Rule("default policy", Policy(), "outcome"),
-)
+THREE_ACTIONS = Rule("", Policy(concerns=ConcernRule(overall=Percent(basis_points=1_500))), "admission")
+RULES = (THREE_ACTIONS, Rule(",default policy", Policy(), "outcome"))
 
 
 class Scenario(NamedTuple):
@@ -145,36 +148,36 @@ def action(outcome: str, rule: Rule) -> str:
     return "deploy" if rule.settle == "admission" and outcome == "deploy-monitored" else outcome
 
 
-def savings(repetitions: int) -> Iterator[Figure]:
+def savings(repetitions: int, over: Map) -> Iterator[Figure]:
+    jobs = [(rule, prompts, scenario) for rule in RULES for prompts in SIZES for scenario in SCENARIOS]
+    replays = over(partial(replayed, repetitions), jobs)
     for rule in RULES:
         for prompts, goal in SIZES.items():
             size, means, wrong, most = CATEGORIES * prompts, [], 0, 0
             for scenario in SCENARIOS:
-                rng = np.random.default_rng(SEED)
-                runs = [decided(simulated(rng, scenario, prompts), rule, str(i)) for i in range(repetitions)]
+                runs = next(replays)
                 drawn, differing = [n for n, _ in runs], sum(not same for _, same in runs)
                 means.append(statistics.mean(drawn))
                 most, wrong = max(most, *drawn), wrong + differing
-                where = f"[{size},{rule.name},{scenario.name}]"
-                yield Figure(
-                    name=f"gate.saving{where}",
-                    value=round(size / means[-1], 2),
-                    unit="×",
-                    better="higher",
-                    n=repetitions,
-                )
-                yield share(f"gate.action_disagreement{where}", differing, repetitions)
-            name, n = f"[{size},{rule.name}]", repetitions * len(SCENARIOS)
-            yield Figure(
-                name=f"gate.saving{name}",
-                value=round(size / statistics.geometric_mean(means), 2),
-                unit="×",
-                better="higher",
-                goal=goal if rule is RULES[0] else None,
-                n=n,
-            )
-            yield share(f"gate.action_disagreement{name}", wrong, n, goal=0.01)
-            yield Figure(name=f"gate.most_drawn{name}", value=most / size, better="lower", goal=1.0, n=n)
+                where = f"[{size}{rule.suffix},{scenario.name}]"
+                yield saving(f"gate.saving{where}", size / means[-1], repetitions)
+                yield share(f"gate.action_disagreement{where}", differing, repetitions, goal=0.01)
+            where, n = f"[{size}{rule.suffix}]", repetitions * len(SCENARIOS)
+            headline = goal if rule is THREE_ACTIONS else None
+            yield saving(f"gate.saving{where}", size / statistics.geometric_mean(means), n, goal=headline)
+            yield share(f"gate.action_disagreement{where}", wrong, n, goal=0.01)
+            yield Figure(name=f"gate.most_drawn{where}", value=most / size, better="lower", goal=1.0, n=n)
+
+
+def replayed(repetitions: int, job: tuple[Rule, int, Scenario]) -> list[tuple[int, bool]]:
+    """Pairs drawn and agreement of each repetition; the same whichever process runs it."""
+    rule, prompts, scenario = job
+    rng = np.random.default_rng(SEED)
+    return [decided(simulated(rng, scenario, prompts), rule, str(i)) for i in range(repetitions)]
+
+
+def saving(name: str, value: float, n: int, *, goal: float | None = None) -> Figure:
+    return Figure(name=name, value=round(value, 2), unit="×", better="higher", goal=goal, n=n)
 
 
 def share(name: str, count: int, n: int, *, goal: float | None = None, peer: Any = None) -> Figure:
@@ -219,6 +222,33 @@ def type_i_errors(repetitions: int) -> Iterator[Figure]:
                     for _ in range(n)
                 )
                 yield share(f"gate.type_i_error[{population}@{rate},10%,{side}]", wrong, n, goal=goal)
+
+
+EDGES = {
+    "every category over 15%": (153, (23,) * CATEGORIES),
+    "one category over 20%": (153, (31, *(0,) * (CATEGORIES - 1))),
+    "half of the categories at 20%": (150, (30, 0) * (CATEGORIES // 2)),
+}
+"""Suites of 12 x 170 that stand on an edge of the table: the baseline's wanted answers of each category, and
+how many of them the candidate lost. Over the edge is to be reviewed, at it to be deployed."""
+
+
+def gate_errors(repetitions: int, over: Map) -> Iterator[Figure]:
+    """Wrong actions of the whole gate where nothing is harder to tell."""
+    n = 2 * repetitions
+    goal = round(0.05 + 3 * math.sqrt(0.05 * 0.95 / n), 4)
+    for name, wrong in zip(EDGES, over(partial(wrong_on_edge, n), EDGES.values()), strict=True):
+        yield share(f"gate.type_i_error[{12 * 170},{name}]", wrong, n, goal=goal)
+
+
+def wrong_on_edge(repetitions: int, edge: tuple[int, tuple[int, ...]]) -> int:
+    wanted, lost = edge
+    answers = {}
+    for i, gone in enumerate(lost):
+        places = np.arange(170)
+        answers[f"c{i:02d}"] = ((places < wanted).astype(int), (places < wanted - gone).astype(int))
+    suite = suite_of(answers)
+    return sum(not decided(suite, THREE_ACTIONS, str(i))[1] for i in range(repetitions))
 
 
 def peer_errors(repetitions: int) -> Iterator[Figure]:
@@ -287,11 +317,11 @@ def human_labels(data: Path) -> Iterator[Figure]:
             answers[kind] = tuple(np.array([refused[m, p] for p in own]) for m in (before, after))
         suite = suite_of(answers)
         for seed in range(ORDERS):
-            n, same = decided(suite, RULES[0], str(seed))
+            n, same = decided(suite, THREE_ACTIONS, str(seed))
             drawn, wrong, asked = drawn + n, wrong + (not same), asked + len(kinds)
-    name, n = f"[xstest,{len(kinds)} prompts,{pairs} pairs]", pairs * ORDERS
-    yield Figure(name=f"gate.saving{name}", value=round(asked / drawn, 2), unit="×", better="higher", n=n)
-    yield share(f"gate.action_disagreement{name}", wrong, n, goal=0.01)
+    print(f"human labels: {pairs} pairs of models on {len(kinds)} prompts", file=sys.stderr)
+    yield saving("gate.saving[xstest]", asked / drawn, pairs * ORDERS)
+    yield share("gate.action_disagreement[xstest]", wrong, pairs * ORDERS, goal=0.01)
 
 
 def speed() -> Iterator[Figure]:
@@ -332,10 +362,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--json", action="store_true", help="print one JSON list")
     parser.add_argument("--repetitions", type=int, default=50, help="simulated audits of each scenario")
+    parser.add_argument("--processes", type=int, default=1, help="audits simulated side by side")
     parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("MODELASSAY_DATA") or BESIDE))
     given = parser.parse_args()
     rows = [*speed(), *human_labels(given.data_dir), *type_i_errors(given.repetitions)]
-    rows += [*peer_errors(given.repetitions * 2), *savings(given.repetitions)]
+    rows += peer_errors(given.repetitions * 2)
+    with ProcessPoolExecutor(given.processes) as pool:
+        rows += [*gate_errors(given.repetitions, pool.map), *savings(given.repetitions, pool.map)]
     show(rows, as_json=given.json)
 
 
