@@ -18,6 +18,8 @@ except ImportError as error:  # pragma: no cover - the message is what matters
         mend="pip install 'modelassay[train]'",
     ) from error
 
+__all__ = ["FIXED", "REWARD_PREFIX", "pa", "reward_names", "rollout_schema"]
+
 REWARD_PREFIX = "reward/"
 """A column ``reward/<name>`` per reward function: its score before weighting, null when it gave none."""
 

@@ -5,7 +5,7 @@
     runs/<id>/
       run.json                     the manifest
       rollouts/RRRRR-NNNNNN.parquet  rollouts, one file stream per rank; RRRRR the rank, NNNNNN its part
-      rollouts/RRRRR-NNNNNN.arrows   a part that its writer never finished: an Arrow IPC stream, read up to its
+      rollouts/RRRRR-NNNNNN.arrows   a part that its writer never finished: an Arrow IPC stream, read to its
                                    last whole batch
       metrics*.jsonl events*.jsonl checkpoints*.jsonl datasets*.jsonl   one file per writing rank
       quarantine.jsonl             rows that could not be read, with the reason
