@@ -229,3 +229,27 @@ def test_the_folder_is_the_user_s_own_unless_told_otherwise(tmp_path: Path) -> N
     assert default_folder({"MODELASSAY_KEYS": str(tmp_path)}) == tmp_path
     assert default_folder({"XDG_CONFIG_HOME": "/c"}) == Path("/c/modelassay/keys")
     assert default_folder({}) == Path.home() / ".config/modelassay/keys"
+
+
+def test_a_pipeline_issues_and_a_person_decides_when_nobody_is_named(keyring: Keyring) -> None:
+    make(keyring, "jane", "verdict")
+    alone = keyring.signer("verdict")
+    assert alone is not None  # who has one key means it, whosever it is
+    ours = keyring.make(
+        "ci", "verdict", passphrase=b"secret", holder="ci", holder_kind="pipeline", created=AT
+    )
+    issues, decides = keyring.signer("verdict"), keyring.signer("verdict", held_by="person")
+    assert issues is not None
+    assert decides is not None
+    assert (issues.public.key_id, decides.public.key_id) == (ours.key, alone.public.key_id)
+    make(keyring, "omar", "verdict")
+    assert keyring.signer("verdict") is not None
+    with pytest.raises(UsageError, match="2 keys could sign as verdict: jane, omar"):
+        keyring.signer("verdict", held_by="person")
+
+
+def test_an_unknown_name_says_which_names_there_are(keyring: Keyring) -> None:
+    make(keyring, "jane", "verdict")
+    with pytest.raises(UnknownNameError) as raised:
+        keyring.signer("verdict", "jan")
+    assert "jane" in raised.value.mend

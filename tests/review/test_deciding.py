@@ -88,6 +88,23 @@ def test_a_monitored_deployment_exits_10_until_its_risk_is_accepted(
     assert call("show", audit)[1]["exit_code"] == 10
 
 
+def test_what_was_taken_back_can_be_said_again_and_what_stands_is_not_said_twice(
+    call: Call, plan_of: Callable[..., Path]
+) -> None:
+    audit = audited(call, plan_of, MONITORED)["audit"]
+    soon = (datetime.now(UTC).date() + timedelta(days=7)).isoformat()
+    accept = ("gate", "accept-risk", audit, "--reason", "pilot", "--expires", soon, "--key", "anna")
+    assert call(*accept)[0] == 0
+    code, again = call(*accept)
+    assert (code, "already" in again["error"]["what"]) == (2, True)
+    assert len(list(Path(f"assay/audits/{audit}/waivers").iterdir())) == 1
+    assert call("review", "withdraw", audit, "--reason", "doubts", "--key", "anna")[0] == 0
+    assert call("show", audit)[1]["exit_code"] == 10
+    assert call(*accept)[0] == 0
+    assert call("show", audit)[1]["exit_code"] == 0
+    assert call(*accept[:-1], "nobody")[1]["error"]["what"] == "unknown verdict key 'nobody'"
+
+
 def answered(template: str, but: str = "") -> str:
     """The template with an answer below each heading, `but` one."""
     lines = []

@@ -58,8 +58,20 @@ class Decider:
         """Id of their key."""
         return self.signer.public.key_id
 
+    def standing(self) -> tuple[Waiver, ...]:
+        """What they said last on this verdict, as long as it counts."""
+        from modelassay.audit.seal import read_record
+        from modelassay.evidence.clearance_files import clearance_at
+
+        record = read_record(self.verdict.folder)
+        words = clearance_at(self.verdict.folder, self.store, record.verdict).words
+        return tuple(word.waiver for word in words if word.key == self.key)
+
     def say(self, waiver: Waiver) -> Path:
-        """Sign `waiver`, put it into the bundle, and log it, with the key if the log does not know it yet."""
+        """Sign `waiver`, put it into the bundle, and log it, with the key if the log does not know it yet.
+
+        It is logged although they may have said the same before: what was taken back can be said again.
+        """
         from modelassay.evidence.events import WaiverGranted
         from modelassay.evidence.waivers import add_waiver
 
@@ -76,7 +88,7 @@ class Decider:
             role=waiver.role,
             assessment=waiver.assessment,
         )
-        log_witnessed(self.store, self.notary, granted)
+        log_witnessed(self.store, self.notary, granted, again=True)
         for warning in self.keyring.warnings:
             click.echo(f"warning: {warning}", err=True)
         return path
@@ -100,7 +112,7 @@ def decider_on(
 
     verdict = issued_verdict(store, audit)
     keyring = open_keyring(passphrase_file)
-    signer = keyring.signer("verdict", reference)
+    signer = keyring.signer("verdict", reference, held_by="person")
     if signer is None:
         raise UsageError(
             "no key to sign with",

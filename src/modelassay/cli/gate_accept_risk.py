@@ -63,6 +63,13 @@ def command(
         granted=utc_now(),
         expires=last_day(decider, expires),
     )
+    for said in decider.standing():
+        if (said.reason, said.expires) == (waiver.reason, waiver.expires):
+            raise UsageError(
+                f"{said.holder} accepted this risk already, for the same reason, until {said.expires}",
+                where=waiver.audit,
+                mend="nothing is left to do; another reason or day is accepted beside it",
+            )
     path = decider.say(waiver)
     if as_json:
         print_json({"audit": waiver.audit, "acceptance": waiver, "key": decider.key, "file": str(path)})

@@ -77,12 +77,14 @@ class Keyring:
         self._environment = environment
         self._passphrase = passphrase or passphrase_from(environment)
 
-    def signer(self, use: Use, reference: str = "") -> Signer | None:
+    def signer(self, use: Use, reference: str = "", *, held_by: HolderKind = "pipeline") -> Signer | None:
         """The key to sign with for `use`; None when none is configured.
 
         Args:
             use: what is to be signed.
             reference: the option's value; see `log.keys.load_signer` for its forms, or a NAME of the folder.
+            held_by: whose key is meant when none is named and the folder has several: persons decide on
+                verdicts, and do not issue them.
 
         Raises:
             UsageError: a key is named and cannot be used, or several fit and none is named.
@@ -91,10 +93,13 @@ class Keyring:
         if reference and self._pem(reference, use).is_file():
             reference = str(self._pem(reference, use))
         if not reference:
-            card = self._only(use)
+            card = self._only(use, held_by)
             if card is None:
                 return None
             reference = str(self._pem(card.name, use))
+        elif KEY_NAME.fullmatch(reference) and not Path(reference).exists():
+            known = (card.name for card in self.cards() if card.use == use)
+            raise UnknownNameError(f"{use} key", reference, known, where=str(self.folder))
         return self._load(use, reference)
 
     def cards(self) -> list[KeyCard]:
@@ -208,12 +213,13 @@ class Keyring:
         )
         return next(tried for tried in _numbered(name) if tried not in taken)
 
-    def _only(self, use: Use) -> KeyCard | None:
+    def _only(self, use: Use, held_by: HolderKind) -> KeyCard | None:
         fitting = [
             card
             for card in self.cards()
             if card.use == use and not card.ended and self._pem(card.name, use).is_file()
         ]
+        fitting = [card for card in fitting if card.holder_kind == held_by] or fitting
         if len(fitting) > 1:
             names = ", ".join(card.name for card in fitting)
             raise UsageError(
