@@ -24,6 +24,12 @@ from modelassay.statistics.betting import (
     draws_with_replacement,
     log_wealth,
 )
+from modelassay.statistics.changepoints import (
+    ChangePoint,
+    Segment,
+    Segmentation,
+    binomial_changepoints,
+)
 from modelassay.statistics.clusters import (
     DesignEffect,
     Moments,
@@ -116,6 +122,7 @@ __all__ = [
     "BETS",
     "FEW_CLUSTERS",
     "Behind",
+    "ChangePoint",
     "CorrectedMean",
     "CorrectedPairs",
     "DesignEffect",
@@ -127,6 +134,8 @@ __all__ = [
     "JudgeAgreement",
     "Moments",
     "PairedCells",
+    "Segment",
+    "Segmentation",
     "SequentialTest",
     "Share",
     "SimultaneousBounds",
@@ -137,6 +146,7 @@ __all__ = [
     "benjamini_hochberg",
     "betting_interval",
     "betting_interval_finite",
+    "binomial_changepoints",
     "bootstrap_ratio_bounds",
     "clopper_pearson_interval",
     "cluster_mean_interval",
