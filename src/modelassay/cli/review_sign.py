@@ -14,6 +14,7 @@ from modelassay.cli.options import chosen_store, json_option, print_json, store_
 from modelassay.errors import UsageError
 
 if TYPE_CHECKING:
+    from modelassay.evidence.waivers import Waiver
     from modelassay.records import AuditRecord
 
 
@@ -63,9 +64,6 @@ def command(
     """
     from modelassay.audit import read_audit
     from modelassay.canonical import digest_bytes
-    from modelassay.cli.deciding import verdict_code
-    from modelassay.evidence.assessment import questions_of
-    from modelassay.evidence.assessment import template as questions
     from modelassay.evidence.clearance_files import keep_assessment
     from modelassay.evidence.notary import utc_now
     from modelassay.evidence.waivers import Waiver
@@ -73,11 +71,7 @@ def command(
     place = chosen_store(store)
     record = read_audit(place, audit)
     if template:
-        text = questions(record)
-        if as_json:
-            print_json({"audit": record.id, "questions": questions_of(record.verdict), "template": text})
-        else:
-            click.echo(text, nl=False)
+        _print_questions(record, as_json)
         return
     decider = decider_on(place, record.id, person=person, **signing)
     require_outcome(
@@ -103,23 +97,33 @@ def command(
     _refuse_again(place, decider, record, waiver)
     path = keep_assessment(decider.verdict.folder, data)  # what is refused leaves no text behind
     signed = decider.say(waiver)
+    _print_signed(
+        place, record, waiver, {"key": decider.key, "file": str(signed), "assessment": str(path)}, as_json
+    )
+
+
+def _print_questions(record: AuditRecord, as_json: bool) -> None:
+    from modelassay.evidence.assessment import questions_of, template
+
+    text = template(record)
+    if as_json:
+        print_json({"audit": record.id, "questions": questions_of(record.verdict), "template": text})
+    else:
+        click.echo(text, nl=False)
+
+
+def _print_signed(
+    place: Path, record: AuditRecord, waiver: Waiver, made: dict[str, str], as_json: bool
+) -> None:
+    from modelassay.cli.deciding import verdict_code
+
     _, clearance = verdict_code(record, place)
     if as_json:
-        print_json(
-            {
-                "audit": record.id,
-                "signoff": waiver,
-                "key": decider.key,
-                "file": str(signed),
-                "assessment": str(path),
-                "cleared": clearance.cleared,
-                "missing": clearance.missing,
-                "until": clearance.until,
-            }
-        )
+        standing = {"cleared": clearance.cleared, "missing": clearance.missing, "until": clearance.until}
+        print_json({"audit": record.id, "signoff": waiver, **made, **standing})
         return
     click.echo(f"signed off by {waiver.holder} until {waiver.expires}: {record.id}")
-    click.echo(str(path))
+    click.echo(made["assessment"])
     click.echo(
         f"may be deployed until {clearance.until}" if clearance.cleared else f"missing: {clearance.missing}"
     )
@@ -179,7 +183,7 @@ def _role(role: str, wanted: tuple[str, ...]) -> str:
     return spelt.get(role.strip().casefold(), role.strip())
 
 
-def _refuse_again(store: Path, decider: Decider, record: AuditRecord, waiver: Any) -> None:
+def _refuse_again(store: Path, decider: Decider, record: AuditRecord, waiver: Waiver) -> None:
     """One person is one sign-off.
 
     Raises:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from modelassay.cli.keys_options import passphrase_option
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
 from modelassay.cli.signing import log_key_option, witness_option, witnesses_of
+
+if TYPE_CHECKING:
+    from modelassay.evidence.signing_off import UnsignedOff
 
 
 @click.command("sign")
@@ -63,27 +67,22 @@ def command(
     log = log_events(place, keyring, log_key, [event], cosigners)
     if log is not None:
         log.sign()
-    facts = verdict.statement.predicate.facts
-    signatures = len(verdict.envelope.signatures) + added
     for warning in keyring.warnings:
         click.echo(f"warning: {warning}", err=True)
+    made = {"key": signer.public.key_id, "holder": holder, "added": added, "logged": log is not None}
     if as_json:
-        print_json(
-            {
-                "audit": verdict.audit,
-                "outcome": facts.outcome,
-                "payload": verdict.payload,
-                "key": signer.public.key_id,
-                "holder": holder,
-                "signatures": signatures,
-                "added": added,
-                "logged": log is not None,
-            }
-        )
+        facts = verdict.statement.predicate.facts
+        said = {"audit": verdict.audit, "outcome": facts.outcome, "payload": verdict.payload}
+        print_json({**said, **made, "signatures": len(verdict.envelope.signatures) + added})
         return
+    _print_signed(verdict, holder, added)
+    if log is None:
+        click.echo(f"no log in {place}: the signature is in the bundle only", err=True)
+
+
+def _print_signed(verdict: UnsignedOff, holder: str, added: bool) -> None:
+    facts = verdict.statement.predicate.facts
     click.echo(f"{holder} signed: {facts.headline}" if added else f"{holder} had signed before")
     if facts.origin:
         click.echo("its results were imported from another tool: nothing shows that the models gave them")
-    click.echo(f"{verdict.audit} has {signatures} signatures")
-    if log is None:
-        click.echo(f"no log in {place}: the signature is in the bundle only", err=True)
+    click.echo(f"{verdict.audit} has {len(verdict.envelope.signatures) + added} signatures")

@@ -182,17 +182,13 @@ def _fit(rows: Rows, spec: Spec) -> Weights:
         point = minimise(loss, point)
     parts = np.split(point, ends)
     measure_weights = parts[-2] / spread
-    tables, scales = [], []
-    for view, part in zip(views, parts, strict=False):
-        table, scale = view.table(part)
-        tables.append(table)
-        scales.append(scale)
+    made = [view.table(part) for view, part in zip(views, parts, strict=False)]
     card = Card(
         name=spec.name,
         version=spec.version,
         features=FEATURES_VERSION,
         views=spec.views,
-        scales=tuple(scales),
+        scales=tuple(scale for _, scale in made),
         measures=spec.measures,
         measure_weights=tuple(_short(each) for each in measure_weights),
         bias=_short(float(parts[-1][0] - measure_weights @ mean)),
@@ -202,7 +198,7 @@ def _fit(rows: Rows, spec: Spec) -> Weights:
         trained_on=(),
         agreement={},
     )
-    return unpack(pack(card, tuple(tables)), where=spec.name)
+    return unpack(pack(card, tuple(table for table, _ in made)), where=spec.name)
 
 
 class _Columns:
