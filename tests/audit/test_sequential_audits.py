@@ -32,7 +32,9 @@ from modelassay.evidence.redaction import redact
 from modelassay.evidence.redrawn import drawing_follows
 from modelassay.evidence.standing import attempts_close
 from modelassay.evidence.verification import verify_bundle
+from modelassay.gate.explaining import explain
 from modelassay.records import Actor, AuditRecord, SequentialRecord
+from modelassay.report.explanation import explanation_lines
 
 PlanOf = Callable[..., Path]
 SEQUENTIAL = "gate: {mode: sequential, batch: 48}\n"
@@ -197,6 +199,24 @@ def test_a_floor_that_is_not_clearly_met_is_asked_on_for(plan_of: PlanOf, tmp_pa
 def sealed(plan_of: PlanOf, tmp_path: Path) -> Contents:
     record = run(plan_of("broken", per_category=30, more=SEQUENTIAL), tmp_path / "store")
     return Contents(open_bundle(tmp_path / "store" / "audits" / record.id))
+
+
+def test_an_explanation_shows_the_claims_and_no_turn(
+    sealed: Contents,
+) -> None:
+    record = sealed.record
+    found = explain(record.policy, record.findings, record.verdict, drawn=True)
+    lines = list(explanation_lines(record, found))
+    titles = [line for line in lines if line.endswith("]") and not line.startswith(" ")]
+    assert len(titles) == len(set(titles))
+    shown = [claim for d in drawn_in(record).decisions for claim in d.claims if claim.state != "not_shown"]
+    told = [line for line in lines if "pairs drawn)" in line]
+    assert shown
+    assert told
+    (exact,) = {claim.exact for claim in shown if f"more than {claim.limit}" in told[0]} or {False}
+    assert ("certain" in told[0]) == exact
+    assert not any(step.turns for step in found.steps)
+    assert any(step.turns for step in explain(record.policy, record.findings, record.verdict).steps)
 
 
 def test_changed_claims_orders_and_questions_are_refused(sealed: Contents) -> None:

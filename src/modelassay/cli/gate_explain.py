@@ -36,7 +36,8 @@ def command(audit: str, said: str | None, everything: bool, store: Path | None, 
     from modelassay.report.text import visible
 
     _, found = decided(chosen_store(store), audit, said)
-    explanation = explain(found.policy, found.findings, found.verdict)
+    drawn = found.sealed.sequential is not None
+    explanation = explain(found.policy, found.findings, found.verdict, drawn=drawn)
     with reader_may_leave():
         if as_json:
             print_json(

@@ -112,13 +112,17 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
 
 
-def explain(policy: Policy, findings: Sequence[Finding], verdict: Verdict) -> Explanation:
+def explain(
+    policy: Policy, findings: Sequence[Finding], verdict: Verdict, *, drawn: bool = False
+) -> Explanation:
     """Every rule that `verdict` holds, in order.
 
     Args:
         policy: as written.
         findings: on which `verdict` was decided by `policy`.
         verdict: with its claims.
+        drawn: whether its table was held by sequential claims; other answers would have led to other
+            questions, so no turn is looked for.
     """
     strict, _ = tighten(policy)
     case = Case(
@@ -129,7 +133,7 @@ def explain(policy: Policy, findings: Sequence[Finding], verdict: Verdict) -> Ex
         coverage=(),
     )
     claims = {claim.finding: claim for claim in verdict.claims}
-    looked_at = _looked_at(verdict)
+    looked_at = set() if drawn else _looked_at(verdict)
     rest = [hit.outcome for hit in verdict.rules if hit.outcome != verdict.outcome]
     return Explanation(
         outcome=verdict.outcome,

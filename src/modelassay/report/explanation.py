@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
+from decimal import Decimal
+from math import exp
 
 from modelassay.drops import counts_phrase
 from modelassay.gate.explaining import Explanation, Step, Turn
-from modelassay.records import AuditRecord, ClaimTest
+from modelassay.records import AuditRecord, ClaimTest, RuleHit, SequentialClaim
 from modelassay.report.judges import judge_sentences
 from modelassay.report.text import STATE_WORDS, percent, visible
 
+_BY_DRAWING = ("bands", "any_category.block", "concerns.overall", "concerns.category")
+"""Rules that sequential claims hold."""
+_LARGE = Decimal("13.8")
+"""Natural logarithm of a million."""
 _TITLES = {
     "bands": "The deployment table: the drop of every banded measure over all samples",
     "any_category.block": "The rule for any single category",
@@ -49,8 +54,10 @@ def explanation_lines(record: AuditRecord, found: Explanation, *, everything: bo
         yield f"{rules} to {found.outcome}; were {each} milder, the outcome would be {found.otherwise}."
     else:
         yield f"{rules} to {found.outcome}, and none to anything else."
-    for rule, group in groupby(found.steps, key=lambda step: step.hit.rule):
-        steps = list(group)
+    by_rule: dict[str, list[Step]] = {}
+    for step in found.steps:
+        by_rule.setdefault(step.hit.rule, []).append(step)
+    for rule, steps in by_rule.items():
         yield ""
         yield f"{_TITLES.get(rule, rule)}  [{rule}]"
         if keys := steps[0].keys:
@@ -75,6 +82,8 @@ def _step(record: AuditRecord, step: Step) -> Iterator[str]:
         yield f"     counts    {counts_phrase(step.counts)}{_interval(step)}"
     for test in step.tests:
         yield f"     evidence  {_test(test)}"
+    for claim in _claims(record, hit) if step.counts is not None else ():
+        yield f"     evidence  {_drawn(claim)}"
     yield f"     so far    {STATE_WORDS[hit.state]}"
     measure = hit.finding.split("/")[1] if hit.finding.count("/") >= 2 else ""
     for sentence in judge_sentences(record, measure) if step.decides and measure else ():
@@ -107,6 +116,40 @@ def _test(test: ClaimTest) -> str:
         return f"within {limit}: {word} (at most {percent(test.figure)} at {1 - test.alpha:.1%} confidence)"
     family = f", Holm over {test.family}" if test.family > 1 else ""
     return f"more than {limit}: {word} (p {test.figure:.4f}, α {test.alpha.normalize():f}{family})"
+
+
+def _claims(record: AuditRecord, hit: RuleHit) -> Iterator[SequentialClaim]:
+    """The claims of a sequential audit on which `hit` rests: those of its measure and category."""
+    finding = next((each for each in record.findings if each.id == hit.finding), None)
+    if record.sequential is None or finding is None or hit.rule not in _BY_DRAWING:
+        return
+    category = next(iter(finding.slice.values()), "")
+    for decision in record.sequential.decisions:
+        if decision.measure == finding.measure.name:
+            yield from (claim for claim in decision.claims if claim.category == category)
+
+
+def _drawn(claim: SequentialClaim) -> str:
+    """One claim: what the pairs drawn show of its limit, and how far the bets for and against it got."""
+    within, beyond = (
+        f"{_wealth(wealth)} of the {1 / alpha:,.0f} needed"
+        for wealth, alpha in ((claim.highest_fine, claim.alpha_fine), (claim.highest_harm, claim.alpha_harm))
+    )
+    if claim.state == "not_shown":
+        return f"within {claim.limit}: not shown (wealth {within}); nor more than it ({beyond})"
+    if claim.exact:
+        how = "certain, whatever the pairs that were not drawn"
+    else:
+        how = f"wealth {within if claim.state == 'shown_fine' else beyond}"
+    what = "within" if claim.state == "shown_fine" else "more than"
+    return f"{what} {claim.limit}: shown ({how}; {claim.pairs_drawn:,} of {claim.pairs:,} pairs drawn)"
+
+
+def _wealth(logarithm: Decimal | None) -> str:
+    """What a stake of 1 grew to at its highest."""
+    if logarithm is None or logarithm > _LARGE:
+        return "over 1,000,000"
+    return f"{exp(logarithm):,.3g}"
 
 
 def _turn(turn: Turn) -> str:
