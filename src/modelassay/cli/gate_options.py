@@ -48,6 +48,6 @@ def policy_said(given: GivenAnswers, said: str | None) -> Policy:
 
     if said is None:
         return given.record.policy
-    policy = in_context(open_policy(said, Path()), given.contents.plan.context)
+    policy = in_context(open_policy(said, Path(), where="--policy"), given.contents.plan.context)
     check_policy(policy, where=said)
     return policy

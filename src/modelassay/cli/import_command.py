@@ -197,7 +197,7 @@ class _Request:
         from modelassay.gate import check_policy
         from modelassay.records import Policy
 
-        policy = open_policy(self.policy, Path()) if self.policy else Policy()
+        policy = open_policy(self.policy, Path(), where="--policy") if self.policy else Policy()
         check_policy(policy, where=self.policy or "the policy")
         return policy
 

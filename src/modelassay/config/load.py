@@ -92,8 +92,11 @@ def load_policy(path: Path) -> Policy:
     return policy
 
 
-def open_policy(said: str, folder: Path) -> Policy:
+def open_policy(said: str, folder: Path, *, where: str = "") -> Policy:
     """The policy called `said`: one of the package by its name, else a file, relative to `folder`.
+
+    Args:
+        where: what names it, for errors.
 
     Raises:
         ConfigError: of the file, naming line, key and mend.
@@ -103,13 +106,15 @@ def open_policy(said: str, folder: Path) -> Policy:
         return preset(said)
     path = folder / said
     if not path.exists() and not Path(said).suffix and Path(said).name == said:
-        raise UnknownNameError("policy", said, preset_names(), where=str(folder))
+        raise UnknownNameError("policy", said, preset_names(), where=where)
     return load_policy(path)
 
 
 def policy_of(plan: Plan, folder: Path) -> Policy:
     """The policy that `plan` names (relative to `folder`), in the plan's deployment context."""
-    return in_context(open_policy(plan.policy, folder) if plan.policy else Policy(), plan.context)
+    return in_context(
+        open_policy(plan.policy, folder, where="policy") if plan.policy else Policy(), plan.context
+    )
 
 
 def in_context(policy: Policy, context: RiskContext | None) -> Policy:
