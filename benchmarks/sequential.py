@@ -6,7 +6,9 @@ Nine kinds of candidate on pinned suites of 12 categories, answers of both model
 (.93), seeded. Every repetition draws a suite, then its order; pairs come in batches of 24. A saving is the
 suite's size over the pairs that were drawn; an action disagrees where it differs from the table on the
 whole suite. Figures named by the suite's size alone hold it to deploy | review | block (overall 15 % and
-30 %, a category 20 % and 50 %), those named ``default policy`` to every outcome and edge of that policy.
+30 %, a category 20 % and 50 %) at the whole of the policy's error; those named ``first candidate`` at the
+half that an audit spends on the first candidate of a release line; those named ``default policy`` to every
+outcome and edge of that policy.
 To tell a share of 1 % from none in every scenario takes 400 repetitions.
 Type-I errors are those of one edge on populations that stand on it, checked after every draw, 20 times the
 repetitions, and those of the whole gate on suites that stand on an edge of the table, twice. Peers
@@ -26,6 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -34,6 +37,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from figures import Figure, show
 
+from modelassay.evidence.drawing import share_of
 from modelassay.gate.sequential import PairedScore, PlannedPair, SequentialGate, full_outcome
 from modelassay.records import ConcernRule, PairedCounts, Percent, Policy
 from modelassay.statistics import sequential_paired_test, wilson_interval
@@ -54,10 +58,13 @@ class Rule(NamedTuple):
     suffix: str
     policy: Policy
     settle: Settle
+    share: Fraction = Fraction(1)
+    """Of the policy's error."""
 
 
 THREE_ACTIONS = Rule("", Policy(concerns=ConcernRule(overall=Percent(basis_points=1_500))), "admission")
-RULES = (THREE_ACTIONS, Rule(",default policy", Policy(), "outcome"))
+FIRST = THREE_ACTIONS._replace(suffix=",first candidate", share=share_of(1))
+RULES = (THREE_ACTIONS, FIRST, Rule(",default policy", Policy(), "outcome"))
 
 
 class Scenario(NamedTuple):
@@ -135,7 +142,7 @@ def simulated(rng: np.random.Generator, scenario: Scenario, prompts: int) -> Sui
 
 def decided(suite: Suite, rule: Rule, seed: str) -> tuple[int, bool]:
     """Pairs drawn, and whether the action is that of the whole suite."""
-    gate = SequentialGate(rule.policy, suite.planned, seed=seed, settle=rule.settle)
+    gate = SequentialGate(rule.policy, suite.planned, seed=seed, settle=rule.settle, share=rule.share)
     while batch := gate.next_batch(BATCH):
         gate.observe([suite.scores[key] for key in batch])
     decision = gate.decision()
@@ -163,7 +170,7 @@ def savings(repetitions: int, over: Map) -> Iterator[Figure]:
                 yield saving(f"gate.saving{where}", size / means[-1], repetitions)
                 yield share(f"gate.action_disagreement{where}", differing, repetitions, goal=0.01)
             where, n = f"[{size}{rule.suffix}]", repetitions * len(SCENARIOS)
-            headline = goal if rule is THREE_ACTIONS else None
+            headline = goal if rule in (THREE_ACTIONS, FIRST) else None
             yield saving(f"gate.saving{where}", size / statistics.geometric_mean(means), n, goal=headline)
             yield share(f"gate.action_disagreement{where}", wrong, n, goal=0.01)
             yield Figure(name=f"gate.most_drawn{where}", value=most / size, better="lower", goal=1.0, n=n)
