@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from modelassay.engine import Journal, Reader, Silence, given_scores, reread, unread
+from modelassay.config import Budget
+from modelassay.engine import BudgetLedger, Journal, Reader, Silence, given_scores, reread, unread
 from modelassay.errors import InterruptedByUserError
 from modelassay.records import Measure, Message, PairKey, Reading, Sample, Score, Transcript, sample_id
 
@@ -69,6 +70,7 @@ def read(store: Path, judge: CountingJudge) -> int:
             cases=cases(),
             readers=[Reader(judge, batch=1, under_way=1)],
             journal=journal,
+            budget=BudgetLedger(Budget()),
             progress=Silence(),
             stop=judge.stop,
         )

@@ -6,18 +6,26 @@ import asyncio
 from collections.abc import Callable
 
 from modelassay.audit.opened import Opened, Side
+from modelassay.audit.without_asking import reader_of
 from modelassay.engine import BudgetLedger, Progress, ask
 from modelassay.errors import InterruptedByUserError
 
 
 def ledger_of(opened: Opened) -> BudgetLedger:
-    """The plan's budget, all of it still to be spent."""
+    """The plan's budget, all of it still to be spent; from now on its judges spend from it.
+
+    Raises:
+        ConfigError: the budget limits money, and a judge's price is not known.
+    """
     plan = opened.plan
     prices = {
         side.identity.fingerprint: model.price
         for side, model in zip(opened.sides, (plan.baseline, plan.candidate), strict=True)
     }
-    return BudgetLedger(plan.budget, prices)
+    ledger = BudgetLedger(plan.budget, prices)
+    for judge in opened.judges:
+        judge.account = ledger.judge(judge.price)
+    return ledger
 
 
 async def ask_both(
@@ -38,6 +46,7 @@ async def ask_both(
     """
     plan = opened.plan
     spending = ledger or ledger_of(opened)
+    readers = [reader_of(*each) for each in zip(opened.evaluators, plan.evaluators, strict=True)]
     halt = asyncio.Event()
 
     async def ask_one(side: Side) -> None:
@@ -48,7 +57,7 @@ async def ask_both(
                 questions=opened.questions,
                 decoding=plan.decoding,
                 journal=opened.journal,
-                evaluators=opened.evaluators,
+                evaluators=readers,
                 budget=spending,
                 progress=progress_of(),
                 stop=halt,

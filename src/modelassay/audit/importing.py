@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cached_property
 
+from modelassay.audit.asking import ledger_of
 from modelassay.audit.conduct import finish
 from modelassay.audit.fit import absent_tags, check_fit
 from modelassay.audit.given import Case
@@ -68,12 +69,14 @@ async def import_audit(
         async def read_all() -> None:
             references = plan.evaluators[len(imported.chosen) :]
             readers = [reader_of(*each) for each in zip(opened.evaluators, references, strict=True)]
+            budget = ledger_of(opened)
             for side in opened.sides if readers else ():
                 await reread(
                     label=side.identity.reference,
                     cases=opened.cases(side),
                     readers=readers,
                     journal=opened.journal,
+                    budget=budget,
                     progress=progress_of(),
                     stop=stop,
                 )
@@ -161,6 +164,7 @@ async def _open(
             not_asked("candidate", imported.identity(1)),
         ),
         evaluators=evaluators,
+        judges=judges,
         pins=(
             *(each.pin for each in imported.chosen),
             *(pin_of(e, r) for e, r in zip(evaluators, references, strict=True)),

@@ -9,11 +9,19 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from modelassay.artifacts import resolve_lineage
-from modelassay.audit.fit import check_fit
+from modelassay.audit.fit import check_fit, check_published
 from modelassay.audit.parts import Places, Questions, measures_of, open_evaluators, pin_of, slices_of
 from modelassay.canonical import Digest
 from modelassay.config import Plan
-from modelassay.engine import Journal, Question, all_read, answer_key, read_scores, read_transcripts
+from modelassay.engine import (
+    Journal,
+    MeteredJudge,
+    Question,
+    all_read,
+    answer_key,
+    read_scores,
+    read_transcripts,
+)
 from modelassay.errors import UsageError
 from modelassay.evidence.drawing import Suite
 from modelassay.protocols import Evaluator, Preparable, Target
@@ -65,6 +73,8 @@ class Opened:
     asked: Questions
     sides: tuple[Side, Side]
     evaluators: tuple[Evaluator, ...]
+    judges: tuple[MeteredJudge, ...] = ()
+    """Judge models that evaluators ask."""
     pins: tuple[EvaluatorPin, ...]
     questions: tuple[Question, ...]
     journal: Journal
@@ -131,6 +141,7 @@ async def open_named(
     for target in (*judges, *targets):
         closing.push_async_callback(target.close)
     check_fit(policy, slices=slices_of(plan), samples=asked.samples, measures=measures_of(evaluators))
+    check_published(plan, measures_of(evaluators))
     for evaluator in evaluators:
         if isinstance(evaluator, Preparable):
             await evaluator.prepare()
@@ -152,6 +163,7 @@ async def open_named(
         asked=asked,
         sides=(baseline, candidate),
         evaluators=evaluators,
+        judges=judges,
         pins=tuple(pin_of(e, r) for e, r in zip(evaluators, plan.evaluators, strict=True)),
         questions=questions_of(plan, asked.samples),
         journal=journal,

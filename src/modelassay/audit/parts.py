@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from modelassay import plugins
-from modelassay.audit.fit import absent_tags, check_fit
+from modelassay.audit.fit import absent_tags, check_fit, check_published
 from modelassay.config import EvaluatorReference, ModelReference, Plan
+from modelassay.engine import MeteredJudge
 from modelassay.errors import ConfigError, DatasetError
-from modelassay.protocols import Evaluator, Target
+from modelassay.protocols import Evaluator
 from modelassay.records import DatasetPin, EvaluatorPin, Measure, Policy, Sample
 from modelassay.suites import DATASET_TAG, Suite, merge, open_suite, overlaps
 from modelassay.suites import Progress as DownloadProgress
@@ -91,7 +92,7 @@ def slices_of(plan: Plan) -> tuple[str, ...]:
 
 def open_evaluators(
     references: Sequence[EvaluatorReference], folder: Path
-) -> tuple[tuple[Evaluator, ...], tuple[Target, ...]]:
+) -> tuple[tuple[Evaluator, ...], tuple[MeteredJudge, ...]]:
     """The evaluators, and the judge models opened for them (to be closed by the caller).
 
     Raises:
@@ -99,17 +100,17 @@ def open_evaluators(
         UnknownNameError: no such evaluator.
     """
     evaluators: list[Evaluator] = []
-    judges: list[Target] = []
+    judges: list[MeteredJudge] = []
     for reference in references:
         settings = dict(reference.settings)
         for setting, argument in _JUDGES.items():
             if setting in settings:
                 named = _judge_reference(settings.pop(setting), f"{reference.use}: {setting}")
-                judges.append(open_target(named, folder=folder))
+                judges.append(_opened(named, folder))
                 settings[argument] = judges[-1]
         if isinstance(panel := settings.get("panel"), list | tuple):
             named_all = [_judge_reference(each, f"{reference.use}: panel") for each in panel]
-            settings["panel"] = [open_target(named, folder=folder) for named in named_all]
+            settings["panel"] = [_opened(named, folder) for named in named_all]
             judges += settings["panel"]
         if "classifier" in settings:
             where = f"evaluators: {reference.use}: classifier"
@@ -132,6 +133,10 @@ def open_evaluators(
             mend="give one of them another measure name in its settings",
         )
     return tuple(evaluators), tuple(judges)
+
+
+def _opened(judge: ModelReference, folder: Path) -> MeteredJudge:
+    return MeteredJudge(open_target(judge, folder=folder), judge.price)
 
 
 def judge_models(references: Sequence[EvaluatorReference]) -> tuple[tuple[str, ModelReference], ...]:
@@ -164,6 +169,7 @@ async def check_names(plan: Plan, policy: Policy, asked: Questions, folder: Path
     for judge in judges:
         await judge.close()
     check_fit(policy, slices=slices_of(plan), samples=asked.samples, measures=measures_of(evaluators))
+    check_published(plan, measures_of(evaluators))
 
 
 def measures_of(evaluators: Sequence[Evaluator]) -> tuple[Measure, ...]:

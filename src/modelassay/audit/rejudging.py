@@ -16,6 +16,7 @@ from functools import cached_property
 
 import msgspec
 
+from modelassay.audit.asking import ledger_of
 from modelassay.audit.conduct import finish
 from modelassay.audit.fit import check_fit
 from modelassay.audit.given import Case, GivenAnswers, check_logged
@@ -24,7 +25,7 @@ from modelassay.audit.parts import Places, Questions, measures_of, open_evaluato
 from modelassay.audit.standing import log_opening
 from modelassay.audit.without_asking import judge_in, not_asked, reader_of
 from modelassay.canonical import Digest
-from modelassay.config import EvaluatorReference, Plan
+from modelassay.config import Budget, EvaluatorReference, Plan
 from modelassay.engine import Journal, Progress, Question, Reader, given_scores, reread, unread
 from modelassay.errors import UsageError
 from modelassay.evidence.ledger import Ledger
@@ -88,7 +89,7 @@ async def rejudge(
     Raises:
         UsageError: evaluators, policy or labels cannot be used; nothing was judged.
         TargetError: a judge cannot be asked.
-        StoppedError: Ctrl-C; every finished reading is kept.
+        StoppedError: Ctrl-C or a budget limit; every finished reading is kept.
         StoreError: the store cannot be written.
         EvidenceError: the log knows another seal of the audit, or is damaged.
     """
@@ -100,25 +101,29 @@ async def rejudge(
         opened = await _open(given, plan, policy, places, closing, reviewed=labels, anew=anew)
         history = log_opening(ledger, opened, parent=given.parent)
 
-        async def read_all() -> None:
-            for side in opened.sides:
-                await reread(
-                    label=side.identity.reference,
-                    cases=opened.cases(side),
-                    readers=opened.readers,
-                    journal=opened.journal,
-                    progress=progress_of(),
-                    stop=stop,
-                )
-
         return await finish(
             ledger,
             opened,
             history,
             places.store,
-            read_all=read_all,
+            read_all=lambda: _read_all(opened, progress_of, stop),
             renderers=renderers,
             reproduce=reproduce,
+        )
+
+
+async def _read_all(opened: Reopened, progress_of: Callable[[], Progress], stop: asyncio.Event) -> None:
+    """Have every answer read that has to be, within the plan's budget."""
+    budget = ledger_of(opened)
+    for side in opened.sides:
+        await reread(
+            label=side.identity.reference,
+            cases=opened.cases(side),
+            readers=opened.readers,
+            journal=opened.journal,
+            budget=budget,
+            progress=progress_of(),
+            stop=stop,
         )
 
 
@@ -141,14 +146,16 @@ def plan_again(
     evaluators: Sequence[EvaluatorReference] = (),
     slices: Sequence[str] | None = None,
     policy: str | None = None,
+    budget: Budget | None = None,
 ) -> Plan:
-    """The sealed audit's plan with other evaluators, slices or another policy file; all else was asked."""
+    """The sealed audit's plan with other evaluators, slices, policy file or budget; all else was asked."""
     plan = given.contents.plan
     return msgspec.structs.replace(
         plan,
         evaluators=tuple(evaluators) or plan.evaluators,
         slices=plan.slices if slices is None else tuple(slices),
         policy=plan.policy if policy is None else policy,
+        budget=plan.budget if budget is None else budget,
     )
 
 
@@ -202,6 +209,7 @@ async def _open(
         asked=Questions(samples=samples, pins=record.datasets, warnings=()),
         sides=(not_asked("baseline", record.baseline), not_asked("candidate", record.candidate)),
         evaluators=evaluators,
+        judges=judges,
         pins=pins,
         questions=tuple(
             Question(sample=by_id[transcript.key.sample], key=transcript.key)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modelassay.audit.opened import Side
+from modelassay.audit.parts import judge_models
 from modelassay.config import EvaluatorReference
 from modelassay.engine import Reader
 from modelassay.errors import TargetError
@@ -13,14 +14,19 @@ from modelassay.protocols import Evaluator
 from modelassay.records import Failure, Reply, Request, TargetIdentity
 
 PAID_AT_ONCE = 32
-"""Answers that a served judge is asked about at once, each verdict kept as it comes."""
+"""Most answers that a served judge is asked about at once, each verdict kept as it comes."""
 
 
 def reader_of(evaluator: Evaluator, reference: EvaluatorReference) -> Reader:
-    """A served judge is given answers one by one, so that a kill loses no verdict that was paid for."""
+    """A served judge is given answers one by one, so that a kill loses no verdict that was paid for.
+
+    Only where one answer takes several requests, those that an ended budget leaves without their fellows are
+    lost: of no more answers than the judges take requests at once.
+    """
     if not judge_in(reference):
         return Reader(evaluator)
-    return Reader(evaluator, batch=1, under_way=PAID_AT_ONCE)
+    at_once = sum(judge.concurrency for _, judge in judge_models([reference]))
+    return Reader(evaluator, batch=1, under_way=max(1, min(PAID_AT_ONCE, at_once)))
 
 
 def judge_in(reference: EvaluatorReference) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from modelassay.engine import Progress, Silence, Standing, TextProgress
+from modelassay.engine import Progress, Silence, Standing, TextProgress, judges_took
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -54,6 +54,8 @@ class BarProgress:
         parts = [f"{standing.in_flight} in flight"] if standing.in_flight else []
         if standing.cost is not None:
             parts.append(f"cost {standing.cost:.4f}")
+        if standing.judged.spend.requests:
+            parts.append(judges_took(standing.judged))
         parts += [f"{kind} {count}" for kind, count in sorted(standing.failed_by_kind.items())]
         self._bars.update(self._task, completed=self._cached + standing.done, detail=", ".join(parts))
 

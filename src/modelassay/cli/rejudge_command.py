@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modelassay.audit import Places
     from modelassay.audit.given import GivenAnswers
     from modelassay.audit.rejudging import Rereading
-    from modelassay.config import Plan
+    from modelassay.config import Budget, Plan
     from modelassay.errors import ExitCode
     from modelassay.evidence.notary import Notary
     from modelassay.protocols import Renderer
@@ -164,6 +164,7 @@ def _chosen(
         raise UsageError("-c and --use both name evaluators", mend="give one of them")
     policy, said = given.record.policy, None
     slices: Sequence[str] | None = None
+    budget: Budget | None = None
     evaluators: Sequence[EvaluatorReference] = ()
     known = {reference.use: reference for reference in given.contents.plan.evaluators}
     if names:
@@ -171,12 +172,13 @@ def _chosen(
     if config:
         loaded = load_plan(config)
         evaluators, slices, said = loaded.evaluators, loaded.slices, loaded.policy
+        budget = loaded.budget
         policy = policy_of(loaded, config.parent)
     if held:
         context = given.contents.plan.context
         policy, said = in_context(open_policy(held, Path()), context), Path(held).name
     check_policy(policy, where=said or "the policy")
-    return plan_again(given, evaluators=evaluators, slices=slices, policy=said), policy
+    return plan_again(given, evaluators=evaluators, slices=slices, policy=said, budget=budget), policy
 
 
 def _reviewed(labels: Path | None, given: GivenAnswers) -> Sequence[ReviewedPair]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -225,6 +225,21 @@ def _check_budget(plan: Plan, source: Source) -> None:
         raise source.error("$.budget", "a limit must not be negative", "0 means no limit")
     if money and not (plan.baseline.price and plan.candidate.price):
         raise source.error("$.budget.money", "needs a price for both models", "add price: under each model")
+    for place, evaluator in enumerate(plan.evaluators):
+        for judge in _judges_in(evaluator.settings) if money else ():
+            if not (isinstance(judge, Mapping) and judge.get("price")):
+                raise source.error(
+                    f"$.evaluators[{place}]",
+                    f"a budget in money needs the price of the judge model of {evaluator.use!r}",
+                    "write it as {model: …, price: {input_per_million: …, output_per_million: …}}",
+                )
+
+
+def _judges_in(settings: Mapping[str, Any]) -> Iterator[Any]:
+    """Judge models, as the settings of an evaluator name them."""
+    yield from (settings[key] for key in ("model", "judge") if key in settings)
+    panel = settings.get("panel")
+    yield from panel if isinstance(panel, list | tuple) else ()
 
 
 def _check_model(model: ModelReference, path: str, source: Source) -> None:

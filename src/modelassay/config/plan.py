@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from modelassay.canonical import Digest, digest_bytes
-from modelassay.records import Declaration, Decoding, RiskContext
+from modelassay.records import Declaration, Decoding, PublishedEvaluation, RiskContext
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,9 +97,9 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Limits; reaching one stops the audit cleanly, and the same command resumes it. 0 is no limit."""
 
     requests: int = 0
-    """To both models together."""
+    """To both models and all judge models together."""
     tokens: int = 0
-    """Input and output tokens together."""
+    """Input and output tokens of all of them together."""
     money: str = "0"
     """Decimal string, in the currency of the prices."""
     minutes: float = 0.0
@@ -168,6 +168,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Whether the whole suite is asked."""
     lineage: Declaration | None = None
     """What the candidate was made from: data, base model, licences, recipe."""
+    provider_evaluations: tuple[PublishedEvaluation, ...] = ()
+    """Figures that the provider of a model publishes of its own evaluations, mapped onto measures and slices
+    of this audit; shown as context, never counted."""
     release: Release = Release()
     """The release that the candidate is meant for."""
     budget: Budget = Budget()

@@ -7,16 +7,19 @@ evaluators read them meanwhile. Killed at any instant, the same call continues w
 from modelassay.engine.asking import ask
 from modelassay.engine.budget import BudgetLedger
 from modelassay.engine.journal import Journal
-from modelassay.engine.progress import Progress, Silence, Standing, TextProgress, duration
+from modelassay.engine.metering import MeteredJudge
+from modelassay.engine.progress import Progress, Silence, Standing, TextProgress, duration, judges_took
 from modelassay.engine.questions import AnswerKey, AnswerKeys, Question, answer_key, request_seed
 from modelassay.engine.reading import all_read, read_scores, read_transcripts
-from modelassay.engine.rereading import Reader, given_scores, reread, transcript_key, unread
+from modelassay.engine.rereading import given_scores, reread, transcript_key, unread
+from modelassay.engine.scoring import Reader
 
 __all__ = [
     "AnswerKey",
     "AnswerKeys",
     "BudgetLedger",
     "Journal",
+    "MeteredJudge",
     "Progress",
     "Question",
     "Reader",
@@ -28,6 +31,7 @@ __all__ = [
     "ask",
     "duration",
     "given_scores",
+    "judges_took",
     "read_scores",
     "read_transcripts",
     "request_seed",

@@ -9,14 +9,14 @@ from itertools import islice
 
 import msgspec
 
-from modelassay.engine.brake import Brake
+from modelassay.engine.brake import Brake, until_done
 from modelassay.engine.budget import Account, BudgetLedger
 from modelassay.engine.dialogue import Dialogue
 from modelassay.engine.group_commit import GroupCommit
 from modelassay.engine.journal import AnswerRow, Journal
 from modelassay.engine.progress import Progress, Standing
 from modelassay.engine.questions import AnswerKey, AnswerKeys, Question, once_each
-from modelassay.engine.scoring import Desk, Item
+from modelassay.engine.scoring import Desk, Item, Reader
 from modelassay.engine.sending import Sender, Timing
 from modelassay.engine.store_lock import disk_full
 from modelassay.errors import BudgetReachedError, InterruptedByUserError
@@ -37,7 +37,7 @@ async def ask(
     questions: Sequence[Question],
     decoding: Decoding,
     journal: Journal,
-    evaluators: Sequence[Evaluator],
+    evaluators: Sequence[Evaluator | Reader],
     budget: BudgetLedger,
     progress: Progress,
     stop: asyncio.Event,
@@ -55,8 +55,8 @@ async def ask(
         questions: what to ask; a pair key that occurs twice is asked once.
         decoding: how to generate.
         journal: open for writing.
-        evaluators: each reads every answer; its ``settings``, where it has any, are part of the key
-            under which its scores are kept.
+        evaluators: each reads every answer, given as its `Reader` says; its ``settings``, where it has any,
+            are part of the key under which its scores are kept.
         budget: shared by all models of one command.
         progress: told at most about ten times a second, of durable answers only.
         stop: when set, nothing more is sent.
@@ -74,10 +74,12 @@ async def ask(
     """
     brake = Brake()
     commit = GroupCommit(journal)
-    desks = [Desk(evaluator, keep=commit.add_scores, brake=brake) for evaluator in evaluators]
+    readers = [each if isinstance(each, Reader) else Reader(each) for each in evaluators]
+    desks = [Desk(reader, keep=commit.add_scores, brake=brake) for reader in readers]
     keys = AnswerKeys(identity.fingerprint, decoding)
     work = _sorted(once_each(questions), keys, journal, desks)
-    asking = _Asking(identity, work, journal, commit, desks, brake, budget.account(identity.fingerprint))
+    account = budget.account(identity.fingerprint)
+    asking = _Asking(identity, work, journal, commit, desks, brake, budget, account)
     sender = asking.sender(target, decoding)
     return await asking.run(sender, min(target.concurrency, len(work.to_ask)), progress, stop, grace_s)
 
@@ -117,6 +119,7 @@ class _Asking:
     commit: GroupCommit
     desks: Sequence[Desk]
     brake: Brake
+    budget: BudgetLedger
     account: Account
     committed: asyncio.Event = field(default_factory=asyncio.Event)
     finished: bool = False
@@ -136,7 +139,8 @@ class _Asking:
     async def run(
         self, sender: Sender, workers: int, progress: Progress, stop: asyncio.Event, grace_s: float
     ) -> Usage:
-        report = _Report(progress, self.identity.reference, self.commit, self.account, sender, self.desks)
+        label = self.identity.reference
+        report = _Report(progress, label, self.commit, self.budget, self.account, sender, self.desks)
         cached = self.work.total - len(self.work.to_ask)
         report.begin(self.work.total, cached)
         keeper = asyncio.create_task(self._keep_committing(report))
@@ -144,7 +148,7 @@ class _Asking:
         tasks = [asyncio.create_task(sender.work()) for _ in range(workers)]
         tasks.append(asyncio.create_task(self._read_backlog()))
         try:
-            await _until_done(tasks, self.brake, grace_s)
+            await until_done(tasks, self.brake, grace_s)
             await self._until_read(report, grace_s)
         finally:
             await _cancel([watch, *tasks])
@@ -225,7 +229,7 @@ class _Asking:
             await self._until_committed()
             report.begin_reading()
         reading = [task for desk in self.desks for task in desk.tasks]
-        await _until_done(reading, self.brake, grace_s)
+        await until_done(reading, self.brake, grace_s)
 
     async def _until_committed(self) -> None:
         while self.commit.uncommitted and self.brake.patient:
@@ -250,8 +254,10 @@ class _Asking:
             return reason
         go_on = "run the same command again to continue; no answer in the journal is asked twice"
         there = cached + self.commit.answered - self.commit.failed.total()
+        unread = sum(desk.waiting for desk in self.desks)
+        unjudged = f", {unread:,} answers are still to be judged" if unread else ""
         return type(reason)(
-            f"{reason.what}: {there:,} of {self.work.total:,} questions are answered",
+            f"{reason.what}: {there:,} of {self.work.total:,} questions are answered{unjudged}",
             where=self.identity.reference,
             mend=reason.mend or go_on,
         )
@@ -264,6 +270,7 @@ class _Report:
     progress: Progress
     label: str
     commit: GroupCommit
+    budget: BudgetLedger
     account: Account
     sender: Sender
     desks: Sequence[Desk]
@@ -286,7 +293,10 @@ class _Report:
         if self.to_read is not None:
             done, failed = self.to_read - self._unread(), {}
         tokens = used.input_tokens + used.output_tokens
-        self.progress.advance(Standing(done, failed, tokens, self.account.cost, self.sender.in_flight))
+        standing = Standing(
+            done, failed, tokens, self.account.cost, self.sender.in_flight, self.budget.judged
+        )
+        self.progress.advance(standing)
 
     def end(self) -> None:
         self.advance()
@@ -294,22 +304,6 @@ class _Report:
 
     def _unread(self) -> int:
         return sum(desk.waiting for desk in self.desks)
-
-
-async def _until_done(tasks: Sequence[asyncio.Task[None]], brake: Brake, grace_s: float) -> None:
-    """Wait for `tasks`; once the brake leaves no patience, no longer than `grace_s`."""
-    pulled = asyncio.create_task(brake.pulled())
-    pending = set(tasks)
-    try:
-        while pending and brake.patient:
-            timeout = grace_s if pulled.done() else None
-            waited = pending if pulled.done() else {pulled, *pending}
-            await asyncio.wait(waited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            pending = {task for task in pending if not task.done()}
-        if pending:
-            await asyncio.wait(pending, timeout=grace_s)
-    finally:
-        pulled.cancel()
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

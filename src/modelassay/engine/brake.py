@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from modelassay.errors import BudgetReachedError
 
@@ -29,3 +30,19 @@ class Brake:
     async def pulled(self) -> None:
         """Wait until `pull`."""
         await self._pulled.wait()
+
+
+async def until_done(tasks: Collection[asyncio.Task[None]], brake: Brake, grace_s: float) -> None:
+    """Wait for `tasks`; once the brake leaves no patience, no longer than `grace_s`."""
+    pulled = asyncio.create_task(brake.pulled())
+    pending = set(tasks)
+    try:
+        while pending and brake.patient:
+            timeout = grace_s if pulled.done() else None
+            waited = pending if pulled.done() else {pulled, *pending}
+            await asyncio.wait(waited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            pending = {task for task in pending if not task.done()}
+        if pending:
+            await asyncio.wait(pending, timeout=grace_s)
+    finally:
+        pulled.cancel()

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,6 +23,22 @@ class Spend(msgspec.Struct, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
 
+    def plus(self, other: Spend) -> Spend:
+        """Both together."""
+        return Spend(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+        )
+
+
+class Judged(NamedTuple):
+    """What judge models took so far, for both models' answers."""
+
+    spend: Spend = Spend()
+    cost: Decimal | None = None
+    """None where not every judge has a price."""
+
 
 class BudgetLedger:
     """One budget for everything that one command asks.
@@ -30,7 +47,7 @@ class BudgetLedger:
     what is still missing, so that it can come to an end.
 
     Args:
-        budget: the limits of the plan.
+        budget: the limits of the plan; what judge models take counts too.
         prices: price by the model's fingerprint, where one is known.
         clock: seconds, for the limit in minutes; it starts now.
     """
@@ -52,6 +69,7 @@ class BudgetLedger:
         self._spent = Decimal(0)
         self._held = 0
         self._waiting: list[asyncio.Future[None]] = []
+        self._judges: list[Account] = []
 
     @property
     def counts_tokens(self) -> bool:
@@ -72,6 +90,33 @@ class BudgetLedger:
                 mend="add `price:` with `input_per_million` and `output_per_million` to the model",
             )
         return Account(self, price)
+
+    def judge(self, price: Price | None) -> Account:
+        """The account of a judge model with this price.
+
+        Raises:
+            ConfigError: the budget limits money and no price is given.
+        """
+        if price is None and self._money:
+            raise ConfigError(
+                "a limit in money needs the price of every judge model",
+                where="budget: money",
+                mend="write the judge as {model: …, price: {input_per_million: …, output_per_million: …}}; "
+                '"0" for one that costs nothing',
+            )
+        account = Account(self, price)
+        self._judges.append(account)
+        return account
+
+    @property
+    def judged(self) -> Judged:
+        """What all judges took so far."""
+        total, costs = Spend(), [account.cost for account in self._judges]
+        for account in self._judges:
+            total = total.plus(account.used)
+        known = [cost for cost in costs if cost is not None]
+        whole = bool(known) and len(known) == len(costs)
+        return Judged(total, sum(known, Decimal(0)) if whole else None)
 
     def admit(self, need: Spend, cost: Decimal) -> bool:
         """Hold back `need`, at most; False when it fits only if requests under way need less.
@@ -155,12 +200,7 @@ class Account:
     def settle(self, need: Spend, used: Spend) -> None:
         """See `BudgetLedger.settle`."""
         self._ledger.settle(need, self.price_of(need), used, self.price_of(used))
-        before = self.used
-        self.used = Spend(
-            before.requests + used.requests,
-            before.input_tokens + used.input_tokens,
-            before.output_tokens + used.output_tokens,
-        )
+        self.used = self.used.plus(used)
 
     async def settled(self) -> None:
         """See `BudgetLedger.settled`."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple, Protocol, TextIO
 
+from modelassay.engine.budget import Judged
+
 
 class Standing(NamedTuple):
     """How far one stretch of work is; totals, not differences."""
@@ -21,6 +23,8 @@ class Standing(NamedTuple):
     """None where no price is known."""
     in_flight: int
     """Questions sent and not yet answered."""
+    judged: Judged = Judged()
+    """What judges took so far for the answers of all models."""
 
 
 class Progress(Protocol):
@@ -127,12 +131,22 @@ class TextProgress:
             parts.append(f"{standing.tokens:,} tokens")
         if standing.cost is not None:
             parts.append(f"cost {standing.cost:.4f}")
+        if standing.judged.spend.requests:
+            parts.append(judges_took(standing.judged))
         failures = ", ".join(f"{kind} {count:,}" for kind, count in sorted(standing.failed_by_kind.items()))
         parts.append(f"failed: {failures}" if failures else "no failures")
         return f"{self._label}: " + ", ".join(parts)
 
     def _print(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
+
+
+def judges_took(judged: Judged) -> str:
+    """What judges took, for people: ``judges 120 requests, 60,000 tokens, cost 0.1200``."""
+    spend = judged.spend
+    cost = "" if judged.cost is None else f", cost {judged.cost:.4f}"
+    tokens = spend.input_tokens + spend.output_tokens
+    return f"judges {spend.requests:,} requests, {tokens:,} tokens{cost}"
 
 
 def duration(seconds: float) -> str:

@@ -10,18 +10,18 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 import msgspec
 
-from modelassay.engine.brake import Brake
+from modelassay.engine.brake import Brake, until_done
+from modelassay.engine.budget import BudgetLedger
 from modelassay.engine.group_commit import GroupCommit
 from modelassay.engine.journal import AnswerRow, Journal, ScoreRow
 from modelassay.engine.progress import Progress, Standing
 from modelassay.engine.questions import AnswerKey, ReadingKeys
-from modelassay.engine.scoring import BATCH, BATCHES_UNDER_WAY, Desk, Item
+from modelassay.engine.scoring import Desk, Item, Reader
 from modelassay.engine.store_lock import disk_full
-from modelassay.errors import InterruptedByUserError
+from modelassay.errors import BudgetReachedError, InterruptedByUserError
 from modelassay.protocols import Evaluator
 from modelassay.records import Sample, Score, Transcript
 
@@ -31,16 +31,6 @@ GRACE_S = 10.0
 Case = tuple[Sample, Transcript]
 
 _encoder = msgspec.json.Encoder(order="sorted")
-
-
-class Reader(NamedTuple):
-    """An evaluator, and how it is given answers."""
-
-    evaluator: Evaluator
-    batch: int = BATCH
-    """Most answers at once; what is under way is lost when the process is killed, so 1 where each costs."""
-    under_way: int = BATCHES_UNDER_WAY
-    """Batches that it reads at once."""
 
 
 def transcript_key(transcript: Transcript) -> AnswerKey:
@@ -78,6 +68,7 @@ async def reread(
     cases: Sequence[Case],
     readers: Iterable[Reader],
     journal: Journal,
+    budget: BudgetLedger,
     progress: Progress,
     stop: asyncio.Event,
     grace_s: float = GRACE_S,
@@ -89,17 +80,19 @@ async def reread(
         cases: of one target, each with the sample that it answers.
         readers: what the journal holds of theirs is not read again.
         journal: open for writing.
+        budget: what judge models may take.
         progress: told of durable readings only.
         stop: when set, nothing more is begun.
         grace_s: seconds that readings under way may take after `stop` or an error.
 
     Raises:
         InterruptedByUserError: `stop` was set; every finished reading is kept.
+        BudgetReachedError: a limit was reached, likewise.
         StoreError: the journal cannot be written.
         TargetError: a judge cannot be asked any more.
         ModelassayError: a plugin broke its contract; it is named.
     """
-    work = _Rereading(journal, progress)
+    work = _Rereading(journal, budget, progress)
     for reader in readers:
         work.take(reader, unread(journal, cases, reader.evaluator))
     total = len(work.waiting)
@@ -113,6 +106,7 @@ class _Rereading:
     """One call of `reread`: desks, and the task that commits and reports."""
 
     journal: Journal
+    budget: BudgetLedger
     progress: Progress
     waiting: list[tuple[Desk, Case]] = field(default_factory=list)
     done: int = 0
@@ -126,13 +120,7 @@ class _Rereading:
 
     def take(self, reader: Reader, cases: Iterable[Case]) -> None:
         """Put `cases` on the pile of one reader."""
-        desk = Desk(
-            reader.evaluator,
-            keep=self._keep,
-            brake=self.brake,
-            batch=reader.batch,
-            under_way=reader.under_way,
-        )
+        desk = Desk(reader, keep=self._keep, brake=self.brake)
         self.desks.append(desk)
         self.waiting += [(desk, case) for case in cases]
 
@@ -169,16 +157,9 @@ class _Rereading:
             desk.start()
 
     async def _until_read(self, grace_s: float) -> None:
-        """Wait until all is read; once the brake is pulled, only for what was begun, and not for long."""
-        pulled = asyncio.create_task(self.brake.pulled())
-        read = asyncio.gather(*self._under_way())
-        first: set[asyncio.Future[Any]] = {pulled, read}
-        try:
-            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-            if not read.done():
-                await asyncio.wait({read}, timeout=grace_s)
-        finally:
-            pulled.cancel()
+        """Wait until all is read; once the brake leaves no patience, only for what was begun, and not for
+        long."""
+        await until_done(self._under_way(), self.brake, grace_s)
 
     def _under_way(self) -> set[asyncio.Task[None]]:
         return {task for desk in self.desks for task in desk.tasks}
@@ -197,7 +178,7 @@ class _Rereading:
         if self.commit.disk_was_full:
             self.brake.pull(disk_full(self.journal.store))
         self.done = kept
-        self.progress.advance(Standing(self.done, {}, 0, None, len(self._under_way())))
+        self.progress.advance(Standing(self.done, {}, 0, None, len(self._under_way()), self.budget.judged))
 
     async def _watch(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -205,10 +186,11 @@ class _Rereading:
 
     def _explained(self, reason: Exception, label: str, total: int) -> Exception:
         """`reason`; when stopped on purpose, with how far we are and how to go on."""
-        if not isinstance(reason, InterruptedByUserError):
+        if not isinstance(reason, BudgetReachedError | InterruptedByUserError):
             return reason
-        return InterruptedByUserError(
-            f"stopped: {self.done:,} of {total:,} readings are kept",
+        go_on = "run the same command again to continue; nothing that was read is read twice"
+        return type(reason)(
+            f"{reason.what}: {self.done:,} of {total:,} readings are kept",
             where=label,
-            mend="run the same command again to continue; nothing that was read is read twice",
+            mend=reason.mend or go_on,
         )

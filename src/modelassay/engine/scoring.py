@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from modelassay.engine.brake import Brake
 from modelassay.engine.journal import Result, ScoreRow
 from modelassay.engine.questions import AnswerKey, ReadingKey, ReadingKeys
-from modelassay.errors import ModelassayError
+from modelassay.errors import BudgetReachedError, ModelassayError
 from modelassay.protocols import Evaluator
 from modelassay.records import PairKey, Reading, Sample, Score, Transcript
 
@@ -22,6 +23,16 @@ MOST_WAITING = 1024
 """Answers that may wait for one evaluator; the asking pauses beyond it."""
 
 _encoder = msgspec.json.Encoder()
+
+
+class Reader(NamedTuple):
+    """An evaluator, and how it is given answers."""
+
+    evaluator: Evaluator
+    batch: int = BATCH
+    """Most answers at once; what is under way is lost when the process is killed, so 1 where each costs."""
+    under_way: int = BATCHES_UNDER_WAY
+    """Batches that it reads at once."""
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -36,34 +47,26 @@ class Desk:
     """Where the answers for one evaluator wait, and are read.
 
     Args:
-        evaluator: reads them.
+        reader: reads them.
         keep: takes each finished row.
         brake: pulled when the evaluator breaks.
-        batch: most answers that it is given at once.
-        under_way: batches that it reads at once.
     """
 
-    def __init__(
-        self,
-        evaluator: Evaluator,
-        *,
-        keep: Callable[[ScoreRow], None],
-        brake: Brake,
-        batch: int = BATCH,
-        under_way: int = BATCHES_UNDER_WAY,
-    ) -> None:
-        self._evaluator = evaluator
-        self._size = batch
+    def __init__(self, reader: Reader, *, keep: Callable[[ScoreRow], None], brake: Brake) -> None:
+        self._evaluator = evaluator = reader.evaluator
+        self._size = reader.batch
         self._keys = ReadingKeys(evaluator)
         self._measures = frozenset(measure.name for measure in evaluator.measures)
         self._keep = keep
         self._brake = brake
         self._batch: list[Item] = []
-        self._slots = asyncio.Semaphore(under_way)
+        self._slots = asyncio.Semaphore(reader.under_way)
         self.tasks: set[asyncio.Task[None]] = set()
         """Batches begun and not finished."""
         self.waiting = 0
         """Answers added and not yet read."""
+        self._unpaid = False
+        """Whether the budget had no room for its judge: then nothing more is begun."""
 
     @property
     def crowded(self) -> bool:
@@ -99,11 +102,12 @@ class Desk:
     async def _read(self, batch: list[Item]) -> None:
         try:
             async with self._slots:
-                if not self._brake.patient:
+                if self._unpaid or not self._brake.patient:
                     return  # not begun yet; read from the journal next time
                 scores = await self._evaluator.score([(i.sample, i.transcript) for i in batch])
             results = self._sort(batch, scores)
         except Exception as error:
+            self._unpaid = isinstance(error, BudgetReachedError)
             self._brake.pull(self._named(error))
             return
         for item in batch:
