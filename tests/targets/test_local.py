@@ -229,10 +229,11 @@ def test_the_loop_stays_alive_and_cancelling_stops_generation(tiny_models: Any) 
         (reply,) = await target.generate([ask("jam")])
         return ticks, isinstance(reply, Reply)
 
+    before = set(threading.enumerate())
     ticks, answered = with_target(refer(str(tiny_models.base), batch_size=8), use)
     assert ticks == 5
     assert answered
-    assert not any("asyncio" in thread.name for thread in threading.enumerate())
+    assert [thread for thread in threading.enumerate() if thread not in before and not thread.daemon] == []
 
 
 # -- adapters -------------------------------------------------------------------------------------
