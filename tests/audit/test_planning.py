@@ -19,7 +19,7 @@ from modelassay.audit.planning.drawing import drawings
 from modelassay.audit.planning.slices import design_effect_of
 from modelassay.canonical import digest_of
 from modelassay.cli import run
-from modelassay.config import DatasetReference, EvaluatorReference, ModelReference, Plan, Price
+from modelassay.config import Budget, DatasetReference, EvaluatorReference, ModelReference, Plan, Price
 from modelassay.config.plan import Decoding
 from modelassay.errors import ConfigError
 from modelassay.records import Message, Percent, Policy, RiskContext, Sample
@@ -178,6 +178,31 @@ def test_judges_cost_what_they_read_of_both_models():
     scratch, kept = expected.totals
     assert (scratch.judgements, kept.judgements) == (500, 250)
     assert Decimal(scratch.cost) == sum(Decimal(each.cost) for each in (*expected.sides, found))
+
+
+@pytest.mark.parametrize(
+    ("use", "settings", "each"),
+    [
+        ("llm_judge", {"rubric": "refusal", "samples": 3, "temperature": 0.5}, 3),
+        ("llm_judge", {"rubric": "refusal", "swap": True}, 2),
+        ("llm_judge", {"rubric": "preference"}, 2),
+        ("is_compliant", {"policy": "- Be kind to all.\n- You must respect the customer's wishes."}, 2),
+    ],
+)
+def test_every_request_that_one_answer_takes_is_forecast(use, settings, each):
+    evaluators = (EvaluatorReference(use=use, settings={"judge": "openai:j@http://127.0.0.1:9", **settings}),)
+    expected = forecast(plan_with(evaluators=evaluators), Policy(), questions(10), Assumptions())
+    assert [judge.requests for judge in expected.judges] == [20 * each]
+    assert expected.totals[0].judgements == 20 * each
+
+
+def test_a_budget_that_models_and_judges_would_use_up_is_told():
+    judge = EvaluatorReference(use="llm_judge", settings={"judge": "openai:j@http://127.0.0.1:9"})
+    plan = plan_with(evaluators=(judge,), budget=Budget(requests=39, tokens=10**9))
+    (warning,) = forecast(plan, Policy(), questions(10), Assumptions()).warnings
+    assert warning.startswith("the budget of 39 requests would be used up: models and judges take about 40;")
+    enough = msgspec.structs.replace(plan, budget=Budget(requests=40))
+    assert forecast(enough, Policy(), questions(10), Assumptions()).warnings == ()
 
 
 def test_models_without_a_price_are_said_to_have_none_unless_the_machine_has_one():

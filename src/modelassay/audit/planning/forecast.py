@@ -17,7 +17,15 @@ from modelassay.audit.planning.drawing import Drawing, drawings
 from modelassay.audit.planning.kept import KeptAnswers
 from modelassay.audit.planning.repeating import Repeating, repeatings
 from modelassay.audit.planning.slices import SliceForecast, slice_forecasts
-from modelassay.audit.planning.spending import JudgeForecast, SideForecast, Total, judges, sides, totals
+from modelassay.audit.planning.spending import (
+    JudgeForecast,
+    SideForecast,
+    Total,
+    judges,
+    past_budget,
+    sides,
+    totals,
+)
 from modelassay.config import Plan
 from modelassay.records import DatasetPin, Finding, Policy
 
@@ -85,7 +93,7 @@ def forecast(
         judged_answers=2 * len(samples) * plan.repeats if read_by else 0,
         slices=slices,
         assumptions=assumed,
-        warnings=asked.warnings,
+        warnings=(*asked.warnings, *past_budget(plan, sums[-1] if sums[-1].case == "now" else sums[0])),
         judges=read_by,
         totals=sums,
         kept=kept,

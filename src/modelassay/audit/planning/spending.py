@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -11,7 +11,9 @@ import msgspec
 from modelassay.audit.parts import judge_models
 from modelassay.audit.planning.assumptions import Assumptions
 from modelassay.audit.planning.kept import KeptAnswers
-from modelassay.config import ModelReference, Plan
+from modelassay.config import EvaluatorReference, ModelReference, Plan
+from modelassay.evaluators import RUBRICS, IsCompliant
+from modelassay.evaluators.policies import requirements_of
 from modelassay.records import Sample
 
 BYTES_PER_TOKEN = 4
@@ -39,7 +41,7 @@ class JudgeForecast(msgspec.Struct, frozen=True, kw_only=True):
     evaluator: str
     reference: str
     requests: int
-    """At most: an evaluator need not judge every answer."""
+    """If every answer is judged, and no verdict has to be asked for twice."""
     input_tokens: int
     output_tokens: int
     cost: str = ""
@@ -56,7 +58,7 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     """To the two models."""
     judgements: int
-    """By judge models, at most."""
+    """By judge models, if every answer is judged."""
     tokens: int
     """Input and output of all models."""
     cost: str = ""
@@ -95,8 +97,8 @@ def judges(plan: Plan, samples: Sequence[Sample], assumed: Assumptions) -> tuple
     """The part of each judge model."""
     answers = 2 * len(samples) * plan.repeats
     found = []
-    for evaluator, reference in judge_models(plan.evaluators):
-        part = _judge_part(reference, answers, _prompt_tokens(samples) / max(len(samples), 1), assumed)
+    for evaluator, reference, each in _judged_by(plan):
+        part = _judge_part(reference, answers * each, _prompt_tokens(samples) / max(len(samples), 1), assumed)
         found.append(
             JudgeForecast(
                 evaluator=evaluator,
@@ -141,8 +143,8 @@ def total_of(
     requests = len(samples) * plan.repeats
     prompt = _prompt_tokens(samples) / max(len(samples), 1)
     read = [
-        _judge_part(reference, 2 * requests, prompt, assumed).times(sum(asked) / 2)
-        for _, reference in judge_models(plan.evaluators)
+        _judge_part(reference, 2 * requests * each, prompt, assumed).times(sum(asked) / 2)
+        for _, reference, each in _judged_by(plan)
     ]
     parts = [*models, *read]
     costs = [part.cost for part in parts if part.cost is not None]
@@ -155,6 +157,43 @@ def total_of(
         priced=len(costs) == len(parts),
         minutes=round(max(part.minutes for part in models) + sum(part.minutes for part in read), 1),
     )
+
+
+def past_budget(plan: Plan, left: Total) -> Iterator[str]:
+    """What of the plan's budget `left` would use up, for people."""
+    budget = plan.budget
+    asked = left.requests + left.judgements
+    limits = (
+        (f"{budget.requests:,} requests", asked, budget.requests, f"{asked:,}"),
+        (f"{budget.tokens:,} tokens", left.tokens, budget.tokens, f"{left.tokens:,}"),
+        (f"{budget.money} in money", Decimal(left.cost or 0), Decimal(budget.money), left.cost),
+        (f"{budget.minutes:g} minutes", left.minutes, budget.minutes, f"{left.minutes:g}"),
+    )
+    for named, need, limit, told in limits:
+        if limit and need > limit:
+            yield (
+                f"the budget of {named} would be used up: models and judges take about {told}; the audit "
+                "stops there, and the same command continues it"
+            )
+
+
+def _judged_by(plan: Plan) -> Iterator[tuple[str, ModelReference, int]]:
+    """Every judge model, with the evaluator's name and the requests that one answer takes."""
+    for evaluator in plan.evaluators:
+        for name, reference in judge_models([evaluator]):
+            yield name, reference, _requests_an_answer(evaluator)
+
+
+def _requests_an_answer(evaluator: EvaluatorReference) -> int:
+    """Requests to each judge that one answer takes, if no verdict is asked for twice."""
+    settings = evaluator.settings
+    rubric = RUBRICS.get(str(settings.get("rubric")))
+    both_orders = settings.get("swap") or (rubric is not None and rubric.pairwise)
+    clauses = 1
+    if evaluator.use == IsCompliant.name:
+        found = requirements_of(str(settings.get("policy", "")))
+        clauses = sum(not each.checkable for each in found) or 1
+    return int(settings.get("samples", 1)) * (2 if both_orders else 1) * clauses
 
 
 def _side(
