@@ -1,0 +1,150 @@
+"""A batch of rollouts as text: conversations taken apart once, for all scanners that read the batch.
+
+What a policy wrote (`Texts.written`) is told apart from what tools and users answered: only the former is
+evidence about the policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelassay.training.columns import pa
+from modelassay.training.scanners.code import Code, codes_in
+from modelassay.training.scanners.messages import Turn, turns_of
+
+COLUMNS = ("prompt", "completion", "format")
+"""Columns that `texts_of` reads."""
+
+
+MOST_CHARACTERS = 200_000
+"""Longer completions are read in two halves: their first and last 100,000 characters."""
+
+
+def plain(text: str, form: str = "") -> str:
+    """What the policy wrote in a completion: itself, or the assistant's messages of a JSON list.
+
+    Args:
+        form: the column ``format``; when empty, JSON lists of messages are recognised by their shape.
+    """
+    turns = turns_of(text) if form != "text" else None
+    return _shortened(text) if turns is None else _written(turns)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One rollout's text."""
+
+    prompt: str
+    written: str
+    """What the policy wrote."""
+    turns: tuple[Turn, ...]
+    """The messages of its completion, tools' and users' included."""
+
+    @cached_property
+    def codes(self) -> tuple[Code, ...]:
+        """The code that the policy wrote."""
+        return codes_in(self.turns)
+
+
+def rollout_of(prompt: str, completion: str) -> Rollout:
+    """A rollout from its columns; JSON lists of messages are recognised by their shape."""
+    turns, asked = turns_of(completion), _prompt(prompt)
+    if turns is None:
+        written = _shortened(completion)
+        return Rollout(asked, written, (Turn("assistant", written),))
+    return Rollout(asked, _written(turns), turns)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The text of every rollout of a batch."""
+
+    prompts: Sequence[str]
+    """Prompts; those of messages as the text of all messages."""
+    written: Sequence[str]
+    """What the policy wrote."""
+    conversations: Sequence[tuple[Turn, ...] | None]
+    """Messages of a completion, in order; None for plain text."""
+    column: pa.Array = field(repr=False)
+    """`written` as an Arrow column, for searching all rows at once."""
+    _rollouts: dict[int, Rollout] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.written)
+
+    def turns(self, row: int) -> tuple[Turn, ...]:
+        """The messages of a completion; plain text is one message of the assistant."""
+        return self.conversations[row] or (Turn("assistant", self.written[row]),)
+
+    def rollout(self, row: int) -> Rollout:
+        """Prompt and completion of a row, kept while the batch is, so that its code is cut out once."""
+        found = self._rollouts.get(row)
+        if found is None:
+            found = self._rollouts[row] = Rollout(self.prompts[row], self.written[row], self.turns(row))
+        return found
+
+    def containing(self, pattern: str, *, ignore_case: bool = True) -> NDArray[np.int64]:
+        """Rows whose written text matches an RE2 `pattern`, ascending: a cheap sieve before closer looks."""
+        import pyarrow.compute as compute
+
+        found = compute.match_substring_regex(self.column, pattern, ignore_case=ignore_case)
+        return np.flatnonzero(found.to_numpy(zero_copy_only=False))
+
+
+_last: tuple[pa.RecordBatch, Texts] | None = None
+
+
+def texts_of(batch: pa.RecordBatch) -> Texts:
+    """The texts of `batch`, taken apart once however many scanners ask for them in turn."""
+    global _last
+    known = _last
+    if known is not None and known[0] is batch:
+        return known[1]
+    texts = _read(batch)
+    _last = (batch, texts)
+    return texts
+
+
+def _read(batch: pa.RecordBatch) -> Texts:
+    import pyarrow.compute as compute
+
+    completion = batch.column("completion")
+    if (
+        compute.all(compute.not_equal(batch.column("format"), "messages")).as_py() is not False
+        and (compute.max(compute.utf8_length(completion)).as_py() or 0) <= MOST_CHARACTERS
+    ):
+        written = completion.to_pylist()
+        return Texts(batch.column("prompt").to_pylist(), written, [None] * len(written), completion)
+    forms = batch.column("format").to_pylist()
+    conversations = [
+        turns_of(text) if form == "messages" else None
+        for text, form in zip(completion.to_pylist(), forms, strict=True)
+    ]
+    written = [
+        _shortened(text) if turns is None else _written(turns)
+        for text, turns in zip(completion.to_pylist(), conversations, strict=True)
+    ]
+    prompts = [
+        _prompt(text) if form == "messages" else text
+        for text, form in zip(batch.column("prompt").to_pylist(), forms, strict=True)
+    ]
+    return Texts(prompts, written, conversations, pa.array(written, pa.large_string()))
+
+
+def _written(turns: tuple[Turn, ...]) -> str:
+    return _shortened("\n".join(turn.written for turn in turns if turn.role == "assistant"))
+
+
+def _prompt(text: str) -> str:
+    turns = turns_of(text)
+    return text if turns is None else "\n".join(turn.text for turn in turns)
+
+
+def _shortened(text: str) -> str:
+    half = MOST_CHARACTERS // 2
+    return text if len(text) <= MOST_CHARACTERS else text[:half] + "\n" + text[-half:]
