@@ -5,12 +5,15 @@ A demand that no answer could ever meet would only show as an inconclusive verdi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
+from modelassay.config import Plan
 from modelassay.errors import ConfigError, UnknownNameError, did_you_mean
 from modelassay.records import Measure, Policy, Sample
 
 ANY_VALUE = "*"
+_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
 
 
 def check_fit(
@@ -40,6 +43,36 @@ def check_fit(
         if frozenset((tag,)) not in compared:
             raise _never_compared(tag, "policy: slices.required")
         _check_value(tag, ANY_VALUE, samples, "policy: slices.required")
+
+
+def check_published(plan: Plan, measures: Sequence[Measure]) -> None:
+    """Refuse a provider's figure mapped onto a measure or slice that this audit never compares.
+
+    A figure that has no counterpart here is declared without `measure`.
+
+    Raises:
+        UnknownNameError: no evaluator of the plan scores the measure.
+        ConfigError: nothing is compared by its tags, or its date is none.
+    """
+    compared = [frozenset(tags_of(expression)) for expression in plan.slices]
+    names = [measure.name for measure in measures]
+    for index, each in enumerate(plan.provider_evaluations):
+        where = f"plan: provider_evaluations[{index}]"
+        if each.measure and each.measure not in names:
+            raise UnknownNameError("measure", each.measure, names, where=where)
+        if each.slice and not each.measure:
+            raise ConfigError(
+                "a slice of no measure", where=where, mend="name its measure, or leave both out"
+            )
+        if each.slice and frozenset(each.slice) not in compared:
+            tags = "*".join(each.slice)
+            raise ConfigError(
+                f"nothing is compared by {tags}", where=where, mend=f"add {tags} to `slices` in the plan"
+            )
+        if not _DATE.fullmatch(each.date):
+            raise ConfigError(
+                f"{each.date!r} is not a date", where=where, mend="write 2026, 2026-03 or 2026-03-01"
+            )
 
 
 def absent_tags(slices: Sequence[str], samples: Sequence[Sample]) -> Iterator[str]:

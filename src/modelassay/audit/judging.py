@@ -82,6 +82,7 @@ def judge(
         evaluators=pins,
         lineage=opened.lineage,
         slices=slices,
+        published=plan.provider_evaluations,
         decoding=plan.decoding,
         epochs=plan.repeats,
         seed=plan.seed,

@@ -22,5 +22,18 @@ from modelassay.comparison.assurance import assured
 from modelassay.comparison.compare import compare, compare_with_coverage, coverage
 from modelassay.comparison.drawn import as_drawn
 from modelassay.comparison.judges import Judges, judges_of
+from modelassay.comparison.published import Mapped, PublishedMap, Uncovered, map_published
 
-__all__ = ["Judges", "as_drawn", "assured", "compare", "compare_with_coverage", "coverage", "judges_of"]
+__all__ = [
+    "Judges",
+    "Mapped",
+    "PublishedMap",
+    "Uncovered",
+    "as_drawn",
+    "assured",
+    "compare",
+    "compare_with_coverage",
+    "coverage",
+    "judges_of",
+    "map_published",
+]

@@ -67,6 +67,7 @@ def files_agree(contents: Contents) -> str:
         "seed": plan.seed,
         "slices": plan.slices,
         "evaluators": len(plan.evaluators),
+        "provider_evaluations": plan.provider_evaluations,
     }
     audited = {
         "name": record.name,
@@ -78,6 +79,7 @@ def files_agree(contents: Contents) -> str:
         # An audit of several datasets adds one slice to the plan's.
         "slices": record.slices[: len(plan.slices)],
         "evaluators": len(record.evaluators),
+        "provider_evaluations": record.published,
     }
     _same(planned, audited, "plan.json")
     return "plan, policy, findings and verdict are those of the audit's record"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelassay.comparison import map_published
 from modelassay.handover.document import Context, Gap, Kind, Part, Subject
 from modelassay.handover.facts import SealedFacts
 from modelassay.handover.stacks import adapter_sources, stacks_of
@@ -83,6 +84,7 @@ def context_of(facts: SealedFacts, policy: Policy) -> Context:
         stacks=stacks,
         adapter_sources=sources,
         limits=record.limits,
+        provider=map_published(record.published, record.findings) if record.published else None,
     )
 
 
@@ -149,10 +151,7 @@ def _served(facts: SealedFacts) -> Iterator[Gap]:
         "so only its behaviour tells, and canaries matter most here",
         covered_by=_OWN_HANDS,
     )
-    yield Gap(
-        what="The provider's own evaluations",
-        why="none is mapped onto this use: a plan has no key for them",
-    )
+    yield from _published(facts.record)
     yield Gap(
         what="Weights and activations",
         why="they cannot be tested behind an API",
@@ -161,6 +160,23 @@ def _served(facts: SealedFacts) -> Iterator[Gap]:
         what="The provider's filters",
         why="an answer of the model and one of a filter before or behind it cannot be told apart",
     )
+
+
+def _published(record: AuditRecord) -> Iterator[Gap]:
+    """What the provider's own evaluations leave uncovered."""
+    if not record.published:
+        yield Gap(
+            what="The provider's own evaluations",
+            why="none is mapped onto this use",
+            covered_by="`provider_evaluations` in the plan",
+        )
+        return
+    left = [each.title for each in map_published(record.published, record.findings).uncovered]
+    if left:
+        yield Gap(
+            what="The provider's own evaluations",
+            why=f"nothing published covers, at least not in every slice: {', '.join(left)}",
+        )
 
 
 def _weights(facts: SealedFacts) -> Iterator[Gap]:

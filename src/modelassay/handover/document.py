@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from modelassay.canonical import Digest
+from modelassay.comparison import PublishedMap
 from modelassay.errors import EvidenceError
 from modelassay.records import (
     ArtifactKind,
@@ -132,6 +133,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     adapter_sources: tuple[AdapterSource, ...] = ()
     limits: tuple[str, ...] = ()
     """What the audit says that it cannot tell."""
+    provider: PublishedMap | None = None
+    """The provider's own evaluations as the plan declares them, beside what the audit measured, and which
+    measures they do not cover. Nothing of them was checked or counted. Null where none is declared."""
 
 
 class PreDeployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

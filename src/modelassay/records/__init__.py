@@ -69,6 +69,7 @@ from modelassay.records.lineage import (
     TrainingData,
     Transform,
 )
+from modelassay.records.published import PublishedEvaluation
 from modelassay.records.sequential import (
     SequentialClaim,
     SequentialDecision,
@@ -170,6 +171,7 @@ __all__ = [
     "PersonalData",
     "Policy",
     "Population",
+    "PublishedEvaluation",
     "Reading",
     "Recipe",
     "Reply",

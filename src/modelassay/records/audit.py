@@ -10,6 +10,7 @@ from modelassay.records.conversation import Decoding, Message, PairKey
 from modelassay.records.findings import Finding, Measure
 from modelassay.records.judging import JudgeError
 from modelassay.records.lineage import Lineage
+from modelassay.records.published import PublishedEvaluation
 from modelassay.records.sequential import SequentialRecord
 from modelassay.records.verdict import Policy, Verdict
 
@@ -147,6 +148,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     slices: tuple[str, ...]
     decoding: Decoding
     epochs: int
+    published: tuple[PublishedEvaluation, ...] = ()
+    """What the provider publishes of its own evaluations, as declared in the plan; it decides nothing."""
     seed: int
     policy: Policy
     findings: tuple[Finding, ...]

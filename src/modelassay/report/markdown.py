@@ -9,6 +9,8 @@ from modelassay.report import view
 from modelassay.report.imported import imported_mark
 from modelassay.report.investigation import TITLE, investigation_lines
 from modelassay.report.lineage import DISCLAIMER, LINEAGE_WORDS, judged_measures
+from modelassay.report.published import DISCLAIMER as PROVIDER_DISCLAIMER
+from modelassay.report.published import published_map, rows, uncovered_in_words
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, inert_markdown, visible
 
 LONGEST = 60_000
@@ -61,11 +63,11 @@ def _lines(audit: AuditRecord) -> list[str]:
             continue
         lines += ["", f"### {inert_markdown(section.measure.title)}", ""]
         lines += [inert_markdown(" ".join(section.judge)), ""] if section.judge else []
-        rows = section.rows[:MOST_ROWS]
-        lines += _table(section, rows)
-        if len(section.rows) > len(rows):
-            lines.append(f"\n… and {len(section.rows) - len(rows)} more slices in the HTML report")
-    lines += _lineage(audit)
+        shown = section.rows[:MOST_ROWS]
+        lines += _table(section, shown)
+        if len(section.rows) > len(shown):
+            lines.append(f"\n… and {len(section.rows) - len(shown)} more slices in the HTML report")
+    lines += _lineage(audit) + _provider(audit)
     return lines + _bullets("What this audit cannot tell", list(audit.limits))
 
 
@@ -104,6 +106,21 @@ def _lineage(audit: AuditRecord) -> list[str]:
         for row in rows
     ]
     return [*head, "|---|---|---:|", *cells]
+
+
+def _provider(audit: AuditRecord) -> list[str]:
+    """The provider's figures beside those of this audit, and what none of them covers."""
+    found = published_map(audit)
+    if found is None:
+        return []
+    head = ["| published | figure | comes nearest to | measured here |", "|---|---|---|---|"]
+    cells = [
+        "| " + " | ".join(map(inert_markdown, (row.evaluation, row.figure, row.nearest, row.measured))) + " |"
+        for row in rows(found)[:MOST_ROWS]
+    ]
+    left = [f"Nothing published covers {uncovered_in_words(each)}" for each in found.uncovered]
+    about = ["", *(f"- {inert_markdown(each)}" for each in left)] if left else []
+    return ["", "### What the provider publishes", "", PROVIDER_DISCLAIMER, "", *head, *cells, *about]
 
 
 def _bullets(title: str, items: list[str]) -> list[str]:
