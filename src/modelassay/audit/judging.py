@@ -40,6 +40,7 @@ from modelassay.records import (
     Usage,
     Verdict,
 )
+from modelassay.records.noise_floor import is_noise_floor
 from modelassay.version import __version__
 
 
@@ -147,7 +148,14 @@ def _verdict(
     today, answered = (date.fromisoformat(time[:10]) for time in (closed_at, opened.answered or closed_at))
     ground = _ground(opened, pins)
     return decide(
-        opened.policy, findings, covered, today=today, answered=answered, drawn=drawn, ground=ground
+        opened.policy,
+        findings,
+        covered,
+        today=today,
+        answered=answered,
+        drawn=drawn,
+        ground=ground,
+        noise_floor=is_noise_floor(*(side.identity for side in opened.sides)),
     )
 
 

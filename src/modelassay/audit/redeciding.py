@@ -144,6 +144,7 @@ def redecide(given: GivenAnswers, policy: Policy, today: date) -> Redecision:
             answered=answered,
             drawn=record.sequential if same else None,
             ground=ground_of(contents, Chain(contents.bundle)),
+            noise_floor=record.noise_floor,
         ),
         changes=changes,
         today=today,

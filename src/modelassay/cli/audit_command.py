@@ -56,6 +56,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Open a new attempt of a finished audit: answers that failed are asked for again. It is logged.",
 )
+@click.option(
+    "--aa",
+    "noise_floor",
+    is_flag=True,
+    help="Hold the baseline against itself, decoded twice, to measure what differs by chance. Exits 12: such "
+    "a verdict lets nothing be deployed.",
+)
 @signing_options
 @quiet_option
 @json_option
@@ -72,6 +79,7 @@ def command(
     dry_run: bool,
     exit_zero: bool,
     again: bool,
+    noise_floor: bool,
     quiet: bool,
     as_json: bool,
     **signing: Any,
@@ -85,6 +93,7 @@ def command(
     \b
     modelassay audit plan.yaml
     modelassay audit plan.yaml --set candidate.model=hf:models/base+adapters/v3 -o report.html
+    modelassay audit plan.yaml --aa
     """
     from modelassay.cli.deciding import verdict_code
     from modelassay.cli.summary import print_summary, summary
@@ -103,7 +112,9 @@ def command(
         plan, store=chosen_store(store, output.store), data_dir=data_dir, offline=offline, quiet=quiet
     )
     notary = notary_of(**signing)
-    record = run_plan(plan, overrides, places, notary=notary, quiet=quiet, again=again)
+    record = run_plan(
+        plan, overrides, places, notary=notary, quiet=quiet, again=again, noise_floor=noise_floor
+    )
     write_reports(writers, record)
     folder = places.store / "audits" / record.id
     code, clearance = verdict_code(record, places.store)
@@ -131,6 +142,7 @@ def run_plan(
     notary: Notary,
     quiet: bool,
     again: bool = False,
+    noise_floor: bool = False,
 ) -> AuditRecord:
     """Read the plan at `plan` and run it to its seal, with progress on stderr and Ctrl-C handled.
 
@@ -138,6 +150,7 @@ def run_plan(
         ModelassayError: whatever stopped it; the same call continues.
     """
     from modelassay.audit.conduct import audit
+    from modelassay.audit.noise_floor import against_itself
     from modelassay.cli.display import progress_display
     from modelassay.config import load_plan, policy_of
     from modelassay.gate import check_policy
@@ -149,7 +162,7 @@ def run_plan(
     with progress_display(quiet=quiet) as progress_of:
         return run_to_end(
             lambda stop: audit(
-                loaded,
+                against_itself(loaded) if noise_floor else loaded,
                 policy,
                 places,
                 notary=notary,
@@ -157,7 +170,7 @@ def run_plan(
                 renderers=[renderer_for("report.html")],
                 progress_of=progress_of,
                 stop=stop,
-                reproduce=_reproduce(plan, overrides),
+                reproduce=_reproduce(plan, overrides, noise_floor=noise_floor),
             )
         )
 
@@ -187,9 +200,10 @@ def run_to_end(start: Callable[[asyncio.Event], Coroutine[Any, Any, AuditRecord]
         raise KeyboardInterrupt from None
 
 
-def _reproduce(plan: Path, overrides: tuple[str, ...]) -> tuple[str, ...]:
+def _reproduce(plan: Path, overrides: tuple[str, ...], *, noise_floor: bool) -> tuple[str, ...]:
     settings = "".join(f" --set {shlex.quote(text)}" for text in overrides)
+    itself = " --aa" if noise_floor else ""
     return (
-        f"modelassay audit {shlex.quote(plan.name)}{settings}",
+        f"modelassay audit {shlex.quote(plan.name)}{settings}{itself}",
         "cd <this audit's folder> && sha256sum -c SHA256SUMS",
     )

@@ -34,10 +34,12 @@ from modelassay.errors import EvidenceError, ExitCode, ModelassayError
 from modelassay.evidence.admission_case import Case, NotYetProvedError, Offer, ScannedLog, SignedList, Trust
 from modelassay.evidence.deployed import Deployed, require_same
 from modelassay.evidence.events import DeployAdmitted, DeployRefused
+from modelassay.evidence.noise_floor import CLEARS_NOTHING
 from modelassay.evidence.revocations import Issued
 from modelassay.log.signing import PublicKey
 from modelassay.log.trust import LOST_WITHOUT_WITNESS, NONE
 from modelassay.records import Outcome
+from modelassay.records.audit import SECOND_DECODING
 
 _LONGEST_WHY = 8192
 """Characters of a reason in the log."""
@@ -289,7 +291,10 @@ def _period(case: Case) -> str:
 
 
 def _outcome(case: Case) -> str:
-    outcome, policy = case.statement.predicate.facts.outcome, case.trust.policy
+    facts, policy = case.statement.predicate.facts, case.trust.policy
+    outcome = facts.outcome
+    if facts.composition.strength == SECOND_DECODING:
+        raise OutcomeError(f"the verdict is of {CLEARS_NOTHING}", "inconclusive")
     if outcome not in policy.outcomes and not (outcome == "review" and policy.waivers):
         raise OutcomeError(f"the verdict says {outcome}", outcome)
     clearance = case.clearance

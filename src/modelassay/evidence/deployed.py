@@ -15,6 +15,7 @@ from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.bundle import SUMS
 from modelassay.evidence.statements import AdapterPart, Composition, VerdictStatement, composition_of
 from modelassay.records import Artifact, TargetIdentity
+from modelassay.records.audit import SECOND_DECODING
 
 _WEIGHT = re.compile(r"-?\d{1,3}(\.\d{1,6})?", re.ASCII)
 LARGEST_TEXT = 16 * 1024 * 1024
@@ -132,6 +133,11 @@ def require_same(deployed: Deployed, statement: VerdictStatement) -> str:
         raise EvidenceError(
             "the verdict rests on results of another tool, and nothing shows which weights gave them",
             mend="audit the weights themselves, with a local model",
+        )
+    if audited.strength == SECOND_DECODING:
+        raise EvidenceError(
+            "the verdict is of a noise floor, the baseline held against itself: no candidate was asked",
+            mend="admit by the audit of the candidate",
         )
     if audited.strength != "weights":
         raise EvidenceError(

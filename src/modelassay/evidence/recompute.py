@@ -157,8 +157,7 @@ def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:
         EvidenceError: names the field.
         NotDoneError: what the claims rest on is withheld.
     """
-    record = contents.record
-    sealed = record.verdict
+    record, sealed = contents.record, contents.record.verdict
     try:
         issued = date.fromisoformat(sealed.issued)
     except ValueError as error:
@@ -173,6 +172,7 @@ def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:
         answered=_answered(contents, issued),
         drawn=record.sequential,
         ground=ground() if sealed.ground else None,
+        noise_floor=record.noise_floor,
     )
     _same(sealed, again, "verdict.json", exact=record.tool_version == __version__)
     asked = sum(len(claim.tests) for claim in sealed.claims)

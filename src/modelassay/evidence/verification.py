@@ -31,6 +31,7 @@ from modelassay.evidence.commitments import CommittedFile
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.ground import ground_of
 from modelassay.evidence.integrity import committed_records, files_are_sealed
+from modelassay.evidence.noise_floor import candidate_is_marked
 from modelassay.evidence.parts import Place, RecordSet
 from modelassay.evidence.redrawn import drawing_follows
 from modelassay.evidence.statements import read_verdict_statement
@@ -150,6 +151,7 @@ class _Verifying:
             "answers": lambda: recompute.answers_are_complete(contents),
             "parent": lambda: judged_again.answers_are_the_parents(contents),
             "labels": lambda: judged_again.labels_fit(contents),
+            "noise floor": lambda: candidate_is_marked(contents),
             "commitments": self.commitments,
             "closing": lambda: events_agree(contents, chain, self.records),
             "results": lambda: authenticity.results_agree(contents, chain, self.trust.keys),

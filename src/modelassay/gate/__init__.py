@@ -42,6 +42,8 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
    this. Measures without judgement (gold answers, counts) and findings that do not say who read them stand.
 9. **Risk context** only tightens: smaller limits and more confidence for "shown fine" (`tighten`). "Shown
    harmful" keeps the policy's own confidence, lest risk should make harm harder to show.
+10. **Noise floor**: an audit that holds the baseline against itself is inconclusive, whatever the other
+   rules come to; they stand in the verdict as what the gate would have said of noise.
 """
 
 from modelassay.gate.changes import PolicyChange, policy_changes

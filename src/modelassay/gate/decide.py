@@ -16,6 +16,7 @@ from modelassay.gate.drawn import covered, hold_drawn, undemonstrated
 from modelassay.gate.floors import FLOOR, hold_floors, hold_least_rate
 from modelassay.gate.judges import doubted, hold_judges
 from modelassay.gate.lineage import hold_lineage
+from modelassay.gate.noise_floor import measured_noise
 from modelassay.gate.policy import check_policy, tighten
 from modelassay.records import (
     Coverage,
@@ -71,6 +72,7 @@ def decide(
     answered: date | None = None,
     drawn: SequentialRecord | None = None,
     ground: Ground | None = None,
+    noise_floor: bool = False,
 ) -> Verdict:
     """The verdict of `policy` on `findings`; nothing else enters, so anyone can decide again.
 
@@ -84,6 +86,7 @@ def decide(
         drawn: of a sequential audit, what it decided with the pairs that it drew; its claims stand in place
             of the table's tests.
         ground: what claims rest on beside the findings; with it the verdict carries its claims.
+        noise_floor: whether the baseline was held against itself; then nothing else decides.
 
     Raises:
         ConfigError: the policy's thresholds contradict each other.
@@ -98,9 +101,11 @@ def decide(
         coverage=coverage,
         drawn=drawn,
     )
-    held = _all_held(case)
-    outcome = strictest(*(each.hit.outcome for each in held))
-    deciding = _deciding(held, outcome)
+    others = _all_held(case)
+    held = [measured_noise(), *others] if noise_floor else others
+    deciding_among = held[:1] if noise_floor else held
+    outcome = strictest(*(each.hit.outcome for each in deciding_among))
+    deciding = _deciding(deciding_among, outcome)
     reviews = tuple(each.review for each in held if each.review is not None)
     known = frozenset(item.finding for item in reviews)
     return Verdict(

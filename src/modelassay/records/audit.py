@@ -14,6 +14,9 @@ from modelassay.records.published import PublishedEvaluation
 from modelassay.records.sequential import SequentialRecord
 from modelassay.records.verdict import Policy, Verdict
 
+SECOND_DECODING = "second decoding of the baseline"
+"""Strength of the identity of a baseline that is decoded again (`records.noise_floor`)."""
+
 
 class TargetIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """Which model answered."""
@@ -176,3 +179,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What this audit cannot tell."""
     reproduce: tuple[str, ...] = ()
     """Commands that repeat this audit."""
+
+    @property
+    def noise_floor(self) -> bool:
+        """Whether the baseline was held against itself, to measure what differs by chance."""
+        return self.candidate.strength == SECOND_DECODING

@@ -2,7 +2,8 @@
 
 ``openai:`` served models (`openai`), ``hf:`` local weights with adapters (`local`), ``inspect:`` the
 providers of Inspect AI (`inspect`), ``python:`` a callable (`function`). Each module offers
-``open_target(reference, *, folder)`` and is found by entry point, as anybody else's would be.
+``open_target(reference, *, folder)`` and is found by entry point, as anybody else's would be. ``again:`` in
+front of any of them is the same model decoded a second time (`again`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+import msgspec
+
 from modelassay import plugins
 from modelassay.config import ModelReference
 from modelassay.errors import UsageError
 from modelassay.protocols import Target
+from modelassay.records.noise_floor import AGAIN
 
 __all__ = ["open_target"]
 
@@ -34,4 +38,9 @@ def open_target(reference: ModelReference, *, folder: Path = Path()) -> Target:
             where=repr(reference.model),
             mend="kinds: " + ", ".join(f"{name}:…" for name in plugins.names("targets")),
         )
+    if reference.model.startswith(AGAIN):
+        from modelassay.targets.again import DecodedAgain
+
+        once = msgspec.structs.replace(reference, model=reference.model.removeprefix(AGAIN))
+        return DecodedAgain(open_target(once, folder=folder))
     return cast(Target, plugins.load("targets", reference.scheme)(reference, folder=folder))
