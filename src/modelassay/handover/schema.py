@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from modelassay import records
+from modelassay import comparison, records
 from modelassay.config.schema import field_docstrings
 from modelassay.handover import document
 from modelassay.handover.document import Handover
@@ -22,7 +22,7 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a hand-over; what it does not name is refused."""
     schema = msgspec.json.schema(Handover)
     for name, definition in schema["$defs"].items():
-        record = getattr(document, name, None) or getattr(records, name)
+        record = next(getattr(room, name) for room in (document, comparison, records) if hasattr(room, name))
         definition["additionalProperties"] = False
         for field, text in field_docstrings(record).items():
             definition["properties"][field].setdefault("description", text)
