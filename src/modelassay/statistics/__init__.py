@@ -66,6 +66,16 @@ from modelassay.statistics.graded import (
     graded_noninferiority_ratio_test,
     graded_relative_drop_bounds,
 )
+from modelassay.statistics.group_alarm import ALARM_Z, GroupAlarm, group_alarm
+from modelassay.statistics.group_differential import (
+    Detector,
+    Differential,
+    GroupDifferences,
+    corrected_differential,
+    differences_of_counts,
+    group_differences,
+    reward_differential,
+)
 from modelassay.statistics.intervals import (
     Interval,
     clopper_pearson_interval,
@@ -119,6 +129,7 @@ from modelassay.statistics.sequential import SequentialTest, sequential_paired_t
 from modelassay.statistics.shrinkage import shrink_rates
 
 __all__ = [
+    "ALARM_Z",
     "BETS",
     "FEW_CLUSTERS",
     "Behind",
@@ -126,10 +137,14 @@ __all__ = [
     "CorrectedMean",
     "CorrectedPairs",
     "DesignEffect",
+    "Detector",
+    "Differential",
     "Draws",
     "EdgeShift",
     "Gap",
     "Group",
+    "GroupAlarm",
+    "GroupDifferences",
     "Interval",
     "JudgeAgreement",
     "Moments",
@@ -154,9 +169,11 @@ __all__ = [
     "cluster_sums",
     "cohen_kappa",
     "cohen_kappa_interval",
+    "corrected_differential",
     "corrected_moments",
     "corrected_pairs",
     "design_effect",
+    "differences_of_counts",
     "draws_of",
     "draws_of_clusters",
     "draws_with_replacement",
@@ -173,6 +190,8 @@ __all__ = [
     "graded_noninferiority_difference_test",
     "graded_noninferiority_ratio_test",
     "graded_relative_drop_bounds",
+    "group_alarm",
+    "group_differences",
     "gwet_ac1",
     "holm",
     "inferiority_difference_test",
@@ -194,6 +213,7 @@ __all__ = [
     "required_observations",
     "required_pairs",
     "resampled_ratio_bounds",
+    "reward_differential",
     "rogan_gladen",
     "sequential_paired_test",
     "shrink_rates",
