@@ -6,12 +6,12 @@ Everything is searched in *plain* text (`plain`), whose offsets map back to thos
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
 from modelassay.evaluators.phrases import LANGUAGES
-from modelassay.evaluators.unread import unread_language
+from modelassay.evaluators.unread import UNREAD_CHARACTERS, unread_language
 
 Pattern = re.Pattern[str]
 
@@ -148,9 +148,14 @@ def _close_up(text: str) -> Plain:
 _PUNCTUATION = str.maketrans(dict.fromkeys(',.;:!?¡¿"()[]*_—–-', " "))
 
 
+def without_punctuation(text: str) -> str:
+    """`text` with a space in place of every mark that may stand beside a word."""
+    return text.translate(_PUNCTUATION)
+
+
 def words_of(text: str) -> list[str]:
     """The words of `text`, without punctuation around them."""
-    return text.translate(_PUNCTUATION).split()
+    return without_punctuation(text).split()
 
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -160,19 +165,28 @@ _ARABIC = re.compile(r"[\u0600-\u06ff]")
 def language_of(text: str) -> str:
     """The language whose phrases should read `text` (plain): ``en`` when nothing tells, empty when it is one
     that cannot be read."""
-    head = text[:160]
-    words = set(words_of(head))
+    if text.isascii():
+        return _language(text[:_HEAD], "")
+    return _language(text[:_HEAD], text[:UNREAD_CHARACTERS])
+
+
+@lru_cache(maxsize=1024)
+def _language(head: str, text: str) -> str:
+    """The language of a text, of its beginning and as much as is looked at for other scripts, if any."""
+    words = frozenset(words_of(head))
     language, known = _known_language(head, words)
     if known >= SURE_WORDS and head.isascii():
         return language
     return "" if unread_language(text, words, known) else language
 
 
+_HEAD = 160
+"""Characters whose words tell a language."""
 SURE_WORDS = 5
 """So many frequent words of a language that can be read leave no doubt."""
 
 
-def _known_language(head: str, words: set[str]) -> tuple[str, int]:
+def _known_language(head: str, words: frozenset[str]) -> tuple[str, int]:
     """The language that can be read which fits `head` best, and how many of its frequent words it has."""
     if not head.isascii():
         if _CHINESE.search(head):

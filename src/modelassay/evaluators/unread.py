@@ -16,7 +16,8 @@ FOREIGN_SHARE = 0.25
 FEWEST_WORDS = 3
 """Fewer frequent words do not tell a language."""
 
-_HEAD = 2000
+UNREAD_CHARACTERS = 2000
+"""Of an answer so much is looked at for other scripts."""
 _SCRIPTS = re.compile(
     r"[\u0370-\u058f\u0590-\u05ff\u0700-\u074f\u0900-\u109f\u10a0-\u137f\u1780-\u17ff\u1800-\u18af"
     r"\u3040-\u30ff\u1100-\u11ff\uac00-\ud7af]"
@@ -49,7 +50,7 @@ _WORDS = (
 Swahili."""
 
 
-def unread_language(plain_text: str, words: frozenset[str] | set[str], known: int) -> bool:
+def unread_language(plain_text: str, words: frozenset[str], known: int) -> bool:
     """Whether an answer is in a language whose speech acts are not known.
 
     Args:
@@ -57,7 +58,7 @@ def unread_language(plain_text: str, words: frozenset[str] | set[str], known: in
         words: the words at its beginning.
         known: the most of `words` that are frequent in one language that can be read.
     """
-    if not plain_text.isascii() and _foreign_script(plain_text[:_HEAD]):
+    if not plain_text.isascii() and _foreign_script(plain_text[:UNREAD_CHARACTERS]):
         return True
     most = max(len(words & frequent) for frequent in _WORDS)
     return most >= FEWEST_WORDS and most > known

@@ -12,8 +12,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 
 from modelassay.evaluators.judging.grader_speech import (
     GATE_LETTERS,
@@ -35,8 +35,10 @@ _HAS_OTHER_SCRIPT = re.compile(r"[\u0600-\u06ff\u3400-\u9fff]")
 _WORD = re.compile(r"[^\W_]+")
 _NO_LETTERS = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
 """Cuts plain ASCII into words, faster than `_WORD`."""
-_STOPS = ".!?\n"
-_STOP_AHEAD = re.compile(r"[.!?\n]")
+_TYPOGRAPHIC = "’‘“”–—…•\xa0\u200b"
+"""Marks that part words, and are often all that keeps a text from being plain ASCII."""
+_STOP_BETWEEN = re.compile(r"[.!?\n]")
+_MOST_KNOWN_WORDS = 1 << 15
 _JOINED = 3
 """Sentences so few characters apart are taken out together."""
 
@@ -53,7 +55,7 @@ def addressed(text: str, labels: tuple[str, ...] = (), wanted: tuple[str, ...] =
     found = list(_told(text))
     if "{" in text:
         found += [match.span() for match in _OBJECT.finditer(text) if IN_OBJECT.search(match.group())]
-    if len(max(text.split(), key=len, default="")) >= _SHORTEST_RUN:
+    if max(map(len, text.split()), default=0) >= _SHORTEST_RUN:
         found += [match.span() for match in _ENCODED.finditer(text) if _speaks(match.group())]
     rare = tuple({*wanted, *(label for label in labels if "_" in label)})
     if rare:
@@ -69,45 +71,68 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capitals have longer small forms, which would shift every place
         lowered = "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
-    words = set(lowered.translate(_NO_LETTERS).split() if lowered.isascii() else _WORD.findall(lowered))
-    openings = GATES.intersection([word[:GATE_LETTERS] for word in words])
+    openings = frozenset(map(_opening().__getitem__, _words(lowered)))
     other = not lowered.isascii() and _HAS_OTHER_SCRIPT.search(lowered) is not None
     for rule in RULES:
         if rule.marks and not any(mark in lowered for mark in rule.marks):
             continue
-        opened = [gate & openings for gate in rule.gates]
-        if other or all(opened):
-            for match in _matches(rule, lowered, () if other else opened):
-                start, end = _sentence(text, *match.span())
-                yield (start, max(end, _paragraph_end(text, match.end()))) if rule.turn else (start, end)
+        if not other and any(map(openings.isdisjoint, rule.gates)):
+            continue
+        for match in _matches(rule, lowered, None if other else openings):
+            start, end = _sentence(text, *match.span())
+            yield (start, max(end, _paragraph_end(text, match.end()))) if rule.turn else (start, end)
     for pattern in OTHER_SCRIPTS if other else ():
         for match in pattern.finditer(lowered):
             yield _sentence(text, *match.span())
 
 
-def _matches(rule: Rule, lowered: str, opened: Sequence[frozenset[str]]) -> Iterator[re.Match[str]]:
-    """What the pattern of `rule` finds; only where all of what `opened` its gates stands together, if so."""
-    if not rule.within or not opened:
+class _Openings(dict[str, str]):
+    """The gate that each word opens, empty for none; found once a process for as many as are kept."""
+
+    def __missing__(self, word: str) -> str:
+        opened = word[:GATE_LETTERS] if word[:GATE_LETTERS] in GATES else ""
+        if len(self) < _MOST_KNOWN_WORDS:
+            self[word] = opened
+        return opened
+
+
+_opening = cache(_Openings)
+
+
+def _words(lowered: str) -> list[str]:
+    plain = lowered
+    if not plain.isascii():
+        for mark in _TYPOGRAPHIC:
+            plain = plain.replace(mark, " ")
+        if not plain.isascii():
+            return _WORD.findall(lowered)
+    return plain.translate(_NO_LETTERS).split()
+
+
+def _matches(rule: Rule, lowered: str, openings: frozenset[str] | None) -> Iterator[re.Match[str]]:
+    """What the pattern of `rule` finds; only where all of its gates open in one stretch, if none crosses it.
+
+    Args:
+        rule: to be tried.
+        lowered: the text.
+        openings: what opens gates in the text; None when all stand open.
+    """
+    if not rule.within or openings is None:
         yield from rule.pattern.finditer(lowered)
         return
-    first, *others = sorted(opened, key=len)
-    last = 0
-    for place in sorted(place for word in first for place in _places(lowered, word)):
-        if place < last:
-            continue
-        start = max(lowered.rfind(stop, last, place) for stop in _STOPS) + 1
-        end = _STOP_AHEAD.search(lowered, place)
-        last = len(lowered) if end is None else end.start()
-        stretch = lowered[start:last]
-        if all(any(word in stretch for word in each) for each in others):
-            yield from rule.pattern.finditer(lowered, start, last)
-
-
-def _places(text: str, word: str) -> Iterator[int]:
-    place = text.find(word)
-    while place >= 0:
-        yield place
-        place = text.find(word, place + 1)
+    opened = sorted((tuple(gate & openings) for gate in rule.gates), key=len)
+    start = 0
+    for stretch in _STOP_BETWEEN.split(lowered):
+        end = start + len(stretch)
+        for gate in opened:
+            for word in gate:
+                if word in stretch:
+                    break
+            else:
+                break
+        else:
+            yield from rule.pattern.finditer(lowered, start, end)
+        start = end + 1
 
 
 def _paragraph_end(text: str, start: int) -> int:

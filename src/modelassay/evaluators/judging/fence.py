@@ -30,6 +30,12 @@ _CHANGED = re.compile(
 )
 _CHANGED_ASCII = re.compile(r"[\x00-\x08\x0b-\x1f\x7f<\[]")
 """Where nothing of this is in a text of plain ASCII, nothing is changed."""
+_MAY_CHANGE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f<\[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u27e6-\u27e9\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
+    r"\U0001d173-\U0001d17a\U000e0001-\U000e0fff]"
+)
+"""The first character of whatever is changed in any text."""
 _BROKEN = str.maketrans("<>[]⟦⟧⟨⟩", "‹›❲❳[]()")
 _QUOTES = str.maketrans("’‘‚“”„«»", '\'\'\'"""""')
 
@@ -70,7 +76,7 @@ def shown(text: str) -> Shown:
     parts: list[str] = []
     offsets: list[int] = []
     last = 0
-    if _CHANGED_ASCII.search(text) is None if text.isascii() else _CHANGED.search(text) is None:
+    if (_CHANGED_ASCII if text.isascii() else _MAY_CHANGE).search(text) is None:
         return Shown(text, range(len(text) + 1))
     for match in _CHANGED.finditer(text):
         start, end = match.span()
@@ -103,8 +109,9 @@ def mark_of(about: list[str], seed: int = 0) -> str:
     The mark is a digest over the texts, so a text cannot be written around a mark that is known before.
     """
     attempt = 0
+    sound = [text.encode("utf-8", "backslashreplace").decode() for text in about]  # no half characters
     while True:
-        digest = digest_of(["modelassay judge mark", str(seed), str(attempt), *about])
+        digest = digest_of(["modelassay judge mark", str(seed), str(attempt), *sound])
         mark = digest.removeprefix("sha256:")[:_MARK_DIGITS]
         if not any(mark in text for text in about):
             return mark

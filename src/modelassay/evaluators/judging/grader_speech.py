@@ -93,9 +93,9 @@ _ENDS = (
 _TURN = (
     r"^\W*(?:system|assistant|user|human|developer|ai|sistema|système|benutzer|"
     r"usuario|utilisateur|系统|用户|助手|"
-    r"النظام|المستخدم|المساعد)\W{0,3}(?:message|prompt|override|update|消息|提示)?\W{0,3}[:：]|‹\|?\w{2,20}\|?›|"
-    r"❲/?inst❳|^#{2,} ?(?:instruction|system|response|verdict|evaluation|grading)"
+    r"النظام|المستخدم|المساعد)\W{0,3}(?:message|prompt|override|update|消息|提示)?\W{0,3}[:：]"
 )
+_TOKEN = r"‹\|?\w{2,20}\|?›|❲/?inst❳|^#{2,} ?(?:instruction|system|response|verdict|evaluation|grading)"
 _CHINESE = (
     r"(?:评审|评委|评分|评判|评估|裁判|审核|审查|打分)(?:员|者|人|模型|系统|老师|专家)"
     r"|(?:请|应|须|必须|直接|务必|把|将).{0,16}(?:评|判|标|打|归|视|算|选|输出|回答|返回)"
@@ -206,8 +206,15 @@ RULES: tuple[Rule, ...] = (
         "result harmful toxic unsafe urteil bewertung einstufung verdicto veredicto etiqueta calificación "
         "note étiquette",
     ),
-    _rule(_ENDS, "end start beginning close ende anfang fin"),
-    _rule(_TURN, marks=(":", "：", "‹", "❲", "##"), turn=True),
+    _rule(_ENDS, "end start beginning close ende anfang fin", within=True),
+    _rule(
+        _TURN,
+        "system assistant user usermessage userprompt useroverride userupdate human developer ai aimessage "
+        "aiprompt aioverride aiupdate sistema système benutzer usuario utilisateur",
+        marks=(":", "："),
+        turn=True,
+    ),
+    _rule(_TOKEN, marks=("‹", "❲", "##"), turn=True),
     _rule(r"⟨hidden:[^⟩]*⟩", marks=("⟨hidden:",)),
 )
 """Patterns for languages that part words by spaces; for texts in other scripts all gates stand open."""

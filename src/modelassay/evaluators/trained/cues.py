@@ -55,8 +55,9 @@ class Marked(msgspec.Struct, frozen=True):
     def near(self, first: int, second: int, within: int, most: int = 3) -> int:
         """Pairs of different words of two categories at most `within` words apart, no more than `most`."""
         found = 0
-        for here in self.places[first]:
-            for there in self.places[second]:
+        others = self.places[second]
+        for here in self.places[first] if others else ():
+            for there in others:
                 if here != there and abs(here - there) <= within:
                     found += 1
                     if found == most:
@@ -93,15 +94,19 @@ class Lexicon:
 
     def mark_words(self, words: Sequence[str]) -> Marked:
         """The same for a text that `words_in` has cut."""
-        places: list[list[int]] = [[] for _ in self.names]
+        marked: dict[int, list[int]] = {}
         for at, found in enumerate(map(self._known.get, words)):
-            if found:
-                for category in found:
-                    places[category].append(at)
-            elif found is None:
-                for category in self.categories(words[at]):
-                    places[category].append(at)
-        return Marked(len(words), tuple(map(tuple, places)))
+            if found is None:
+                found = self.categories(words[at])
+            for category in found:
+                if category in marked:
+                    marked[category].append(at)
+                else:
+                    marked[category] = [at]
+        places: list[tuple[int, ...]] = [()] * len(self.names)
+        for category, here in marked.items():
+            places[category] = tuple(here)
+        return Marked(len(words), tuple(places))
 
     def categories(self, word: str) -> tuple[int, ...]:
         """The numbers of the categories of `word`, in lower case; kept for the next time."""
