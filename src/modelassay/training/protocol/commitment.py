@@ -1,0 +1,252 @@
+"""Commitments to rollouts: salted leaves by part, one root a step, step records in a chain.
+
+A rollout is committed to in four parts, so that any of them can be withheld or erased while the others stay
+provable::
+
+    part    = SHA-256(0x00 || salt || content)                  salt: 16 bytes, of the part alone
+    rollout = node(node(figures, prompt), node(completion, grader))
+    step    = RFC 6962 root over the rollouts of one step, in the order in which they were kept
+    record  = canonical JSON with the root, the counts and the digest of the record before
+
+``node`` is that of RFC 6962. Salts come from a secret of the run by HMAC-SHA-512 and are given out only for
+what is disclosed: without its salt the hash of a withheld part tells nothing about it, however short it is.
+(`task` and `group` are figures: name tasks by something else than their text where prompts must stay hidden.)
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import msgspec
+
+from modelassay.canonical import Digest, digest_of
+from modelassay.log.merkle import node_hash, root_of_row
+from modelassay.training.columns import REWARD_PREFIX, pa
+
+PARTS = ("figures", "prompt", "completion", "grader")
+"""Parts of a rollout, in the order of its tree."""
+SALT_BYTES = 16
+NO_RECORD = "sha256:" + "0" * 64
+"""What the first record of a chain has before it."""
+
+Salts = tuple[bytes, bytes, bytes, bytes]
+Contents = tuple[bytes, bytes, bytes, bytes]
+
+
+class StepKey(NamedTuple):
+    """Rollouts that share a root: those of one step and phase that one process kept."""
+
+    phase: str
+    step: int
+    rank: int
+
+
+class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What is said of one step before anybody asks; a line of ``steps.jsonl``, and the body of ``run.step``."""
+
+    run: str
+    phase: str
+    step: int
+    rank: int
+    rollouts: int
+    """Rollouts under `root`."""
+    trained_on: int | None = None
+    """How many of them were trained on; None when unknown."""
+    lost: int = 0
+    """Rollouts that were generated and could not be kept."""
+    root: Digest
+    previous: Digest
+    """Digest of the record before in this chain; `NO_RECORD` for the first."""
+    configuration: Digest | None = None
+    """Of the settings in force; likewise for what follows, where it is known."""
+    code: Digest | None = None
+    checkpoint: Digest | None = None
+    metrics: Digest | None = None
+
+    @property
+    def key(self) -> StepKey:
+        """Which rollouts it covers."""
+        return StepKey(self.phase, self.step, self.rank)
+
+
+class _Figures(msgspec.Struct, kw_only=True):
+    """Everything of a rollout but its text."""
+
+    advantage: str | None
+    completion_characters: int
+    completion_tokens: int | None
+    env: str
+    failure: str
+    finish: str
+    format: str
+    group: str
+    phase: str
+    policy: str | None
+    position: int
+    prompt_characters: int
+    prompt_tokens: int | None
+    rank: int
+    reward: str | None
+    rewards: dict[str, str | None]
+    step: int
+    task: str
+    time: str
+    trained_on: bool | None
+
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def contents(batch: pa.RecordBatch) -> Iterator[tuple[StepKey, Contents]]:
+    """The bytes of each rollout's parts, in the order of `PARTS`.
+
+    `figures` is canonical JSON, numbers with a fraction as their shortest decimal text; `prompt` and
+    `completion` are UTF-8; `grader` is the canonical JSON array of what it saw, what it wrote, and `extra`.
+
+    Args:
+        batch: all columns of a run.
+    """
+    column = {name: batch.column(name).to_pylist() for name in batch.schema.names if name != "seq"}
+    rewards = [name for name in column if name.startswith(REWARD_PREFIX)]
+    names = [name.removeprefix(REWARD_PREFIX) for name in rewards]
+    graded = list(zip(*(map(_text, column[name]) for name in rewards), strict=True)) or [()] * batch.num_rows
+    rows = zip(*(column[name] for name in _ORDER), graded, strict=True)
+    for (
+        advantage, completion, tokens, env, failure, finish, form, group, phase, policy, position, prompt,
+        prompt_tokens, rank, reward, step, task, time, trained_on, seen, wrote, extra, scores,
+    ) in rows:  # fmt: skip
+        figures = _Figures(
+            advantage=_text(advantage), completion_characters=len(completion), completion_tokens=tokens,
+            env=env, failure=failure, finish=finish, format=form, group=group, phase=phase, policy=policy,
+            position=position, prompt_characters=len(prompt), prompt_tokens=prompt_tokens, rank=rank,
+            reward=_text(reward), rewards=dict(zip(names, scores, strict=True)), step=step, task=task,
+            time=time, trained_on=trained_on,
+        )  # fmt: skip
+        yield (
+            StepKey(phase, step, rank),
+            (_encode(figures), prompt.encode(), completion.encode(), _encode([seen, wrote, extra])),
+        )
+
+
+_ORDER = (
+    "advantage", "completion", "completion_tokens", "env", "failure", "finish", "format", "group", "phase",
+    "policy", "position", "prompt", "prompt_tokens", "rank", "reward", "step", "task", "time", "trained_on",
+    "grader_input", "grader_output", "extra",
+)  # fmt: skip
+
+
+def _text(number: float | None) -> str | None:
+    return None if number is None else repr(number)
+
+
+def salts_of(secret: bytes, run: str, key: StepKey, ordinal: int) -> Salts:
+    """The salts of the four parts of one rollout.
+
+    Args:
+        secret: 32 random bytes of the run, never disclosed.
+        ordinal: 0-based place among the rollouts of `key`.
+    """
+    message = f"{run}|{key.phase}|{key.step}|{key.rank}|{ordinal}".encode()
+    salts = hmac.digest(secret, message, "sha512")
+    return salts[:16], salts[16:32], salts[32:48], salts[48:]
+
+
+def part_hash(salt: bytes, content: bytes) -> bytes:
+    """The 32-byte leaf of one part."""
+    return sha256(b"\x00" + salt + content).digest()
+
+
+def rollout_hash(parts: Sequence[bytes]) -> bytes:
+    """The 32-byte hash of a rollout from the leaves of its four parts."""
+    figures, prompt, completion, grader = parts
+    return node_hash(node_hash(figures, prompt), node_hash(completion, grader))
+
+
+class StepCommitter:
+    """Commits to rollouts as they come; keeps 32 bytes of each.
+
+    Args:
+        run: id of the run.
+        secret: see `salts_of`.
+    """
+
+    def __init__(self, run: str, secret: bytes) -> None:
+        self.run = run
+        self._secret = secret
+        self._rows: dict[StepKey, bytearray] = {}
+        self._trained: dict[StepKey, int | None] = {}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Commit to the rollouts of `batch`, which has all columns of the run."""
+        trained = batch.column("trained_on").to_pylist()
+        for (key, parts), on in zip(contents(batch), trained, strict=True):
+            row = self._rows.setdefault(key, bytearray())
+            salts = salts_of(self._secret, self.run, key, len(row) // 32)
+            row += rollout_hash([part_hash(s, c) for s, c in zip(salts, parts, strict=True)])
+            known = self._trained.setdefault(key, 0)
+            self._trained[key] = None if known is None or on is None else known + on
+
+    @property
+    def keys(self) -> tuple[StepKey, ...]:
+        """Steps with rollouts that were not given out yet, in order of arrival."""
+        return tuple(self._rows)
+
+    def close_step(self, key: StepKey, previous: Digest, **about: Any) -> tuple[StepRecord, bytes]:
+        """The record of a step to which nothing will be added, and its rollouts' hashes, joined.
+
+        Args:
+            previous: digest of the record before (`record_digest`).
+            about: further fields of `StepRecord`.
+        """
+        row = bytes(self._rows.pop(key))
+        record = StepRecord(
+            run=self.run,
+            phase=key.phase,
+            step=key.step,
+            rank=key.rank,
+            rollouts=len(row) // 32,
+            trained_on=self._trained.pop(key),
+            root=step_root(row),
+            previous=previous,
+            **about,
+        )
+        return record, row
+
+
+def step_root(row: bytes) -> Digest:
+    """The RFC 6962 root over rollouts, given as their joined 32-byte hashes."""
+    leaves = b"".join(sha256(b"\x00" + row[i : i + 32]).digest() for i in range(0, len(row), 32))
+    return Digest("sha256:" + root_of_row(leaves).hex())
+
+
+def record_digest(record: StepRecord) -> Digest:
+    """The digest by which the next record names `record`."""
+    return digest_of(record)
+
+
+def broken_links(records: Iterable[StepRecord]) -> list[StepRecord]:
+    """Records that do not name the record before them; each rank has a chain of its own."""
+    last: dict[int, Digest] = {}
+    broken = []
+    for record in records:
+        if record.previous != last.get(record.rank, NO_RECORD):
+            broken.append(record)
+        last[record.rank] = record_digest(record)
+    return broken
+
+
+def chained(
+    committer: StepCommitter, about: Mapping[StepKey, Mapping[str, Any]] | None = None
+) -> list[tuple[StepRecord, bytes]]:
+    """Every open step of `committer` closed, each chained to the one before of its rank."""
+    last: dict[int, Digest] = {}
+    made = []
+    for key in committer.keys:
+        previous = last.get(key.rank, Digest(NO_RECORD))
+        record, row = committer.close_step(key, previous, **(about or {}).get(key, {}))
+        last[key.rank] = record_digest(record)
+        made.append((record, row))
+    return made
