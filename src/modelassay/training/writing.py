@@ -77,8 +77,12 @@ class RunWriter:
 
         `seq` need not be given. Arrays must have `rows` values each.
         """
+        self.batch(self.shaped(columns, rows))
+
+    def shaped(self, columns: Mapping[str, Sequence[Any] | pa.Array], rows: int) -> pa.RecordBatch:
+        """`columns` with the run's schema, as `rollouts` takes them."""
         arrays = [_filled(columns.get(field.name), field, rows) for field in self.schema]
-        self.batch(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def batch(self, batch: pa.RecordBatch) -> None:
         """Append rollouts that already have the run's schema."""

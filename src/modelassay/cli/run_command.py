@@ -1,0 +1,24 @@
+"""``modelassay run``: training runs, recorded or imported, one module per subcommand."""
+
+from __future__ import annotations
+
+import click
+
+from modelassay.cli.lazy_group import LazyGroup
+
+SUBCOMMANDS: dict[str, str] = {
+    "import": "Take over what a training framework left on disk: rollouts, metrics, checkpoints.",
+    "list": "List the training runs of a store.",
+    "show": "Show one training run: what it is, and how much of it is there.",
+}
+"""Every subcommand and its one-line help; the module is ``modelassay.cli.run_<name>``."""
+
+
+@click.group("run", cls=LazyGroup, lazy=SUBCOMMANDS, module="modelassay.cli.run_{}")
+def command() -> None:
+    """Review a training run: its rollouts, rewards, environments and checkpoints.
+
+    \b
+    modelassay run import outputs/grpo
+    modelassay run show grpo
+    """

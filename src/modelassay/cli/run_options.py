@@ -1,0 +1,39 @@
+"""What the subcommands of ``run`` share: where runs are kept, and how one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelassay.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from modelassay.training.run import Run
+
+
+def runs_folder(store: Path) -> Path:
+    """Where the training runs of a store stand."""
+    return store / "runs"
+
+
+def run_names(store: Path) -> list[str]:
+    """Names of the runs of a store, sorted; unfinished ones have no `run.json` and are left out."""
+    return sorted(path.parent.name for path in runs_folder(store).glob("[!.]*/run.json"))
+
+
+def open_run(name: str, store: Path) -> Run:
+    """The run called `name` in `store`, or the one in the folder `name`.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    from modelassay.training.run import Run
+
+    known = run_names(store)
+    if name in known:
+        return Run(runs_folder(store) / name)
+    if (Path(name) / "run.json").is_file():
+        return Run(Path(name))
+    raise UsageError(
+        f"no training run {name!r}", where=str(runs_folder(store)), mend=did_you_mean(name, known)
+    )

@@ -1,0 +1,148 @@
+"""The one way in: which framework left this, and everything it left, written as a run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from modelassay.errors import DatasetError, UnknownNameError, UsageError
+from modelassay.records import RunCoverage
+from modelassay.training.columns import pa
+from modelassay.training.importers.opened import Framework, ImportOptions, Notes, OpenedRun, coverage_of
+from modelassay.training.importers.tally import Tally
+from modelassay.training.run import Run
+from modelassay.training.writing import RunWriter
+
+FRAMEWORKS: dict[str, str] = {
+    "trl": "TRL trainers (also Unsloth): completions/*.parquet, checkpoint-N/trainer_state.json",
+    "verl": "verl: {step}.jsonl of rollouts and validation, FileLogger metrics",
+    "openrlhf": "OpenRLHF: exported table of generated samples, captured reward calls",
+    "nemo-rl": "NeMo-RL: train_data_step{N}.jsonl, val_data_step{N}.jsonl",
+    "open-instruct": "open-instruct: {run}_rollouts_{shard}.jsonl, {run}_metadata.jsonl",
+    "prime-rl": "prime-rl: rollouts/step_{N}/{train,eval}/{all,effective}/traces.jsonl",
+    "verifiers": "verifiers: results.jsonl with metadata.json",
+    "tinker": "Tinker cookbook: iteration_{N}/*_rollout_summaries.jsonl, logtrees, captures",
+    "atropos": "Atropos: groups as lines of JSON",
+    "inspect": "Inspect: .eval logs",
+    "table": "any JSONL or Parquet, with a YAML map of its columns",
+}
+"""What can be imported, in the order in which a source is tried; one module each."""
+
+MERGED_ROWS = 8192
+MERGED_BYTES = 32 << 20
+
+
+def detect(source: Path) -> str:
+    """The framework that left `source`, told by its layout alone.
+
+    Raises:
+        DatasetError: there is nothing, or nothing that is known.
+    """
+    if not source.exists():
+        raise DatasetError("there is nothing here", where=str(source))
+    for name in FRAMEWORKS:
+        if framework(name).recognises(source):
+            return name
+    raise DatasetError(
+        "no framework's layout is recognised here",
+        where=str(source),
+        mend="name it with --framework, or describe the columns with --map FILE",
+    )
+
+
+def framework(name: str) -> Framework:
+    """The module of a framework.
+
+    Raises:
+        UnknownNameError: there is none of this name.
+    """
+    if name not in FRAMEWORKS:
+        raise UnknownNameError("framework", name, FRAMEWORKS)
+    module = importlib.import_module(f"modelassay.training.importers.{name.replace('-', '_')}")
+    return cast(Framework, module)
+
+
+def import_run(
+    source: Path,
+    folder: Path,
+    *,
+    name: str = "",
+    framework: str = "",
+    options: ImportOptions | None = None,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> Run:
+    """Take over the run at `source` as the run in `folder`, streaming.
+
+    Args:
+        source: what the framework left: its output folder, or a single file.
+        folder: ``<store>/runs/<id>``; must not exist yet.
+        name: for people; the folder's name when empty.
+        framework: overrides detection.
+        progress: told how many rollouts were read so far.
+
+    Raises:
+        DatasetError: nothing here can be read as this framework's.
+        UnknownNameError: no such framework.
+        UsageError: `folder` exists, or an option is wrong.
+    """
+    options = options or ImportOptions()
+    chosen = framework or ("table" if options.mapping else detect(source))
+    if chosen != "table" and options.mapping:
+        raise UsageError("a map of columns is for tables", mend="leave out --map or --framework")
+    module = _module(chosen)
+    if not source.exists():
+        raise DatasetError("there is nothing here", where=str(source))
+    opened = module.open_run(source, options)
+    manifest = msgspec.structs.replace(
+        opened.manifest, id=folder.name, name=name or folder.name, origin="imported"
+    )
+    with RunWriter(folder, manifest) as writer:
+        coverage = _write(opened, writer, progress)
+        if not coverage.found:
+            raise DatasetError(
+                "not a single rollout could be read",
+                where=str(source),
+                mend=f"{coverage.quarantined:,} rows are malformed; is this really {chosen}?"
+                if coverage.quarantined
+                else "is logging of completions switched on?",
+            )
+    return Run(folder)
+
+
+def _write(opened: OpenedRun, writer: RunWriter, progress: Callable[[int], None]) -> RunCoverage:
+    notes, tally = Notes(writer), Tally()
+    for batch in _merged(opened, writer, notes):
+        tally.count(batch)
+        writer.batch(batch)
+        progress(writer.written)
+    for record in opened.records(notes):
+        writer.record(record)
+    coverage = coverage_of(tally, notes, opened.coverage(tally, notes))
+    writer.coverage(coverage)
+    return coverage
+
+
+def _merged(opened: OpenedRun, writer: RunWriter, notes: Notes) -> Iterator[pa.RecordBatch]:
+    """Batches of a useful size, however small the pieces are in which a framework leaves them."""
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for piece in opened.rollouts(notes):
+        batch = writer.shaped(piece.columns, piece.count)
+        held.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= MERGED_ROWS or size >= MERGED_BYTES:
+            yield _joined(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+
+
+_module = framework

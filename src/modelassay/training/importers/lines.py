@@ -1,0 +1,98 @@
+"""Lines of JSON, read within bounds: what cannot be read goes to quarantine, and nothing is skipped."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelassay.errors import DatasetError
+from modelassay.training.importers.opened import Notes
+
+MOST_LINE = 256 << 20
+"""Bytes of one line; a group with all its tokens and messages is some megabytes."""
+MOST_DOCUMENT = 1 << 30
+_decode = msgspec.json.Decoder().decode
+
+
+def json_rows(path: Path, notes: Notes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Place and object of every line of `path`; a file that cannot be opened or decoded is quarantined."""
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(MOST_LINE + 1):
+                number += 1
+                where = f"{path.name}:{number}"
+                if len(line) > MOST_LINE:
+                    notes.quarantine(where, f"a line of more than {MOST_LINE:,} bytes", line[:4096])
+                    while line and not line.endswith(b"\n"):
+                        line = file.readline(1 << 20)
+                    continue
+                if not line.strip():
+                    continue
+                row, reason = parsed(line)
+                if row is not None:
+                    yield where, row
+                else:
+                    notes.quarantine(where, reason, line)
+    except OSError as error:
+        notes.quarantine(path.name, f"cannot be read: {error.strerror}", "")
+
+
+def parsed(line: bytes) -> tuple[dict[str, Any] | None, str]:
+    """The object that `line` holds, or None and the reason why not.
+
+    Python's writers emit NaN and Infinity, which JSON has not; they are read, and become null later.
+    """
+    try:
+        row = _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            torn = "" if line.endswith(b"\n") else "the file ends in the middle of this line: "
+            return None, f"{torn}not JSON: {error}"
+    return (row, "") if isinstance(row, dict) else (None, "not an object")
+
+
+def first_object(path: Path) -> dict[str, Any]:
+    """The first object of a file of lines; empty when it has none."""
+    try:
+        with path.open("rb") as file:
+            for _ in range(20):
+                line = file.readline(MOST_LINE)
+                row, _reason = parsed(line) if line.strip() else (None, "")
+                if row is not None:
+                    return row
+    except OSError:
+        pass
+    return {}
+
+
+def document(path: Path) -> Any:
+    """A whole JSON file.
+
+    Raises:
+        DatasetError: it cannot be read, or is too large.
+    """
+    try:
+        if path.stat().st_size > MOST_DOCUMENT:
+            raise DatasetError(f"more than {MOST_DOCUMENT:,} bytes", where=str(path))
+        data = path.read_bytes()
+        try:
+            return _decode(data)
+        except (msgspec.DecodeError, RecursionError):
+            return json.loads(data)
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"cannot be read as JSON: {error}", where=str(path)) from error
+
+
+def numbered(paths: Iterable[Path], pattern: str) -> list[tuple[int, Path]]:
+    """Paths whose name matches `pattern` wholly, with the number of its first group, by number."""
+    form = re.compile(pattern)
+    found = [(int(match.group(1)), path) for path in paths if (match := form.fullmatch(path.name))]
+    return sorted(found, key=lambda each: (each[0], str(each[1])))

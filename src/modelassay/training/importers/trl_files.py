@@ -1,0 +1,120 @@
+"""TRL's Parquet files of completions, as one batch of generation after another."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from modelassay.errors import DatasetError
+from modelassay.training.columns import pa
+from modelassay.training.importers.opened import Notes
+
+FIXED_COLUMNS = frozenset(("step", "prompt", "completion", "advantage"))
+READ_ROWS = 8192
+_NUMBER = re.compile(r"completions_(\d+)\.parquet")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The rows of one step, as one file holds them."""
+
+    step: int
+    table: pa.Table
+    where: str
+
+
+def pieces(files: Sequence[Path], notes: Notes | None) -> Iterator[Piece]:
+    """Every step of every file, in order; a file that cannot be read is quarantined.
+
+    Args:
+        files: ``completions_NNNNN.parquet`` of one step each, and files of many steps.
+        notes: None while only surveying: then unreadable files are passed over.
+    """
+    import pyarrow.parquet as parquet
+
+    for path in files:
+        match = _NUMBER.fullmatch(path.name)
+        try:
+            if match:
+                yield from _single(parquet.read_table(path), int(match.group(1)), path, notes)
+            else:
+                with parquet.ParquetFile(path) as file:
+                    yield from _many(file.iter_batches(batch_size=READ_ROWS), path)
+        except (pa.ArrowInvalid, OSError, KeyError, DatasetError) as error:
+            if notes is not None:
+                reason = error.what if isinstance(error, DatasetError) else str(error)
+                notes.quarantine(path.name, f"not a readable file of completions: {reason}", _head(path))
+                if match:
+                    notes.missing.add(int(match.group(1)))
+
+
+def reward_columns(files: Sequence[Path], logged: Sequence[str]) -> tuple[str, ...]:
+    """Names of the reward functions: those that are logged, else the numbers that follow the completion.
+
+    TRL writes step, prompt, completion, rewards, further columns, advantage, in this order.
+    """
+    import pyarrow.parquet as parquet
+
+    found: dict[str, None] = {}
+    for path in dict.fromkeys((files[0], files[len(files) // 2], files[-1])):
+        try:
+            schema = parquet.read_schema(path)
+        except (pa.ArrowInvalid, OSError):
+            continue
+        for field in schema:
+            if field.name in FIXED_COLUMNS:
+                continue
+            if not (field.name in logged if logged else pa.types.is_floating(field.type)):
+                break
+            found.setdefault(field.name)
+    return tuple({**found, **dict.fromkeys(logged)})
+
+
+def _single(table: pa.Table, number: int, path: Path, notes: Notes | None) -> Iterator[Piece]:
+    _check(table.column_names, path)
+    if not table.num_rows:
+        return
+    if "step" in table.column_names and notes is not None:
+        told = set(np.unique(table.column("step").to_numpy()).tolist())
+        if told != {number}:
+            notes.say(f"{path.name} says of its rows that they are of other steps; its name was believed.")
+    yield Piece(number, table, path.name)
+
+
+def _many(batches: Iterator[pa.RecordBatch], path: Path) -> Iterator[Piece]:
+    """Runs of equal steps; a run may reach over several batches."""
+    held: list[pa.RecordBatch] = []
+    step = None
+    for batch in batches:
+        _check([*batch.schema.names], path)
+        steps = batch.column("step").to_numpy()
+        starts = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(steps)]
+        for start, end in itertools.pairwise(starts):
+            if start == end:
+                continue
+            if step is not None and steps[start] != step:
+                yield Piece(step, pa.Table.from_batches(held), path.name)
+                held = []
+            step = int(steps[start])
+            held.append(batch.slice(start, end - start))
+    if held and step is not None:
+        yield Piece(step, pa.Table.from_batches(held), path.name)
+
+
+def _check(names: Sequence[str], path: Path) -> None:
+    lacking = [name for name in ("prompt", "completion") if name not in names]
+    if lacking or (not _NUMBER.fullmatch(path.name) and "step" not in names):
+        raise DatasetError(f"no column {', '.join(lacking or ['step'])}", where=path.name)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError:
+        return b""

@@ -1,0 +1,90 @@
+"""What a TRL file does not say and its rows show: the size of groups, and which rows are an evaluation's."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelassay.training.columns import pa
+from modelassay.training.importers.trl_columns import prompts_of
+from modelassay.training.importers.trl_files import pieces
+
+ZERO_SUM = 1e-4
+"""Largest mean advantage of a group; TRL's are centred within groups, in float32."""
+
+
+def group_size(tables: Sequence[pa.Table]) -> int | None:
+    """Rollouts per prompt: equal prompts stand together, and advantages of a group sum to zero.
+
+    The greatest common divisor of the runs of equal prompts is a multiple of the group size (neighbouring
+    groups may share a prompt); of its divisors the smallest with centred groups is taken.
+    """
+    if not tables:
+        return None
+    runs: set[int] = set()
+    for table in tables:
+        codes = prompts_of(table).dictionary_encode().indices.to_numpy()
+        ends = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+        runs.update(np.diff(ends).tolist())
+    most = math.gcd(*runs)
+    if most == 1:
+        return None
+    advantages = [
+        table.column("advantage").cast(pa.float64()).to_numpy()
+        for table in tables
+        if "advantage" in table.column_names
+    ]
+    for size in (divisor for divisor in range(2, most + 1) if most % divisor == 0):
+        means = [np.abs(np.nan_to_num(each).reshape(-1, size).mean(axis=1)).max() for each in advantages]
+        signal = any(np.abs(np.nan_to_num(each)).max() > ZERO_SUM for each in advantages)
+        if signal and max(means) <= ZERO_SUM:
+            return size
+    return most
+
+
+def evaluation_rows(totals: NDArray[np.float64], logged: object) -> int:
+    """How many rows at the end of an evaluation's file are the evaluation's.
+
+    The file holds the last `generation_batch_size` rollouts, so an evaluation of fewer prompts leaves rows of
+    training in front. The longest tail whose mean reward is the logged one is taken, else the whole file.
+
+    Args:
+        totals: total reward per row.
+        logged: ``eval_reward`` of the step, when there is one.
+    """
+    count = len(totals)
+    if not isinstance(logged, int | float) or np.isnan(totals).any():
+        return count
+    means = np.cumsum(totals[::-1]) / np.arange(1, count + 1)
+    error = 1e-5 * max(1.0, float(np.abs(totals).max()))
+    near = np.flatnonzero(np.abs(means - logged) <= error)
+    return int(near[-1]) + 1 if len(near) else count
+
+
+def evaluation_files(files: Sequence[Path]) -> set[int]:
+    """Steps whose prompts look like an evaluation's, for runs without a log.
+
+    An evaluation asks the same prompts each time, and no training batch asks any of them. One that was run
+    once is told only where training batches share prompts with each other.
+    """
+    sets = {
+        piece.step: frozenset(prompts_of(piece.table).unique().to_pylist()) for piece in pieces(files, None)
+    }
+    kinds = Counter(sets.values())
+    holders = Counter(prompt for kind in kinds for prompt in kind)
+    alone = {kind for kind in kinds if all(holders[prompt] == 1 for prompt in kind)}
+    others_share = len(kinds) - len(alone) > 1
+    steps_of = {kind: sorted(step for step, each in sets.items() if each == kind) for kind in alone}
+    repeated = {
+        kind
+        for kind, steps in steps_of.items()
+        if len(steps) > 1 and len(kinds) > 2 and any(b - a > 1 for a, b in itertools.pairwise(steps))
+    }
+    lonely = alone if others_share and len(alone) == 1 else set()
+    return {step for step, kind in sets.items() if kind in repeated | lonely}

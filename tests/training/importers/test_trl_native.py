@@ -1,0 +1,72 @@
+"""What real TRL trainers leave, with the traps of their log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from modelassay.training.frame import read_frame
+from modelassay.training.importers import detect, import_run
+
+Grpo = Callable[..., Path]
+
+
+def test_two_of_twelve_batches_survive_sparse_logging_and_evaluations(grpo: Grpo, tmp_path: Path) -> None:
+    folder = grpo(logging_steps=4, eval_strategy="steps", eval_steps=6)
+    assert detect(folder) == "trl"
+    run = import_run(folder, tmp_path / "run")
+    coverage = run.coverage()
+    assert coverage is not None
+    assert (coverage.batches_found, coverage.batches_expected) == (2, 12)
+    assert (coverage.found_train, coverage.expected_train) == (32, 192)
+    assert coverage.found_eval == 32
+    assert coverage.overwritten_steps == (12,)
+    assert "never written" in coverage.statements[0]
+    frame = read_frame(run)
+    assert set(frame.step[frame.is_train].tolist()) == {4, 8}
+    assert set(frame.step[~frame.is_train].tolist()) == {6, 12}
+    assert run.manifest.group_size == 4
+    assert [reward.name for reward in run.manifest.rewards] == ["longer_is_better", "has_a_nine"]
+    assert [reward.weight for reward in run.manifest.rewards] == [Decimal(1), Decimal(1)]
+    assert set(frame.envs) <= {"odd", "even"}
+    (checkpoint,) = run.checkpoints()
+    assert checkpoint.step == 12
+    assert checkpoint.digest is not None
+    assert "weights" in checkpoint.parts
+    assert any("never loaded" in statement for statement in coverage.statements)
+    assert {m.phase for m in run.metrics()} == {"train", "eval"}
+
+    for state in folder.glob("checkpoint-*/trainer_state.json"):
+        state.unlink()
+    blind = import_run(folder, tmp_path / "blind").coverage()
+    assert blind is not None
+    assert (blind.batches_found, blind.batches_expected, blind.found_eval) == (2, 12, 32)
+    assert any("prompts alone" in statement for statement in blind.statements)
+
+
+@pytest.mark.slow
+def test_repeated_batches_count_once(grpo: Grpo, tmp_path: Path) -> None:
+    run = import_run(grpo(num_iterations=2, reward_weights=[0.5, 2.0]), tmp_path / "run")
+    coverage = run.coverage()
+    assert coverage is not None
+    assert coverage.duplicated == 6 * 16
+    assert (coverage.batches_found, coverage.batches_expected) == (6, 6)
+    assert [reward.weight for reward in run.manifest.rewards] == [Decimal("0.5"), Decimal("2.0")]
+
+
+@pytest.mark.slow
+def test_an_evaluation_of_few_prompts_leaves_rows_of_training_before_it(grpo: Grpo, tmp_path: Path) -> None:
+    folder = grpo(
+        logging_steps=4, eval_strategy="steps", eval_steps=6, evaluated=2, per_device_eval_batch_size=8
+    )
+    run = import_run(folder, tmp_path / "run")
+    frame = read_frame(run)
+    coverage = run.coverage()
+    assert coverage is not None
+    assert (coverage.batches_found, coverage.found_eval) == (2, 16)
+    assert coverage.found_train == 32 + 16
+    assert set(frame.step[~frame.is_train].tolist()) == {6, 12}
+    assert any("left over" in statement for statement in coverage.statements)
