@@ -72,6 +72,14 @@ def test_roots_are_those_of_the_definition(batch: pa.RecordBatch) -> None:
     assert roots(batch)[StepKey("train", 1, 0)] == "sha256:" + root_of(leaves).hex()
 
 
+def test_a_slice_of_a_batch_is_read_as_itself(batch: pa.RecordBatch) -> None:
+    whole = list(contents(batch))
+    assert list(contents(batch.slice(1, 3))) == whole[1:4]
+    assert list(contents(batch.slice(4))) == whole[4:]
+    assert list(contents(batch.slice(5))) == []
+    assert whole[4][1][1:3] == ("ü".encode(), "é".encode())
+
+
 def test_figures_hold_no_text_and_every_number(batch: pa.RecordBatch) -> None:
     (_, (figures, prompt, completion, grader)) = list(contents(batch))[1]
     plain = msgspec.json.decode(figures)

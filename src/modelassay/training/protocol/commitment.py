@@ -45,7 +45,7 @@ class StepKey(NamedTuple):
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What is said of one step before anybody asks; a line of ``steps.jsonl``, and the body of ``run.step``."""
+    """What is said of a step before anybody asks; a line of ``steps.jsonl``, and the body of ``run.step``."""
 
     run: str
     phase: str
@@ -109,33 +109,63 @@ def contents(batch: pa.RecordBatch) -> Iterator[tuple[StepKey, Contents]]:
     Args:
         batch: all columns of a run.
     """
-    column = {name: batch.column(name).to_pylist() for name in batch.schema.names if name != "seq"}
+    column = {name: _values(batch.column(name)) for name in batch.schema.names if name not in _AS_BYTES}
+    prompts, completions = (_texts(batch.column(name)) for name in ("prompt", "completion"))
     rewards = [name for name in column if name.startswith(REWARD_PREFIX)]
     names = [name.removeprefix(REWARD_PREFIX) for name in rewards]
     graded = list(zip(*(map(_text, column[name]) for name in rewards), strict=True)) or [()] * batch.num_rows
-    rows = zip(*(column[name] for name in _ORDER), graded, strict=True)
+    rows = zip(*(column[name] for name in _ORDER), graded, prompts, completions, strict=True)
     for (
-        advantage, completion, tokens, env, failure, finish, form, group, phase, policy, position, prompt,
-        prompt_tokens, rank, reward, step, task, time, trained_on, seen, wrote, extra, scores,
+        advantage, tokens, env, failure, finish, form, group, phase, policy, position, prompt_tokens, rank,
+        reward, step, task, time, trained_on, seen, wrote, extra, scores, prompt, completion,
     ) in rows:  # fmt: skip
         figures = _Figures(
-            advantage=_text(advantage), completion_characters=len(completion), completion_tokens=tokens,
+            advantage=_text(advantage), completion_characters=completion[1], completion_tokens=tokens,
             env=env, failure=failure, finish=finish, format=form, group=group, phase=phase, policy=policy,
-            position=position, prompt_characters=len(prompt), prompt_tokens=prompt_tokens, rank=rank,
+            position=position, prompt_characters=prompt[1], prompt_tokens=prompt_tokens, rank=rank,
             reward=_text(reward), rewards=dict(zip(names, scores, strict=True)), step=step, task=task,
             time=time, trained_on=trained_on,
         )  # fmt: skip
         yield (
             StepKey(phase, step, rank),
-            (_encode(figures), prompt.encode(), completion.encode(), _encode([seen, wrote, extra])),
+            (_encode(figures), prompt[0], completion[0], _encode([seen, wrote, extra])),
         )
 
 
 _ORDER = (
-    "advantage", "completion", "completion_tokens", "env", "failure", "finish", "format", "group", "phase",
-    "policy", "position", "prompt", "prompt_tokens", "rank", "reward", "step", "task", "time", "trained_on",
-    "grader_input", "grader_output", "extra",
+    "advantage", "completion_tokens", "env", "failure", "finish", "format", "group", "phase", "policy",
+    "position", "prompt_tokens", "rank", "reward", "step", "task", "time", "trained_on", "grader_input",
+    "grader_output", "extra",
 )  # fmt: skip
+_AS_BYTES = frozenset({"seq", "prompt", "completion"})
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """The values of `column`; many times faster than `to_pylist` where values repeat or none is null."""
+    if column.null_count == len(column):
+        return [None] * len(column)
+    if pa.types.is_string(column.type):
+        coded = column.dictionary_encode()
+        words = coded.dictionary.to_pylist()
+        return [None if i is None else words[i] for i in _values(coded.indices)]
+    if column.null_count or not pa.types.is_primitive(column.type):
+        return list(column.to_pylist())
+    return list(column.to_numpy(zero_copy_only=False).tolist())
+
+
+def _texts(column: pa.Array) -> list[tuple[bytes, int]]:
+    """Each text of a large-string column without nulls: its UTF-8 bytes, and its length in characters."""
+    import pyarrow.compute as compute
+
+    offsets = (
+        pa.Array.from_buffers(pa.int64(), len(column) + 1, [None, column.buffers()[1]], offset=column.offset)
+        .to_numpy()
+        .tolist()
+    )
+    data = memoryview(column.buffers()[2] or b"")
+    lengths = compute.utf8_length(column).to_numpy().tolist()
+    spans = zip(offsets[:-1], offsets[1:], lengths, strict=True)
+    return [(bytes(data[start:end]), length) for start, end, length in spans]
 
 
 def _text(number: float | None) -> str | None:
