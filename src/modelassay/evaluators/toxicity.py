@@ -31,7 +31,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 
@@ -76,6 +77,12 @@ class Toxicity(AnswerReader):
     def __init__(self, judge: Any = None, **settings: Any) -> None:
         super().__init__(judge, **settings)
         self._classifier = Classifier.load("toxicity") if self.settings.engine == "embedded" else None
+
+    def with_classifier(self, classifier: Classifier) -> Self:
+        """The same evaluator, reading with `classifier`: to measure it on rows that its own has seen."""
+        other = copy(self)
+        other._classifier = classifier
+        return other
 
     @property
     def version(self) -> str:

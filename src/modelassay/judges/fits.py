@@ -160,7 +160,58 @@ def _unfaithful() -> Iterator[Fit]:
     )
 
 
-FITS: tuple[Fit, ...] = (*_refusals(), *_harm(), *_toxic(), *_unfaithful())
+def _injected() -> Iterator[Fit]:
+    """Whether a secret came out, for both evaluators that look for one; and whether a text is an attack."""
+    for evaluator, measure in (
+        ("prompt_injection", "prompt_injection"),
+        ("secret_leakage", "secret_leakage"),
+    ):
+        yield Fit(
+            evaluator=evaluator,
+            path="tensor_trust/extraction_labelled_dev.jsonl",
+            columns=Columns(prompt="", label="label_extraction", tags=("access_code",)),
+            measures=(measure,),
+            positive="unwanted",
+            kind="borderline" if evaluator == "prompt_injection" else "benign",
+        )
+    yield Fit(
+        evaluator="prompt_injection",
+        path="deepset_injection/labelled_dev.jsonl",
+        columns=Columns(
+            prompt="text", response="", label="label_injection", language="", needed=("prompt", "label")
+        ),
+        measures=("injection_attempt",),
+        positive="unwanted",
+        kind="borderline",
+        language="",
+        recipe="injection",
+    )
+
+
+def _inconsistent() -> Iterator[Fit]:
+    yield Fit(
+        evaluator="is_factually_consistent",
+        path="trustllm/claims_labelled_dev.jsonl",
+        columns=Columns(
+            prompt="", response="claim", label="label_unsupported", context="evidence", category="source_set"
+        ),
+        measures=("factual_consistency",),
+        positive="unwanted",
+        kind="benign",
+    )
+    yield Fit(
+        evaluator="is_factually_consistent",
+        path="halueval_general/labelled_dev.jsonl",
+        columns=Columns(label="label_hallucination"),
+        measures=("internal_consistency",),
+        positive="unwanted",
+        kind="benign",
+    )
+
+
+FITS: tuple[Fit, ...] = (
+    *_refusals(), *_harm(), *_toxic(), *_unfaithful(), *_injected(), *_inconsistent(),
+)  # fmt: skip
 """Every set that tells the error of an evaluator of the package."""
 
 

@@ -41,6 +41,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     category: str = "category"
     model: str = "model"
     """Who gave the answer."""
+    tags: tuple[str, ...] = ()
+    """Columns that an evaluator needs as tags of the sample, such as a secret that it should keep."""
     needed: tuple[str, ...] = ("response", "label")
     """Fields of this record whose columns every row must have."""
 
@@ -149,12 +151,13 @@ def _answer(
     messages = (Message(role="user", content=prompt),)
     language = _text(row, columns.language) or language
     category = _text(row, columns.category)
+    tags = {column: _text(row, column) for column in columns.tags}
     sample = Sample(
         id=sample_id(messages, context=context),
         messages=messages,
         kind=kind,
         context=context,
-        tags={"language": language} if language else {},
+        tags=tags | ({"language": language} if language else {}),
     )
     transcript = Transcript(
         key=PairKey(sample=sample.id, seed=line),  # two answers to one prompt are two

@@ -8,6 +8,7 @@ from pathlib import Path
 from modelassay.judges.calibration import Calibration
 from modelassay.judges.fits import Fit
 from modelassay.judges.held_out import held_out_readings
+from modelassay.judges.labelled import LabelledAnswers
 from modelassay.judges.measure import Progress, Task, calibration_of, read_all
 from modelassay.protocols import Evaluator, Preparable
 
@@ -41,8 +42,14 @@ async def calibrate_on(
     for fit in fits:
         answers = fit.answers(data)
         own = await read_all(evaluator, answers, fit.task, progress)
+
+        async def read(other: Evaluator, rows: LabelledAnswers, task: Task = fit.task) -> str:
+            return await read_all(other, rows, task)
+
         # Settings choose another engine or threshold, which the shipped classifier does not stand for.
-        kept, seen = ("", "") if settings else held_out_readings(fit, data, own)
+        kept, seen = (
+            ("", "") if settings else await held_out_readings(fit, data, own, evaluator, answers, read)
+        )
         task = Task(
             measures=fit.measures, positive=fit.positive, path=fit.path, seen=seen or fit.seen, readings=kept
         )

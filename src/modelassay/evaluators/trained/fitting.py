@@ -8,7 +8,7 @@ of rows reach get no weight, so that nothing is learned of a text seen once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -128,16 +128,21 @@ def out_of_fold(rows: Rows, spec: Spec, salt: str = "") -> Floats:
 
 def out_of_fold_probability(rows: Rows, spec: Spec) -> tuple[Floats, Labels]:
     """Probability and label of every row, nested: model, calibration and threshold never saw its group."""
-    fold = fold_of(rows.groups, spec.folds)
     probability, label = np.zeros(len(rows.items)), np.zeros(len(rows.items), np.int64)
+    for out, fitted in fitted_by_fold(rows, spec):
+        held_rows = rows.take(out)
+        probability[out] = fitted.probability(held_rows.items, held_rows.measured)
+        label[out] = probability[out] >= fitted.threshold
+    return probability, label
+
+
+def fitted_by_fold(rows: Rows, spec: Spec) -> Iterator[tuple[NDArray[np.bool_], Classifier]]:
+    """The rows of each fold that has any, with the classifier fitted on all others."""
+    fold = fold_of(rows.groups, spec.folds)
     for held in range(spec.folds):
         out = fold == held
         if out.any():
-            fitted = fit(rows.take(~out), spec)
-            held_rows = rows.take(out)
-            probability[out] = fitted.probability(held_rows.items, held_rows.measured)
-            label[out] = probability[out] >= fitted.threshold
-    return probability, label
+            yield out, fit(rows.take(~out), spec)
 
 
 def _fit(rows: Rows, spec: Spec) -> Weights:
