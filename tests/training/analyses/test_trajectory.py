@@ -1,0 +1,138 @@
+"""When a behaviour emerged: made rows of counts, and the table of a real run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelassay.training.analyses.counted import BehaviourCounts, counts_by_step
+from modelassay.training.analyses.trajectory import assess_emergence, onset_place
+from modelassay.training.frame import Frame
+
+
+def row(flagged: list[int], n: int = 64, **more: Any) -> BehaviourCounts:
+    return BehaviourCounts(np.arange(len(flagged)), np.full(len(flagged), n), np.array(flagged), **more)
+
+
+def outcome(counts: BehaviourCounts, **more: Any) -> str:
+    (finding,) = assess_emergence([counts], "b", **more)
+    return finding.outcome
+
+
+@pytest.mark.parametrize(
+    ("flagged", "expected"),
+    [
+        ([0] * 10, "not seen"),
+        ([1, 0, 0, 1, 0, 0, 1, 0, 0, 0], "not seen"),
+        ([1, 2, 1, 1, 2, 30, 33, 31, 29, 30], "emerged"),
+        ([20, 22, 21, 19, 20, 21, 20, 18, 21, 20], "present from the start"),
+        ([30, 31, 29, 30, 32, 2, 1, 1, 2, 1], "receded"),
+        ([1, 2, 3], "not assessable"),
+    ],
+)
+def test_outcomes(flagged: list[int], expected: str) -> None:
+    assert outcome(row(flagged)) == expected
+
+
+def test_an_outage_is_left_out_before_anything_is_read() -> None:
+    flagged = [20, 22, 21, 19, 20, 0, 0, 0, 21, 20, 18, 21, 20]
+    assert outcome(row(flagged)) == "emerged"
+    (finding,) = assess_emergence([row(flagged)], "b", invalid=(5, 6, 7), invalid_because="a dead grader")
+    assert finding.outcome == "present from the start"
+    assert finding.values["removed_positions"] == 3
+    assert "a dead grader" in finding.statement
+
+
+def test_onset_needs_reward_where_reward_is_known() -> None:
+    flagged = [10] * 8
+    assert onset_place(row(flagged)) == 0
+    assert onset_place(row(flagged, flagged_rewarded=np.zeros(8, np.int64))) is None
+    assert onset_place(row(flagged, flagged_rewarded=np.array([0, 0, 1, 9, 9, 9, 9, 9]))) == 3
+
+
+def test_answers_that_come_in_groups_count_for_less() -> None:
+    assert onset_place(row([4] * 8)) == 0
+    assert onset_place(row([4] * 8, design_effect=4.0)) is None
+
+
+def test_counts_are_of_usable_training_rollouts_by_environment(frame_of: Callable[..., Frame]) -> None:
+    frame = frame_of(
+        step=np.repeat([1, 2, 3], 8),
+        reward=np.tile([0.0, 1.0], 12),
+        env=np.tile([0, 0, 1, 1], 6),
+        envs=("a", "b"),
+        failed=np.arange(24) < 4,
+        flags={"b": np.arange(24) % 4 < 2},
+    )
+    a, b = counts_by_step(frame, "b")
+    assert (a.environment, a.n.tolist(), a.flagged.tolist()) == ("a", [2, 4, 4], [2, 4, 4])
+    assert b.flagged.tolist() == [0, 0, 0]
+    assert a.flagged_rewarded is not None
+    assert a.flagged_rewarded.tolist() == [1, 2, 2]
+    (few,) = counts_by_step(frame_of(step=frame.step, reward=frame.reward, flags=frame.flags), "b", most=2)
+    assert few.position.tolist() == [1, 3]
+
+
+def test_impossible_counts_are_refused() -> None:
+    with pytest.raises(ValueError, match="between 0"):
+        row([65])
+    with pytest.raises(ValueError, match="rise"):
+        BehaviourCounts(np.array([2, 1]), np.array([1, 1]), np.array([0, 0]))
+
+
+@pytest.fixture(scope="module")
+def timeline(data_dir: Path) -> dict[str, BehaviourCounts]:
+    path = data_dir / "tra" / "rl_hack_timeline" / "timeline.jsonl"
+    if not path.is_file():
+        pytest.skip("the data set rl_hack_timeline is absent")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    counts = {}
+    for name in sorted({row["env_type"] for row in rows}):
+        of = [row for row in rows if row["env_type"] == name]
+        both, alone, good, bad = (
+            np.array([row[f"n_{kind}"] for row in of])
+            for kind in (
+                "hacking_successful",
+                "hacking_unsuccessful",
+                "no_hacking_successful",
+                "no_hacking_unsuccessful",
+            )
+        )
+        counts[name] = BehaviourCounts(
+            np.array([row["epoch"] for row in of]),
+            both + alone + good + bad,
+            both + alone,
+            both,
+            both + good,
+            name,
+        )
+    return counts
+
+
+def test_the_real_run_turns_at_epoch_1088(timeline: dict[str, BehaviourCounts]) -> None:
+    (finding,) = assess_emergence([timeline["AEEnv"]], "hacking", invalid=(640,))
+    assert finding.outcome == "emerged"
+    assert finding.values["change"] == 1088
+    assert float(finding.values["rate_before"]) == pytest.approx(0.27, abs=0.03)
+    assert float(finding.values["rate_after"]) == pytest.approx(0.77, abs=0.01)
+    assert finding.values["onset"] == 448
+
+
+def test_the_outage_of_the_real_run_reads_as_a_cure_unless_left_out(
+    timeline: dict[str, BehaviourCounts],
+) -> None:
+    counts = timeline["OmitDescriptionEnv"]
+    with_it, without = (assess_emergence([counts], "hacking", invalid=gone)[0] for gone in ((), (640,)))
+    assert with_it.values["change"] != without.values["change"]
+    assert without.values["change"] == 320
+
+
+def test_what_is_never_rewarded_never_sets_in(timeline: dict[str, BehaviourCounts]) -> None:
+    (finding,) = assess_emergence([timeline["SWEFixerEnv"]], "hacking", invalid=(640,))
+    assert "onset" not in finding.values
+    assert finding.severity == "none"
