@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from modelassay.cli.options import chosen_store, json_option, print_json, reader_may_leave, store_option
-from modelassay.errors import ModelassayError, StoreError
+from modelassay.errors import StoreError
 
 if TYPE_CHECKING:
     from modelassay.evidence.bundle import Bundle
     from modelassay.handover import Handover, SealedFacts
-    from modelassay.handover.facts import Audited
 
 
 @click.command("handover")
@@ -27,6 +26,13 @@ if TYPE_CHECKING:
     "--seed", default="", metavar="TEXT", help="Chooses canaries; keep it secret. [default: the bundle]"
 )
 @click.option("--with-text", is_flag=True, help="Also write the canaries' prompts.")
+@click.option(
+    "--population",
+    "bundles",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Compare with the audits in this folder. [default: the store's, of the same baseline]",
+)
 @store_option
 @json_option
 def command(
@@ -35,6 +41,7 @@ def command(
     count: int,
     seed: str,
     with_text: bool,
+    bundles: Path | None,
     store: Path | None,
     as_json: bool,
 ) -> None:
@@ -54,7 +61,7 @@ def command(
     from modelassay.handover.canaries import Choice
 
     place = chosen_store(store)
-    facts = _facts(find_audit(audit, place).bundle, place)
+    facts = _facts(find_audit(audit, place).bundle, place, bundles)
     choice = Choice(seed=seed, per_measure=count, with_text=with_text)
     handover = hand_over(facts, today=datetime.now(UTC).date(), choice=choice)
     data = handover_bytes(handover)
@@ -69,21 +76,29 @@ def command(
         _tell(handover, output)
 
 
-def _facts(bundle: Bundle, store: Path) -> SealedFacts:
-    """The facts of `bundle`; what people decided counts where it is the audit of `store`."""
+def _facts(bundle: Bundle, store: Path, bundles: Path | None) -> SealedFacts:
+    """The facts of `bundle`, beside other audits: those in the folder `bundles`, else those of `store`.
+
+    What people decided, and what else the store has, counts where it is the store's own audit.
+    """
+    from modelassay.cli.population_command import others_of
+    from modelassay.comparison import reference_population
     from modelassay.evidence.clearance_files import clearance_at
-    from modelassay.handover.facts import read_facts
+    from modelassay.handover.facts import audited_as, read_facts
 
     facts = read_facts(bundle)
+    if bundles is not None:
+        facts = replace(facts, population=reference_population(facts.record, others_of(store, bundles)))
     folder = store / "audits" / facts.record.id
     if not folder.is_dir() or not folder.samefile(bundle.place):
         return facts
-    stacked = any(artifact.kind == "adapter" for artifact in facts.record.candidate.artifacts)
+    others = tuple(others_of(store, None))
     return replace(
         facts,
         clearance=clearance_at(folder, store, facts.record.verdict),
         withdrawn=_withdrawn(bundle, store),
-        audited=_audited(store) if stacked else (),
+        audited=tuple(map(audited_as, others)),
+        population=facts.population or reference_population(facts.record, others),
     )
 
 
@@ -100,24 +115,6 @@ def _withdrawn(bundle: Bundle, store: Path) -> str:
     payload = digest_bytes(read_envelope(bundle.read(ENVELOPE), where=ENVELOPE).payload)
     gone = scan(LogReader(store / "log").entries()).withdrawn
     return next((each.reason or "no reason given" for each in gone if each.payload == payload), "")
-
-
-def _audited(store: Path) -> tuple[Audited, ...]:
-    """Every audit of `store` that can be read and whose verdict stands."""
-    from modelassay.audit.seal import audit_ids, read_record
-    from modelassay.evidence.ledger import read_histories
-    from modelassay.handover.facts import audited_as
-
-    histories = read_histories(store / "log")
-    found = []
-    for audit in audit_ids(store):
-        if audit in histories and histories[audit].withdrawn:
-            continue
-        try:
-            found.append(audited_as(read_record(store / "audits" / audit)))
-        except ModelassayError as error:
-            click.echo(f"warning: {audit} does not count: {error.what}", err=True)
-    return tuple(found)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -149,7 +146,7 @@ def _summary(handover: Handover, output: Path, data: bytes) -> dict[str, object]
 
 
 def _tell(handover: Handover, output: Path) -> None:
-    from modelassay.report.text import visible
+    from modelassay.report.text import percent, visible
 
     gate, after = handover.gate, handover.post_deployment
     click.echo(f"wrote {output}")
@@ -161,7 +158,13 @@ def _tell(handover: Handover, output: Path) -> None:
     )
     for each in after.canaries.sets:
         near = next(iter(each.notices), None)
-        told = f"; a fall to {near.rate} shows in about {near.runs} runs" if near else ""
+        runs = "run" if near and near.runs == 1 else "runs"
+        told = f"; a fall to {percent(near.rate)} shows in about {near.runs} {runs}" if near else ""
         click.echo(f"{len(each.active)} canaries of {each.measure}, {len(each.held_back)} held back{told}")
-    for gap in handover.pre_deployment.context.not_covered:
+    context = handover.pre_deployment.context
+    if context.population is not None:
+        click.echo(
+            f"compared with {len(context.population.members)} other audited fine-tunes of its baseline"
+        )
+    for gap in context.not_covered:
         click.echo(f"not covered: {visible(gap.what)}: {visible(gap.why)}")

@@ -22,12 +22,21 @@ from modelassay.comparison.assurance import assured
 from modelassay.comparison.compare import compare, compare_with_coverage, coverage
 from modelassay.comparison.drawn import as_drawn
 from modelassay.comparison.judges import Judges, judges_of
+from modelassay.comparison.population import (
+    Member,
+    PopulationPlace,
+    ReferencePopulation,
+    reference_population,
+)
 from modelassay.comparison.published import Mapped, PublishedMap, Uncovered, map_published
 
 __all__ = [
     "Judges",
     "Mapped",
+    "Member",
+    "PopulationPlace",
     "PublishedMap",
+    "ReferencePopulation",
     "Uncovered",
     "as_drawn",
     "assured",
@@ -36,4 +45,5 @@ __all__ = [
     "coverage",
     "judges_of",
     "map_published",
+    "reference_population",
 ]

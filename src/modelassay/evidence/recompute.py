@@ -67,7 +67,6 @@ def files_agree(contents: Contents) -> str:
         "seed": plan.seed,
         "slices": plan.slices,
         "evaluators": len(plan.evaluators),
-        "provider_evaluations": plan.provider_evaluations,
     }
     audited = {
         "name": record.name,
@@ -79,9 +78,9 @@ def files_agree(contents: Contents) -> str:
         # An audit of several datasets adds one slice to the plan's.
         "slices": record.slices[: len(plan.slices)],
         "evaluators": len(record.evaluators),
-        "provider_evaluations": record.published,
     }
     _same(planned, audited, "plan.json")
+    _same(plan.provider_evaluations, record.published, "plan.json")
     return "plan, policy, findings and verdict are those of the audit's record"
 
 
@@ -357,9 +356,8 @@ def _shows(answer: str, transcript: Transcript) -> bool:
 
 def _same_findings(sealed: Sequence[Finding], again: Sequence[Finding], *, exact: bool) -> None:
     """Findings are compared by name, so that a message says which one is wrong."""
-    ids = [finding.id for finding in sealed]
-    if ids != [finding.id for finding in again]:
-        odd = sorted(set(ids) ^ {finding.id for finding in again})
+    if [finding.id for finding in sealed] != [finding.id for finding in again]:
+        odd = sorted({finding.id for finding in sealed} ^ {finding.id for finding in again})
         what = f"findings {', '.join(odd[:MOST_NAMED])}" if odd else "the order of the findings"
         raise EvidenceError(f"{what} do not follow from the scores", where="findings.json")
     for one, other in zip(sealed, again, strict=True):

@@ -84,6 +84,7 @@ def context_of(facts: SealedFacts, policy: Policy) -> Context:
         stacks=stacks,
         adapter_sources=sources,
         limits=record.limits,
+        population=facts.population if facts.population and facts.population.members else None,
         provider=map_published(record.published, record.findings) if record.published else None,
     )
 
@@ -138,10 +139,12 @@ def _always(facts: SealedFacts) -> Iterator[Gap]:
             why="the plan declares no configuration",
             covered_by="`lineage.recipe.configuration` in the plan",
         )
-    yield Gap(
-        what="Comparison with a reference population of audited fine-tunes",
-        why="the audit compares with one model, the one before",
-    )
+    if not facts.population or not facts.population.members:
+        yield Gap(
+            what="Comparison with a reference population of audited fine-tunes",
+            why="no other audited fine-tune of this baseline can be compared",
+            covered_by="audits of them with the same prompts, decoding and evaluators; `--population FOLDER`",
+        )
 
 
 def _served(facts: SealedFacts) -> Iterator[Gap]:

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from modelassay.canonical import Digest
-from modelassay.comparison import PublishedMap
+from modelassay.comparison import PublishedMap, ReferencePopulation
 from modelassay.errors import EvidenceError
 from modelassay.records import (
     ArtifactKind,
@@ -136,6 +136,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     provider: PublishedMap | None = None
     """The provider's own evaluations as the plan declares them, beside what the audit measured, and which
     measures they do not cover. Nothing of them was checked or counted. Null where none is declared."""
+    population: ReferencePopulation | None = None
+    """Other audited fine-tunes of the same baseline, and where the candidate lies among them; no verdict
+    rests on it. Null where none can be compared."""
 
 
 class PreDeployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from modelassay.canonical import Digest, digest_bytes
+from modelassay.comparison import ReferencePopulation
 from modelassay.errors import UsageError
 from modelassay.evidence.bundle import SUMS, Bundle
 from modelassay.evidence.clearance import Clearance, unheard
@@ -46,6 +47,8 @@ class SealedFacts:
     """Why the verdict was withdrawn; empty when it stands."""
     audited: tuple[Audited, ...] = ()
     """What else there are audits of, by the store."""
+    population: ReferencePopulation | None = None
+    """Other audited fine-tunes of the same baseline; None where nobody looked for any."""
 
 
 def read_facts(bundle: Bundle) -> SealedFacts:

@@ -148,11 +148,11 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     evaluators: tuple[EvaluatorPin, ...]
     lineage: Lineage | None = None
     """What the candidate is declared to be made from; None when nothing is."""
+    published: tuple[PublishedEvaluation, ...] = ()
+    """What the provider publishes of its own evaluations, as declared in the plan; it decides nothing."""
     slices: tuple[str, ...]
     decoding: Decoding
     epochs: int
-    published: tuple[PublishedEvaluation, ...] = ()
-    """What the provider publishes of its own evaluations, as declared in the plan; it decides nothing."""
     seed: int
     policy: Policy
     findings: tuple[Finding, ...]
