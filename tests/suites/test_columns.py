@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelassay.errors import DatasetError
-from modelassay.records import Message, Tool, ToolCall
+from modelassay.records import Message, Tool, ToolCall, sample_id
 from modelassay.suites import Dataset
 from modelassay.suites.columns import LONGEST_TAG
 
@@ -238,3 +238,45 @@ def test_same_content_of_two_kinds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="benign here and harmful at") as caught:
         from_lines(tmp_path, *rows)
     assert caught.value.where.endswith(":2")
+
+
+OPTIONS = [{"label": "A", "text": "Paris"}, {"label": "B", "text": "Rome"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (OPTIONS, [("A", "Paris"), ("B", "Rome")]),
+        (json.dumps(OPTIONS), [("A", "Paris"), ("B", "Rome")]),
+        (["one sentence", "another"], [("", "one sentence"), ("", "another")]),
+    ],
+)
+def test_options_are_read_from_a_column(
+    tmp_path: Path, given: object, expected: list[tuple[str, str]]
+) -> None:
+    row = {"prompt": "Which?", "kind": "benign"}
+    (sample,) = from_lines(tmp_path, {**row, "choices": given})
+    assert [(choice.label, choice.text) for choice in sample.choices] == expected
+    assert sample.tags == {}
+    (plain,) = from_lines(tmp_path, row)
+    assert sample.id != plain.id
+    assert (plain.choices, plain.id) == ((), sample_id(plain.messages))
+    (named,) = from_lines(tmp_path, {**row, "options": given}, columns={"choices": "options"})
+    assert named == sample
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("Paris or Rome", "malformed JSON"),
+        (["Paris"], "two or more options"),
+        ([{"label": "A"}, {"label": "B"}], "option 1"),
+        (["Paris", "  "], "option 2 has no text"),
+        ([{"label": "A", "text": "x"}, {"label": "A", "text": "y"}], "two options are 'A'"),
+        ([{"label": "A", "text": 1}, "y"], "option 1"),
+    ],
+)
+def test_what_is_no_list_of_options_is_named(tmp_path: Path, given: object, what: str) -> None:
+    with pytest.raises(DatasetError, match=what) as caught:
+        from_lines(tmp_path, {"prompt": "a", "kind": "benign", "choices": given})
+    assert caught.value.where.endswith("rows.jsonl:1: column 'choices'")

@@ -74,7 +74,7 @@ class DatasetReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     as ``NAME@sha256:…``."""
     columns: dict[str, str] = {}
     """For files: which column holds ``prompt``, ``messages``, ``kind``, ``reference``, ``context``,
-    ``cluster``; every other column named here becomes a tag."""
+    ``choices``, ``cluster``, ``tools``; every other column named here becomes a tag."""
     kind: Literal["", "harmful", "borderline", "benign"] = ""
     """For files without a kind column: the kind of every row."""
     where: dict[str, str] = {}

@@ -3,8 +3,8 @@
 Which column becomes what:
 
 - `prompt` (one user turn) or `messages` (a conversation as JSON), `kind`, `reference`, `context`,
-  `cluster` and `tools` are taken from the columns of those names, or of the names that
-  ``columns: {prompt: question}`` gives.
+  `choices` (options, as texts or as `{label, text}`), `cluster` and `tools` are taken from the columns of
+  those names, or of the names that ``columns: {prompt: question}`` gives.
 - Any other entry of ``columns`` names a tag and the column that holds it: ``{category: topic}``.
 - A column ``tags`` that holds an object is spread into tags.
 - Every column left over becomes a tag of its own name if all its values are short (text of at most
@@ -26,9 +26,9 @@ import msgspec
 from modelassay.errors import DatasetError, did_you_mean
 from modelassay.records import Message, Sample, SampleKind, sample_id
 from modelassay.suites.files import Row
-from modelassay.suites.turns import parse_messages, parse_tools
+from modelassay.suites.turns import parse_choices, parse_messages, parse_tools
 
-FIELDS = ("prompt", "messages", "kind", "reference", "context", "cluster", "tools")
+FIELDS = ("prompt", "messages", "kind", "reference", "context", "cluster", "tools", "choices")
 """Parts of a sample that a column can hold."""
 KINDS: tuple[str, ...] = get_args(SampleKind)
 LONGEST_TAG = 200
@@ -81,10 +81,11 @@ class _Mapper:
         self.seen.update(row.values)
         messages = self._messages(row)
         tools = self._parsed(row, "tools", parse_tools, default=())
+        choices = self._parsed(row, "choices", parse_choices, default=())
         reference, context = self._text(row, "reference"), self._text(row, "context")
         kind, tags = self._kind(row), self._tags(row)
         try:
-            identity = sample_id(messages, tools=tools, reference=reference, context=context)
+            identity = sample_id(messages, tools=tools, reference=reference, context=context, choices=choices)
         except (ValueError, UnicodeError, msgspec.EncodeError) as error:
             raise DatasetError(
                 f"the row has no canonical form: {error}",
@@ -98,6 +99,7 @@ class _Mapper:
             tools=tools,
             reference=reference,
             context=context,
+            choices=choices,
             tags=tags,
             cluster=self._text(row, "cluster"),
         )

@@ -242,7 +242,13 @@ async def _ask(
     """One answer a sample, as many at once as the model takes."""
     fingerprint = (await target.identify()).fingerprint
     requests = [
-        Request(messages=sample.messages, tools=sample.tools, decoding=decoding, seed=number)
+        Request(
+            messages=sample.messages,
+            tools=sample.tools,
+            decoding=decoding,
+            seed=number,
+            choices=sample.choices,
+        )
         for number, sample in enumerate(samples)
     ]
     size, slots = max(1, target.batch_size), asyncio.Semaphore(max(1, target.concurrency))
@@ -271,6 +277,7 @@ def _transcripts(
             input_tokens=reply.input_tokens,
             output_tokens=reply.output_tokens,
             served_model=reply.served_model,
+            likelihoods=reply.likelihoods,
         )
         for sample, reply in zip(samples, replies, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Conversations and tools from plain JSON, in this product's form or the chat completions form.
+"""Conversations, tools and options from plain JSON, in this product's form or the chat completions form.
 
 Both `{"role": "user", "content": "…"}` lists with flat tool calls (`id`, `name`, `arguments`) and the
 nested form of OpenAI's chat completions API (`function: {name, arguments}`) are read. Every complaint
@@ -13,7 +13,7 @@ from typing import Any, get_args
 import msgspec
 
 from modelassay.errors import did_you_mean
-from modelassay.records import Message, Role, Tool, ToolCall
+from modelassay.records import Choice, Message, Role, Tool, ToolCall
 
 _ROLES: tuple[str, ...] = get_args(Role)
 _ASKING = ("user", "tool")
@@ -48,6 +48,37 @@ def parse_tools(value: Any) -> tuple[Tool, ...]:
     if repeated:
         raise ValueError(f"two tools are named {repeated[0]!r}", "give each tool its own name")
     return tools
+
+
+def parse_choices(value: Any) -> tuple[Choice, ...]:
+    """The options that `value` holds, a list or JSON text of one: of texts, or of {label, text}.
+
+    A text alone is an option that the prompt does not list: models that tell likelihoods weigh it.
+
+    Raises:
+        ValueError: fewer than two options, an option without text, or a label or unlisted text twice.
+    """
+    shape = 'a list such as [{"label": "A", "text": "…"}] or ["…", "…"]'
+    entries = _decoded(value, shape)
+    if not isinstance(entries, Sequence) or isinstance(entries, str) or len(entries) < 2:
+        raise ValueError("not a list of two or more options", f"write {shape}, or name another column")
+    choices = tuple(_choice(entry, number) for number, entry in enumerate(entries, start=1))
+    said = [choice.continuation for choice in choices]
+    repeated = sorted({each for each in said if said.count(each) > 1})
+    if repeated:
+        raise ValueError(f"two options are {repeated[0]!r}", "give each option a label of its own")
+    return choices
+
+
+def _choice(entry: Any, number: int) -> Choice:
+    given = {"text": entry} if isinstance(entry, str) else entry
+    try:
+        choice = msgspec.convert(given, Choice)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"option {number}: {error}", "write its text, or {label, text}") from error
+    if not choice.text.strip():
+        raise ValueError(f"option {number} has no text", "write it, or leave the option out")
+    return choice
 
 
 def _decoded(value: Any, shape: str) -> Any:
