@@ -55,6 +55,7 @@ def test_the_kappa_paradox_and_its_remedy():
     share = (123 + 120) / 250
     chance = 2 * share * (1 - share)
     assert gwet_ac1(a, b) == pytest.approx((118 / 125 - chance) / (1 - chance))
+    assert gwet_ac1(a, b) == pytest.approx(0.9408, abs=5e-5)
     assert gwet_ac1([1, 1], [1, 1]) == 1.0
     assert gwet_ac1([], []) == 0.0
 

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modelassay.statistics import (
@@ -48,6 +48,30 @@ def test_wealth_computed_by_hand_with_replacement():
     assert path[0] == pytest.approx(1 + 2 * MEAN_BET)
     # (1 + 2c)(1 - c) = 1 + c - 2c²
     assert path[1] == pytest.approx(1 + MEAN_BET - 2 * MEAN_SQUARED_BET)
+
+
+@pytest.mark.parametrize("population", [None, 40])
+@given(x=st.lists(st.floats(0, 1), min_size=1, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_wealth_is_the_mean_of_alpha_martingales(population, x):
+    """Stark (2023), Annals of Applied Statistics 17, 641–679, equation (4), for values in [0, 1].
+
+    Each draw multiplies by (x·η/μ + (1 − x)·(1 − η)/(1 − μ)), μ being what the hypothesis leaves for the next
+    and η the mean that is bet on: here μ + c·(1 − μ), for each of our bets c.
+    """
+    mean = 0.4
+    martingales, total, possible = np.ones(len(BETS)), 0.0, True
+    draws = draws_with_replacement(len(x)) if population is None else draws_of(population, len(x))
+    found = log_wealth(np.array(x) - mean, -mean, draws)
+    for t, value in enumerate(x):
+        left = mean if population is None else (population * mean - total) / (population - t)
+        total += value
+        possible = population is None or total < population * mean - 1e-6
+        if not possible or left < 1e-6:
+            return  # ALPHA is then infinite or undefined; ties have tests of their own
+        bet_on = left + BETS * (1 - left)
+        martingales = martingales * (value * bet_on / left + (1 - value) * (1 - bet_on) / (1 - left))
+        assert found[t] == pytest.approx(math.log(martingales.mean()), abs=1e-7)
 
 
 def test_rounding_cannot_turn_a_tie_into_a_proof():
@@ -186,7 +210,9 @@ def test_intervals_know_what_is_certain():
     st.integers(0, 30),
     st.sampled_from([0.8, 0.95]),
 )
-@settings(max_examples=60, deadline=None)
+@example([1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0], 0, 0.8)  # the first draws refute the mean of all
+@example([1.0] * 8 + [0.0] * 22, 2, 0.8)
+@settings(max_examples=40, deadline=None)
 def test_intervals_hold_the_mean_of_what_was_drawn_last(x, more, confidence):
     population = len(x) + more
     found = betting_interval_finite(x, population, confidence)

@@ -12,9 +12,11 @@ from modelassay.statistics import (
     design_effect,
     inferiority_difference_test,
     inferiority_ratio_test,
+    mcnemar_midp,
     newcombe_paired_interval,
     noninferiority_difference_test,
     noninferiority_ratio_test,
+    tang_interval,
     tango_interval,
 )
 
@@ -114,6 +116,36 @@ def test_intervals_of_the_difference_cover(interval, floor, ceiling):
         coverage.append(probabilities(n, paired_cells(baseline, candidate, correlation))[covered].sum())
     assert min(coverage) >= floor
     assert 0.945 <= np.mean(coverage) <= ceiling
+
+
+def test_the_interval_of_the_ratio_covers():
+    n = 30
+    limits = np.array([tang_interval(*map(float, table)) for table in all_tables(n)])
+    coverage = []
+    for baseline, candidate, correlation in itertools.product(
+        [0.5, 0.8, 0.95], [0.5, 0.8, 0.95], CORRELATIONS
+    ):
+        ratio = candidate / baseline
+        covered = (limits[:, 0] <= ratio + 1e-12) & (ratio - 1e-12 <= limits[:, 1])
+        coverage.append(probabilities(n, paired_cells(baseline, candidate, correlation))[covered].sum())
+    assert min(coverage) >= 0.935
+    assert 0.945 <= np.mean(coverage) <= 0.965
+
+
+@pytest.mark.parametrize("n", [20, 60])
+def test_mcnemars_mid_p_holds_its_level(n):
+    """Exactly, for models that differ by nothing: at most 5.2 %."""
+    p = np.array([[mcnemar_midp(lost, gained) for gained in range(n + 1)] for lost in range(n + 1)])
+    lost, gained = np.nonzero(np.add.outer(np.arange(n + 1), np.arange(n + 1)) <= n)
+    ways = gammaln(n + 1) - gammaln(lost + 1) - gammaln(gained + 1) - gammaln(n - lost - gained + 1)
+    errors = []
+    for share in np.linspace(0.02, 0.49, 25):  # of pairs lost, and as many gained
+        chances = np.exp(
+            ways + (lost + gained) * math.log(share) + (n - lost - gained) * math.log(1 - 2 * share)
+        )
+        assert chances.sum() == pytest.approx(1.0)
+        errors.append(chances[p[lost, gained] < ALPHA].sum())
+    assert 0.04 <= max(errors) <= 0.053
 
 
 @pytest.mark.slow

@@ -59,3 +59,17 @@ def test_holm_keeps_the_family_wise_error_rate():
     wrong = np.mean([(holm(row)[2:] <= alpha).any() for row in p])
     assert wrong <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / repetitions)
     assert np.mean([(row[2:] <= alpha).any() for row in p]) > 0.2
+
+
+@pytest.mark.parametrize("true_nulls", [2, 8])
+def test_benjamini_hochberg_keeps_the_false_discovery_rate(true_nulls):
+    """Independent claims: the rate is α times the share of true hypotheses (their theorem 1)."""
+    from scipy.stats import norm
+
+    repetitions, alpha = 8_000, 0.1
+    shift = np.where(np.arange(10) < true_nulls, 0.0, 3.0)
+    p = norm.sf(np.random.default_rng(13).normal(size=(repetitions, 10)) + shift)
+    rejected = np.array([benjamini_hochberg(row) <= alpha for row in p])
+    shares = rejected[:, :true_nulls].sum(axis=1) / np.maximum(rejected.sum(axis=1), 1)
+    expected = alpha * true_nulls / 10
+    assert shares.mean() == pytest.approx(expected, abs=4 * shares.std() / np.sqrt(repetitions))

@@ -178,7 +178,8 @@ def betting_interval(
         ValueError: values outside [low, high], or a confidence outside (0, 1).
     """
     values = _within(x, low, high)
-    return _interval(values, low, high, confidence, draws_with_replacement(values.size))
+    found = _ends(values, low, high, confidence, draws_with_replacement(values.size))
+    return Interval(min(found), max(found))
 
 
 def betting_interval_finite(
@@ -194,10 +195,16 @@ def betting_interval_finite(
     values = _within(x, low, high)
     if not 0 < population >= values.size:
         raise ValueError(f"{values.size} draws of a population of {population}")
-    return _interval(values, low, high, confidence, draws_of(population, values.size))
+    ends = _ends(values, low, high, confidence, draws_of(population, values.size))
+    total, left = float(values.sum()), population - values.size
+    least, most = (total + left * low) / population, (total + left * high) / population
+    # Early draws can mislead, with the error's probability; what later ones make certain goes before that.
+    found = [min(max(end, least), most) for end in ends]
+    return Interval(min(found), max(found))
 
 
-def _interval(values: Floats, low: float, high: float, confidence: float, draws: Draws) -> Interval:
+def _ends(values: Floats, low: float, high: float, confidence: float, draws: Draws) -> tuple[float, float]:
+    """Least and largest mean that its bettor left; the other way round where every mean was refuted."""
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must lie in (0, 1), not {confidence!r}")
     limit = math.log(2.0 / (1.0 - confidence))
@@ -209,8 +216,8 @@ def _interval(values: Floats, low: float, high: float, confidence: float, draws:
         return mean < high and _highest(mean - values, mean - high, draws) < limit
 
     if values.size == 0:
-        return Interval(low, high)
-    return Interval(_boundary(over, low, high), _boundary(under, high, low))
+        return low, high
+    return _boundary(over, low, high), _boundary(under, high, low)
 
 
 def _highest(values: Floats, low: float, draws: Draws) -> float:
