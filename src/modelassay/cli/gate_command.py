@@ -9,6 +9,7 @@ from modelassay.cli.lazy_group import LazyGroup
 SUBCOMMANDS: dict[str, str] = {
     "decide": "Hold a sealed audit against a policy again; `gate AUDIT` is short for this.",
     "explain": "Walk through why: every rule, its figures, its limits, and what would change the decision.",
+    "robustness": "How firm the decision is: which single change would turn it.",
     "accept-risk": "Accept in writing the risk of a verdict to deploy with enhanced monitoring.",
     "policies": "List the policies that come with the package, or print one.",
 }
@@ -32,5 +33,6 @@ def command() -> None:
     \b
     modelassay gate assistant-v6 --policy high-stakes
     modelassay gate explain assistant-v6
+    modelassay gate robustness assistant-v6
     modelassay gate policies
     """

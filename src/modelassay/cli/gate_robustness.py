@@ -1,0 +1,115 @@
+"""``modelassay gate robustness``: how firm a sealed verdict is, and what turns it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from modelassay.cli.gate_options import policy_option, policy_said
+from modelassay.cli.options import chosen_store, json_option, print_json, reader_may_leave, store_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelassay.audit.given import GivenAnswers
+    from modelassay.audit.robustness import Replay
+    from modelassay.evidence.ledger import History
+
+
+@click.command("robustness")
+@click.argument("audit")
+@policy_option
+@click.option(
+    "--noise",
+    metavar="AUDIT",
+    help="Put its differences beside this noise floor: an audit made with `audit --aa`.",
+)
+@click.option(
+    "--halves",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0, 1000),
+    help="Random splits of the suite into halves.",
+)
+@click.option(
+    "--swaps",
+    default=100,
+    show_default=True,
+    type=click.IntRange(0, 10_000),
+    help="Of a noise floor: random exchanges of its two decodings, for the gate's false alarms.",
+)
+@click.option("--all", "everything", is_flag=True, help="Also what comes to the same outcome.")
+@store_option
+@json_option
+def command(
+    audit: str,
+    said: str | None,
+    noise: str | None,
+    halves: int,
+    swaps: int,
+    everything: bool,
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """How the decision on AUDIT changes with one thing otherwise: is it firm, and which change turns it?
+
+    Decided again, from the sealed scores alone: without each dataset and category; with every limit of the
+    policy moved; at other confidence levels and by other policies; with a judge that errs otherwise on the
+    candidate than on the baseline; on the scores of other judges (`modelassay rejudge`); on each epoch alone;
+    on random halves. Of an audit made with `audit --aa` it says besides how much differs by chance, and how
+    often the gate cries out for nothing. No model is asked and nothing is sealed. Always exits 0.
+
+    \b
+    modelassay gate robustness assistant-v6
+    modelassay gate robustness assistant-v6 --noise assistant-v6-noise-floor
+    """
+    from modelassay.audit.robustness import Replay, analyse, beside_noise, noise_floor
+    from modelassay.audit.robustness.readers import other_readers
+    from modelassay.evidence.ledger import read_histories
+
+    place = chosen_store(store)
+    histories = read_histories(place / "log")
+    given = _given(place, audit, histories)
+    replay = Replay(given, policy_said(given, said))
+    floor = Replay(_given(place, noise, histories), replay.policy) if noise else None
+    beside = tuple(beside_noise(replay, floor)) if floor else ()
+    others = (Replay(other, replay.policy) for other in other_readers(place, given, histories))
+    found = analyse(replay, others, splits=halves)
+    chance = noise_floor(replay, swaps) if replay.record.noise_floor else None
+    with reader_may_leave():
+        if as_json:
+            print_json(
+                {
+                    **msgspec.to_builtins(found),
+                    "noise_floor": chance,
+                    "noise": {"audit": floor.record.id, "differences": beside} if floor else None,
+                }
+            )
+            return
+        from modelassay.report.robustness import beside_lines, noise_floor_lines, robustness_lines
+
+        click.echo(_title(replay))
+        for line in robustness_lines(found, everything=everything):
+            click.echo(line)
+        if chance is not None:
+            click.echo()
+            click.echo("\n".join(noise_floor_lines(chance)))
+        if floor is not None:
+            click.echo("\n".join(beside_lines(beside, everything=everything)))
+
+
+def _title(replay: Replay) -> str:
+    from modelassay.report.text import visible
+
+    record = replay.record
+    return visible(f"{record.name}  ({record.id}), policy {replay.policy.name}")
+
+
+def _given(store: Path, audit: str, histories: Mapping[str, History]) -> GivenAnswers:
+    from modelassay.audit.redeciding import open_decided
+    from modelassay.audit.released import folder_of
+
+    return open_decided(folder_of(store, audit), histories)
