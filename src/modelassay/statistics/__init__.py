@@ -125,6 +125,14 @@ from modelassay.statistics.resampling import (
     sign_flip_ratio_bounds,
     simultaneous_ratio_bounds,
 )
+from modelassay.statistics.residual import (
+    Answers,
+    Residuals,
+    answers_counted,
+    answers_of_tasks,
+    rate_change_interval,
+    residuals,
+)
 from modelassay.statistics.sequential import SequentialTest, sequential_paired_test
 from modelassay.statistics.shrinkage import shrink_rates
 
@@ -132,6 +140,7 @@ __all__ = [
     "ALARM_Z",
     "BETS",
     "FEW_CLUSTERS",
+    "Answers",
     "Behind",
     "ChangePoint",
     "CorrectedMean",
@@ -149,6 +158,7 @@ __all__ = [
     "JudgeAgreement",
     "Moments",
     "PairedCells",
+    "Residuals",
     "Segment",
     "Segmentation",
     "SequentialTest",
@@ -158,6 +168,8 @@ __all__ = [
     "Wealth",
     "Widening",
     "absolute_drop_bounds",
+    "answers_counted",
+    "answers_of_tasks",
     "benjamini_hochberg",
     "betting_interval",
     "betting_interval_finite",
@@ -209,10 +221,12 @@ __all__ = [
     "normal_quantile",
     "paired_cells",
     "ppi_mean",
+    "rate_change_interval",
     "relative_drop_bounds",
     "required_observations",
     "required_pairs",
     "resampled_ratio_bounds",
+    "residuals",
     "reward_differential",
     "rogan_gladen",
     "sequential_paired_test",

@@ -102,7 +102,7 @@ def bootstrap_ratio_bounds(
     if over.size < 2 or under.sum() <= 0.0:
         return Interval(-math.inf, math.inf)
     estimate = over.sum() / under.sum()
-    drawn = _weights(over.size, repetitions, seed, np.stack([over, under], axis=1))
+    drawn = resampled_totals(over.size, repetitions, seed, np.stack([over, under], axis=1))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(drawn[:, 1] > 0.0, drawn[:, 0] / drawn[:, 1], estimate)
     bias = _bias(ratios, float(estimate))
@@ -179,7 +179,7 @@ def simultaneous_ratio_bounds(
     slices = over.shape[1]
     values = over.sum(axis=0) / under.sum(axis=0)
     columns = np.hstack([over, under, over**2, over * under, under**2])
-    drawn = _weights(over.shape[0], repetitions, seed, columns)
+    drawn = resampled_totals(over.shape[0], repetitions, seed, columns)
     unseen = _unseen(under)
     errors = _standard_errors(columns.sum(axis=0)[np.newaxis], slices, unseen)[0]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -209,7 +209,7 @@ def _checked(numerator: ArrayLike, denominator: ArrayLike, confidence: float) ->
     return over, under
 
 
-def _weights(groups: int, repetitions: int, seed: int, columns: Floats) -> Floats:
+def resampled_totals(groups: int, repetitions: int, seed: int, columns: Floats) -> Floats:
     """Totals of `columns` [groups, k] over clusters drawn with replacement, shape ``[repetitions, k]``."""
     bits = np.random.PCG64(seed)
     found = np.empty((repetitions, columns.shape[1]))

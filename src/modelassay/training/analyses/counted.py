@@ -76,6 +76,15 @@ def counts_by_step(
     return tuple(found)
 
 
+def clustering(frame: Frame, behaviour: str) -> float:
+    """Design effect of groups: how much more flags vary between groups of a step than independent ones."""
+    used = frame.is_train & frame.usable
+    if not used.any():
+        return 1.0
+    place = np.unique(frame.step[used], return_inverse=True)[1]
+    return _design_effect(frame.flags[behaviour][used], frame.group[used], place)
+
+
 def _of_environment(
     frame: Frame, behaviour: str, rollouts: Codes, name: str, success: float | None, most: int
 ) -> BehaviourCounts:
