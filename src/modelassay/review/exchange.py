@@ -1,7 +1,8 @@
 """Items out to people elsewhere, labels back: CSV or JSON Lines.
 
-A spreadsheet takes a cell that starts with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return for a
-formula (OWASP, "CSV Injection"), and texts here are hostile: such cells get an apostrophe before.
+A spreadsheet takes a cell that starts with ``=``, ``+``, ``-``, ``@`` (also in full width), a tab or the end
+of a line for a formula (OWASP, "CSV Injection"), and texts here are hostile: such cells get an apostrophe
+before, which is taken off again when they come back.
 Only what is asked for is read back (item, label, annotator, note); texts in a returned file are ignored.
 """
 
@@ -18,7 +19,7 @@ from modelassay.review.items import Item, by_id
 from modelassay.review.labels import VALUES, Label, LabelBook
 
 COLUMNS = ("item", "measure", "question", "prompt", "answer", "label", "annotator", "note")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _LONGEST_NOTE = 2_000
 _SPELLINGS = {
     "y": "yes",
@@ -114,7 +115,8 @@ def _inert(cell: str) -> str:
 
 
 def _plain(cell: Any) -> str:
-    return str(cell or "").strip().removeprefix("'")
+    text = str(cell or "").strip()
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
 def _read(data: bytes, where: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
