@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from modelassay.errors import DatasetError
+from modelassay.records import RunMetrics
 from modelassay.training.importers.opened import Notes
+from modelassay.training.importers.rows import json_text, number, whole
 
 MOST_LINE = 256 << 20
 """Bytes of one line; a group with all its tokens and messages is some megabytes."""
@@ -96,3 +99,55 @@ def numbered(paths: Iterable[Path], pattern: str) -> list[tuple[int, Path]]:
     form = re.compile(pattern)
     found = [(int(match.group(1)), path) for path in paths if (match := form.fullmatch(path.name))]
     return sorted(found, key=lambda each: (each[0], str(each[1])))
+
+
+def metric_lines(
+    path: Path, step_key: str, notes: Notes, inner: str = "", shift: int = 0
+) -> Iterator[RunMetrics]:
+    """Lines that each hold what was logged at a step: numbers beside the step, or in the object `inner`.
+
+    Args:
+        step_key: where the step stands.
+        shift: added to it, for frameworks that count from 0.
+    """
+    for where, row in json_rows(path, notes):
+        step = whole(row.get(step_key))
+        values = row.get(inner) if inner else row
+        if step is None or not isinstance(values, dict):
+            notes.quarantine(where, f"a line of metrics without {inner or step_key}", json_text(row))
+            continue
+        numbers = {
+            name: found
+            for name, value in values.items()
+            if name != step_key and not isinstance(value, str) and (found := number(value)) is not None
+        }
+        yield RunMetrics(
+            step=step + shift, values=numbers, time=utc(row.get("time") or row.get("_timestamp"))
+        )
+
+
+def utc(value: Any) -> str:
+    """A time as ``YYYY-MM-DDTHH:MM:SSZ``, from seconds since 1970 or ISO 8601; empty when it is neither."""
+    try:
+        if isinstance(value, int | float) and 1e8 < value < 1e11:
+            found = datetime.fromtimestamp(value, UTC)
+        elif isinstance(value, str) and value:
+            found = datetime.fromisoformat(value).astimezone(UTC)
+        else:
+            return ""
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return found.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def flattened(value: Any, prefix: str = "") -> dict[str, str]:
+    """Settings as text by dotted name; at most 2,000 of them, each of at most 1,000 characters."""
+    found: dict[str, str] = {}
+    pending = [(prefix, value)]
+    while pending and len(found) < 2000:
+        name, each = pending.pop(0)
+        if isinstance(each, dict):
+            pending = [(f"{name}.{key}" if name else str(key), v) for key, v in each.items()] + pending
+        elif name:
+            found[name] = (each if isinstance(each, str) else json_text(each))[:1000]
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -188,3 +188,18 @@ def _length(value: Any) -> int:
         if isinstance(value, dict | list)
         else 8
     )
+
+
+def gathered(rollouts: Iterable[Rollout], rewards: tuple[str, ...] = ()) -> Iterator[Rows]:
+    """`rollouts` as batches of columns."""
+    buffer = RowBuffer(rewards)
+    for rollout in rollouts:
+        buffer.add(rollout)
+        if buffer.full:
+            yield from buffer.take()
+    yield from buffer.take()
+
+
+def leftover(row: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
+    """What of `row` has no column of its own."""
+    return {key: value for key, value in row.items() if key not in known}

@@ -1,0 +1,108 @@
+"""Inspect AI: ``.eval`` logs, one evaluation of one checkpoint each.
+
+Rollouts are of the phase ``eval``: sample and epoch name them, scores become rewards. Logs are read by
+`modelassay.interop`, in memory, within its bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from modelassay.errors import DatasetError
+from modelassay.interop.inspect_logs import read_inspect
+from modelassay.interop.reading import read_source
+from modelassay.interop.run import Item, Mark
+from modelassay.interop.run import Run as Log
+from modelassay.records import Message, RewardFunction, RunManifest
+from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
+from modelassay.training.importers.rows import Rollout, gathered
+from modelassay.training.importers.tally import Tally
+
+NAME = "inspect"
+
+
+def recognises(source: Path) -> bool:
+    """Files ending in .eval."""
+    return bool(_files(source))
+
+
+def open_run(source: Path, options: ImportOptions) -> OpenedRun:
+    """See `Framework.open_run`."""
+    files = _files(source)
+    if not files:
+        raise DatasetError("no .eval logs", where=str(source))
+    first = _first_readable(files)
+    names = tuple(scorer.name for scorer in first.scorers)
+    manifest = RunManifest(
+        id="",
+        name="",
+        origin="imported",
+        framework=NAME,
+        framework_version=first.version,
+        rewards=tuple(RewardFunction(name=name) for name in names),
+        group_size=options.group_size,
+        source=source.name,
+    )
+
+    def rollouts(notes: Notes) -> Iterator[Rows]:
+        return gathered((r for step, path in enumerate(files, 1) for r in _read(path, step, notes)), names)
+
+    def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+        notes.say("Logs of evaluations: nothing here was trained on; steps number the logs by name.")
+        return {"basis": "evaluations", "statements": (*notes.statements, *tally.statements())}
+
+    return OpenedRun(manifest, rollouts, coverage=coverage)
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source] if source.suffix == ".eval" else []
+    return sorted(source.glob("*.eval"))
+
+
+def _first_readable(files: list[Path]) -> Log:
+    failure: DatasetError | None = None
+    for path in files:
+        try:
+            return read_inspect(*read_source(path))
+        except DatasetError as error:
+            failure = failure or error
+    raise failure or DatasetError("no .eval logs")
+
+
+def _read(path: Path, step: int, notes: Notes) -> Iterator[Rollout]:
+    try:
+        log = read_inspect(*read_source(path))
+    except DatasetError as error:
+        notes.quarantine(path.name, error.what, "")
+        return
+    for item in log.items:
+        yield _rollout(item, log, step)
+
+
+def _rollout(item: Item, log: Log, step: int) -> Rollout:
+    marks = {name: mark.value if isinstance(mark, Mark) else None for name, mark in item.marks.items()}
+    known = [value for value in marks.values() if value is not None]
+    return Rollout(
+        step=step,
+        phase="eval",
+        prompt=[_message(message) for message in item.messages],
+        completion=[_message(message) for message in item.answer or ()],
+        env=log.task,
+        task=f"{log.task}/{item.id}",
+        group=f"{step}e.{item.id}",
+        position=item.epoch,
+        reward=known[0] if len(marks) == 1 and known else None,
+        rewards=marks,
+        policy=log.model or None,
+        failure=item.failure,
+        finish="" if item.finish == "unknown" else item.finish,
+        time=log.made,
+        extra={"reference": item.reference} if item.reference else {},
+    )
+
+
+def _message(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": message.content}

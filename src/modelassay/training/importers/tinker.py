@@ -1,0 +1,204 @@
+"""Tinker cookbook: ``iteration_{N:06d}/{train,eval_X}_rollout_summaries.jsonl``, logtrees, ``metrics.jsonl``.
+
+Summaries hold rewards and *lengths*, no text. The text of the first groups of an iteration stands in
+``*_logtree.json`` as conversations in the same order; it is joined only where counts agree. Iterations count
+from 0 and become steps from 1 (tinker-cookbook 9dfcc3a).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from modelassay.errors import DatasetError
+from modelassay.records import RewardFunction, RunCheckpoint, RunManifest, RunPhase
+from modelassay.training.importers.lines import document, json_rows, metric_lines, numbered
+from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
+from modelassay.training.importers.rows import Rollout, gathered, json_text, name_of, number, whole
+from modelassay.training.importers.settings import json_settings
+from modelassay.training.importers.tally import Tally
+
+NAME = "tinker"
+_SUMMARIES = re.compile(r"(?:(train|eval_.+?)_)(?:iteration_(\d+)_)?rollout_summaries\.jsonl")
+
+
+def recognises(source: Path) -> bool:
+    """Files of rollout summaries."""
+    return source.is_dir() and bool(_files(source))
+
+
+def open_run(source: Path, options: ImportOptions) -> OpenedRun:
+    """See `Framework.open_run`."""
+    files = _files(source)
+    if not files:
+        raise DatasetError("no *_rollout_summaries.jsonl", where=str(source))
+    settings = json_settings(source / "config.json")
+    manifest = RunManifest(
+        id="",
+        name="",
+        origin="imported",
+        framework=NAME,
+        rewards=(RewardFunction(name="final_reward"),),
+        group_size=options.group_size,
+        base=settings.get("model_name", ""),
+        configuration=settings,
+        source=source.name,
+    )
+
+    def rollouts(notes: Notes) -> Iterator[Rows]:
+        return gathered((each for path in files for each in _read(path, notes)), ("final_reward",))
+
+    def records(notes: Notes) -> Iterator[Record]:
+        if (source / "metrics.jsonl").is_file():
+            yield from metric_lines(source / "metrics.jsonl", "step", notes, shift=1)
+        yield from _checkpoints(source / "checkpoints.jsonl", notes)
+
+    def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+        return _coverage(tally, notes)
+
+    return OpenedRun(manifest, rollouts, records, coverage)
+
+
+def _files(source: Path) -> list[Path]:
+    folders = [folder for _, folder in numbered(source.glob("iteration_*/"), r"iteration_(\d+)")]
+    found = [p for folder in folders for p in sorted(folder.glob("*_rollout_summaries.jsonl"))]
+    return [
+        p for p in [*found, *sorted(source.glob("*_rollout_summaries.jsonl"))] if _SUMMARIES.fullmatch(p.name)
+    ]
+
+
+def _read(path: Path, notes: Notes) -> Iterator[Rollout]:
+    rows = []
+    for where, row in json_rows(path, notes):
+        if whole(row.get("iteration")) is None or "total_reward" not in row:
+            notes.quarantine(where, "no iteration or total_reward", json_text(row))
+            continue
+        if row.get("schema_version") not in (None, 1):
+            notes.say(
+                f"Summaries of schema version {row['schema_version']}; version 1 is known here.", grave=True
+            )
+        rows.append(row)
+    texts = _conversations(
+        path.with_name(path.name.replace("_rollout_summaries.jsonl", "_logtree.json")), notes
+    )
+    known = _joined(rows, texts, notes, path.name)
+    for place, row in enumerate(rows):
+        yield _rollout(row, known.get(place), path.name)
+
+
+def _rollout(row: dict[str, Any], conversation: list[Any] | None, file: str) -> Rollout:
+    phase: RunPhase = "train" if row.get("split", "train") == "train" else "eval"
+    step = (whole(row["iteration"]) or 0) + 1
+    steps = [each for each in row.get("steps") or () if isinstance(each, dict)]
+    answers = [whole(each.get("ac_len")) or 0 for each in steps]
+    tags = row.get("tags") if isinstance(row.get("tags"), list) else []
+    mark = "" if phase == "train" else f"e.{file.split('_rollout')[0]}"
+    prompt, completion = _split(conversation)
+    metrics = row.get("trajectory_metrics")
+    group = f"{step}{mark}.{row.get('group_idx')}"
+    return Rollout(
+        step=step,
+        phase=phase,
+        prompt=prompt,
+        completion=completion,
+        env=name_of("+".join(map(str, tags or []))),
+        task="" if prompt is not None else f"group-{group}",
+        group=group,
+        position=whole(row.get("traj_idx")),
+        reward=number(row["total_reward"]),
+        rewards={"final_reward": number(row.get("final_reward"))},
+        policy=None if row.get("sampling_client_step") is None else name_of(row["sampling_client_step"]),
+        prompt_tokens=whole(steps[0].get("ob_len")) if steps else None,
+        completion_tokens=sum(answers) if steps else None,
+        extra={
+            "turns": len(steps),
+            **({"metrics": metrics} if metrics else {}),
+            **({"step_metrics": kept} if (kept := [s["metrics"] for s in steps if s.get("metrics")]) else {}),
+        },
+    )
+
+
+def _split(conversation: list[Any] | None) -> tuple[Any, Any]:
+    """Messages before the first answer, and the rest."""
+    if not conversation:
+        return None, None
+    first = next(
+        (i for i, m in enumerate(conversation) if isinstance(m, dict) and m.get("role") == "assistant"),
+        len(conversation),
+    )
+    return conversation[:first], conversation[first:]
+
+
+def _conversations(path: Path, notes: Notes) -> list[list[Any]]:
+    """Every conversation of a logtree, in the order of the document."""
+    if not path.is_file():
+        return []
+    try:
+        tree = document(path)
+    except DatasetError as error:
+        notes.quarantine(path.name, error.what, "")
+        return []
+    found: list[list[Any]] = []
+    pending: list[Any] = [tree.get("root")] if isinstance(tree, dict) else []
+    while pending:
+        node = pending.pop()
+        if not isinstance(node, dict):
+            continue
+        data = node.get("data")
+        if (
+            isinstance(data, dict)
+            and data.get("type") == "conversation"
+            and isinstance(data.get("messages"), list)
+        ):
+            found.append(data["messages"])
+        pending.extend(reversed(node.get("children") or []))
+    return found
+
+
+def _joined(
+    rows: list[dict[str, Any]], texts: list[list[Any]], notes: Notes, file: str
+) -> dict[int, list[Any]]:
+    """Conversations by place of their row: the first whole groups, in order, where numbers agree."""
+    if not texts:
+        return {}
+    ends = [
+        i + 1
+        for i in range(len(rows))
+        if i + 1 == len(rows) or rows[i + 1].get("group_idx") != rows[i].get("group_idx")
+    ]
+    if len(texts) in ends:
+        return dict(enumerate(texts))
+    notes.say(
+        f"{file}: {len(texts):,} logged conversations fit no number of whole groups; they were not joined."
+    )
+    return {}
+
+
+def _checkpoints(path: Path, notes: Notes) -> Iterator[RunCheckpoint]:
+    if path.is_file():
+        for where, row in json_rows(path, notes):
+            step = whole(row.get("batch"))
+            if step is None:
+                notes.quarantine(where, "a checkpoint without batch", json_text(row))
+                continue
+            parts = [("weights", "sampler_path"), ("optimizer", "state_path")]
+            yield RunCheckpoint(
+                step=step, name=name_of(row.get("name")), parts=tuple(p for p, key in parts if row.get(key))
+            )
+
+
+def _coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+    steps = set(tally.train_steps)
+    last = max(steps, default=0)
+    missing = set(range(1, last + 1)) - steps
+    batch = max(tally.train_steps.values(), default=0)
+    notes.say("Summaries keep lengths; text is known only of groups whose conversations were logged.")
+    return {
+        "expected_train": last * batch if batch else None,
+        "basis": f"{last:,} iterations up to the last, times {batch:,} rollouts in the largest",
+        "batches_expected": last or None,
+        "missing_steps": tuple(sorted(missing)),
+        "statements": (*notes.statements, *tally.statements()),
+    }

@@ -1,0 +1,127 @@
+"""verifiers, legacy format: ``results.jsonl`` with ``metadata.json``; and prime-rl's older training rollouts.
+
+A line holds example_id, prompt, completion, reward, metrics, answer, info, error, stop_condition, timing, and
+whether it was cut off. Results are an evaluation; ``step_{N}/train_rollouts.jsonl`` is training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from modelassay.errors import DatasetError
+from modelassay.records import RewardFunction, RunManifest, RunPhase
+from modelassay.training.importers.lines import first_object, json_rows
+from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
+from modelassay.training.importers.rows import (
+    Rollout,
+    gathered,
+    json_text,
+    leftover,
+    name_of,
+    number,
+    task_of,
+    text_of,
+    whole,
+)
+from modelassay.training.importers.settings import json_settings
+from modelassay.training.importers.tally import Tally
+
+NAME = "verifiers"
+_ROW = frozenset(("prompt", "completion", "reward"))
+_KNOWN = frozenset(
+    (
+        "example_id", "prompt", "completion", "reward", "advantage", "error", "stop_condition",
+        "is_truncated", "metrics", "is_filtered", "task", "env_name", "token_usage", "trajectory",
+        "trajectory_id",
+    )
+)  # fmt: skip
+
+
+def recognises(source: Path) -> bool:
+    """results.jsonl of prompts, completions and rewards."""
+    return any(first_object(path).keys() >= _ROW for path in _files(source)[:1])
+
+
+def open_run(source: Path, options: ImportOptions) -> OpenedRun:
+    """See `Framework.open_run`."""
+    files = _files(source)
+    if not files:
+        raise DatasetError("no results.jsonl", where=str(source))
+    names = reward_names(files)
+    settings = json_settings(files[0].parent / "metadata.json")
+    manifest = RunManifest(
+        id="",
+        name="",
+        origin="imported",
+        framework=NAME,
+        rewards=tuple(RewardFunction(name=name) for name in names),
+        group_size=options.group_size or whole(settings.get("rollouts_per_example")),
+        base=settings.get("model", ""),
+        configuration=settings,
+        source=source.name,
+    )
+
+    def rollouts(notes: Notes) -> Iterator[Rows]:
+        return gathered(
+            (
+                rollout
+                for step, path in enumerate(files, 1)
+                for rollout in legacy_rollouts(path, step, "eval", settings.get("env_id", ""), notes)
+            ),
+            names,
+        )
+
+    def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+        notes.say("These are results of an evaluation; nothing here was trained on.")
+        return {"basis": "an evaluation", "statements": (*notes.statements, *tally.statements())}
+
+    return OpenedRun(manifest, rollouts, coverage=coverage)
+
+
+def reward_names(files: list[Path]) -> tuple[str, ...]:
+    """Parts of the reward that the first lines of the files name."""
+    found: dict[str, None] = {}
+    for path in files:
+        metrics = first_object(path).get("metrics")
+        found.update(dict.fromkeys(metrics if isinstance(metrics, dict) else ()))
+    return tuple(found)
+
+
+def legacy_rollouts(path: Path, step: int, phase: RunPhase, env: str, notes: Notes) -> Iterator[Rollout]:
+    """The rollouts of one file of legacy lines."""
+    mark = "e" if phase == "eval" else ""
+    for where, row in json_rows(path, notes):
+        if not row.keys() >= _ROW:
+            notes.quarantine(where, "no prompt, completion or reward", json_text(row))
+            continue
+        metrics = row.get("metrics")
+        named = row.get("env_name") or row.get("task") or env
+        example = row.get("example_id")
+        task = "" if example is None else name_of(f"{named}/{example}" if named else example)
+        error, filtered = row.get("error"), row.get("is_filtered")
+        usage = row.get("token_usage")
+        yield Rollout(
+            step=step,
+            phase=phase,
+            prompt=row["prompt"],
+            completion=row["completion"],
+            env=name_of(named),
+            task=task,
+            group=f"{step}{mark}.{task or task_of(text_of(row['prompt'])[0])}",
+            reward=number(row["reward"]),
+            rewards={n: number(v) for n, v in metrics.items()} if isinstance(metrics, dict) else {},
+            advantage=number(row.get("advantage")),
+            trained_on=None if phase == "eval" else not filtered if isinstance(filtered, bool) else None,
+            failure=(error if isinstance(error, str) else json_text(error))[:500] if error else "",
+            finish="length" if row.get("is_truncated") else name_of(row.get("stop_condition")),
+            completion_tokens=whole(usage.get("output_tokens")) if isinstance(usage, dict) else None,
+            extra=leftover(row, _KNOWN),
+        )
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source] if source.name == "results.jsonl" else []
+    return sorted(source.rglob("results.jsonl"))

@@ -1,0 +1,158 @@
+"""verl: ``{rollout_data_dir}/{step}.jsonl``, ``{validation_data_dir}/{step}.jsonl``, and FileLogger metrics.
+
+A line holds input, output, gts, score and step, and every key that the reward function returned besides; the
+score is the sum of token-level scores *before* the KL penalty. Texts are decoded without special tokens.
+Files are opened for writing at each step, so a resumed run writes over its history. Newer versions add
+``uid``, the group; before that a group is an equal input within a step (verl b178a3c, `_dump_generations`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from modelassay.errors import DatasetError
+from modelassay.records import RewardFunction, RunManifest, RunPhase
+from modelassay.training.importers.checkpoints import checkpoints_in
+from modelassay.training.importers.lines import first_object, json_rows, metric_lines, numbered
+from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
+from modelassay.training.importers.rows import (
+    Rollout,
+    gathered,
+    json_text,
+    leftover,
+    name_of,
+    number,
+    task_of,
+    text_of,
+    whole,
+)
+from modelassay.training.importers.tally import Tally
+
+NAME = "verl"
+_ROW = frozenset(("input", "output", "score"))
+_KNOWN = frozenset(("input", "output", "score", "step", "uid", "data_source"))
+_STEP = r"(\d+)\.jsonl"
+
+
+def recognises(source: Path) -> bool:
+    """Numbered files of lines with input, output and score."""
+    return bool(_folders(source))
+
+
+def open_run(source: Path, options: ImportOptions) -> OpenedRun:
+    """See `Framework.open_run`."""
+    folders = _folders(source)
+    if not folders:
+        raise DatasetError(
+            "no {step}.jsonl with input, output and score",
+            where=str(source),
+            mend="set trainer.rollout_data_dir and trainer.validation_data_dir: both are off by default",
+        )
+    phases = {folder: _phase(folder) for folder in folders}
+    manifest = RunManifest(
+        id="",
+        name="",
+        origin="imported",
+        framework=NAME,
+        rewards=(RewardFunction(name="score"),),
+        group_size=options.group_size,
+        source=source.name,
+    )
+
+    def rollouts(notes: Notes) -> Iterator[Rows]:
+        return gathered(
+            (
+                rollout
+                for folder in folders
+                for step, path in numbered(folder.iterdir(), _STEP)
+                for rollout in _read(path, step, phases[folder], notes)
+            ),
+            ("score",),
+        )
+
+    def records(notes: Notes) -> Iterator[Record]:
+        for path in sorted(source.rglob("*.jsonl")):
+            if not re.fullmatch(_STEP, path.name) and _is_metrics(path):
+                yield from metric_lines(path, "step", notes, inner="data")
+        yield from checkpoints_in(source, r"global_step_(\d+)", notes)
+
+    def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+        return _coverage(tally, notes, source)
+
+    return OpenedRun(manifest, rollouts, records, coverage)
+
+
+def _folders(source: Path) -> list[Path]:
+    """Folders of dumps: the source, or up to two levels below."""
+    if not source.is_dir():
+        return []
+    found = []
+    for folder in [source, *sorted(source.glob("*/")), *sorted(source.glob("*/*/"))]:
+        files = numbered((path for path in folder.iterdir() if path.is_file()), _STEP)
+        if any(first_object(path).keys() >= _ROW for _, path in files[:3]):
+            found.append(folder)
+    return found
+
+
+def _phase(folder: Path) -> RunPhase:
+    return "eval" if re.search(r"val|eval|test", folder.name, re.IGNORECASE) else "train"
+
+
+def _is_metrics(path: Path) -> bool:
+    first = first_object(path)
+    return isinstance(first.get("data"), dict) and "step" in first
+
+
+def _read(path: Path, step: int, phase: RunPhase, notes: Notes) -> Iterator[Rollout]:
+    mark = "e" if phase == "eval" else ""
+    for where, row in json_rows(path, notes):
+        if not row.keys() >= _ROW:
+            notes.quarantine(where, "no input, output or score", json_text(row))
+            continue
+        told = whole(row.get("step"))
+        if told not in (None, step):
+            notes.say(f"Rows of {path.name} say that they are of another step; the file's name was believed.")
+        score, uid = number(row["score"]), name_of(row.get("uid"))
+        yield Rollout(
+            step=step,
+            phase=phase,
+            prompt=row["input"],
+            completion=row["output"],
+            env=name_of(row.get("data_source")),
+            group=f"{step}{mark}.{uid or task_of(text_of(row['input'])[0])}",
+            reward=score,
+            rewards={"score": score},
+            extra=leftover(row, _KNOWN),
+        )
+
+
+def _coverage(tally: Tally, notes: Notes, source: Path) -> dict[str, Any]:
+    logged = {
+        metrics.step
+        for path in sorted(source.rglob("*.jsonl"))
+        if not re.fullmatch(_STEP, path.name) and _is_metrics(path)
+        for metrics in metric_lines(path, "step", notes, inner="data")
+        if any(key.startswith(("critic/", "actor/")) for key in metrics.values)
+    }
+    steps = set(tally.train_steps)
+    last = max([*steps, *logged], default=0)
+    missing = (logged or set(range(1, last + 1))) - steps
+    batch = max(tally.train_steps.values(), default=0)
+    expected = len(logged | steps) if logged else last
+    notes.say("Rewards are sums of token-level scores before the KL penalty; advantages are not in the dump.")
+    notes.say("Special tokens were dropped when texts were decoded: markers of thinking and tools are gone.")
+    notes.say(
+        "A resumed run writes over the dumps of earlier steps; whether that happened cannot be seen here."
+    )
+    notes.say("Whether filter_groups (DAPO) removed groups before the dump cannot be seen here.")
+    return {
+        "expected_train": expected * batch if tally.train else None,
+        "basis": f"{expected:,} steps{' in the metrics' if logged else ' up to the last'}, "
+        f"times {batch:,} rollouts in the largest",
+        "batches_expected": expected if tally.train else None,
+        "missing_steps": tuple(sorted(missing)) if tally.train else (),
+        "statements": (*notes.statements, *tally.statements()),
+    }

@@ -1,0 +1,228 @@
+"""Each framework's layout, told apart and read; what is missing is said."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from modelassay.errors import DatasetError, UsageError
+from modelassay.records import RunCoverage
+from modelassay.training.importers import ImportOptions, detect, import_run
+from modelassay.training.run import Run
+
+
+def _beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+layouts = _beside("layouts")
+
+
+def imported(source: Path, to: Path, **options: Any) -> tuple[Run, list[dict[str, Any]], RunCoverage]:
+    run = import_run(source, to / "imported", options=ImportOptions(**options))
+    rows = [row for batch in run.batches() for row in batch.to_pylist()]
+    coverage = run.coverage()
+    assert coverage is not None
+    assert coverage.found == len(rows)
+    return run, rows, coverage
+
+
+@pytest.mark.parametrize("uid", [False, True])
+def test_verl(tmp_path: Path, uid: bool) -> None:
+    source = layouts.verl(tmp_path / "out", steps=(1, 3), uid=uid)
+    assert detect(source) == "verl"
+    run, rows, coverage = imported(source, tmp_path)
+    assert (coverage.found_train, coverage.found_eval, coverage.expected_train) == (8, 1, 12)
+    assert coverage.missing_steps == (2,)
+    assert rows[0]["group"] == rows[1]["group"] != rows[2]["group"]
+    assert rows[1]["reward"] == rows[1]["reward/score"] == 1.0
+    assert json.loads(rows[1]["extra"]) == {"gts": "1", "acc": True, "pred": "1"}
+    assert [m.values for m in run.metrics()] == [{"critic/score/mean": 0.5}] * 3
+    assert [(c.step, c.digest) for c in run.checkpoints()] == [(2, None)]
+    assert any("writes over the dumps" in s for s in coverage.statements)
+
+
+def test_openrlhf_tells_how_little_it_has(tmp_path: Path) -> None:
+    source = layouts.openrlhf_table(tmp_path / "wandb")
+    assert detect(source) == "openrlhf"
+    _, rows, coverage = imported(source, tmp_path)
+    assert [row["step"] for row in rows] == [1, 2]
+    assert coverage.expected_train is None
+    assert "one decoded sample" in coverage.statements[0]
+
+
+def test_openrlhf_captured_calls(tmp_path: Path) -> None:
+    source = layouts.openrlhf_calls(tmp_path / "calls")
+    assert detect(source) == "openrlhf"
+    _, rows, coverage = imported(source, tmp_path)
+    assert [row["completion"] for row in rows[:2]] == ["yes", "no"]
+    assert rows[0]["grader_input"] == "q0?yes"
+    assert rows[0]["group"] == rows[1]["group"] != rows[2]["group"]
+    assert "no training step" in coverage.statements[0]
+
+
+def test_nemo_rl(tmp_path: Path) -> None:
+    source = layouts.nemo_rl(tmp_path / "logs")
+    assert detect(source) == "nemo-rl"
+    run, rows, coverage = imported(source, tmp_path)
+    assert run.manifest.group_size == 4
+    assert (coverage.found_train, coverage.found_eval, coverage.expected_train) == (24, 1, 32)
+    assert coverage.missing_steps == (3,)
+    assert [row["trained_on"] for row in rows[:8]] == [True] * 4 + [False] * 4
+    assert (rows[0]["advantage"], rows[0]["completion_tokens"], rows[0]["prompt"]) == (0.5, 2, "question 0")
+    assert [c.name for c in run.checkpoints()] == ["step_2"]
+
+
+def test_open_instruct_without_and_with_a_tokenizer(tmp_path: Path) -> None:
+    source = layouts.open_instruct(tmp_path / "traces")
+    assert detect(source) == "open-instruct"
+    run, rows, coverage = imported(source, tmp_path)
+    assert run.manifest.population == "trained_on"
+    assert run.manifest.code == {"git commit": "abc"}
+    assert {row["format"] for row in rows} == {"absent"}
+    assert (rows[0]["prompt_tokens"], rows[0]["completion_tokens"]) == (2, 3)
+    assert "filtered out" in coverage.statements[0]
+
+    pytest.importorskip("tokenizers", reason="the extra 'local' is not installed")
+    _beside("conftest").tiny_tokenizer().save_pretrained(tmp_path / "tokenizer")
+    _, rows, _ = imported(source, tmp_path / "again", tokenizer=tmp_path / "tokenizer")
+    assert (rows[0]["prompt"], rows[0]["completion"]) == ("01", "23<end>")
+    with pytest.raises(UsageError, match=r"tokenizer\.json"):
+        imported(source, tmp_path / "third", tokenizer=tmp_path)
+
+
+def test_prime_rl(tmp_path: Path) -> None:
+    source = layouts.prime_rl(tmp_path / "out")
+    assert detect(source) == "prime-rl"
+    run, rows, coverage = imported(source, tmp_path)
+    assert [r.name for r in run.manifest.rewards] == ["right", "form"]
+    assert (coverage.found_train, coverage.found_eval, coverage.missing_steps) == (8, 2, (2,))
+    train = [row for row in rows if row["phase"] == "train"][:4]
+    assert [row["reward"] for row in train] == [0.5, 2.5, 0.5, 2.5]
+    assert [row["trained_on"] for row in train] == [True, True, False, False]
+    assert [bool(row["failure"]) for row in train] == [False, False, False, True]
+    assert json.loads(train[0]["completion"]) == [{"role": "assistant", "content": "4"}]
+    assert len(list(run.metrics())) == 3
+    assert not run.checkpoints()
+
+
+def test_verifiers_and_the_older_rollouts_of_prime_rl(tmp_path: Path) -> None:
+    source = layouts.verifiers(tmp_path / "results")
+    assert detect(source) == "verifiers"
+    run, rows, coverage = imported(source, tmp_path)
+    assert run.manifest.group_size == 2
+    assert coverage.found_eval == 4
+    assert [row["finish"] for row in rows] == ["final", "final", "length", "final"]
+    assert [row["failure"] for row in rows] == ["", "", "", "Timeout"]
+    assert {row["env"] for row in rows} == {"gsm"}
+
+    source = layouts.prime_legacy(tmp_path / "prime")
+    assert detect(source) == "prime-rl"
+    _, rows, coverage = imported(source, tmp_path / "prime-run")
+    assert coverage.found_train == 8
+    assert [row["trained_on"] for row in rows[:4]] == [False, False, True, True]
+
+
+def test_tinker(tmp_path: Path) -> None:
+    source = layouts.tinker(tmp_path / "log")
+    assert detect(source) == "tinker"
+    run, rows, coverage = imported(source, tmp_path)
+    assert [row["format"] for row in rows[:4]] == ["messages", "messages", "absent", "absent"]
+    assert {row["step"] for row in rows} == {1, 2} == {m.step for m in run.metrics()}
+    assert (rows[2]["prompt_tokens"], rows[2]["completion_tokens"]) == (10, 4)
+    assert [(c.step, c.parts) for c in run.checkpoints()] == [(1, ("weights", "optimizer"))]
+    assert any("lengths" in s for s in coverage.statements)
+
+
+def test_atropos(tmp_path: Path) -> None:
+    source = layouts.atropos(tmp_path / "groups")
+    assert detect(source) == "atropos"
+    _, rows, coverage = imported(source, tmp_path)
+    assert len(rows) == 6
+    assert [row["position"] for row in rows] == [0, 1] * 3
+    assert json.loads(rows[1]["completion"])[0]["content"] == "wrong"
+    assert (rows[0]["prompt_tokens"], rows[0]["completion_tokens"]) == (1, 2)
+    assert coverage.batches_found is None
+
+
+def test_inspect(tmp_path: Path) -> None:
+    path = tmp_path / "a.eval"
+    sample = {
+        "id": "s1",
+        "epoch": 2,
+        "input": "2+2?",
+        "target": "4",
+        "scores": {"match": {"value": "C", "explanation": ""}},
+        "output": {"choices": [{"message": {"role": "assistant", "content": "4"}, "stop_reason": "stop"}]},
+    }
+    header = {
+        "version": 2,
+        "status": "success",
+        "eval": {"task": "sums", "model": "m", "scorers": [{"name": "match"}]},
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.json", json.dumps(header))
+        archive.writestr("samples/s1_epoch_2.json", json.dumps(sample))
+    assert detect(path) == "inspect"
+    _, rows, _ = imported(path, tmp_path)
+    assert (rows[0]["reward/match"], rows[0]["position"], rows[0]["phase"]) == (1.0, 1, "eval")
+    assert rows[0]["task"] == "sums/s1"
+
+
+def test_a_table_with_and_without_a_map(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    row = {"n": 3, "q": "a", "r": "b", "m": {"public": 1, "private": 0.5}, "docker": 1.0, "cut": True}
+    layouts.lines(tmp_path / "rows.jsonl", [row, {**row, "docker": 0.0, "n": 2}, {"n": "x", "r": "y"}])
+    parquet.write_table(pa.Table.from_pylist([row, row]), tmp_path / "rows.parquet")
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text(
+        "step: n\nprompt: q\ncompletion: r\nreward: m.public\nfailure: docker\ntruncated: cut\n"
+        "rewards: {private: m.private}\nenv: {value: box}\n"
+    )
+    _, rows, coverage = imported(tmp_path / "rows.jsonl", tmp_path, mapping=mapping)
+    assert [row["failure"] for row in rows] == ["docker", ""]
+    assert (rows[0]["reward"], rows[0]["reward/private"], rows[0]["env"], rows[0]["finish"]) == (
+        1.0,
+        0.5,
+        "box",
+        "length",
+    )
+    assert coverage.quarantined == 1
+    quarantine = (tmp_path / "imported" / "quarantine.jsonl").read_text()
+    assert "rows.jsonl:3" in quarantine
+    assert "step is no whole number" in quarantine
+    _, rows, _ = imported(tmp_path / "rows.parquet", tmp_path / "p", mapping=mapping)
+    assert len(rows) == 2
+
+    mapping.write_text("compleiton: r\n")
+    with pytest.raises(UsageError) as caught:
+        imported(tmp_path / "rows.jsonl", tmp_path / "q", mapping=mapping)
+    assert "completion" in caught.value.mend
+
+    plain = layouts.lines(tmp_path / "plain" / "x.jsonl", [{"prompt": "a", "completion": "b", "reward": 1}])
+    assert detect(plain) == "table"
+
+
+def test_an_unknown_layout_and_an_unknown_framework(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("nothing")
+    with pytest.raises(DatasetError, match="no framework"):
+        detect(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        import_run(tmp_path, tmp_path / "run", framework="verll")
+    assert "'verl'" in caught.value.mend
+    with pytest.raises(DatasetError, match="nothing here"):
+        detect(tmp_path / "absent")
+    assert not (tmp_path / "run").exists()
