@@ -56,7 +56,9 @@ def noisy(served: Any, plan_of: Callable[..., Path], tmp_path: Path, monkeypatch
         )
 
     served.answer = answer
-    return plan_of("fraud-lost", per_category=30)
+    plan = plan_of("fraud-lost", per_category=30)
+    plan.write_text(plan.read_text().replace("{store: assay}", "{store: assay, reports: [candidate.md]}"))
+    return plan
 
 
 def aa(plan: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
@@ -81,6 +83,7 @@ def test_it_asks_the_baseline_twice_and_clears_nothing(
     assert len(record.verdict.rules) > 1  # what the gate would have said stands beside
     assert any(f.paired and f.paired.n10 for f in record.findings if f.check == "comparison")
     assert record.candidate.artifacts == ()
+    assert not noisy.with_name("candidate.md").exists()  # reports of the plan are the candidate's
 
 
 def test_it_verifies_and_is_an_attempt_of_nothing(noisy: Path, capsys: pytest.CaptureFixture[str]) -> None:

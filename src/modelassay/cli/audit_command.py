@@ -107,7 +107,8 @@ def command(
         )
         return 0
     output = load_plan(plan, overrides).output
-    writers = report_writers((*outputs, *(plan.parent / name for name in output.reports)))
+    planned = () if noise_floor else output.reports  # those are of the candidate
+    writers = report_writers((*outputs, *(plan.parent / name for name in planned)))
     places = places_of(
         plan, store=chosen_store(store, output.store), data_dir=data_dir, offline=offline, quiet=quiet
     )
@@ -123,15 +124,20 @@ def command(
             print_json(summary(record, folder, code, clearance))
         else:
             print_summary(record, folder, [path for path, _ in writers], clearance)
-    if not quiet and (hint := unsigned_hint(notary)):
-        click.echo(hint, err=True)
+    _hint(record, code, "" if quiet else unsigned_hint(notary))
+    return 0 if exit_zero else int(code)
+
+
+def _hint(record: AuditRecord, code: ExitCode, unsigned: str) -> None:
+    """What to do next, on stderr."""
+    if unsigned:
+        click.echo(unsigned, err=True)
     if code == ExitCode.EXPIRED:
         click.echo(
             f"this verdict expired on {record.verdict.expires} and old answers do not renew it: "
             "ask again with another --store or --set seed=…",
             err=True,
         )
-    return 0 if exit_zero else int(code)
 
 
 def run_plan(
