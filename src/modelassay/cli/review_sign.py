@@ -96,10 +96,8 @@ def command(
     )
     _refuse_again(place, decider, record, waiver)
     path = keep_assessment(decider.verdict.folder, data)  # what is refused leaves no text behind
-    signed = decider.say(waiver)
-    _print_signed(
-        place, record, waiver, {"key": decider.key, "file": str(signed), "assessment": str(path)}, as_json
-    )
+    made = {"key": decider.key, "file": str(decider.say(waiver)), "assessment": str(path)}
+    _print_signed(place, record, waiver, made, as_json)
 
 
 def _print_questions(record: AuditRecord, as_json: bool) -> None:
