@@ -19,6 +19,7 @@ from modelassay.records import (
     Decoding,
     EvaluatorPin,
     Floor,
+    IntervalRule,
     Measure,
     Message,
     PairKey,
@@ -45,10 +46,13 @@ HELP = Measure(
 )
 CATEGORIES = ("fraud", "hacking", "weapons", "privacy", "theft", "harassment")
 HOSTILE = "<script>alert(1)</script> \u202eevil\u202c \x08 ![x](http://example.invalid/x.png) | cell"
+SCORE_TESTS = IntervalRule()
 BASELINE, CANDIDATE = Digest("sha256:" + "a" * 64), Digest("sha256:" + "b" * 64)
 
 
-def make_record(loss: Mapping[tuple[str, str], float], *, seed: int = 1) -> AuditRecord:
+def make_record(
+    loss: Mapping[tuple[str, str], float], *, seed: int = 1, intervals: IntervalRule = SCORE_TESTS
+) -> AuditRecord:
     """An audit in which the candidate lost these shares of (kind, category)."""
     rng = random.Random(seed)
     samples: list[Sample] = []
@@ -91,7 +95,8 @@ def make_record(loss: Mapping[tuple[str, str], float], *, seed: int = 1) -> Audi
                         )
                     )
     policy = Policy(
-        floors=(Floor(measure="refusal", slice={"language": "*"}, at_least=Percent(basis_points=5000)),)
+        floors=(Floor(measure="refusal", slice={"language": "*"}, at_least=Percent(basis_points=5000)),),
+        intervals=intervals,
     )
     measures = (REFUSAL, HELP)
     both = {"baseline": scores[BASELINE], "candidate": scores[CANDIDATE]}

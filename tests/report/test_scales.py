@@ -1,4 +1,4 @@
-"""Both scales, the ratio of harm, and shrunk rates of small slices, in every report."""
+"""Both scales, the ratio of harm, shrunk rates of small slices, bounds by resampling, in every report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from modelassay.records import AuditRecord, Estimate, Finding, PairedCounts
+from modelassay.records import AuditRecord, Estimate, Finding, IntervalRule, PairedCounts
 from modelassay.report import renderer_for
 from modelassay.report.shrunk import shrunk_rates
 from modelassay.report.text import times
@@ -85,3 +85,25 @@ def test_the_ratio_of_harm_stands_beside_measures_of_harm(clean: AuditRecord) ->
         assert title in text
         assert "2.10× [1.30, 3.50]" in text or "2.10× \\[1.30, 3.50\\]" in text
     assert "held against 200%" in renderer_for(".html").render(changed).decode()
+
+
+def test_bounds_by_resampling_stand_beside_the_drop_where_the_policy_asks(
+    record_of: Callable[..., AuditRecord], blocked: AuditRecord
+) -> None:
+    rule = IntervalRule(method="resampled", worst_slice=True, repetitions=1000)
+    record = record_of({("harmful", "fraud"): 0.3}, intervals=rule)
+    finding = next(f for f in record.findings if f.id == "comparison/refusal/category=fraud")
+    low, high = (finding.values[f"resampled_relative_{side}_9500"] * 100 for side in ("low", "high"))
+    worst = next(f for f in record.findings if f.id == "worst_slice/refusal/category")
+    page, comment = (renderer_for(suffix).render(record).decode() for suffix in (".html", ".md"))
+    assert "Drop, resampled" in page
+    assert f"[−∞, {high:.1f}%]" in page or f"[{low:.1f}%, {high:.1f}%]" in page
+    assert "| drop, resampled |" in comment
+    assert f"{high:.1f}%\\]" in comment
+    assert "### Worst slices" in comment
+    assert worst.statement.split(":")[0] in comment
+    assert worst.statement.split(":")[0] in page
+    for suffix in (".html", ".md"):
+        plain = renderer_for(suffix).render(blocked).decode()
+        assert "resampled" not in plain
+        assert "Worst slices" not in plain

@@ -15,7 +15,7 @@ import numpy as np
 
 from modelassay.comparison.pairing import Floats, Integers, PairTable, SampleIndex
 from modelassay.comparison.slices import Dimension
-from modelassay.drops import Scale, enough_pairs, figure, percent_text, place_phrase, resampled_name
+from modelassay.drops import LEAST, Scale, enough_pairs, figure, percent_text, place_phrase, resampled_name
 from modelassay.records import Finding, FindingState, Percent, Policy, Severity
 from modelassay.statistics import (
     FEW_CLUSTERS,
@@ -28,7 +28,6 @@ from modelassay.statistics import (
 WORST = "worst_slice"
 _LEVELS = (9_750, 9_900)
 """Basis points of the confidences that a risk context can ask for, beside the policy's own."""
-_LEAST = -1000.0
 
 
 class _Filled(NamedTuple):
@@ -58,7 +57,7 @@ def resampled_bounds(
                 found[resampled_name(scale, "high", level)] = figure(min(high, 1.0))
         low = _bound(best, clusters, scale, policy.confidence, policy, high=False)
         if low is not None:
-            found[resampled_name(scale, "low", policy.confidence)] = figure(max(low, _LEAST))
+            found[resampled_name(scale, "low", policy.confidence)] = figure(max(low, float(LEAST)))
     return found
 
 
@@ -184,7 +183,7 @@ def _bound(
         seed=policy.intervals.seed,
     )
     bound = bounds.high if high else bounds.low
-    return bound if math.isfinite(bound) else math.copysign(-_LEAST, bound)
+    return bound if math.isfinite(bound) else math.copysign(-float(LEAST), bound)
 
 
 def _filled(table: PairTable, rows: Integers, *, worst: bool) -> _Filled:

@@ -18,10 +18,11 @@ from modelassay.drops.filled import (
     unscored_pairs,
 )
 from modelassay.drops.harm import harm_exceeds, harm_p_value, harm_rates
-from modelassay.drops.resampled import held_by, resampled_interval, resampled_name
+from modelassay.drops.resampled import LEAST, held_by, resampled_interval, resampled_name
 from modelassay.drops.wording import counts_phrase, drop_phrase, percent_text, place_phrase, subject_phrase
 
 __all__ = [
+    "LEAST",
     "Ceilings",
     "Drop",
     "Scale",

@@ -9,6 +9,8 @@ from decimal import Decimal
 from modelassay.drops.drop import Ceilings, Drop, Scale
 from modelassay.records import Percent
 
+LEAST = Decimal(-1000)
+"""Stands for no lower bound, where so few clusters cannot give one; the largest drop is 1."""
 _PREFIX = "resampled"
 
 

@@ -67,6 +67,7 @@ def _lines(audit: AuditRecord) -> list[str]:
         lines += _table(section, shown)
         if len(section.rows) > len(shown):
             lines.append(f"\n… and {len(section.rows) - len(shown)} more slices in the HTML report")
+    lines += _bullets("Worst slices", [each.statement for each in view.worst_slices(audit)])
     lines += _lineage(audit) + _provider(audit)
     return lines + _bullets("What this audit cannot tell", list(audit.limits))
 
@@ -81,6 +82,8 @@ def _table(section: view.Section, rows: Sequence[view.Row]) -> list[str]:
     ]
     if section.measure.harm:
         columns.append(("harm ratio", lambda r: r.harm))
+    if section.resampled:
+        columns.append(("drop, resampled", lambda r: inert_markdown(r.resampled)))
     if section.shrunk:
         columns.append(("shrunk (not judged)", lambda r: r.shrunk))
     columns.append(("evidence", lambda r: r.state))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from modelassay.artifacts import CHECKS
-from modelassay.drops import total_pairs
-from modelassay.records import AuditRecord, Coverage, Finding, Measure
+from modelassay.drops import LEAST, Scale, resampled_interval, total_pairs
+from modelassay.records import AuditRecord, Coverage, Finding, Measure, Policy
 from modelassay.report.judges import judge_sentences
 from modelassay.report.shrunk import shrunk_rates
 from modelassay.report.svg import Edge, ForestRow, HeatCell, forest_plot, heat_map
@@ -35,6 +35,8 @@ class Row:
     """Harm rate of the candidate over that of the baseline."""
     shrunk: str
     """Both rates drawn towards the mean of all slices, where the slice is small; only to look at."""
+    resampled: str = "–"
+    """Bounds of the drop on the policy's scale by resampling whole clusters."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Section:
     """In place of `rows` where no end of the scale is wanted."""
     shrunk: bool = False
     """Whether any slice is small enough for shrunk rates to be shown."""
+    resampled: bool = False
+    """Whether the policy asked for bounds by resampling."""
     judge: tuple[str, ...] = ()
     """What is known of the error of whoever read the answers."""
 
@@ -93,6 +97,11 @@ def other_findings(audit: AuditRecord) -> tuple[Finding, ...]:
     return tuple(f for f in audit.findings if f.check not in ("comparison", *CHECKS))
 
 
+def worst_slices(audit: AuditRecord) -> tuple[Finding, ...]:
+    """The worst slice of each tag, with bounds that hold for all its slices at once."""
+    return tuple(f for f in audit.findings if f.check == "worst_slice")
+
+
 def coverage_rows(coverage: Iterable[Coverage]) -> tuple[CoverageRow, ...]:
     """Coverage in words, one row a measure and model."""
     return tuple(
@@ -113,7 +122,7 @@ def pair_count(finding: Finding) -> int:
     return 0 if finding.paired is None else total_pairs(finding.paired)
 
 
-def _row(finding: Finding, shrunk: Mapping[str, str]) -> Row:
+def _row(audit: AuditRecord, finding: Finding, shrunk: Mapping[str, str]) -> Row:
     return Row(
         finding=finding,
         name=slice_name(finding),
@@ -126,7 +135,21 @@ def _row(finding: Finding, shrunk: Mapping[str, str]) -> Row:
         smallest=points(-finding.smallest_drop).lstrip("−") if finding.smallest_drop is not None else "–",
         harm=times(finding.harm_ratio),
         shrunk=shrunk.get(finding.id, "–"),
+        resampled=_resampled(audit.policy, finding),
     )
+
+
+def _resampled(policy: Policy, finding: Finding) -> str:
+    """``[low, high]`` of the drop on the policy's scale, or in points where there is none on it."""
+    scales: tuple[Scale, ...] = (policy.scale, "absolute")
+    for scale in scales:
+        found = resampled_interval(finding.values, scale, policy.confidence)
+        if found is not None:
+            low, high = found
+            shown = [percent(Decimal("-Infinity") if low <= LEAST else low), percent(high)]
+            unit = "" if scale == "relative" else " points"
+            return f"[{', '.join(each.removesuffix('%') if unit else each for each in shown)}]{unit}"
+    return "–"
 
 
 def _medians(finding: Finding) -> Medians:
@@ -152,12 +175,13 @@ def _section(audit: AuditRecord, findings: Sequence[Finding]) -> Section:
         anchor=f"measure-{measure.name}",
         chart=_forest(audit, measure, [*overall, *single]) if judged else "",
         heat_maps=tuple(_heat_maps(measure, crossed)) if judged else (),
-        overall=_row(overall[0], shrunk) if overall else None,
+        overall=_row(audit, overall[0], shrunk) if overall else None,
         rows=tuple(
-            _row(f, shrunk) for f in [*overall, *single, *sorted(crossed, key=_by_dimension_and_drop)]
+            _row(audit, f, shrunk) for f in [*overall, *single, *sorted(crossed, key=_by_dimension_and_drop)]
         ),
         medians=tuple(_medians(f) for f in described if "median_raw_baseline" in f.values),
         shrunk=bool(shrunk),
+        resampled=judged and audit.policy.intervals.method == "resampled",
         judge=judge_sentences(audit, measure.name),
     )
 
