@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from modelassay.cli.judges_options import setting_option
+from modelassay.cli.judges_options import labelled_options, setting_option
 from modelassay.cli.options import chosen_store, data_dir_option, json_option, print_json, store_option
 
 
@@ -15,19 +15,7 @@ from modelassay.cli.options import chosen_store, data_dir_option, json_option, p
 @click.argument("evaluator")
 @click.argument("labelled", required=False, type=click.Path(path_type=Path))
 @setting_option
-@click.option("--measure", "measures", multiple=True, help="Measure that the labels are of; repeatable.")
-@click.option("--positive", type=click.Choice(["wanted", "unwanted"]), default="unwanted", show_default=True)
-@click.option(
-    "--kind",
-    type=click.Choice(["harmful", "borderline", "benign"]),
-    default="harmful",
-    show_default=True,
-    help="Of all requests.",
-)
-@click.option(
-    "--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="Such as label=unsafe; repeatable."
-)
-@click.option("--positive-label", "labels", multiple=True, help="Label that counts as positive; repeatable.")
+@labelled_options
 @click.option("--shipped", is_flag=True, help="Write into the package, not into the store.")
 @data_dir_option
 @store_option
@@ -65,9 +53,9 @@ async def _calibrated(
 ) -> Any:
     from datetime import UTC, datetime
 
-    from modelassay.cli.judges_options import labelled_data, open_evaluator, tell_rows
+    from modelassay.cli.judges_options import labelled_data, open_evaluator, read_own, tell_rows
     from modelassay.errors import UsageError
-    from modelassay.judges import Task, calibrate_on, calibration_of, fits_of, read_all, read_labelled
+    from modelassay.judges import calibrate_on, calibration_of, fits_of, read_all
 
     evaluator, pin, judges = await open_evaluator(name, settings)
     day = datetime.now(UTC).date().isoformat()
@@ -82,27 +70,9 @@ async def _calibrated(
             return await calibrate_on(
                 evaluator, fits, data, settings=pin.settings, day=day, progress=tell_rows
             )
-        answers = read_labelled(labelled, _columns(labels), kind=labels["kind"])
-        task = Task(
-            measures=labels["measures"] or tuple(m.name for m in evaluator.measures),
-            positive=labels["positive"],
-        )
+        answers, task = read_own(labelled, evaluator, labels)
         readings = await read_all(evaluator, answers, task, tell_rows)
         return (calibration_of(evaluator, answers, task, readings, settings=pin.settings, day=day),)
     finally:
         for judge in judges:
             await judge.close()
-
-
-def _columns(labels: dict[str, Any]) -> Any:
-    from modelassay.errors import UsageError, did_you_mean
-    from modelassay.judges import Columns
-
-    given: dict[str, Any] = {"positive": labels["labels"]}
-    for each in labels["columns"]:
-        field, _, column = each.partition("=")
-        known = [name for name in Columns.__struct_fields__ if name not in ("positive", "needed")]
-        if field not in known:
-            raise UsageError(f"no field {field!r}", where="--column", mend=did_you_mean(field, known))
-        given[field] = column
-    return Columns(**given)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelassay.errors import ConfigError
+from modelassay.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from modelassay.judges import Agreement, Calibration
+    from modelassay.judges import Agreement, Calibration, Columns, LabelledAnswers, Task
     from modelassay.protocols import Evaluator, Target
     from modelassay.records import EvaluatorPin
 
@@ -22,6 +22,79 @@ setting_option = click.option(
     metavar="KEY=VALUE",
     help="Setting of the evaluator; repeatable.",
 )
+
+
+def labelled_options(command: Any) -> Any:
+    """Options that say what the columns and labels of a user's own file mean."""
+    for option in (
+        click.option("--positive-label", "labels", multiple=True, help="Label that is positive; repeatable."),
+        click.option(
+            "--columns",
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="FIELD=COLUMN,…",
+            help="Where what stands: input=question,output=answer,label=unsafe; also context, group, "
+            "language, category, model. Repeatable.",
+        ),
+        click.option(
+            "--kind",
+            type=click.Choice(["harmful", "borderline", "benign"]),
+            default="harmful",
+            show_default=True,
+            help="Of all requests.",
+        ),
+        click.option(
+            "--positive", type=click.Choice(["wanted", "unwanted"]), default="unwanted", show_default=True
+        ),
+        click.option("--measure", "measures", multiple=True, help="Measure of the labels; repeatable."),
+    ):
+        command = option(command)
+    return command
+
+
+def read_own(
+    file: Path, evaluator: Evaluator, said: dict[str, Any], *, name: str = ""
+) -> tuple[LabelledAnswers, Task]:
+    """A user's own labelled file, and what its labels are of.
+
+    Args:
+        said: values of `labelled_options`.
+        name: of the set, in place of the file's.
+
+    Raises:
+        UsageError: no such field, or a label that is none.
+    """
+    from modelassay.judges import Task, read_labelled
+
+    answers = read_labelled(file, _columns(said), kind=said["kind"], name=name)
+    known = tuple(measure.name for measure in evaluator.measures)
+    for measure in said["measures"]:
+        if measure not in known:
+            raise UnknownNameError("measure", measure, known, where="--measure")
+    return answers, Task(measures=said["measures"] or known, positive=said["positive"])
+
+
+_ALSO = {"input": "prompt", "output": "response", "answer": "response"}
+"""Other names of fields."""
+
+
+def _columns(said: dict[str, Any]) -> Columns:
+    from modelassay.judges import Columns
+
+    given: dict[str, Any] = {"positive": said["labels"]}
+    known = [name for name in Columns.__struct_fields__ if name not in ("positive", "needed", "tags")]
+    for each in (part for text in said["columns"] for part in text.split(",")):
+        field, equals, column = (text.strip() for text in each.partition("="))
+        field = _ALSO.get(field, field)
+        if not equals or not column or field not in known:
+            raise UsageError(
+                f"{each!r} names no column",
+                where="--columns",
+                mend=f"write FIELD=COLUMN; {did_you_mean(field, [*known, *_ALSO])}",
+            )
+        given[field] = column
+    return Columns(**given)
 
 
 async def open_evaluator(
