@@ -166,6 +166,7 @@ def test_the_floor_in_figures_and_an_audit_beside_it(noisy: Path, capsys: pytest
     kept = rows["comparison/refusal/category=theft"]  # nothing is
     assert not kept.beyond
     assert kept.differing == 0
+    assert kept.spread > 0  # however little differed there
     text = "\n".join((*noise_floor_lines(found), *beside_lines(tuple(rows.values()))))
     assert "comparison/refusal/category=fraud: −100.0% over 30 pairs, beyond the noise" in text
     assert "comparison/refusal/category=theft: " not in text.partition("Beside the noise floor")[2]

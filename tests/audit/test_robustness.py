@@ -149,6 +149,19 @@ def test_without_a_measured_error_the_shift_is_a_share_of_what_was_read(replay: 
     assert not any(point.within_calibration for point in points)
 
 
+def test_no_judge_errs_more_than_its_readings_allow() -> None:
+    """It missed 5 % on the set; here it reads 97 % and 99 % as wanted, so that it misses at most 1 %."""
+    assumed = assumed_of((ERROR,), 0.99, 0.97)
+    assert assumed.errors() == (pytest.approx(0.01), 0.2)
+    assert assumed_of((ERROR,), 0.1, 0.5).errors() == (0.05, pytest.approx(0.1))
+    change = comparable_change(0.97, assumed, "unwanted answers passed", 0.3)
+    true = (0.97 - 0.5) / 0.49
+    assert change == pytest.approx(0.99 * true + 0.2 * (1 - true) - 0.97)
+    assert (
+        comparable_change(0.97, assumed_of((ERROR,)), "unwanted answers passed", 0.3) == 0
+    )  # as it would be
+
+
 @pytest.mark.parametrize(
     ("shift", "inside"), [("0.04", True), ("0.06", False), ("-0.05", True), ("-0.051", False)]
 )

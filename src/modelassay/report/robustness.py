@@ -33,7 +33,7 @@ def robustness_lines(found: Robustness, *, everything: bool = False) -> Iterator
     for sway in found.firmness.sways:
         yield f"  - {visible(sway.change)}: {sway.outcome}"
     if found.outcome != found.sealed_outcome:
-        yield f"note: the evidence comes to {found.outcome} here, and was sealed as {found.sealed_outcome}."
+        yield f"note: here the evidence comes to {found.outcome}; it was sealed as {found.sealed_outcome}."
     yield from _varied("Without a dataset or a category", found.without, found, everything=everything)
     yield from _edges(found.edges, everything=everything)
     yield from _varied("At other confidence levels", found.confidences, found, everything=everything)
@@ -86,7 +86,7 @@ def beside_lines(rows: Sequence[Beside], *, everything: bool = False) -> Iterato
         mark = "beyond" if row.beyond else "within"
         line = (
             f"  {visible(row.finding)}: {percent(row.change, signed=True)} over {row.pairs:,} pairs, {mark} "
-            f"the noise (standard error {percent(row.spread)})"
+            f"the noise (standard error at most {percent(row.spread)})"
         )
         if row.differing is not None and row.excess is not None:
             low, high = (percent(each, signed=True) for each in (row.excess.low, row.excess.high))

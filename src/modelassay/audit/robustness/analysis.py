@@ -51,6 +51,8 @@ def analyse(replay: Replay, others: Iterable[Replay] = (), *, splits: int = SPLI
 
 
 def _notes(replay: Replay, others: tuple[Replay, ...]) -> Iterable[str]:
+    if replay.record.noise_floor:
+        yield "A noise floor is sealed as inconclusive; here it is decided like the audit of a candidate."
     if replay.record.epochs < 2:
         yield "Each prompt was asked once, so nothing is known of repeated decodings (`repeats` in the plan)."
     if not others:

@@ -10,7 +10,7 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -38,10 +38,15 @@ class Assumed:
     """Of wanted answers, those that it reads as unwanted."""
     passed: Estimate | None = None
     """Of unwanted answers, those that it reads as wanted."""
+    rates: tuple[float, ...] = ()
+    """Shares that it read as wanted here. A judge that reads 99 % as wanted misses at most 1 % here, whatever
+    it missed on a labelled set; likewise it passes no more than it reads as wanted."""
 
     def errors(self) -> tuple[float, float]:
-        """Missed and passed, none where none was measured."""
-        return tuple(float(each.value) if each else 0.0 for each in (self.missed, self.passed))  # type: ignore[return-value]
+        """Missed and passed, as far as the readings allow; none where none was measured."""
+        missed, passed = (float(each.value) if each else 0.0 for each in (self.missed, self.passed))
+        most_missed, most_passed = 1.0 - max(self.rates, default=0.0), min(self.rates, default=1.0)
+        return min(missed, most_missed), min(passed, most_passed)
 
     def known(self, kind: Kind) -> Estimate | None:
         """The measured one of `kind`."""
@@ -55,15 +60,19 @@ def judged(replay: Replay) -> Iterator[Judged]:
             yield _judged(replay, finding)
 
 
-def assumed_of(errors: tuple[JudgeError, ...]) -> Assumed:
-    """The measured error on the set where the judge tells least; none measured, none assumed."""
+def assumed_of(errors: tuple[JudgeError, ...], *rates: float) -> Assumed:
+    """The measured error on the set where the judge tells least; none measured, none assumed.
+
+    Args:
+        rates: shares that it read as wanted in this audit, of both models.
+    """
     if not errors:
-        return Assumed()
+        return Assumed(rates=rates)
     least = min(errors, key=lambda each: each.sensitivity.value + each.specificity.value)
     of_wanted, of_unwanted = least.sensitivity, least.specificity
     if least.positive == "unwanted":
         of_wanted, of_unwanted = of_unwanted, of_wanted
-    return Assumed(set=least.set, missed=_rest(of_wanted), passed=_rest(of_unwanted))
+    return Assumed(set=least.set, missed=_rest(of_wanted), passed=_rest(of_unwanted), rates=rates)
 
 
 def comparable_change(rate: float, assumed: Assumed, kind: Kind, shift: float) -> float | None:
@@ -76,7 +85,7 @@ def comparable_change(rate: float, assumed: Assumed, kind: Kind, shift: float) -
     if min(other) < 0.0 or 1.0 - sum(other) < _LEAST_INFORMATION:
         return None
 
-    def as_baseline(errors: tuple[float, float] | list[float]) -> float:
+    def as_baseline(errors: Sequence[float]) -> float:
         share = (rate - errors[1]) / (1.0 - sum(errors))
         true = min(1.0, max(0.0, share))
         return (1.0 - missed) * true + passed * (1.0 - true)
@@ -95,7 +104,8 @@ def _judged(replay: Replay, finding: Finding) -> Judged:
         why_not = "its scores are graded, and calibrations are of yes and no"
     if why_not:
         return Judged(measure=measure, judge=judge, why_not=why_not)
-    assumed = assumed_of(replay.judges.errors.get(measure, ()))
+    read = (float(side.value) for side in (finding.baseline, finding.candidate) if side is not None)
+    assumed = assumed_of(replay.judges.errors.get(measure, ()), *read)
     found = tuple(_tipping_points(replay, measure, judge, assumed))
     rest = "" if found else "no difference between its errors on the two models turns the verdict"
     return Judged(measure=measure, judge=judge, tipping=found, why_not=rest)

@@ -125,7 +125,7 @@ def _beside(finding: Finding, floor: Finding) -> Beside:
     assert floor.paired is not None
     assert finding.difference is not None
     pairs, by_chance = scored_pairs(finding.paired), scored_pairs(floor.paired)
-    spread = _spread(floor, pairs)
+    spread = _spread(floor, pairs, at_most=True)
     one, two = _differing(finding), _differing(floor)
     found = Beside(
         finding=finding.id,
@@ -150,15 +150,24 @@ def _differing(finding: Finding) -> int | None:
     return counts.n10 + counts.n01 if isinstance(counts, PairedCounts) else None
 
 
-def _spread(floor: Finding, pairs: int) -> float:
-    """Standard error of a change over `pairs` pairs by chance: of a mean of differences without a trend."""
+def _spread(floor: Finding, pairs: int, *, at_most: bool = False) -> float:
+    """Standard error of a change over `pairs` pairs by chance: of a mean of differences without a trend.
+
+    Args:
+        at_most: with the share of differing pairs at its one-sided upper bound (Clopper–Pearson, 97.5 %), for
+            a floor on which nothing differed does not show that nothing can.
+    """
     of = floor.paired
     assert of is not None
     measured = scored_pairs(of)
     if not measured or not pairs:
         return 0.0
     if isinstance(of, PairedCounts):
-        return math.sqrt((of.n10 + of.n01) / measured * float(of.design_effect) / pairs)
+        effect = float(of.design_effect)
+        share = (of.n10 + of.n01) / measured
+        if at_most:
+            share = clopper_pearson_interval((of.n10 + of.n01) / effect, measured / effect).high
+        return math.sqrt(share * effect / pairs)
     variance = float(of.baseline_variance + of.candidate_variance - 2 * of.covariance)
     return math.sqrt(max(0.0, variance) * measured / pairs)
 

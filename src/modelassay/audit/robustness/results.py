@@ -231,7 +231,8 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     change: Decimal
     """Candidate minus baseline."""
     spread: Decimal
-    """Standard error that such a change has by chance alone, from the noise floor, with so many pairs."""
+    """Standard error that such a change has at most by chance alone, with so many pairs: from the upper bound
+    at 97.5 % of the share of pairs that differ on the noise floor."""
     beyond: bool
     """Whether the change is more than 1.96 of these."""
     differing: Decimal | None = None
