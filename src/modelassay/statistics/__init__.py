@@ -48,6 +48,11 @@ from modelassay.statistics.cohorts import (
     widening,
 )
 from modelassay.statistics.consistency import flip_rate, variance_shift_interval, within_prompt_variance
+from modelassay.statistics.detection import (
+    detection_probability,
+    most_bad_undetected,
+    sample_size_for_detection,
+)
 from modelassay.statistics.distributions import normal_quantile, student_quantile
 from modelassay.statistics.drops import absolute_drop_bounds, relative_drop_bounds
 from modelassay.statistics.e_values import (
@@ -90,6 +95,15 @@ from modelassay.statistics.misclassification import (
     rogan_gladen,
 )
 from modelassay.statistics.multiplicity import benjamini_hochberg, holm
+from modelassay.statistics.overoptimisation import (
+    GaoFit,
+    GaoForm,
+    Slope,
+    best_of_n_kl,
+    gao_fit,
+    group_rank_correlations,
+    slope,
+)
 from modelassay.statistics.paired import (
     inferiority_difference_test,
     mcnemar_midp,
@@ -150,6 +164,8 @@ __all__ = [
     "Differential",
     "Draws",
     "EdgeShift",
+    "GaoFit",
+    "GaoForm",
     "Gap",
     "Group",
     "GroupAlarm",
@@ -164,6 +180,7 @@ __all__ = [
     "SequentialTest",
     "Share",
     "SimultaneousBounds",
+    "Slope",
     "TrueRate",
     "Wealth",
     "Widening",
@@ -171,6 +188,7 @@ __all__ = [
     "answers_counted",
     "answers_of_tasks",
     "benjamini_hochberg",
+    "best_of_n_kl",
     "betting_interval",
     "betting_interval_finite",
     "binomial_changepoints",
@@ -185,6 +203,7 @@ __all__ = [
     "corrected_moments",
     "corrected_pairs",
     "design_effect",
+    "detection_probability",
     "differences_of_counts",
     "draws_of",
     "draws_of_clusters",
@@ -195,6 +214,7 @@ __all__ = [
     "falling_behind",
     "fieller_ratio_bounds",
     "flip_rate",
+    "gao_fit",
     "gap_interval",
     "graded_absolute_drop_bounds",
     "graded_inferiority_difference_test",
@@ -204,6 +224,7 @@ __all__ = [
     "graded_relative_drop_bounds",
     "group_alarm",
     "group_differences",
+    "group_rank_correlations",
     "gwet_ac1",
     "holm",
     "inferiority_difference_test",
@@ -214,6 +235,7 @@ __all__ = [
     "krippendorff_alpha_interval",
     "log_wealth",
     "mcnemar_midp",
+    "most_bad_undetected",
     "newcombe_difference_interval",
     "newcombe_paired_interval",
     "noninferiority_difference_test",
@@ -229,11 +251,13 @@ __all__ = [
     "residuals",
     "reward_differential",
     "rogan_gladen",
+    "sample_size_for_detection",
     "sequential_paired_test",
     "shrink_rates",
     "sign_flip_ratio_bounds",
     "simultaneous_intervals",
     "simultaneous_ratio_bounds",
+    "slope",
     "smallest_detectable_drop",
     "split_sample_edge_shift",
     "student_quantile",

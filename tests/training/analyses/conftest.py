@@ -65,6 +65,8 @@ def shotgun_run(data_dir: Path) -> Callable[[str], Frame]:
         tasks, _ = _codes(table["task_id"].to_pylist())
         reward = table[grader].to_numpy()
         digits = np.array([sum(c.isdigit() for c in text) for text in table["completion"].to_pylist()])
+        said, right = (table[column].to_pylist() for column in ("completion", "answer"))
+        exact = np.array([a == b for a, b in zip(said, right, strict=True)], np.float64)
         flags = {"shotgun": digits >= 2, "short_shotgun": (digits >= 2) & (digits < 5)}
         return make_frame(
             step=table["step"].to_numpy(),
@@ -75,6 +77,7 @@ def shotgun_run(data_dir: Path) -> Callable[[str], Frame]:
             rewards={grader: reward},
             advantage=table["advantage"].to_numpy(),
             flags=flags,
+            scores={"exact": exact},
             scanned_by=dict.fromkeys(flags, "digits@1"),
         )
 

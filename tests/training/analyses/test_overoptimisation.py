@@ -1,0 +1,136 @@
+"""Proxy against held-out: every outcome by made runs, false alarms by simulation, a real run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelassay.training.analyses.overoptimisation import (
+    ProxyCourse,
+    assess_overoptimisation,
+    proxy_course,
+    proxy_points,
+    rank_agreement,
+)
+from modelassay.training.frame import Frame
+
+FrameOf = Callable[..., Frame]
+STEPS = 60
+
+
+def run(
+    frame_of: FrameOf, proxy: Callable[[Any], Any], held: Callable[[Any], Any], seed: int = 1
+) -> tuple[Frame, np.ndarray[Any, Any]]:
+    """64 rollouts a step of tasks that differ in difficulty; rates are functions of progress in [0, 1]."""
+    rng = np.random.default_rng(seed)
+    step = np.repeat(np.arange(STEPS), 64)
+    task = rng.integers(0, 100, STEPS * 8).repeat(8)
+    hard = rng.random(100)[task] * 0.2 - 0.1
+    done = step / (STEPS - 1)
+    reward = (rng.random(len(step)) < proxy(done) - hard).astype(float)
+    kept = (rng.random(len(step)) < held(done) - hard).astype(float)
+    return frame_of(step=step, task=task, reward=reward, flags={}), kept
+
+
+def up(x: Any) -> Any:
+    return 0.3 + 0.5 * x
+
+
+def flat(x: Any) -> Any:
+    return 0.4 + 0.0 * x
+
+
+def humped(x: Any) -> Any:
+    return 0.3 + 1.2 * x * (1.0 - x)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "held", "outcome"),
+    [
+        (up, up, "in step"),
+        (up, flat, "decoupled"),
+        (up, humped, "over-optimised"),
+        (flat, flat, "not detected"),
+        (up, lambda x: 0.7 - 0.4 * x, "over-optimised"),
+        (flat, lambda x: 0.7 - 0.4 * x, "not detected"),
+    ],
+)
+def test_outcomes(frame_of: FrameOf, proxy: Any, held: Any, outcome: str) -> None:
+    frame, kept = run(frame_of, proxy, held)
+    assert assess_overoptimisation(proxy_course(frame, kept)).outcome == outcome
+
+
+def test_false_alarms_are_rare(frame_of: FrameOf) -> None:
+    outcomes = []
+    for seed in range(60):
+        frame, kept = run(frame_of, up, up, seed)
+        outcomes.append(assess_overoptimisation(proxy_course(frame, kept)).outcome)
+    assert outcomes.count("in step") >= 57
+
+
+def test_a_peak_is_not_read_into_noise(frame_of: FrameOf) -> None:
+    """On tasks that chose it the peak of a flat measure lies above the end; on others it does not."""
+    missed = 0
+    for seed in range(60):
+        frame, kept = run(frame_of, up, flat, seed)
+        missed += float(assess_overoptimisation(proxy_course(frame, kept)).values["loss_low"]) > 0.0
+    assert missed / 60 <= 0.025 + 3.0 * math.sqrt(0.025 * 0.975 / 60)
+
+
+def test_failures_and_evaluations_take_no_part(frame_of: FrameOf) -> None:
+    frame, kept = run(frame_of, up, humped)
+    none = np.zeros(len(frame), np.bool_)
+    gone = frame_of(step=frame.step, task=frame.task, reward=frame.reward, failed=~none)
+    assert assess_overoptimisation(proxy_course(gone, kept)).outcome == "not assessable"
+    evaluations = frame_of(step=frame.step, task=frame.task, reward=frame.reward, is_train=none)
+    assert assess_overoptimisation(proxy_course(evaluations, kept)).outcome == "not assessable"
+    chosen = proxy_course(evaluations, kept, chosen=~none)
+    assert assess_overoptimisation(chosen).outcome == "over-optimised"
+
+
+def test_checkpoints_with_errors(frame_of: FrameOf) -> None:
+    step, rise = np.arange(10), np.linspace(0.2, 0.9, 10)
+    held = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.55, 0.5, 0.45, 0.4, 0.3])
+    sure = proxy_points(step, rise, held, np.full(10, 0.02))
+    assert assess_overoptimisation(sure).outcome == "over-optimised"
+    unsure = proxy_points(step, rise, held, np.full(10, 0.2))
+    assert assess_overoptimisation(unsure).outcome != "over-optimised"
+    few = proxy_points(step[:5], rise[:5], held[:5])
+    assert "only 5" in assess_overoptimisation(few).why_not
+    with pytest.raises(ValueError, match="rising"):
+        proxy_points(step[::-1], rise, held)
+
+
+def test_the_law_of_reinforcement_learning_is_fitted() -> None:
+    d = np.linspace(0.0, 5.0, 12)
+    gain = np.where(d > 0.0, d * (1.0 - 0.6 * np.log(np.maximum(d, 1e-9))), 0.0)
+    finding = assess_overoptimisation(ProxyCourse(np.arange(12.0), d, 0.2 + gain), kl=d**2)
+    assert float(finding.values["law_peak"]) == pytest.approx(math.exp(1.0 / 0.6 - 1.0), rel=1e-4)
+
+
+def test_ranks_part_when_the_proxy_is_gamed(frame_of: FrameOf) -> None:
+    rng = np.random.default_rng(5)
+    n, skill = 300 * 8, rng.random(300 * 8)
+    step = np.arange(n) // 80
+    frame = frame_of(step=step, reward=np.where(step < 10, skill, rng.random(n)))
+    found = rank_agreement(frame, skill + 0.1 * rng.random(n))
+    assert found is not None
+    early, late = found
+    assert early.low > 0.8
+    assert late.low < 0.0 < late.high
+    assert rank_agreement(frame, np.ones(n)) is None
+
+
+def test_the_real_hack_is_over_optimised_and_the_fix_is_not(shotgun_run: Callable[[str], Frame]) -> None:
+    found = {}
+    for name in ("hack", "control", "fix"):
+        frame = shotgun_run(name)
+        found[name] = assess_overoptimisation(proxy_course(frame, frame.scores["exact"]))
+    assert found["hack"].outcome == "over-optimised"
+    assert found["hack"].values["diverging_from"] < 60
+    assert found["control"].outcome in ("in step", "not detected")
+    assert found["fix"].outcome == "in step"
