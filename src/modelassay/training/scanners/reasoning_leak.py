@@ -1,0 +1,60 @@
+"""Reasoning that graders saw: training on it teaches a model to hide what it thinks.
+
+A rollout is flagged when at least `SHINGLE` consecutive words of its reasoning stand in what the grader was
+given (hashed shingles of words). Where no grader input is recorded the grader was given the completion, as
+TRL does with every reward function; reasoning in it is then graded by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelassay.training.columns import pa
+from modelassay.training.scanners.reasoning import SIEVE, reasoning_in
+from modelassay.training.scanners.rows import LONGEST_QUOTE
+from modelassay.training.scanners.texts import COLUMNS, rollout_of, texts_of
+
+SHINGLE = 8
+
+
+class ReasoningLeak:
+    """``reasoning_graded``: a grader saw the chain of thought."""
+
+    name: ClassVar[str] = "reasoning_leak"
+    version: ClassVar[str] = "1"
+    columns: tuple[str, ...] = (*COLUMNS, "grader_input")
+    behaviours: tuple[str, ...] = ("reasoning_graded",)
+
+    def scan(self, batch: pa.RecordBatch) -> Mapping[str, NDArray[Any]]:
+        """Flags of rows whose reasoning reached a grader."""
+        texts = texts_of(batch)
+        seen = batch.column("grader_input").to_pylist()
+        flags = np.zeros(len(texts), np.bool_)
+        for row in texts.containing(SIEVE):
+            reasoning = reasoning_in(texts.written[row])
+            given = seen[row]
+            flags[row] = bool(shared(reasoning, texts.written[row] if given is None else given))
+        return {"reasoning_graded": flags}
+
+    def quote(self, prompt: str, completion: str) -> str:
+        """The beginning of the reasoning."""
+        return reasoning_in(rollout_of(prompt, completion).written)[:LONGEST_QUOTE]
+
+
+def shared(reasoning: str, grader_input: str) -> str:
+    """The first `SHINGLE` consecutive words of `reasoning` that stand in `grader_input`; empty when none do."""
+    words = reasoning.split()
+    if len(words) < SHINGLE or not grader_input:
+        return ""
+    if reasoning in grader_input:
+        return " ".join(words[:SHINGLE])
+    others = grader_input.split()
+    known = {hash(tuple(others[i : i + SHINGLE])) for i in range(len(others) - SHINGLE + 1)}
+    for i in range(len(words) - SHINGLE + 1):
+        if hash(tuple(words[i : i + SHINGLE])) in known:
+            return " ".join(words[i : i + SHINGLE])
+    return ""
