@@ -188,10 +188,10 @@ def test_without_labels_the_clusters_are_none_and_nothing_is_claimed():
 
 
 def test_ppi_mean_by_hand():
-    """n = 4, N = 8: λ = Cov(Y, F) / ((1 + n/N)·Var(F)) with variances over all twelve readings."""
+    """n = 4, N = 8: λ = Cov(Y, F) / ((1 + n/N)·Var(F)), both over the four labelled items."""
     people, read = [1, 0, 1, 1], [1, 0, 0, 1]
     rest = [1, 1, 1, 0, 1, 0, 1, 1]
-    spread = np.var(read + rest)
+    spread = np.var(read)
     together = np.mean((np.array(people) - 0.75) * (np.array(read) - 0.5))
     tuning = together / (1.5 * spread)
     residual = np.array(people) - tuning * np.array(read)

