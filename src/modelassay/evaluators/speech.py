@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 
 import msgspec
 
+from modelassay.evaluators.alternatives import by_first_letter
 from modelassay.evaluators.phrases import LANGUAGES
 from modelassay.evaluators.unread import UNREAD_CHARACTERS, unread_language
 
@@ -99,7 +100,8 @@ def compile_phrases(alternatives: tuple[str, ...], *, after: str) -> Pattern:
     """
     if not alternatives:
         return re.compile(r"(?!)")
-    return re.compile(rf"{after}(?:{'|'.join(alternatives)})".replace("n't", "n'?t"), re.MULTILINE)
+    written = by_first_letter(each.replace("n't", "n'?t") for each in alternatives)
+    return re.compile(rf"{after}(?:{written})", re.MULTILINE)
 
 
 class Plain(msgspec.Struct, frozen=True):

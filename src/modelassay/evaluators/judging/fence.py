@@ -28,8 +28,6 @@ _CHANGED = re.compile(
     r"|(?P<token><[|｜][^<>\n]{1,40}[|｜]>|\[/?(?:INST|SYS)\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>"
     r"|<(?:pad|unk|bos|eos)>|\[/?(?:AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])"
 )
-_CHANGED_ASCII = re.compile(r"[\x00-\x08\x0b-\x1f\x7f<\[]")
-"""Where nothing of this is in a text of plain ASCII, nothing is changed."""
 _MAY_CHANGE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f<\[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     r"\u2028-\u202e\u2060-\u206f\u27e6-\u27e9\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
@@ -76,7 +74,7 @@ def shown(text: str) -> Shown:
     parts: list[str] = []
     offsets: list[int] = []
     last = 0
-    if (_CHANGED_ASCII if text.isascii() else _MAY_CHANGE).search(text) is None:
+    if _is_plain(text) if text.isascii() else _MAY_CHANGE.search(text) is None:
         return Shown(text, range(len(text) + 1))
     for match in _CHANGED.finditer(text):
         start, end = match.span()
@@ -90,6 +88,13 @@ def shown(text: str) -> Shown:
         last = end
     offsets += range(last, len(text) + 1)
     return Shown("".join((*parts, text[last:])), offsets)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing of a text of plain ASCII is changed; faster than `_MAY_CHANGE`."""
+    if "<" in text or "[" in text:
+        return False
+    return text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def _instead(match: re.Match[str]) -> str:

@@ -10,6 +10,8 @@ import re
 
 import msgspec
 
+from modelassay.evaluators.alternatives import by_first_letter
+
 _GRADER = (
     r"(?:grader|judge|evaluator|reviewer|assessor|rater|marker|auditor|scorer|"
     r"classifier|moderator|examiner|"
@@ -140,7 +142,8 @@ def gate(words: str) -> frozenset[str]:
 def _rule(
     pattern: str, *gates: str, marks: tuple[str, ...] = (), turn: bool = False, within: bool = False
 ) -> Rule:
-    return Rule(re.compile(pattern, re.MULTILINE), tuple(gate(words) for words in gates), marks, turn, within)
+    written = re.compile(by_first_letter([pattern]), re.MULTILINE)
+    return Rule(written, tuple(gate(words) for words in gates), marks, turn, within)
 
 
 RULES: tuple[Rule, ...] = (
