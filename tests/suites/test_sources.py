@@ -20,6 +20,7 @@ ROWS = {
     "advbench": 520,
     "ailuminate_demo": 1100,
     "bbq": 3600 + 1200,
+    "bipia_indirect": 3 * (50 + 100),
     "crows_pairs": 1508,
     "bold": 3204 + 1984 + 10195 + 7657 + 639 - 5,  # five openings are blank
     "cosafe": 1290,
