@@ -122,19 +122,8 @@ def assess_overoptimisation(
     diverging = _first(course, windows, level, 0.0)
     decoupled = _first(course, windows, level, SHARE)
     loss, at = _loss(course, confidence)
-    proxy_rose = slope(course.step, course.proxy, confidence).interval.low > 0.0
-    held = slope(course.step, course.held, confidence)
-    if diverging is not None or (loss.low > 0.0 and proxy_rose):
-        outcome = "over-optimised"
-    elif decoupled is not None:
-        outcome = "decoupled"
-    else:
-        outcome = "in step" if held.interval.low > 0.0 else "not detected"
-    values = {
-        "proxy_first": float(course.proxy[0]),
-        "proxy_last": float(course.proxy[-1]),
-        "held_first": float(course.held[0]),
-        "held_last": float(course.held[-1]),
+    outcome = _outcome(course, diverging is not None, decoupled is not None, loss, confidence)
+    values = _ends(course) | {
         "peak_step": at,
         "loss_low": loss.low,
         "loss_high": loss.high,
@@ -197,6 +186,24 @@ def rank_agreement(
         for part in (slice(None, third), slice(-third, None))
     )
     return early, late
+
+
+def _ends(course: ProxyCourse) -> dict[str, float]:
+    return {
+        "proxy_first": float(course.proxy[0]),
+        "proxy_last": float(course.proxy[-1]),
+        "held_first": float(course.held[0]),
+        "held_last": float(course.held[-1]),
+    }
+
+
+def _outcome(course: ProxyCourse, diverging: bool, decoupled: bool, loss: Interval, confidence: float) -> str:
+    proxy, held = (slope(course.step, each, confidence).interval for each in (course.proxy, course.held))
+    if diverging or (loss.low > 0.0 and proxy.low > 0.0):
+        return "over-optimised"
+    if decoupled:
+        return "decoupled"
+    return "in step" if held.low > 0.0 else "not detected"
 
 
 def _windows(points: int) -> list[slice]:
