@@ -82,7 +82,7 @@ def test_the_gate_deploys_none_of_them_more_often():
 
 @pytest.mark.slow
 def test_the_gate_deploys_none_of_them_more_often_at_length():
-    assert any_deployed(12, 500) <= allowed(500)
+    assert any_deployed(10, 150) <= allowed(150)
 
 
 @pytest.mark.slow
