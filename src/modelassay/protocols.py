@@ -59,8 +59,9 @@ class Evaluator(Protocol):
 
     An evaluator that can be set up in more than one way also has ``settings``, a mapping or record of
     plain values with all that could alter a score (a judge's fingerprint, its rubric): scores are
-    kept under them, so that another set-up never answers with the scores of this one. ``score``
-    may be under way several times at once.
+    kept under them, so that another set-up never answers with the scores of this one. A class may
+    name settings that list files in ``file_settings``: relative ones start in the plan's folder.
+    ``score`` may be under way several times at once.
     """
 
     name: str

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelassay.audit.parts import open_evaluators
+from modelassay.config import EvaluatorReference
 from modelassay.errors import ConfigError
 from modelassay.evaluators import TrainingDataRegurgitation
 from modelassay.evaluators.declared_data import DeclaredData
@@ -128,3 +130,21 @@ def test_long_answers_are_read_to_their_end(data: Path) -> None:
     filler = "other words stand here and there " * 30_000
     assert judge.evaluate(input="x", output=f"{filler}. {' '.join(WORDS[:60])}").label in ("recited", "")
     assert len(tokens(filler).words) == 180_000
+
+
+def test_files_of_a_plan_start_in_its_folder(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for name in (data.name, str(data)):
+        reference = EvaluatorReference(use="training_data_regurgitation", settings={"files": [name]})
+        (judge,), _ = open_evaluators([reference], data.parent)
+        assert isinstance(judge, TrainingDataRegurgitation)
+        assert judge.evaluate(input="Tell me.", output=" ".join(WORDS[:60])).score == 0.0
+        assert judge.version == TrainingDataRegurgitation(files=[str(data)]).version
+    missing = EvaluatorReference(use="training_data_regurgitation", settings={"files": ["no.jsonl"]})
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
+        open_evaluators([missing], data.parent)
+    assert caught.value.where == str(data.parent / "no.jsonl")

@@ -118,6 +118,9 @@ def open_evaluators(
 
             settings["classifier"] = open_classifier(settings["classifier"], folder=folder, where=where)
         maker = plugins.load("evaluators", reference.use)
+        for named_file in getattr(maker, "file_settings", ()):
+            if isinstance(given := settings.get(named_file), list | tuple):
+                settings[named_file] = [str(folder / str(each)) for each in given]
         try:
             evaluators.append(maker(**settings))
         except TypeError as error:

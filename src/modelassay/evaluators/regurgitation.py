@@ -52,7 +52,7 @@ class RegurgitationSettings(EngineSettings, frozen=True, kw_only=True):
     """Settings of `TrainingDataRegurgitation`."""
 
     files: tuple[str, ...] = ()
-    """Training data to compare with: text or JSON lines, also compressed."""
+    """Training data to compare with: text or JSON lines, also compressed; relative to the plan."""
     canaries: tuple[str, ...] = ()
     """Strings planted in the training data."""
     threshold: Annotated[int, msgspec.Meta(ge=4)] = 50
@@ -70,6 +70,7 @@ class TrainingDataRegurgitation(AnswerReader):
     embedded_version = "1"
     measures: Sequence[Measure] = (REGURGITATION,)
     settings_type = RegurgitationSettings
+    file_settings = ("files",)
     default_kind = "benign"
 
     def __init__(self, judge: Any = None, **settings: Any) -> None:
