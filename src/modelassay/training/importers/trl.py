@@ -137,7 +137,7 @@ class _TrlRun:
     def _group_sizes(self, options: ImportOptions) -> dict[str, int | None]:
         """Of training and of evaluations, from the first batches of each."""
         surveyed: dict[str, list[pa.Table]] = {"train": [], "eval": []}
-        for piece in pieces(self._files, None):
+        for piece in pieces(self._files, None, ["prompt", "advantage"]):
             phase = "eval" if piece.step in self._eval_steps else "train"
             if len(surveyed[phase]) < SURVEYED:
                 surveyed[phase].append(piece.table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,10 +103,14 @@ def _without_nulls(messages: object) -> object:
 
 
 def _group_starts(prompts: pa.Array, size: int | None) -> list[int]:
-    if size:
+    """Where groups begin; a batch that is no multiple of the size, as when rows are gone, goes by prompts."""
+    if size and len(prompts) % size == 0:
         return list(range(0, len(prompts), size))
     codes = prompts.dictionary_encode().indices.to_numpy()
-    return [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist()]
+    ends = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    return [
+        start for first, last in pairwise(ends) for start in range(first, last, size or max(last - first, 1))
+    ]
 
 
 def _tasks(prompts: pa.Array) -> pa.Array:

@@ -28,12 +28,15 @@ class Piece:
     where: str
 
 
-def pieces(files: Sequence[Path], notes: Notes | None) -> Iterator[Piece]:
+def pieces(
+    files: Sequence[Path], notes: Notes | None, columns: Sequence[str] | None = None
+) -> Iterator[Piece]:
     """Every step of every file, in order; a file that cannot be read is quarantined.
 
     Args:
         files: ``completions_NNNNN.parquet`` of one step each, and files of many steps.
         notes: None while only surveying: then unreadable files are passed over.
+        columns: read these alone, where they are there; all when None.
     """
     import pyarrow.parquet as parquet
 
@@ -41,10 +44,12 @@ def pieces(files: Sequence[Path], notes: Notes | None) -> Iterator[Piece]:
         match = _NUMBER.fullmatch(path.name)
         try:
             if match:
-                yield from _single(parquet.read_table(path), int(match.group(1)), path, notes)
+                chosen = _present(path, columns)
+                yield from _single(parquet.read_table(path, columns=chosen), int(match.group(1)), path, notes)
             else:
                 with parquet.ParquetFile(path) as file:
-                    yield from _many(file.iter_batches(batch_size=READ_ROWS), path)
+                    chosen = _present(path, columns)
+                    yield from _many(file.iter_batches(batch_size=READ_ROWS, columns=chosen), path)
         except (pa.ArrowInvalid, OSError, KeyError, DatasetError) as error:
             if notes is not None:
                 reason = error.what if isinstance(error, DatasetError) else str(error)
@@ -75,8 +80,19 @@ def reward_columns(files: Sequence[Path], logged: Sequence[str]) -> tuple[str, .
     return tuple({**found, **dict.fromkeys(logged)})
 
 
+def _present(path: Path, columns: Sequence[str] | None) -> list[str] | None:
+    import pyarrow.parquet as parquet
+
+    if columns is None:
+        return None
+    schema = parquet.read_schema(path)
+    _check(schema.names, path)
+    return [name for name in ("step", *columns) if name in schema.names]
+
+
 def _single(table: pa.Table, number: int, path: Path, notes: Notes | None) -> Iterator[Piece]:
-    _check(table.column_names, path)
+    if notes is not None:
+        _check(table.column_names, path)
     if not table.num_rows:
         return
     if "step" in table.column_names and notes is not None:
@@ -91,7 +107,8 @@ def _many(batches: Iterator[pa.RecordBatch], path: Path) -> Iterator[Piece]:
     held: list[pa.RecordBatch] = []
     step = None
     for batch in batches:
-        _check([*batch.schema.names], path)
+        if step is None and "step" not in batch.schema.names:
+            raise DatasetError("no column step", where=path.name)
         steps = batch.column("step").to_numpy()
         starts = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(steps)]
         for start, end in itertools.pairwise(starts):

@@ -27,25 +27,29 @@ def group_size(tables: Sequence[pa.Table]) -> int | None:
     """
     if not tables:
         return None
-    runs: set[int] = set()
-    for table in tables:
-        codes = prompts_of(table).dictionary_encode().indices.to_numpy()
-        ends = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
-        runs.update(np.diff(ends).tolist())
-    most = math.gcd(*runs)
+    # By batch and by majority: a batch with rows missing must not decide for all.
+    common = Counter(_common_run(table) for table in tables)
+    most = max(common, key=lambda size: (common[size], size))
     if most == 1:
         return None
     advantages = [
-        table.column("advantage").cast(pa.float64()).to_numpy()
+        np.nan_to_num(table.column("advantage").cast(pa.float64()).to_numpy()).reshape(-1, most)
         for table in tables
-        if "advantage" in table.column_names
+        if "advantage" in table.column_names and table.num_rows % most == 0
     ]
-    for size in (divisor for divisor in range(2, most + 1) if most % divisor == 0):
-        means = [np.abs(np.nan_to_num(each).reshape(-1, size).mean(axis=1)).max() for each in advantages]
-        signal = any(np.abs(np.nan_to_num(each)).max() > ZERO_SUM for each in advantages)
-        if signal and max(means) <= ZERO_SUM:
+    signal = [each for each in advantages if np.abs(each).max() > ZERO_SUM]
+    for size in (divisor for divisor in range(2, most) if most % divisor == 0):
+        means = [np.abs(each.reshape(-1, size).mean(axis=1)).max() for each in signal]
+        if means and float(np.median(means)) <= ZERO_SUM:
             return size
     return most
+
+
+def _common_run(table: pa.Table) -> int:
+    """The greatest common divisor of the lengths of runs of equal prompts."""
+    codes = prompts_of(table).dictionary_encode().indices.to_numpy()
+    ends = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    return math.gcd(*np.diff(ends).tolist())
 
 
 def evaluation_rows(totals: NDArray[np.float64], logged: object) -> int:
@@ -74,7 +78,8 @@ def evaluation_files(files: Sequence[Path]) -> set[int]:
     once is told only where training batches share prompts with each other.
     """
     sets = {
-        piece.step: frozenset(prompts_of(piece.table).unique().to_pylist()) for piece in pieces(files, None)
+        piece.step: frozenset(prompts_of(piece.table).unique().to_pylist())
+        for piece in pieces(files, None, ["prompt"])
     }
     kinds = Counter(sets.values())
     holders = Counter(prompt for kind in kinds for prompt in kind)

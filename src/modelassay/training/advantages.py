@@ -1,0 +1,159 @@
+"""How advantages come from rewards: the formulae in use, and which of them a run follows.
+
+- ``group``: (r − mean)/(std + 10⁻⁴) within the group: GRPO as TRL has it; ``group 1e-6`` as verl has it.
+- ``centred``: r − mean (Dr. GRPO; TRL's ``scale_rewards="none"``).
+- ``batch``: (r − mean of the group)/(std of the step + 10⁻⁴) (TRL's ``scale_rewards="batch"``).
+- ``leave one out``: r − mean of the others (RLOO).
+
+Deviations are sample deviations (n − 1). A rollout that nobody scored has advantage 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+UNIT = 2.0**-24
+AGREEING = 0.5
+"""Share of rollouts that must follow a formula before it is taken to be the run's."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Rollouts with the statistics of their groups."""
+
+    code: NDArray[np.int64]
+    """Group of each rollout, dense from 0."""
+    step_code: NDArray[np.int64]
+    reward: Floats
+    advantage: Floats
+    size: NDArray[np.int64]
+    """Rollouts by group."""
+    mean: Floats
+    """Mean reward by group, of those that were scored."""
+    std: Floats
+    """Sample deviation by group; NaN where fewer than two were scored."""
+    largest: Floats
+    """Largest magnitude of a reward by group."""
+
+    @classmethod
+    def of(
+        cls, step: NDArray[np.int64], group: NDArray[np.int64], reward: Floats, advantage: Floats
+    ) -> Groups:
+        """Group rollouts by `group`; steps are needed for deviations over a step."""
+        _, code = np.unique(group, return_inverse=True)
+        _, step_code = np.unique(step, return_inverse=True)
+        count = int(code.max()) + 1 if len(code) else 0
+        mean, std = _moments(code, reward, count)
+        largest = np.zeros(count)
+        np.maximum.at(largest, code, np.abs(np.nan_to_num(reward)))
+        size = np.bincount(code, minlength=count)
+        return cls(code, step_code, reward, advantage, size, mean, std, largest)
+
+    def zero_variance(self, rows: NDArray[np.int64]) -> tuple[float, float] | None:
+        """Share of rollouts in groups of equal rewards, and what rounding may change of it.
+
+        Counted by rollout, as TRL does; a deviation that is all rounding may count either way in float32.
+        """
+        spread = self.std[self.code[rows]]
+        if np.isnan(spread).any():
+            return None
+        unsure = (spread > 0) & (spread <= 8 * UNIT * self.largest[self.code[rows]])
+        rounded = (spread == 0) & ~_exact(self.mean[self.code[rows]])
+        return float((spread == 0).mean()), float((unsure | rounded).mean()) + UNIT
+
+    def mixed(self, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """By group: whether its rollouts differ in `labels`."""
+        low = np.full(len(self.size), np.iinfo(np.int64).max)
+        high = np.full(len(self.size), np.iinfo(np.int64).min)
+        np.minimum.at(low, self.code, labels)
+        np.maximum.at(high, self.code, labels)
+        mixed: NDArray[np.bool_] = low != high
+        return mixed
+
+
+def _exact(values: Floats) -> NDArray[np.bool_]:
+    """Whether float32 sums of equal numbers of this value round to nothing: few significant bits."""
+    return np.asarray(np.round(values * 4096) == values * 4096, np.bool_)
+
+
+def _moments(code: NDArray[np.int64], values: Floats, count: int) -> tuple[Floats, Floats]:
+    """Mean and sample deviation by code, over numbers; two passes, so that equal values have deviation 0."""
+    known = ~np.isnan(values)
+    n = np.bincount(code[known], minlength=count).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(code[known], values[known], minlength=count) / n
+        first = np.full(count, math.nan)
+        first[code[known][::-1]] = values[known][::-1]
+        equal = np.ones(count, np.bool_)
+        np.logical_and.at(equal, code[known], values[known] == first[code[known]])
+        mean = np.where(equal, first, mean)
+        squares = np.bincount(code[known], (values[known] - mean[code[known]]) ** 2, minlength=count)
+        std = np.sqrt(squares / (n - 1))
+    return mean, np.where(n > 1, std, math.nan)
+
+
+def _scored(groups: Groups, advantage: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    """`advantage` with 0 for the unscored, and how far float32 may be from it."""
+    size = np.log2(np.maximum(groups.size, 2))[groups.code] + 2
+    error = 2 * UNIT * size * groups.largest[groups.code]
+    expected = np.where(np.isnan(groups.reward), 0.0, advantage)
+    allowed = error / scale * (1 + np.abs(expected)) + 8 * UNIT * np.abs(expected)
+    return expected, np.where(np.isnan(allowed), 0.0, allowed) + UNIT
+
+
+def _by_group(small: float) -> Callable[[Groups], tuple[Floats, Floats]]:
+    def formula(groups: Groups) -> tuple[Floats, Floats]:
+        scale = np.nan_to_num(groups.std)[groups.code] + small
+        return _scored(groups, (groups.reward - groups.mean[groups.code]) / scale, scale)
+
+    return formula
+
+
+def _centred(groups: Groups) -> tuple[Floats, Floats]:
+    return _scored(groups, groups.reward - groups.mean[groups.code], np.ones(len(groups.reward)))
+
+
+def _by_step(groups: Groups) -> tuple[Floats, Floats]:
+    steps = int(groups.step_code.max()) + 1 if len(groups.step_code) else 0
+    _, std = _moments(groups.step_code, groups.reward, steps)
+    scale = np.nan_to_num(std)[groups.step_code] + 1e-4
+    return _scored(groups, (groups.reward - groups.mean[groups.code]) / scale, scale)
+
+
+def _leave_one_out(groups: Groups) -> tuple[Floats, Floats]:
+    size = groups.size[groups.code].astype(np.float64)
+    factor = np.divide(size, size - 1, out=np.ones_like(size), where=size > 1)
+    return _scored(groups, factor * (groups.reward - groups.mean[groups.code]), np.ones(len(groups.reward)))
+
+
+ADVANTAGE_FORMULAE: dict[str, Callable[[Groups], tuple[Floats, Floats]]] = {
+    "group": _by_group(1e-4),
+    "group 1e-6": _by_group(1e-6),
+    "centred": _centred,
+    "batch": _by_step,
+    "leave one out": _leave_one_out,
+}
+"""By name: expected advantages, and how far float32 may be from each."""
+
+
+def fitting_formula(groups: Groups) -> str:
+    """The formula that most advantages follow, empty when none is followed by half of the telling ones.
+
+    Advantages of 0 tell nothing: every formula gives 0 in groups of equal rewards.
+    """
+    telling = ~np.isnan(groups.advantage) & (np.nan_to_num(groups.std)[groups.code] > 0)
+    if not telling.any():
+        return ""
+    shares = {
+        name: float((np.abs(groups.advantage - expected) <= allowed)[telling].mean())
+        for name, formula in ADVANTAGE_FORMULAE.items()
+        for expected, allowed in [formula(groups)]
+    }
+    best = max(shares, key=lambda name: shares[name])
+    return best if shares[best] >= AGREEING else ""

@@ -1,0 +1,208 @@
+"""Logged statistics follow from rollouts, and stop doing so when a rollout is touched."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelassay.records import RunMetrics
+from modelassay.training.frame import Frame, read_frame
+from modelassay.training.importers import import_run
+from modelassay.training.reconciliation import reconcile, reconciliation_findings
+from modelassay.training.run import Run
+
+STEPS, GROUPS, SIZE = 10, 6, 4
+BATCH = GROUPS * SIZE
+
+
+def logged_run(seed: int = 0, formula: str = "group") -> tuple[Frame, list[RunMetrics], np.ndarray]:
+    """A run and its log, computed in float32 as a trainer does, by code of its own."""
+    rng = np.random.default_rng(seed)
+    rewards, advantages, metrics = [], [], []
+    tokens = rng.integers(1, 9, STEPS * BATCH).astype(float)
+    prompts = np.repeat(rng.integers(3, 7, STEPS * GROUPS), SIZE).astype(float)
+    for step in range(STEPS):
+        reward = rng.choice(np.float32([0.0, 0.1, 0.7, 1.0]), (GROUPS, SIZE))
+        reward[0] = reward[0, 0]
+        mean = reward.mean(1, keepdims=True, dtype=np.float32)
+        std = reward.std(1, ddof=1, keepdims=True, dtype=np.float32)
+        scale = {"group": std + np.float32(1e-4), "centred": np.float32(1.0)}[formula]
+        advantages.append(((reward - mean) / scale).ravel())
+        rewards.append(reward.ravel())
+        until = slice(0, (step + 1) * BATCH)
+        here = slice(step * BATCH, (step + 1) * BATCH)
+        values = {
+            "reward": float(reward.mean(dtype=np.float32)),
+            "reward_std": float(reward.ravel().std(ddof=1, dtype=np.float32)),
+            "frac_reward_zero_std": float((std <= 1e-8).mean(dtype=np.float32)),
+            "rewards/grader/mean": float(reward.mean(dtype=np.float32)),
+            "completions/mean_length": float(np.float32(tokens[here].mean())),
+            "num_tokens": float((tokens + prompts)[until].sum()),
+        }
+        metrics.append(RunMetrics(step=step + 1, values=values))
+    n = STEPS * BATCH
+    reward = np.concatenate(rewards).astype(float)
+    group = np.repeat(np.arange(STEPS * GROUPS), SIZE)
+    frame = Frame(
+        step=np.repeat(np.arange(1, STEPS + 1), BATCH),
+        is_train=np.ones(n, bool),
+        env=np.zeros(n, int),
+        envs=("",),
+        task=group % 17,
+        tasks=17,
+        group=group,
+        groups=STEPS * GROUPS,
+        reward=reward,
+        rewards={"grader": reward},
+        advantage=np.concatenate(advantages).astype(float),
+        trained_on=np.ones(n, np.int8),
+        failed=np.zeros(n, bool),
+        empty=np.zeros(n, bool),
+        truncated=np.zeros(n, bool),
+        tokens=tokens,
+        characters=np.ones(n, int),
+    )
+    return frame, metrics, prompts
+
+
+PER_ROLLOUT = ("step", "is_train", "env", "task", "group", "reward", "advantage", "trained_on", "failed",
+               "empty", "truncated", "tokens", "characters")  # fmt: skip
+
+
+def rearranged(frame: Frame, rows: np.ndarray) -> Frame:
+    """The rollouts `rows` of `frame`."""
+    changed = {name: getattr(frame, name)[rows] for name in PER_ROLLOUT}
+    return replace(frame, **changed, rewards={k: v[rows] for k, v in frame.rewards.items()})
+
+
+def test_an_untouched_log_agrees_and_says_how_well() -> None:
+    for formula in ("group", "centred"):
+        frame, metrics, prompts = logged_run(formula=formula)
+        result = reconcile(frame, metrics, group_size=SIZE, prompt_tokens=prompts)
+        assert result.disagreements == ()
+        assert result.formula == formula
+        assert (
+            result.compared["reward"]
+            == result.compared["advantage"]
+            == result.compared["num_tokens"]
+            == STEPS
+        )
+        assert max(result.largest.values()) < 1e-3
+        (finding,) = reconciliation_findings(result, frame)
+        assert (finding.outcome, finding.assurance, finding.state) == ("agrees", "T2", "shown_fine")
+
+
+FRAME, METRICS, PROMPTS = logged_run(seed=1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    row=st.integers(0, STEPS * BATCH - 1),
+    change=st.sampled_from([-1.0, -0.3, 0.05, 0.3, 1.0]),
+    what=st.sampled_from(["reward", "advantage", "tokens", "task"]),
+)
+def test_any_edited_rollout_is_caught(row: int, change: float, what: str) -> None:
+    column = getattr(FRAME, what).copy()
+    column[row] += 100 if what == "task" else round(change * 10) or 1 if what == "tokens" else change
+    rewards = {"grader": column} if what == "reward" else FRAME.rewards
+    result = reconcile(replace(FRAME, **{what: column}, rewards=rewards), METRICS, group_size=SIZE)
+    assert result.steps == (int(FRAME.step[row]),)
+
+
+@settings(max_examples=60, deadline=None)
+@given(row=st.integers(0, STEPS * BATCH - 1))
+def test_any_dropped_or_doubled_rollout_is_caught(row: int) -> None:
+    everything = np.arange(STEPS * BATCH)
+    for rows in (np.delete(everything, row), np.insert(everything, row, row)):
+        result = reconcile(rearranged(FRAME, rows), METRICS, group_size=SIZE)
+        assert result.steps == (int(FRAME.step[row]),)
+        assert {d.what for d in result.disagreements} >= {"rollouts", f"groups of {SIZE}"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(first=st.integers(0, STEPS * BATCH - 1), second=st.integers(0, STEPS * BATCH - 1))
+def test_any_two_rollouts_swapped_between_tasks_are_caught(first: int, second: int) -> None:
+    if FRAME.task[first] == FRAME.task[second]:
+        return
+    rows = np.arange(STEPS * BATCH)
+    rows[[first, second]] = rows[[second, first]]
+    swapped = rearranged(FRAME, rows)
+    swapped = replace(swapped, step=FRAME.step, group=FRAME.group)
+    result = reconcile(swapped, METRICS, group_size=SIZE)
+    assert set(result.steps) == {int(FRAME.step[first]), int(FRAME.step[second])}
+
+
+def test_findings_name_the_steps_and_ask() -> None:
+    reward = FRAME.reward.copy()
+    reward[BATCH * 4] += 0.5
+    frame = replace(FRAME, reward=reward, rewards={"grader": reward})
+    findings = reconciliation_findings(reconcile(frame, METRICS), frame)
+    named = {f.slice["what"]: f for f in findings}
+    assert {"reward", "reward_std", "advantage", "rewards/grader/mean"} <= set(named)
+    assert "(5)" in named["reward"].statement
+    assert named["reward"].severity == "critical"
+    assert named["reward"].evidence[0].step == 5
+    assert named["reward"].question
+
+
+def test_sparse_logs_are_means_over_steps_and_gaps_are_not_compared() -> None:
+    frame, metrics, _ = logged_run(seed=2)
+    sparse = [
+        RunMetrics(
+            step=s, values={"reward": float(np.mean([m.values["reward"] for m in metrics[s - 5 : s]]))}
+        )
+        for s in (5, 10)
+    ]
+    assert reconcile(frame, sparse).disagreements == ()
+    assert reconcile(frame, sparse).compared["reward"] == 2
+    holed = rearranged(frame, np.flatnonzero(frame.step != 3))
+    result = reconcile(holed, sparse)
+    assert result.compared["reward"] == 1
+    forged = [sparse[0], RunMetrics(step=10, values={"reward": sparse[1].values["reward"] + 0.01})]
+    assert reconcile(frame, forged).steps == (10,)
+
+
+def test_without_a_log_nothing_is_claimed() -> None:
+    bare = replace(FRAME, advantage=np.full(len(FRAME), np.nan), is_train=np.zeros(len(FRAME), bool))
+    (finding,) = reconciliation_findings(reconcile(bare, []), bare)
+    assert finding.state == "not_assessable"
+
+
+def of(run: Run) -> tuple[int, ...]:
+    return reconcile(read_frame(run), run.metrics(), group_size=run.manifest.group_size).steps
+
+
+def test_a_real_run_agrees_until_a_file_is_touched(data_dir: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as parquet
+
+    source = data_dir / "tra" / "trl_shotgun_run" / "hack"
+    if not source.is_dir():
+        pytest.skip("the shared training runs are absent")
+    folder = tmp_path / "hack"
+    (folder / "completions").mkdir(parents=True)
+    for step in range(1, 25):
+        name = f"completions/completions_{step:05d}.parquet"
+        shutil.copy(source / name, folder / name)
+    (folder / "checkpoint-160").mkdir()
+    shutil.copy(source / "checkpoint-160" / "trainer_state.json", folder / "checkpoint-160")
+    run = import_run(folder, tmp_path / "whole")
+    result = reconcile(read_frame(run), run.metrics(), group_size=run.manifest.group_size)
+    assert result.disagreements == ()
+    assert result.largest["reward_std"] < 5e-8
+    assert result.largest["frac_reward_zero_std"] == 0
+    assert result.largest["advantage"] < 5e-7
+
+    path = folder / "completions" / "completions_00007.parquet"
+    table = parquet.read_table(path)
+    parquet.write_table(table.slice(1), path)
+    assert of(import_run(folder, tmp_path / "dropped")) == (7,)
+    rows = list(range(table.num_rows))
+    rows[3], rows[60] = rows[60], rows[3]
+    parquet.write_table(table.take(rows), path)
+    assert of(import_run(folder, tmp_path / "swapped")) == (7,)
