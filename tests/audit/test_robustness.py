@@ -33,7 +33,7 @@ from modelassay.evidence.notary import Notary
 from modelassay.gate import check_policy
 from modelassay.log.keys import new_key
 from modelassay.records import Actor, Estimate, JudgeError, Percent
-from modelassay.report.robustness import robustness_lines
+from modelassay.report.robustness import robustness_lines, robustness_markdown
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -201,11 +201,12 @@ def test_an_audit_of_two_models_measures_no_noise(replay: Replay) -> None:
 
 
 def test_the_analysis_in_words_and_as_json(
-    made_up: Path, replay: Replay, capsys: pytest.CaptureFixture[str]
+    made_up: Path, replay: Replay, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = made_up.parents[1]
     before = sorted((path, path.stat().st_mtime_ns) for path in store.rglob("*"))
-    assert run(["gate", "robustness", made_up.name, "--store", str(store), "--halves", "1", "--json"]) == 0
+    command = ["gate", "robustness", made_up.name, "--store", str(store), "--halves", "1", "--json"]
+    assert run([*command, "-o", str(tmp_path / "robustness.md")]) == 0
     plain = json.loads(capsys.readouterr().out)
     assert (plain.pop("noise_floor"), plain.pop("noise")) == (None, None)
     found = msgspec.convert(plain, Robustness)
@@ -214,6 +215,10 @@ def test_the_analysis_in_words_and_as_json(
     assert found.outcome == found.sealed_outcome == replay.record.verdict.outcome
     assert found.firmness == firmness(found, replay.policy)
     assert sorted((path, path.stat().st_mtime_ns) for path in store.rglob("*")) == before
+    page = (tmp_path / "robustness.md").read_text("utf-8")
+    assert page.count("```") == 2
+    assert page.count("<details>") == page.count("</details>") == 1
+    assert "bands.deploy 5%" in page
     lines = list(robustness_lines(found))
     assert lines[0] == found.firmness.sentence
     assert any("No other judge has read these answers" in line for line in lines)
@@ -248,3 +253,34 @@ def test_the_short_answer_counts_modest_changes_alone(replay: Replay) -> None:
         found = firmness(msgspec.structs.replace(firm, **changed), replay.policy)
         assert ([sway.change for sway in found.sways], found.firm) == (sways, not sways)
         assert found.sentence.startswith("Fragile" if sways else "Robust")
+
+
+def test_names_from_the_data_cannot_leave_their_fence(replay: Replay) -> None:
+    hostile = Variation(
+        kind="without category",
+        name="category ```\n</details><script>\u202e",
+        outcome="block",
+        literal="block",
+        questions=8,
+    )
+    found = analyse_nothing(replay, hostile)
+    page = robustness_markdown("a <b> `c`", found)
+    assert page.count("```") == 2
+    assert "\u202e" not in page
+    head = page.partition("```")[0]
+    assert "<b>" not in head
+    assert "<script>" not in page
+
+
+def analyse_nothing(replay: Replay, without: Variation) -> Robustness:
+    """An analysis of one variation alone."""
+    found = Robustness(
+        audit="a",
+        policy="p",
+        outcome="deploy",
+        sealed_outcome="deploy",
+        questions=9,
+        firmness=Firmness(firm=False, sentence=""),
+        without=(without,),
+    )
+    return msgspec.structs.replace(found, firmness=firmness(found, replay.policy))

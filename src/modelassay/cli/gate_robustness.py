@@ -10,12 +10,13 @@ import msgspec
 
 from modelassay.cli.gate_options import policy_option, policy_said
 from modelassay.cli.options import chosen_store, json_option, print_json, reader_may_leave, store_option
+from modelassay.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modelassay.audit.given import GivenAnswers
-    from modelassay.audit.robustness import Replay
+    from modelassay.audit.robustness import Beside, NoiseFloor, Replay
     from modelassay.evidence.ledger import History
 
 
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 10_000),
     help="Of a noise floor: random exchanges of its two decodings, for the gate's false alarms.",
 )
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write all of it as Markdown here, folded.",
+)
 @click.option("--all", "everything", is_flag=True, help="Also what comes to the same outcome.")
 @store_option
 @json_option
@@ -50,6 +57,7 @@ def command(
     noise: str | None,
     halves: int,
     swaps: int,
+    output: Path | None,
     everything: bool,
     store: Path | None,
     as_json: bool,
@@ -64,11 +72,12 @@ def command(
 
     \b
     modelassay gate robustness assistant-v6
-    modelassay gate robustness assistant-v6 --noise assistant-v6-noise-floor
+    modelassay gate robustness assistant-v6 --noise assistant-v6-noise-floor -o robustness.md
     """
     from modelassay.audit.robustness import Replay, analyse, beside_noise, noise_floor
     from modelassay.audit.robustness.readers import other_readers
     from modelassay.evidence.ledger import read_histories
+    from modelassay.report.robustness import robustness_lines, robustness_markdown
 
     place = chosen_store(store)
     histories = read_histories(place / "log")
@@ -79,6 +88,9 @@ def command(
     others = (Replay(other, replay.policy) for other in other_readers(place, given, histories))
     found = analyse(replay, others, splits=halves)
     chance = noise_floor(replay, swaps) if replay.record.noise_floor else None
+    more = [*_more(chance, beside if floor else None, everything=everything or output is not None)]
+    if output is not None:
+        _write(output, robustness_markdown(_title(replay), found, more))
     with reader_may_leave():
         if as_json:
             print_json(
@@ -89,16 +101,26 @@ def command(
                 }
             )
             return
-        from modelassay.report.robustness import beside_lines, noise_floor_lines, robustness_lines
-
-        click.echo(_title(replay))
-        for line in robustness_lines(found, everything=everything):
+        for line in (_title(replay), *robustness_lines(found, everything=everything), *more):
             click.echo(line)
-        if chance is not None:
-            click.echo()
-            click.echo("\n".join(noise_floor_lines(chance)))
-        if floor is not None:
-            click.echo("\n".join(beside_lines(beside, everything=everything)))
+
+
+def _more(chance: NoiseFloor | None, beside: Sequence[Beside] | None, *, everything: bool) -> Iterator[str]:
+    """What a noise floor adds."""
+    from modelassay.report.robustness import beside_lines, noise_floor_lines
+
+    if chance is not None:
+        yield ""
+        yield from noise_floor_lines(chance)
+    if beside is not None:
+        yield from beside_lines(beside, everything=everything)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise StoreError(f"it cannot be written: {error.strerror}", where=str(path)) from error
 
 
 def _title(replay: Replay) -> str:

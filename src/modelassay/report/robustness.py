@@ -17,10 +17,12 @@ from modelassay.audit.robustness.results import (
     TippingPoint,
     Variation,
 )
-from modelassay.report.text import percent, visible
+from modelassay.report.text import inert_markdown, percent, visible
 
 MOST_TURNS = 4
 MOST_NOISE = 12
+_FENCED = str.maketrans({"`": "'", "<": "‹"})
+"""What could end a fence, or a renderer take for HTML."""
 
 
 def robustness_lines(found: Robustness, *, everything: bool = False) -> Iterator[str]:
@@ -95,6 +97,20 @@ def beside_lines(rows: Sequence[Beside], *, everything: bool = False) -> Iterato
                 f"[{low}, {high}]"
             )
         yield line
+
+
+def robustness_markdown(title: str, found: Robustness, more: Sequence[str] = ()) -> str:
+    """`found` for a pull request or a wiki: the short answer, and all the rest to be opened.
+
+    Args:
+        more: further lines, such as those of a noise floor.
+    """
+    lines = [f"## How firm: {inert_markdown(title)}", "", inert_markdown(found.firmness.sentence), ""]
+    lines += [f"- {inert_markdown(sway.change)}: {sway.outcome}" for sway in found.firmness.sways]
+    rest = [*robustness_lines(found, everything=True)][1 + len(found.firmness.sways) :]
+    lines += ["", "<details><summary>All that was looked at</summary>", "", "```text"]
+    lines += [line.translate(_FENCED) for line in (*rest, *more)]
+    return "\n".join((*lines, "```", "", "</details>", ""))
 
 
 def _varied(title: str, rows: Sequence[Variation], found: Robustness, *, everything: bool) -> Iterator[str]:
