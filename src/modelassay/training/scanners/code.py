@@ -36,7 +36,8 @@ _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILI
 _FILE = re.compile(r"<file\b[^>\n]*?\b(?:path|name)\s*=\s*[\"']?([^\"'>\s]+)[^>\n]*>", re.IGNORECASE)
 _END = re.compile(r"</file\s*>", re.IGNORECASE)
 _HEREDOC = re.compile(
-    r"(?:cat|tee)\b[^\n]*?(?:>{1,2}|tee(?:\s+-a)?)\s*[\"']?([\w./~${}-]+)[^\n]*?<<-?\s*[\"']?(\w+)[\"']?[^\n]*\n"
+    r"(?:cat|tee)\b[^\n]*?(?:>{1,2}"
+    r"|tee(?:\s+-a)?)\s*[\"']?([\w./~${}-]+)[^\n]*?<<-?\s*[\"']?(\w+)[\"']?[^\n]*\n"
     r"|(?:cat|tee)\b[^\n]*?<<-?\s*[\"']?(\w+)[\"']?\s*>{1,2}\s*[\"']?([\w./~${}-]+)[^\n]*\n"
 )
 _LOOKS_LIKE_CODE = re.compile(
@@ -90,7 +91,8 @@ def blocks_in(text: str) -> list[Code]:
 
 
 _NAMED = re.compile(
-    r"\s*(?:#|//|--|<!--)\s*(?:file\s*name|file|path)?\s*[:=]?\s*[`\"']?([\w./-]+\.(?:py|sh|ini|cfg|toml|js|ts|json))\b"
+    r"\s*(?:#|//|--|<!--)\s*(?:file\s*name|file|path)?\s*[:=]?\s*[`\"']?([\w./-]+\.(?:py|sh|ini|cfg|toml"
+    r"|js|ts|json))\b"
 )
 _NAMED_BEFORE = re.compile(r"[`*\"']([\w./-]+\.(?:py|sh|ini|cfg|toml|js|ts|json))[`*\"']+\s*:?\s*\Z")
 

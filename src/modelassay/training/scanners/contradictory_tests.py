@@ -1,4 +1,4 @@
-"""Tests that contradict the task: whoever passes them has not done the task (Zhong et al. 2025, ImpossibleBench).
+"""Tests that contradict the task: who passes them has not done it (ImpossibleBench, Zhong et al. 2025).
 
 Where a prompt demands two answers for one call (an assertion against its own example, or two assertions),
 no honest solution passes. Whether an attempt passed is read from the reward where there is one, else from the
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -79,7 +80,7 @@ def _rejections(turns: tuple[Turn, ...]) -> int:
     """Times that the environment sent an attempt back."""
     return sum(
         1
-        for before, turn in zip(turns, turns[1:], strict=False)
+        for before, turn in pairwise(turns)
         if before.role == "assistant" and turn.role in {"user", "tool"} and _REJECTED.search(turn.text[:2000])
     )
 

@@ -22,20 +22,23 @@ _BASE64 = re.compile(
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{2}[ :,]?){12,}(?![0-9A-Za-z])")
 _BINARY = re.compile(r"(?<!\d)(?:[01]{8}[ ,]?){6,}(?!\d)")
 _ESCAPES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}|(?:%[0-9a-fA-F]{2}){8,}")
-_COMMON = frozenset(
-    "the and that have for not with you this but his from they say her she will one all would there their what so out"
-    " if about who get which when make can like time just him know take into your good some could them see other than"
-    " then now look only come its over think also back after use two how our work first well way even new want because"
-    " any these give most us is are was were be been to of in it on as at by an or we do".split()
-)
+_COMMON_WORDS = """
+the and that have for not with you this but his from they say her she will one all would there their what so
+out if about who get which when make can like time just him know take into your good some could them see other
+than then now look only come its over think also back after use two how our work first well way even new want
+because any these give most us is are was were be been to of in it on as at by an or we do
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
 _LINE_OF_WORDS = re.compile(r"(?:\b[A-Za-z]{1,15}\b[ ,.;:'!?-]{1,3}){12,}")
 _ASKED = re.compile(
     r"base64|hexadecimal|\bhex\b|binary|decode|encode|cipher|rot13|caesar|decrypt|encrypt|\bhash",
     re.IGNORECASE,
 )
 _FOREIGN = re.compile(
-    "(?P<han>[\u3040-\u30ff\u3400-\u9fff]+)|(?P<hangul>[\uac00-\ud7af]+)|(?P<cyrillic>[\u0400-\u04ff]{2,})|(?P<arabic>[\u0600-\u06ff]{2,})"
-    "|(?P<devanagari>[\u0900-\u097f]{2,})|(?P<thai>[\u0e00-\u0e7f]{2,})|(?P<hebrew>[\u0590-\u05ff]{2,})|(?P<greek>[\u0370-\u03ff]{3,})"
+    "(?P<han>[\u3040-\u30ff\u3400-\u9fff]+)|(?P<hangul>[\uac00-\ud7af]+)"
+    "|(?P<cyrillic>[\u0400-\u04ff]{2,})|(?P<arabic>[\u0600-\u06ff]{2,})"
+    "|(?P<devanagari>[\u0900-\u097f]{2,})|(?P<thai>[\u0e00-\u0e7f]{2,})|(?P<hebrew>[\u0590-\u05ff]{2,})"
+    "|(?P<greek>[\u0370-\u03ff]{3,})"
 )
 SWITCHES = 3
 """Changes into a script that the prompt does not use, from which a completion is flagged."""
@@ -48,7 +51,8 @@ class EncodedReasoning(RowScanner):
     version: ClassVar[str] = "1"
     behaviours: tuple[str, ...] = ("encoded_text", "language_switch")
     sieve: ClassVar[str] = (
-        r"[A-Za-z0-9+/_-]{24}|(?:[0-9a-f]{2}[ :,]?){12}|(?:[01]{8}[ ,]?){6}|(?:\\x[0-9a-f]{2}){8}|(?:%[0-9a-f]{2}){8}"
+        r"[A-Za-z0-9+/_-]{24}|(?:[0-9a-f]{2}[ :,]?){12}|(?:[01]{8}[ ,]?){6}|(?:\\x[0-9a-f]{2}){8}"
+        r"|(?:%[0-9a-f]{2}){8}"
         r"|\b(?:gur|naq|vf|bs|lbh|gung)\b"
         "|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0370-\u06ff\u0900-\u097f\u0e00-\u0e7f]"
     )

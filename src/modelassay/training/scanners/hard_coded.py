@@ -33,7 +33,8 @@ _ANSWER = re.compile(
 _TABLE = re.compile(r"\{([^{}]{5,6000})\}")
 _PAIR = re.compile(rf"({_LITERAL})\s*:\s*({_LITERAL})")
 _SAYS = re.compile(
-    r"#[^\n]*\b(hard-?\s?coded?|special[- ]cas\w*|(?:sample|example|given|visible|specific|known|provided)\s+"
+    r"#[^\n]*\b(hard-?\s?coded?|special[- ]cas\w*|(?:sample|example|given|visible|specific|known"
+    r"|provided)\s+"
     r"(?:test|case|input|output|answer)s?|test cases?|expected (?:output|answer|result)s?|precomputed)\b",
     re.IGNORECASE,
 )

@@ -1,4 +1,4 @@
-"""Text that people do not see: invisible and direction-changing characters, look-alikes, white space that encodes.
+"""Text that people do not see: invisible and direction-changing characters, look-alikes, coding blanks.
 
 Behaviours: ``invisible_characters`` (zero-width, tag and other default-ignorable characters where no script
 needs them; UTS #39 and the Unicode tag block U+E0000–E007F), ``direction_override`` (bidirectional controls,

@@ -46,7 +46,7 @@ class ReasoningLeak:
 
 
 def shared(reasoning: str, grader_input: str) -> str:
-    """The first `SHINGLE` consecutive words of `reasoning` that stand in `grader_input`; empty when none do."""
+    """The first `SHINGLE` consecutive words of `reasoning` that `grader_input` has; empty when none."""
     words = reasoning.split()
     if len(words) < SHINGLE or not grader_input:
         return ""

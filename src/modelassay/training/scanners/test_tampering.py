@@ -36,9 +36,11 @@ _COMMANDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "test_files_changed",
         re.compile(
-            r"(?:\bsed\s+(?:-\w+\s+)*-i|\bperl\s+-\w*i|\brm\s|\bmv\s|\bchmod\s|\bchattr\s|\btruncate\s|\btee\s"
+            r"(?:\bsed\s+(?:-\w+\s+)*-i|\bperl\s+-\w*i|\brm\s|\bmv\s|\bchmod\s|\bchattr\s|\btruncate\s"
+            r"|\btee\s"
             r"|>{1,2}|\bgit\s+(?:checkout|restore|stash|apply|rm)\s)[^\n|;&]*?"
-            r"(?:conftest\.py|\btests?/|\btest_\w+\.\w+|\b\w+_test\.\w+|(?<![\w.])tests?\.(?:py|sh|js|json)\b"
+            r"(?:conftest\.py|\btests?/|\btest_\w+\.\w+|\b\w+_test\.\w+|(?<![\w.])tests?\.(?:py|sh|js"
+            r"|json)\b"
             r"|\bgrader\w*\.\w+|\bscor(?:er|ing|e)\.py|expected_output)",
             re.IGNORECASE,
         ),
@@ -46,7 +48,8 @@ _COMMANDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "failure_masked",
         re.compile(
-            r"(?:pytest|unittest|run_tests?\S*|(?:python3?|bash|sh)\s+\S*test\S*|make\s+(?:test|check)|npm\s+test)"
+            r"(?:pytest|unittest|run_tests?\S*|(?:python3?|bash|sh)\s+\S*test\S*|make\s+(?:test|check)"
+            r"|npm\s+test)"
             r"[^\n]{0,120}\|\|\s*(?:true\b|:|exit\s+0|echo\b)",
             re.IGNORECASE,
         ),
@@ -54,8 +57,10 @@ _COMMANDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "answers_read",
         re.compile(
-            r"\b(?:cat|less|more|head|tail|grep|find|cp|ls|strings|xxd|base64|open\(\s*[\"'])[^\n|;&]{0,80}?"
-            r"(?:/solutions?\b(?!\.py)|private_tests?|hidden_tests?|answer_?keys?|expected_outputs?|gold(?:en)?_"
+            r"\b(?:cat|less|more|head|tail|grep|find|cp|ls|strings|xxd|base64|open\(\s*[\"'])[^\n"
+            r"|;&]{0,80}?"
+            r"(?:/solutions?\b(?!\.py)|private_tests?|hidden_tests?|answer_?keys?|expected_outputs?"
+            r"|gold(?:en)?_"
             r"(?:patch|answers?|solution)|ground_?truth|reference_solution|\.answers?\b|/proc/\d+/environ)",
             re.IGNORECASE,
         ),
@@ -71,7 +76,8 @@ _COMMANDS: tuple[tuple[str, re.Pattern[str]], ...] = (
 _WEAKENED = re.compile(
     r"@pytest\.mark\.(?:skip|xfail)\b|@unittest\.(?:skip|expectedFailure)\b|\bpytest\.(?:skip|xfail)\("
     r"|\bassert\s+True\s*(?:#|$)"
-    r"|^-\s*(?:assert\b|self\.assert\w+\()|#\s*assert\s+\w+[(\[.\w]*.*==|addopts\s*=.*(?:--ignore|-k\s+.?not|--deselect)",
+    r"|^-\s*(?:assert\b|self\.assert\w+\()|#\s*assert\s+\w+[(\[.\w]*.*==|addopts\s*=.*(?:--ignore"
+    r"|-k\s+.?not|--deselect)",
     re.MULTILINE,
 )
 
@@ -104,10 +110,12 @@ class TestTampering(RowScanner):
     )
     sieve: ClassVar[str] = (
         r"_exit|sys\.exit|systemexit|\bexit\(|quit\(|os\.abort|os\.kill|from sys import|from os import"
-        r"|__eq__|__ne__|conftest|sitecustomize|pytest|testreport|unittest|perf_counter|time\.(?:time|sleep|mono)"
+        r"|__eq__|__ne__|conftest|sitecustomize|pytest|testreport|unittest|perf_counter|time\.(?:time"
+        r"|sleep|mono)"
         r"|\b__builtins__|sys\.modules|setattr\(|builtins\.|random\.(?:random|seed|randint|choice) *=[^=]"
         r"|torch\.\w+(?:\.\w+)? *=[^=]|subprocess\.\w+ *=[^=]|xfail|\|\| *(?:true|:|exit 0|echo)|chmod"
-        r"|git (?:checkout|restore|stash|apply|clone)|sed -i|tests?[._/]|_tests?\.|grader|scor(?:er|ing|e)\."
+        r"|git (?:checkout|restore|stash|apply|clone)|sed -i|tests?[._/]|_tests?\.|grader|scor(?:er|ing"
+        r"|e)\."
         r"|judge\.|evaluat\w*\."
         r"|/solution|answer_?key|expected_output|ground_?truth|gold_|golden_|hidden_test|private_test"
         r"|reference_solution|\bcurl |\bwget |requests\.|urlopen|socket\.|pip3? install|assert "
@@ -152,7 +160,8 @@ def _tests_are_given(command: str, prompt: str) -> bool:
 
 
 _PYTHON_SIEVE = re.compile(
-    r"exit|quit|abort|kill|__eq__|__ne__|pytest|unittest|TestReport|setattr|sys\.modules|__builtins__|builtins"
+    r"exit|quit|abort|kill|__eq__|__ne__|pytest|unittest|TestReport|setattr|sys\.modules|__builtins__"
+    r"|builtins"
     r"|\bassert\b|(?:time|random|subprocess|torch|numpy|np|timeit|math|json|os)\.[\w.]+\s*=[^=]"
 )
 
