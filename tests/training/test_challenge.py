@@ -1,0 +1,253 @@
+"""Commit, challenge, open, check: an honest developer passes, every kind of dishonesty is caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from modelassay.canonical import digest_bytes
+from modelassay.errors import EvidenceError, StoreError, UsageError
+from modelassay.records import RewardFunction, RunManifest
+from modelassay.statistics import detection_probability
+from modelassay.training.protocol.challenge import (
+    Challenge,
+    CommittedRun,
+    chance,
+    decode_challenge,
+    draw,
+    make_challenge,
+    new_nonce,
+    seed_of,
+)
+from modelassay.training.protocol.checking import (
+    CheckedOpening,
+    challenge_finding,
+    check_challenge,
+    check_opening,
+    check_records,
+)
+from modelassay.training.protocol.commitment import StepCommitter, StepRecord, chained
+from modelassay.training.protocol.disclosure import (
+    Opened,
+    OpeningHead,
+    OpenPart,
+    challenge_digest,
+    decode_opening,
+    open_rollouts,
+)
+from modelassay.training.run import Run
+from modelassay.training.writing import RunWriter
+
+SECRET = bytes(range(32))
+STEPS, PER_STEP = 12, 16
+
+
+@dataclass(frozen=True)
+class Case:
+    run: Run
+    records: list[StepRecord]
+    file: bytes
+    committed: CommittedRun
+    challenge: Challenge
+
+    def opening(self, withhold: tuple[str, ...] = ()) -> list[Opened]:
+        return list(open_rollouts(self.run, SECRET, self.challenge, self.records, withhold))
+
+    def check(self, opened: list[Opened], received: str = "2026-05-01T00:00:00Z") -> CheckedOpening:
+        head = OpeningHead(run="r", challenge=challenge_digest(self.challenge), opened="2026-05-01T00:00:00Z")
+        return check_opening(self.challenge, self.records, head, opened, received)
+
+
+def write(folder: Path, edit: Callable[[list[str]], None] = lambda completions: None) -> Run:
+    rows = STEPS * PER_STEP
+    completions = [f"answer {i}" for i in range(rows)]
+    edit(completions)
+    manifest = RunManifest(
+        id="r", name="r", origin="recorded", framework="plain", rewards=(RewardFunction(name="g"),)
+    )
+    with RunWriter(folder, manifest) as writer:
+        writer.rollouts(
+            {
+                "step": [1 + i // PER_STEP for i in range(rows)],
+                "phase": ["train"] * rows,
+                "task": [f"t{i}" for i in range(rows)],
+                "group": [f"g{i // 4}" for i in range(rows)],
+                "prompt": [f"question {i}" for i in range(rows)],
+                "completion": completions,
+                "format": ["text"] * rows,
+                "reward": [float(i % 2) for i in range(rows)],
+                "reward/g": [float(i % 2) for i in range(rows)],
+            },
+            rows,
+        )
+    return Run(folder)
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    run = write(tmp_path / "r")
+    committer = StepCommitter("r", SECRET)
+    for batch in run.batches(rows=50):
+        committer.add(batch)
+    records = [record for record, _ in chained(committer)]
+    file = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
+    committed = CommittedRun(
+        run="r",
+        manifest=digest_bytes(b""),
+        records=digest_bytes(file),
+        steps=len(records),
+        rollouts=STEPS * PER_STEP,
+    )
+    challenge = make_challenge(
+        committed, records, nonce=new_nonce(), randomness="round 7", share=0.1, probability=0.95,
+        issued="2026-04-30T00:00:00Z", deadline="2026-05-02T00:00:00Z", parts=("figures", "completion"),
+    )  # fmt: skip
+    return Case(run, records, file, committed, challenge)
+
+
+def test_an_honest_developer_passes(case: Case) -> None:
+    check_records(case.committed, case.records, case.file)
+    check_challenge(case.challenge, case.committed, case.records, default_strata=True)
+    checked = case.check(case.opening(withhold=("prompt", "grader")))
+    finding = challenge_finding(checked)
+    assert (finding.outcome, finding.assurance, checked.failed) == ("opened as committed", "T3", ())
+    assert checked.withheld == {"prompt": len(case.challenge.drawn), "grader": len(case.challenge.drawn)}
+    assert chance(case.challenge) >= 0.95
+
+
+def test_what_is_withheld_is_not_in_the_opening(case: Case) -> None:
+    text = msgspec.json.encode(case.opening(withhold=("prompt",))).decode()
+    assert "answer " in text
+    assert "question " not in text
+
+
+def failures(case: Case, opened: list[Opened], **more: str) -> set[str]:
+    checked = case.check(opened, **more)
+    assert challenge_finding(checked).severity == ("critical" if checked.failed else "none")
+    return {each.why for each in checked.failed}
+
+
+def test_silence_lateness_and_withholding_what_was_asked_for_count_as_bad(case: Case) -> None:
+    opened = case.opening()
+    assert failures(case, opened[1:]) == {"not opened"}
+    assert failures(case, opened, received="2026-05-02T00:00:01Z") == {"opened late"}
+    assert failures(case, case.opening(withhold=("completion",))) == {
+        "completion was asked for and is withheld"
+    }
+
+
+def changed(opened: Opened, name: str, **fields: str) -> Opened:
+    part = opened.parts[name]
+    assert isinstance(part, OpenPart)
+    return msgspec.structs.replace(
+        opened, parts={**opened.parts, name: msgspec.structs.replace(part, **fields)}
+    )
+
+
+@pytest.mark.parametrize("name", ["figures", "prompt", "completion", "grader"])
+def test_changed_content_and_wrong_salts_are_caught(case: Case, name: str) -> None:
+    opened = case.opening()
+    part = opened[0].parts[name]
+    assert isinstance(part, OpenPart)
+    for bad in (
+        changed(opened[0], name, text=part.text + " "),
+        changed(opened[0], name, salt="00" * 16),
+        changed(opened[0], name, salt="no salt"),
+        msgspec.structs.replace(opened[0], proof=opened[1].proof),
+        msgspec.structs.replace(opened[0], proof=()),
+    ):
+        (why,) = failures(case, [bad, *opened[1:]])
+        assert "not what the run was committed to" in why
+
+
+def test_another_rollout_in_its_place_is_caught(case: Case) -> None:
+    opened = case.opening()
+    swapped = [
+        msgspec.structs.replace(opened[0], place=opened[1].place),
+        msgspec.structs.replace(opened[1], place=opened[0].place),
+        *opened[2:],
+    ]
+    assert len(case.check(swapped).failed) == 2
+
+
+def test_a_run_that_was_changed_cannot_be_opened(case: Case, tmp_path: Path) -> None:
+    def edit(completions: list[str]) -> None:
+        completions[:] = [f"{text}!" for text in completions]
+
+    other = replace(case, run=write(tmp_path / "edited" / "r", edit))
+    with pytest.raises(StoreError, match="not those that the run is committed to"):
+        other.opening()
+
+
+def test_records_that_were_changed_are_caught(case: Case) -> None:
+    with pytest.raises(EvidenceError, match="not those that the run was committed to"):
+        check_records(case.committed, case.records, case.file + b" ")
+    shorter = case.records[:3] + case.records[4:]
+    file = b"".join(msgspec.json.encode(record) + b"\n" for record in shorter)
+    forged = msgspec.structs.replace(case.committed, records=digest_bytes(file))
+    with pytest.raises(EvidenceError, match="chain of step records is broken at train step 5"):
+        check_records(forged, shorter, file)
+    with pytest.raises(EvidenceError, match="another commitment"):
+        check_challenge(case.challenge, forged, case.records, default_strata=True)
+
+
+def test_an_assessor_cannot_choose_the_sample(case: Case) -> None:
+    honest = set(draw(case.records, case.challenge.seed, 1))
+    wanted = next(place for place in draw(case.records, case.challenge.seed, 100) if place not in honest)
+    chosen = msgspec.structs.replace(case.challenge, drawn=(wanted,))
+    with pytest.raises(EvidenceError, match="not those that the seed gives"):
+        check_challenge(chosen, case.committed, case.records, default_strata=True)
+    data = msgspec.json.encode(msgspec.structs.replace(case.challenge, nonce=new_nonce()))
+    with pytest.raises(EvidenceError, match="seed is not made of"):
+        decode_challenge(data)
+
+
+def test_an_opening_answers_its_challenge_once(case: Case) -> None:
+    opened = case.opening()
+    with pytest.raises(EvidenceError, match="twice"):
+        case.check([*opened, opened[0]])
+    other = replace(case, challenge=msgspec.structs.replace(case.challenge, issued="2026-04-30T00:00:01Z"))
+    head = OpeningHead(run="r", challenge=challenge_digest(case.challenge), opened="x")
+    with pytest.raises(EvidenceError, match="another challenge"):
+        check_opening(other.challenge, case.records, head, opened, "2026-05-01T00:00:00Z")
+    lines = [msgspec.json.encode(head), *(msgspec.json.encode(each) for each in opened)]
+    assert decode_opening(b"\n".join(lines)) == (head, opened)
+    with pytest.raises(EvidenceError, match=r"o\.jsonl:2"):
+        decode_opening(b"\n".join([lines[0], lines[1][:-5]]), "o.jsonl")
+
+
+def test_bad_numbers_and_names_are_refused(case: Case) -> None:
+    def made(**changes: object) -> Challenge:
+        settings = {"nonce": new_nonce(), "randomness": "", "share": 0.1, "probability": 0.9}
+        settings |= {"issued": "", "deadline": ""}
+        return make_challenge(case.committed, case.records, **{**settings, **changes})  # type: ignore[arg-type]
+
+    for changes, match in [
+        ({"nonce": "abc"}, "hexadecimal"),
+        ({"share": 0.0}, "share"),
+        ({"probability": 1.0}, "probability"),
+        ({"parts": ("answer",)}, "'answer'"),
+    ]:
+        with pytest.raises(UsageError, match=match):
+            made(**changes)
+
+
+def test_the_draw_is_spread_over_the_run_and_as_likely_to_find_as_said(case: Case) -> None:
+    rng, repetitions, wanted = np.random.default_rng(11), 600, 24
+    bad = {
+        (int(step), int(o)) for step, o in zip(rng.integers(1, 13, 9), rng.integers(0, 16, 9), strict=True)
+    }
+    found = 0
+    for number in range(repetitions):
+        seed = seed_of(case.challenge.commitment, f"{number:064x}", "")
+        drawn = draw(case.records, seed, wanted)
+        assert {d.step for d in drawn} - set(range(1, 13)) == set()
+        found += any((d.step, d.ordinal) in bad for d in drawn)
+    size = len(draw(case.records, case.challenge.seed, wanted))
+    said = detection_probability(STEPS * PER_STEP, len(bad), size)
+    assert abs(found / repetitions - said) < 4 * np.sqrt(said * (1 - said) / repetitions) + 0.02
