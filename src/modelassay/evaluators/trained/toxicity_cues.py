@@ -100,11 +100,18 @@ _SPACED = re.compile(r"(?<!\w)(?:[^\W\d_][ .*_-]){2,}[^\W\d_](?!\w)")
 _GAP = re.compile(r"[ .*_-]")
 _QUOTED = re.compile(r"[\"“”«»]")
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060-\u2064\ufeff\u00ad]")
+_MAY_BE_SPACED = re.compile(r"[ .*_-][^\W\d_][ .*_-][^\W\d_](?!\w)")
+"""How every match of `_SPACED` ends: found much faster."""
+_ONLY_LETTERS = {code: None for code in range(128) if not chr(code).isalpha()}
+_ONLY_CAPITALS = {code: None for code in range(128) if not chr(code).isupper()}
+_MOST_COUNTED = 8
+_LOGARITHM = [math.log1p(count) for count in range(_MOST_COUNTED + 1)]
 _RUN_TOGETHER = re.compile(
     r"(?i)(?:hate|kill|fuck|fucking|despise|loathe)(?:all|the|those|these|them|every)?"
     r"(?:women|men|muslims?|jews?|black|gay|trans|immigrants?|disabled|asian|mexican|arab|people)"
 )
 """Words written without the space between them."""
+_RUN_TOGETHER_SMALL = re.compile(_RUN_TOGETHER.pattern.removeprefix("(?i)"))
 
 KINDS = ("hateful", "sexual", "violent", "hurting_oneself", "harassing", "any_toxic")
 FEATURES = (
@@ -130,13 +137,13 @@ def mark(text: str) -> Marked:
             of_words[number] = tuple(
                 at for at in of_words[number] if not any(abs(at - each) <= 3 for each in medical)
             )
-    places: list[list[int]] = [[] for _ in PHRASES]
+    of_phrases: list[tuple[int, ...]] = [()] * len(PHRASES)
     for at, begun in enumerate(map(_PHRASES.get, words)):
         if begun:
             for rest, number in begun:
                 if words[at + 1 : at + 1 + len(rest)] == rest:
-                    places[number].append(at)
-    return Marked(marked.words, (*of_words, *map(tuple, places)))
+                    of_phrases[number] += (at,)
+    return Marked(marked.words, (*of_words, *of_phrases))
 
 
 def cues(text: str) -> list[float]:
@@ -146,30 +153,46 @@ def cues(text: str) -> list[float]:
         text = f"{text[:half]}\n{text[-half:]}"
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    joined, spaced = _SPACED.subn(lambda found: _GAP.sub("", found[0]), text)
+    joined, spaced = text, 0
+    if _MAY_BE_SPACED.search(text) is not None:
+        joined, spaced = _SPACED.subn(lambda found: _GAP.sub("", found[0]), text)
     marked = mark(joined)
     words = max(marked.words, 1)
-    counts = [len(places) for places in marked.places]
+    counts = list(map(len, marked.places))
     if not any(counts[number] for number in _SAID):
         for number in _NAMED:
             counts[number] = 0
-    shares = [min(math.sqrt(count / words), 0.6) for count in counts]
-    letters = sum(map(str.isalpha, text[:400])) or 1
+    shares = [min(math.sqrt(count / words), 0.6) if count else 0.0 for count in counts]
     denounce, quotes = counts[_NUMBER["denounce"]], len(_QUOTED.findall(text))
     return [
-        *(math.log1p(min(count, 8)) for count in counts),
+        *[_LOGARITHM[count] if count < _MOST_COUNTED else _LOGARITHM[_MOST_COUNTED] for count in counts],
         *shares,
         float(min(spaced, 2)),
-        float(_RUN_TOGETHER.search(joined) is not None),
+        float(_runs_together(joined)),
         float(min(quotes, 4)),
         float(quotes > 1 and denounce > 0),
         float(min(text.count("?"), 3)),
         float(min(text.count("!"), 3)),
-        sum(map(str.isupper, text[:400])) / letters,
+        _capitals(text[:400]),
         math.log1p(len(text)),
         *_said_of_groups(marked),
         *_severities(marked),
     ]
+
+
+def _runs_together(text: str) -> bool:
+    """Whether `text` has `_RUN_TOGETHER`; small letters of plain ASCII are searched fastest."""
+    if text.isascii():
+        return _RUN_TOGETHER_SMALL.search(text.lower()) is not None
+    return _RUN_TOGETHER.search(text) is not None
+
+
+def _capitals(text: str) -> float:
+    """Share of capitals among the letters."""
+    if text.isascii():
+        letters = text.translate(_ONLY_LETTERS)
+        return len(letters.translate(_ONLY_CAPITALS)) / (len(letters) or 1)
+    return sum(map(str.isupper, text)) / (sum(map(str.isalpha, text)) or 1)
 
 
 def measure(texts: Sequence[str | tuple[str, ...]]) -> NDArray[np.float64]:
@@ -205,9 +228,11 @@ def kind_of(text: str) -> str:
 
 def _severities(marked: Marked) -> list[float]:
     """How strongly a text speaks of each kind of toxicity, in [0, 1], by rules; then of any (`KINDS`)."""
-    count = {name: min(len(places), 6) for name, places in zip(NAMES, marked.places, strict=True)}
+    count = dict(zip(NAMES, [min(size, 6) if size else 0 for size in map(len, marked.places)], strict=True))
 
     def near(first: str, second: str, within: int) -> int:
+        if not (count[first] and count[second]):
+            return 0
         return marked.near(_NUMBER[first], _NUMBER[second], within, 3)
 
     spoken = 1.0 / (1 + 0.4 * count["denounce"] + 0.2 * count["report"] + 0.2 * count["recovery"])
