@@ -79,8 +79,8 @@ class ReadText:
 
     def __init__(self, text: str) -> None:
         self.text = text[:MOST_CHARACTERS].replace("’", "'")
-        self.words = [word.lower() for word in _WORD.findall(self.text)]
-        self.stems = [stem(word) for word in self.words]
+        self.words = list(map(str.lower, _WORD.findall(self.text)))
+        self.stems = list(map(stem, self.words))
         self.unique = frozenset(self.stems)
         self.grams: dict[int, frozenset[tuple[str, ...]]] = {}
         self.letters: frozenset[str] | None = None
@@ -94,7 +94,7 @@ class ReadText:
     def fragments(self) -> frozenset[str]:
         """Every run of four letters in a stem."""
         if self.letters is None:
-            self.letters = frozenset(each for word in self.unique for each in _fragments(word))
+            self.letters = frozenset().union(*map(_fragments, self.unique))
         return self.letters
 
 
@@ -138,7 +138,7 @@ def _coverage(read: ReadText, source: ReadText, message: ReadText) -> list[float
     new = [each for each in content if each not in known]
     long, new_long = sum(min(len(each), 10) for each in content), sum(min(len(each), 10) for each in new)
     count, hits = len(content), len(content) - len(new)
-    asked_only = sum(each in asked for each in new)
+    asked_only = sum(map(asked.__contains__, new))
     covered = _share(hits, count)
     return [
         covered,
@@ -152,7 +152,7 @@ def _coverage(read: ReadText, source: ReadText, message: ReadText) -> list[float
         math.log1p(len(read.words)),
         math.log1p(len(source.words)),
         math.log((len(read.words) + 1) / (len(source.words) + 1)),
-        _share(sum(each in known for each in read.stems), len(read.stems)),
+        _share(sum(map(known.__contains__, read.stems)), len(read.stems)),
         _share(len(known & read.unique), len(known)),
         _share(hits + sum(_likeness(each, source) for each in new), count),
         covered * covered,
@@ -172,7 +172,7 @@ def _news(read: ReadText, source: ReadText) -> list[float]:
     numbers = [word for word in read.words if word[0].isdigit()]
     names = [word.lower() for word in _CAPITAL.findall(read.text)]
     new_names = sum(stem(name) not in source.unique for name in names if name not in _FUNCTION)
-    negations = sum(word in _NEGATION for word in read.words)
+    negations = sum(map(_NEGATION.__contains__, read.words))
     negated = not _NEGATION.isdisjoint(source.words)
     return [
         min(len(numbers), 3),
@@ -188,7 +188,7 @@ def _news(read: ReadText, source: ReadText) -> list[float]:
 def _manner(read: ReadText, source: ReadText) -> list[float]:
     """Whether the answer talks of its speaker, to its reader, or only keeps the conversation going."""
     words = set(read.words)
-    speaker = sum(word in _SPEAKER for word in read.words)
+    speaker = sum(map(_SPEAKER.__contains__, read.words))
     return [
         float(speaker > 0),
         min(speaker, 3),
@@ -197,9 +197,9 @@ def _manner(read: ReadText, source: ReadText) -> list[float]:
         float(not _SPEAKER.isdisjoint(source.words)),
         min(read.text.count("?"), 2),
         min(read.text.count("!"), 2),
-        min(sum(word in _CHAT for word in read.words), 3),
+        min(sum(map(_CHAT.__contains__, read.words)), 3),
         float(bool(read.words) and read.words[0] in _CHAT),
-        min(sum(word in _OPINION for word in read.words), 3),
+        min(sum(map(_OPINION.__contains__, read.words)), 3),
         float("..." in read.text),
     ]
 
@@ -217,7 +217,7 @@ def sentence_cover(text: str, known: frozenset[str]) -> list[float]:
     for sentence in _SENTENCE.split(text):
         stems = [stem(w) for w in map(str.lower, _WORD.findall(sentence)) if w not in _FUNCTION]
         if stems:
-            shares.append(sum(s in known for s in stems) / len(stems))
+            shares.append(sum(map(known.__contains__, stems)) / len(stems))
     return shares
 
 
@@ -229,9 +229,9 @@ def _share(part: float, whole: float) -> float:
 def _copied(read: ReadText, source: ReadText, length: int) -> float:
     grams = list(zip(*(read.stems[i:] for i in range(length)), strict=False))
     if not grams:
-        return _share(sum(s in source.unique for s in read.stems), len(read.stems))
+        return _share(sum(map(source.unique.__contains__, read.stems)), len(read.stems))
     there = source.ngrams(length)
-    return sum(gram in there for gram in grams) / len(grams)
+    return sum(map(there.__contains__, grams)) / len(grams)
 
 
 def _longest_run(read: ReadText, source: ReadText) -> int:
@@ -239,16 +239,21 @@ def _longest_run(read: ReadText, source: ReadText) -> int:
     there = source.ngrams(2)
     best = run = 0
     for pair in zip(read.stems, read.stems[1:], strict=False):
-        run = run + 1 if pair in there else 0
-        best = max(best, run)
+        if pair in there:
+            run += 1
+            if run > best:
+                best = run
+        else:
+            run = 0
     return best + 1 if best else 0
 
 
-def _fragments(word: str) -> list[str]:
-    return [word[i : i + 4] for i in range(len(word) - 3)]
+@lru_cache(maxsize=1 << 14)
+def _fragments(word: str) -> tuple[str, ...]:
+    return tuple([word[i : i + 4] for i in range(len(word) - 3)])
 
 
 def _likeness(word: str, source: ReadText) -> float:
     """How much of the spelling of an unknown `word` occurs in words of the source."""
-    parts = _fragments(word) if len(word) >= 5 else []
-    return sum(part in source.fragments() for part in parts) / len(parts) if parts else 0.0
+    parts = _fragments(word) if len(word) >= 5 else ()
+    return sum(map(source.fragments().__contains__, parts)) / len(parts) if parts else 0.0
