@@ -59,9 +59,15 @@ class ChatTemplate:
         return digest_of({"template": self._template})
 
     def tokens(self, request: Request) -> list[int] | Failure:
-        """The prompt's tokens; a failure when this conversation cannot be put to this model."""
+        """The prompt's tokens; a failure when this conversation cannot be put to this model.
+
+        A conversation that ends with an assistant's text is continued from there, in the same turn.
+        """
+        messages = with_system_prompt(request.messages, self._system_prompt)
+        last = messages[-1] if messages else None
+        begun = last is not None and last.role == "assistant" and bool(last.content) and not last.tool_calls
         try:
-            text = self._rendered(with_system_prompt(request.messages, self._system_prompt), request.tools)
+            text = self._rendered(messages, request.tools, generation_prompt=not begun, continued=begun)
             text.encode()
         except UnicodeEncodeError:
             return Failure(kind="rejected", message="the prompt is not valid Unicode (half a surrogate pair)")
@@ -110,13 +116,19 @@ class ChatTemplate:
             )
 
     def _rendered(
-        self, messages: tuple[Message, ...], tools: tuple[Tool, ...], *, generation_prompt: bool = True
+        self,
+        messages: tuple[Message, ...],
+        tools: tuple[Tool, ...],
+        *,
+        generation_prompt: bool = True,
+        continued: bool = False,
     ) -> str:
         text: str = self._tokenizer.apply_chat_template(
             chat_messages(messages, parsed_arguments=True),
             tools=chat_tools(tools) or None,
             chat_template=self._template if isinstance(self._template, str) else None,
             add_generation_prompt=generation_prompt,
+            continue_final_message=continued,
             tokenize=False,
         )
         return text
