@@ -16,6 +16,7 @@ from modelassay.records import (
     CategoryRule,
     ConcernRule,
     Floor,
+    IntervalRule,
     JudgeRule,
     LineageRule,
     Percent,
@@ -55,6 +56,18 @@ def test_by_what_is_looser_more_passes_and_the_way_back_is_stricter(key: str) ->
     assert (there.key, there.direction) == (key, "looser")
     assert (back.key, back.direction) == (key, "stricter")
     assert str(there) == f"{key} {there.after} in place of {there.before}"
+
+
+def test_a_second_method_that_must_agree_is_stricter_and_one_less_is_looser() -> None:
+    both = Policy(intervals=IntervalRule(method="resampled"))
+    (there,), (back,) = policy_changes(AS_IT_IS, both), policy_changes(both, AS_IT_IS)
+    assert (there.key, there.direction, back.direction) == ("intervals.method", "stricter", "looser")
+
+
+@pytest.mark.parametrize("name", ["high-stakes", "autonomous-actions"])
+def test_where_a_wrong_fine_costs_most_two_methods_must_agree(name: str) -> None:
+    assert preset(name).intervals.method == "resampled"
+    assert {change.direction for change in policy_changes(AS_IT_IS, preset(name))} == {"stricter"}
 
 
 def test_a_floor_taken_away_lowered_or_made_milder_is_looser() -> None:

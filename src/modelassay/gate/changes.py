@@ -58,7 +58,7 @@ _OUTCOMES = frozenset(("concerns.literal", "concerns.shown", "lineage.conflict")
 _DEMANDS = frozenset(
     ("any_category.dimensions", "cohorts.tags", "lineage.required", "review.roles", "slices.required")
 )
-_LOOSER_WORD = {"scale": "absolute", "judges.uncalibrated": "allow"}
+_LOOSER_WORD = {"scale": "absolute", "judges.uncalibrated": "allow", "intervals.method": "score"}
 """Of two words the one by which more passes."""
 _NOT_ASKED = frozenset(("version", "name", "extends"))
 _ROLES = ("descriptive", "concern", "banded")
