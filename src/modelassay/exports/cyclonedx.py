@@ -31,6 +31,7 @@ from modelassay.records import (
     TrainingData,
 )
 from modelassay.report.imported import imported_mark
+from modelassay.report.judges import judge_line
 from modelassay.report.text import slice_name, visible
 
 SpecVersion = Literal["1.6", "1.7"]
@@ -130,6 +131,11 @@ def _model(audit: AuditRecord, identity: TargetIdentity, side: str) -> dict[str,
         "properties": _properties(
             confidence=f"each end of an interval at {audit.policy.confidence} one-sided",
             evaluators=", ".join(f"{pin.name}@{pin.version}" for pin in audit.evaluators),
+            **{
+                f"judge.{name}": told
+                for name in dict.fromkeys(finding.measure.name for finding in audit.findings)
+                if (told := judge_line(audit, name))
+            },
         ),
     }
     return component

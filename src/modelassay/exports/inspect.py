@@ -23,6 +23,7 @@ from modelassay.records import (
     Transcript,
 )
 from modelassay.report.imported import imported_mark
+from modelassay.report.judges import judge_line
 
 SideName = Literal["baseline", "candidate"]
 _STOP_REASONS = {"stop": "stop", "length": "max_tokens", "tool_calls": "tool_calls"}
@@ -129,6 +130,7 @@ def _results(
                 "unscored_samples": planned[finding.measure.name].planned
                 - planned[finding.measure.name].scored,
                 "metrics": _rate(finding.candidate if side == "candidate" else finding.baseline),
+                "metadata": {"judge": judge_line(record, finding.measure.name)},
             }
             for finding in record.findings
             if finding.check == "comparison" and not finding.slice and finding.measure.name in planned

@@ -17,6 +17,7 @@ from modelassay.errors import UsageError
 from modelassay.records import AuditRecord, DatasetPin, Finding
 from modelassay.report import view
 from modelassay.report.imported import in_brackets
+from modelassay.report.judges import judge_line
 from modelassay.report.text import (
     OUTCOME_WORDS,
     inert_markdown,
@@ -69,7 +70,8 @@ def eval_results(audit: AuditRecord) -> bytes:
             "notes": visible(
                 f"share of answers that {finding.measure.wanted}, "
                 f"interval {with_interval(finding.candidate)}, {view.pair_count(finding)} prompts; "
-                f"audit {audit.id}; rows {pin.digest}{in_brackets(audit)}"
+                f"audit {audit.id}; rows {pin.digest}{in_brackets(audit)}. "
+                f"{judge_line(audit, finding.measure.name)}".strip()
             ),
         }
         for _, findings in _by_measure(audit)
@@ -95,14 +97,14 @@ def model_index(audit: AuditRecord) -> list[dict[str, Any]]:
                 "name": visible(_data(audit)),
                 "args": {MARK: audit.id, "digests": ", ".join(pin.digest for pin in audit.datasets)},
             },
-            "metrics": [_metric(finding) for finding in findings],
+            "metrics": [_metric(finding, judge_line(audit, measure.name)) for finding in findings],
         }
         for measure, findings in _by_measure(audit)
     ]
     return [{"name": visible(_short(audit.candidate.reference)), "results": results}]
 
 
-def _metric(finding: Finding) -> dict[str, Any]:
+def _metric(finding: Finding, judge: str) -> dict[str, Any]:
     assert finding.candidate is not None
     return {
         "type": visible(finding.measure.name),
@@ -113,6 +115,7 @@ def _metric(finding: Finding) -> dict[str, Any]:
             "interval": [f"{finding.candidate.low:f}", f"{finding.candidate.high:f}"],
             "baseline": f"{finding.baseline.value:f}" if finding.baseline else "",
             "prompts": view.pair_count(finding),
+            **({"judge": judge} if judge else {}),
         },
     }
 
@@ -141,6 +144,7 @@ def _section(audit: AuditRecord) -> str:
             continue
         lines += ["", f"### {inert_markdown(section.measure.title)}", ""]
         lines += [f"Share of answers that {inert_markdown(section.measure.wanted)}.", ""]
+        lines += [inert_markdown(" ".join(section.judge)), ""] if section.judge else []
         lines += ["| slice | prompts | baseline | this model | evidence |", "|---|---:|---|---|---|"]
         lines += [
             f"| {inert_markdown(row.name)} | {row.pairs} | {row.baseline} | {row.candidate} | {row.state} |"

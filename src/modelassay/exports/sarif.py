@@ -17,6 +17,7 @@ import msgspec
 
 from modelassay.records import AuditRecord, Finding, Outcome, RuleHit
 from modelassay.report.imported import in_brackets
+from modelassay.report.judges import judge_line
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, slice_name, visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -111,7 +112,7 @@ class SarifReport:
             "ruleId": failure.rule,
             "ruleIndex": rules.index(failure.rule),
             "level": failure.level,
-            "message": {"text": _text(failure.statement)},
+            "message": {"text": _text("\n\n".join(filter(None, failure.told)))},
             "locations": [
                 {
                     "physicalLocation": {
@@ -145,6 +146,11 @@ class _Failure(NamedTuple):
     statement: str
     properties: dict[str, Any]
 
+    @property
+    def told(self) -> tuple[str, str]:
+        """What is shown, and what is known of the error of whoever read the answers."""
+        return self.statement, self.properties.get("judge", "")
+
 
 def _failures(audit: AuditRecord) -> Iterator[_Failure]:
     """Rules that were not passed, the loudest first, then harms shown that no such rule is about."""
@@ -158,16 +164,16 @@ def _failures(audit: AuditRecord) -> Iterator[_Failure]:
             LEVELS[hit.outcome],
             f"{hit.statement} {OUTCOME_WORDS[hit.outcome]} (evidence: {STATE_WORDS[hit.state]})."
             + (f" What would settle it: {hit.settle}." if hit.settle else ""),
-            _properties(findings.get(hit.finding), hit),
+            _properties(audit, findings.get(hit.finding), hit),
         )
     told = {hit.finding for hit in failed}
     for finding in audit.findings:
         shown = finding.state == "shown_harmful" and finding.measure.role != "descriptive"
         if shown and finding.id not in told:
-            yield _Failure(SHOWN, finding.id, "note", finding.statement, _properties(finding, None))
+            yield _Failure(SHOWN, finding.id, "note", finding.statement, _properties(audit, finding, None))
 
 
-def _properties(finding: Finding | None, hit: RuleHit | None) -> dict[str, Any]:
+def _properties(audit: AuditRecord, finding: Finding | None, hit: RuleHit | None) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     if hit is not None:
         properties |= {"outcome": hit.outcome, "literal": hit.literal, "state": hit.state}
@@ -177,6 +183,8 @@ def _properties(finding: Finding | None, hit: RuleHit | None) -> dict[str, Any]:
             "slice": visible(slice_name(finding)),
             "severity": finding.severity,
         }
+        judge = judge_line(audit, finding.measure.name)
+        properties |= {"judge": judge} if judge else {}
     return properties
 
 

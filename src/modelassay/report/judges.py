@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from modelassay.records import AuditRecord, Estimate, Finding, JudgeError
-from modelassay.report.text import percent
+from modelassay.report.text import percent, visible
 
 MOST_SETS = 4
 
@@ -34,6 +34,11 @@ def judge_sentences(audit: AuditRecord, measure: str) -> tuple[str, ...]:
     if len(errors) > MOST_SETS:
         found.append(f"{len(errors) - MOST_SETS} more labelled sets stand in the audit's record.")
     return (*found, *_adjusted(overall))
+
+
+def judge_line(audit: AuditRecord, measure: str) -> str:
+    """The same as one text, for formats that have room for no more."""
+    return visible(" ".join(judge_sentences(audit, measure)))
 
 
 def _error(error: JudgeError) -> str:

@@ -1,4 +1,8 @@
-"""The report as JUnit XML: a suite a measure, a case a slice, so that any CI shows it."""
+"""The report as JUnit XML: a suite a measure, a case a slice, so that any CI shows it.
+
+What is known of the error of whoever read the answers stands in each suite's property ``judge``, and under
+the figures of each case.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from xml.etree import ElementTree
 
 from modelassay.records import AuditRecord, Finding
 from modelassay.report.imported import in_brackets
+from modelassay.report.judges import judge_line
 from modelassay.report.text import OUTCOME_WORDS, slice_name, visible
 
 
@@ -24,7 +29,7 @@ class JUnitReport:
         for name in names:
             findings = [f for f in audit.findings if f.measure.name == name]
             if findings[0].measure.role != "descriptive":
-                _suite(root, name, findings)
+                _suite(root, name, findings, judge_line(audit, name))
         ElementTree.indent(root)
         text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
         return text + b"\n"
@@ -49,8 +54,11 @@ def _verdict_suite(root: ElementTree.Element, audit: AuditRecord) -> None:
     _count(suite)
 
 
-def _suite(root: ElementTree.Element, measure: str, findings: list[Finding]) -> None:
+def _suite(root: ElementTree.Element, measure: str, findings: list[Finding], judge: str) -> None:
     suite = ElementTree.SubElement(root, "testsuite", name=measure)
+    if judge:
+        properties = ElementTree.SubElement(suite, "properties")
+        ElementTree.SubElement(properties, "property", name="judge", value=judge)
     for finding in findings:
         case = ElementTree.SubElement(
             suite,
@@ -60,15 +68,17 @@ def _suite(root: ElementTree.Element, measure: str, findings: list[Finding]) -> 
         )
         statement = visible(finding.statement)
         if finding.state == "shown_harmful":
-            ElementTree.SubElement(case, "failure", message=statement, type=finding.state)
+            ElementTree.SubElement(case, "failure", message=statement, type=finding.state).text = judge
         elif finding.state == "not_assessable":
-            ElementTree.SubElement(case, "skipped", message=statement)
+            ElementTree.SubElement(case, "skipped", message=statement).text = judge
         else:
-            ElementTree.SubElement(case, "system-out").text = statement
+            lines = (statement, judge) if judge else (statement,)
+            ElementTree.SubElement(case, "system-out").text = "\n".join(lines)
     _count(suite)
 
 
 def _count(suite: ElementTree.Element) -> None:
-    suite.set("tests", str(len(suite)))
+    cases = suite.findall("testcase")
+    suite.set("tests", str(len(cases)))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(attribute, str(sum(case.find(tag) is not None for case in suite)))
+        suite.set(attribute, str(sum(case.find(tag) is not None for case in cases)))
