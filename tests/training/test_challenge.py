@@ -12,11 +12,10 @@ import pytest
 
 from modelassay.canonical import digest_bytes
 from modelassay.errors import EvidenceError, StoreError, UsageError
-from modelassay.records import RewardFunction, RunManifest
+from modelassay.records import CommittedRun, RewardFunction, RunManifest, StepRecord
 from modelassay.statistics import detection_probability
 from modelassay.training.protocol.challenge import (
     Challenge,
-    CommittedRun,
     chance,
     decode_challenge,
     draw,
@@ -31,7 +30,7 @@ from modelassay.training.protocol.checking import (
     check_opening,
     check_records,
 )
-from modelassay.training.protocol.commitment import StepCommitter, StepRecord, chained
+from modelassay.training.protocol.commitment import StepCommitter, chained
 from modelassay.training.protocol.disclosure import (
     Opened,
     OpeningHead,

@@ -18,6 +18,7 @@ from modelassay.training.protocol.commitment import (
     broken_links,
     chained,
     contents,
+    key_of,
     part_hash,
     rollout_hash,
     salts_of,
@@ -56,7 +57,7 @@ def batch(tmp_path: Path) -> pa.RecordBatch:
 def roots(batch: pa.RecordBatch, secret: bytes = SECRET) -> dict[StepKey, str]:
     committer = StepCommitter("r", secret)
     committer.add(batch)
-    return {record.key: record.root for record, _ in chained(committer)}
+    return {key_of(record): record.root for record, _ in chained(committer)}
 
 
 def test_roots_are_those_of_the_definition(batch: pa.RecordBatch) -> None:

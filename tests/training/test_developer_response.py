@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from scipy.stats import hypergeom
 
+from modelassay.canonical import digest_of
 from modelassay.errors import EvidenceError
 from modelassay.records import RunEvent, RunFinding
 from modelassay.training.analyses.developer_response import assess_response
@@ -87,7 +88,7 @@ def test_each_rule_fires_on_its_case_alone() -> None:
     assert rules(good, ResponseContext(last_step=200, missing_steps=(39, 40, 41))) == {"A8"}
     assert rules([*good, event("gap", 41, rollouts=9, first_step=39, last_step=41)]) == {"A8"}
     assert rules(good, ResponseContext(last_step=200, missing_steps=(140, 141))) == set()
-    late = ResponseContext(last_step=200, logged={good[1].time: "2026-03-02T00:00:00Z"})
+    late = ResponseContext(last_step=200, logged={digest_of(good[1]): "2026-03-02T00:00:00Z"})
     assert rules(good, late) == {"A10"}
     promoted = event("checkpoint.promoted", 38, checkpoint="checkpoint-38")
     assert rules([promoted, *good]) == {"A12"}

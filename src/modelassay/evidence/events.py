@@ -5,17 +5,18 @@ bytes (the length prefix of C2SP tlog-tiles entry bundles has 16 bits). A digest
 hexadecimal digits; a time is ``YYYY-MM-DDTHH:MM:SSZ``.
 
 Readers are strict: unknown fields, duplicate keys, any other spelling of the same JSON are refused.
-Kinds that are only reserved (training runs, monitoring) are kept as they are and mean nothing here.
+Kinds that are only reserved (monitoring) are kept as they are and mean nothing here.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from modelassay.canonical import canonical_json
 from modelassay.errors import EvidenceError, UsageError
+from modelassay.evidence.body import Body as Body
 from modelassay.evidence.parts import (
     Count,
     DatasetRef,
@@ -32,16 +33,11 @@ from modelassay.evidence.parts import (
     SourceRef,
     Time,
 )
+from modelassay.evidence.run_events import RUN_BODIES
 from modelassay.records import Actor, Event, EventKind
 
 LARGEST = 65_535
 """Bytes of an entry (https://c2sp.org/tlog-tiles, entry bundles)."""
-
-
-class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an event says; one subclass for each kind."""
-
-    kind: ClassVar[EventKind]
 
 
 class AuditOpened(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -272,7 +268,7 @@ class Heartbeat(Body, frozen=True, kw_only=True):
     kind = "heartbeat"
 
 
-BODIES: dict[str, type[Body]] = {body.kind: body for body in Body.__subclasses__()}
+BODIES: dict[str, type[Body]] = {body.kind: body for body in (*Body.__subclasses__(), *RUN_BODIES)}
 """The body of every kind that has one."""
 
 B = TypeVar("B", bound=Body)

@@ -78,6 +78,7 @@ from modelassay.records.sequential import (
     SequentialStream,
 )
 from modelassay.records.training import (
+    CommittedRun,
     Population,
     RewardFunction,
     RolloutReference,
@@ -91,6 +92,7 @@ from modelassay.records.training import (
     RunMetrics,
     RunOrigin,
     RunPhase,
+    StepRecord,
 )
 from modelassay.records.verdict import (
     Bands,
@@ -124,6 +126,7 @@ __all__ = [
     "ClaimTest",
     "Code",
     "CohortRule",
+    "CommittedRun",
     "ConcernRule",
     "Corrected",
     "Coverage",
@@ -206,6 +209,7 @@ __all__ = [
     "Side",
     "SliceRule",
     "Span",
+    "StepRecord",
     "TargetIdentity",
     "Tool",
     "ToolCall",

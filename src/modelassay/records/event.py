@@ -27,7 +27,11 @@ EventKind = Literal[
     "heartbeat",
     "run.opened",
     "run.step",
+    "run.event",
     "run.closed",
+    "run.challenged",
+    "run.opened_to_assessor",
+    "run.assessed",
     "checkpoint.registered",
     "signal.raised",
     "signal.resolved",
@@ -35,8 +39,7 @@ EventKind = Literal[
     "incident.opened",
     "incident.closed",
 ]
-"""What happened. The kinds of training runs and of monitoring are reserved here, so that old readers
-know their names."""
+"""What happened. The kinds of monitoring are reserved here, so that old readers know their names."""
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

@@ -178,6 +178,44 @@ class RolloutReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     note: str = ""
 
 
+class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What is said of a step before anybody asks; a line of ``steps.jsonl``, and the body of ``run.step``."""
+
+    run: str
+    phase: str
+    step: int
+    rank: int
+    rollouts: int
+    """Rollouts under `root`."""
+    trained_on: int | None = None
+    """How many of them were trained on; None when unknown."""
+    lost: int = 0
+    """Rollouts that were generated and could not be kept."""
+    root: Digest
+    previous: Digest
+    """Digest of the record before in this chain; of zeros for the first."""
+    configuration: Digest | None = None
+    """Of the settings in force; likewise for what follows, where it is known."""
+    code: Digest | None = None
+    checkpoint: Digest | None = None
+    metrics: Digest | None = None
+
+
+class CommittedRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a developer binds themselves to when a run is closed; logged as ``run.closed``."""
+
+    run: str
+    manifest: Digest
+    """Of ``run.json``; likewise the others of their files, absent where there is no such file."""
+    records: Digest
+    events: Digest | None = None
+    coverage: Digest | None = None
+    steps: int
+    """Step records; likewise the following."""
+    rollouts: int
+    lost: int = 0
+
+
 class RunFinding(Finding, frozen=True, kw_only=True, omit_defaults=True):
     """A claim about a training run: a `Finding` with its own verdict word and rollouts as evidence.
 

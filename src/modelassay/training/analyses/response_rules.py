@@ -14,6 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from math import comb
 
+from modelassay.canonical import digest_of
 from modelassay.records import RunEvent
 from modelassay.records.findings import Severity
 from modelassay.training.happenings import (
@@ -47,7 +48,7 @@ class ResponseContext:
     missing_steps: Sequence[int] = ()
     """Training steps without a record."""
     logged: Mapping[str, str] = field(default_factory=dict)
-    """Time of the log or of a witness for an event's own time; what is absent was not logged in time."""
+    """When the log took in an event, by the digest of the event; nothing is known of those left out."""
     acknowledge_within_steps: int = 50
     recurrence_within_steps: int = 100
     window_steps: int = 5
@@ -246,7 +247,8 @@ def _in_time(episode: Episode, events: tuple[RunEvent, ...], context: ResponseCo
     late = [
         event
         for event in episode.events
-        if (logged := context.logged.get(event.time)) and _seconds(event.time, logged) > context.clock_skew_s
+        if (logged := context.logged.get(digest_of(event)))
+        and _seconds(event.time, logged) > context.clock_skew_s
     ]
     if not late:
         return None

@@ -21,8 +21,9 @@ import msgspec
 
 from modelassay.canonical import Digest, canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, UsageError
+from modelassay.records import CommittedRun, StepRecord
 from modelassay.statistics.detection import detection_probability, sample_size_for_detection
-from modelassay.training.protocol.commitment import PARTS, StepKey, StepRecord
+from modelassay.training.protocol.commitment import PARTS, StepKey
 
 WINDOWS = 10
 """Windows of steps in the default strata."""
@@ -67,21 +68,6 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     issued: str
     deadline: str
     """UTC; what is opened later counts as not opened."""
-
-
-class CommittedRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a developer binds themselves to when a run is closed; the body of ``run.closed``."""
-
-    run: str
-    manifest: Digest
-    """Of ``run.json``; likewise the others of their files, absent where there is no such file."""
-    records: Digest
-    events: Digest | None = None
-    coverage: Digest | None = None
-    steps: int
-    """Step records; likewise the following."""
-    rollouts: int
-    lost: int = 0
 
 
 def commitment_of(committed: CommittedRun) -> Digest:

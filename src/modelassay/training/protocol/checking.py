@@ -16,11 +16,11 @@ import msgspec
 from modelassay.canonical import digest_bytes
 from modelassay.errors import EvidenceError
 from modelassay.log.merkle import verify_inclusion
-from modelassay.records import RolloutReference, RunFinding
+from modelassay.records import CommittedRun, RolloutReference, RunFinding, StepRecord
 from modelassay.statistics.detection import most_bad_undetected
 from modelassay.training.findings import decimal, run_finding
-from modelassay.training.protocol.challenge import Challenge, CommittedRun, Drawn, chance, commitment_of, draw
-from modelassay.training.protocol.commitment import StepKey, StepRecord, broken_links
+from modelassay.training.protocol.challenge import Challenge, Drawn, chance, commitment_of, draw
+from modelassay.training.protocol.commitment import StepKey, broken_links, key_of
 from modelassay.training.protocol.disclosure import (
     Opened,
     OpeningHead,
@@ -94,7 +94,7 @@ def check_challenge(
     """
     if challenge.commitment != commitment_of(committed) or challenge.run != committed.run:
         raise EvidenceError("the challenge is about another commitment", where=challenge.run)
-    known = {record.key: record.rollouts for record in records}
+    known = {key_of(record): record.rollouts for record in records}
     if strange := [d for d in challenge.drawn if not 0 <= d.ordinal < known.get(d.key, 0)]:
         raise EvidenceError(f"the run has no {_name(strange[0])}", where=challenge.run)
     if default_strata and not set(challenge.drawn) <= set(
@@ -123,7 +123,7 @@ def check_opening(
     answers = {each.place: each for each in opened}
     if len(answers) != len(opened):
         raise EvidenceError("the opening opens a rollout twice", where=head.run)
-    by_key = {record.key: record for record in records}
+    by_key = {key_of(record): record for record in records}
     late = received > challenge.deadline
     passed, failed = [], []
     for place in challenge.drawn:

@@ -24,12 +24,13 @@ import msgspec
 
 from modelassay.canonical import Digest, digest_of
 from modelassay.log.merkle import node_hash, root_of_row
+from modelassay.records import StepRecord
 from modelassay.training.columns import REWARD_PREFIX, pa
 
 PARTS = ("figures", "prompt", "completion", "grader")
 """Parts of a rollout, in the order of its tree."""
 SALT_BYTES = 16
-NO_RECORD = "sha256:" + "0" * 64
+NO_RECORD = Digest("sha256:" + "0" * 64)
 """What the first record of a chain has before it."""
 
 Salts = tuple[bytes, bytes, bytes, bytes]
@@ -44,32 +45,9 @@ class StepKey(NamedTuple):
     rank: int
 
 
-class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What is said of a step before anybody asks; a line of ``steps.jsonl``, and the body of ``run.step``."""
-
-    run: str
-    phase: str
-    step: int
-    rank: int
-    rollouts: int
-    """Rollouts under `root`."""
-    trained_on: int | None = None
-    """How many of them were trained on; None when unknown."""
-    lost: int = 0
-    """Rollouts that were generated and could not be kept."""
-    root: Digest
-    previous: Digest
-    """Digest of the record before in this chain; `NO_RECORD` for the first."""
-    configuration: Digest | None = None
-    """Of the settings in force; likewise for what follows, where it is known."""
-    code: Digest | None = None
-    checkpoint: Digest | None = None
-    metrics: Digest | None = None
-
-    @property
-    def key(self) -> StepKey:
-        """Which rollouts it covers."""
-        return StepKey(self.phase, self.step, self.rank)
+def key_of(record: StepRecord) -> StepKey:
+    """Which rollouts `record` covers."""
+    return StepKey(record.phase, record.step, record.rank)
 
 
 class _Figures(msgspec.Struct, kw_only=True):
@@ -275,7 +253,7 @@ def chained(
     last: dict[int, Digest] = {}
     made = []
     for key in committer.keys:
-        previous = last.get(key.rank, Digest(NO_RECORD))
+        previous = last.get(key.rank, NO_RECORD)
         record, row = committer.close_step(key, previous, **(about or {}).get(key, {}))
         last[key.rank] = record_digest(record)
         made.append((record, row))

@@ -10,13 +10,14 @@ import msgspec
 from modelassay.canonical import Digest, canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, StoreError
 from modelassay.log.merkle import Tree, leaf_hash
+from modelassay.records import StepRecord
 from modelassay.training.protocol.challenge import Challenge, Drawn
 from modelassay.training.protocol.commitment import (
     PARTS,
     Contents,
     StepKey,
-    StepRecord,
     contents,
+    key_of,
     part_hash,
     rollout_hash,
     salts_of,
@@ -102,7 +103,7 @@ def open_rollouts(
             tree.append(leaf_hash(rollout_hash(leaves)))
             if ordinal in wanted[key]:
                 kept.setdefault(key, {})[ordinal] = parts
-    roots = {record.key: record.root for record in records}
+    roots = {key_of(record): record.root for record in records}
     for key, ordinals in wanted.items():
         if key not in trees or f"sha256:{trees[key].root().hex()}" != roots.get(key):
             raise StoreError(

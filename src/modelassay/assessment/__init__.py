@@ -1,0 +1,1 @@
+"""A training run from its record to a signed report: the only place that knows the order of things."""

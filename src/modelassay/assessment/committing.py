@@ -1,0 +1,167 @@
+"""The developer's side of the protocol: a run committed to in the store's log, and challenges answered.
+
+Beside the run's folder (which may be shown, in parts or whole) stands what proves it::
+
+    runs/<id>/commitments/
+      steps.jsonl            step records, in their chain
+      committed.json         `records.CommittedRun`; its digest is what a challenge names
+      closed.json            the log entry that says so; closed.tlog-proof proves it, once the log is signed
+    secrets/run-<id>.salt    what the salts are made from; never leaves the store
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from modelassay.canonical import Digest, canonical_json, digest_bytes, digest_of
+from modelassay.errors import EvidenceError, UsageError
+from modelassay.evidence.commitments import secret_salt
+from modelassay.evidence.events import Body, encode
+from modelassay.evidence.ledger import Ledger, Logged
+from modelassay.evidence.notary import Notary
+from modelassay.evidence.run_events import RunClosed, RunHappened, RunOpened, RunStep
+from modelassay.log.durable import write_atomic
+from modelassay.log.proof import prove, write_proof
+from modelassay.log.reader import LogReader
+from modelassay.records import CommittedRun, StepRecord
+from modelassay.training.protocol.commitment import StepCommitter, chained
+from modelassay.training.run import Run
+
+FOLDER = "commitments"
+_AT_ONCE = 4096
+"""Events logged by one append."""
+
+
+@dataclass(frozen=True)
+class Commitments:
+    """What a run is committed to, read from its folder."""
+
+    committed: CommittedRun
+    records: tuple[StepRecord, ...]
+    file: bytes
+    """The bytes of ``steps.jsonl``."""
+
+
+def run_secret(store: Path, run: str) -> bytes:
+    """The secret of a run of `store`, drawn on first use; see `evidence.commitments.secret_salt`."""
+    return secret_salt(store, f"run-{run}")
+
+
+def commit_run(
+    run: Run, store: Path, notary: Notary, progress: Callable[[int], None] = lambda rollouts: None
+) -> Commitments:
+    """Commit to a whole run: step records, the log's events, and the proof; doing it again changes nothing.
+
+    Args:
+        run: kept in `store`.
+        progress: told how many rollouts have been hashed.
+
+    Raises:
+        EvidenceError: the run is no longer what was committed to.
+        StoreError: the disk is full, or the log cannot be written.
+    """
+    made = _hashed(run, run_secret(store, run.manifest.id), progress)
+    folder = run.folder / FOLDER
+    if (folder / "committed.json").is_file() and read_commitments(run.folder).committed != made.committed:
+        raise EvidenceError(
+            "the run is no longer what it was committed to",
+            where=str(run.folder),
+            mend="restore it from a copy",
+        )
+    ledger = Ledger(store, notary)
+    closed = _log(ledger, run, made)
+    folder.mkdir(exist_ok=True)
+    write_atomic(folder / "steps.jsonl", made.file)
+    write_atomic(folder / "committed.json", canonical_json(made.committed))
+    write_atomic(folder / "closed.json", encode(closed.event))
+    if ledger.sign() is not None:
+        proof = prove(LogReader(ledger.folder), closed.place.seq)
+        write_atomic(folder / "closed.tlog-proof", write_proof(proof))
+    return made
+
+
+def read_commitments(folder: Path) -> Commitments:
+    """What the run in `folder` is committed to, unchecked.
+
+    Raises:
+        UsageError: it was never committed to.
+        EvidenceError: a file cannot be read.
+    """
+    place = folder / FOLDER
+    if not (place / "committed.json").is_file():
+        raise UsageError("this run is not committed to", where=str(folder), mend="`modelassay run commit`")
+    try:
+        committed = msgspec.json.decode((place / "committed.json").read_bytes(), type=CommittedRun)
+        file = (place / "steps.jsonl").read_bytes()
+        decoder = msgspec.json.Decoder(StepRecord)
+        records = tuple(decoder.decode(line) for line in file.splitlines())
+    except (msgspec.DecodeError, OSError) as error:
+        raise EvidenceError(f"commitments cannot be read: {error}", where=str(place)) from error
+    return Commitments(committed, records, file)
+
+
+def _hashed(run: Run, secret: bytes, progress: Callable[[int], None]) -> Commitments:
+    committer = StepCommitter(run.manifest.id, secret)
+    rollouts = 0
+    for batch in run.batches():
+        committer.add(batch)
+        rollouts += batch.num_rows
+        progress(rollouts)
+    records = tuple(record for record, _ in chained(committer))
+    file = b"".join(canonical_json(record) + b"\n" for record in records)
+    coverage = run.coverage()
+    committed = CommittedRun(
+        run=run.manifest.id,
+        manifest=digest_bytes((run.folder / "run.json").read_bytes()),
+        records=digest_bytes(file),
+        events=_digest_of_files(run.folder, "events*.jsonl"),
+        coverage=_digest_of_files(run.folder, "coverage.json"),
+        steps=len(records),
+        rollouts=rollouts,
+        lost=coverage.gaps if coverage else 0,
+    )
+    return Commitments(committed, records, file)
+
+
+def _digest_of_files(folder: Path, pattern: str) -> Digest | None:
+    files = sorted(folder.glob(pattern))
+    if not files:
+        return None
+    return digest_of([[file.name, digest_bytes(file.read_bytes())] for file in files])
+
+
+def _log(ledger: Ledger, run: Run, made: Commitments) -> Logged:
+    """Log what is not logged yet; the closing event."""
+    manifest = made.committed.manifest
+    bodies: list[Body] = [
+        RunOpened(run=run.manifest.id, manifest=manifest, origin=run.manifest.origin),
+        *(
+            RunHappened(
+                run=run.manifest.id, event=digest_of(event), happened=event.kind, said_time=event.time
+            )
+            for event in run.events()
+        ),
+        *(RunStep(record=record) for record in made.records),
+        RunClosed(committed=made.committed),
+    ]
+    kinds = (RunOpened, RunHappened, RunStep, RunClosed)
+    known = {(logged.event.kind, digest_of(logged.event.body)): logged for logged in ledger.events(*kinds)}
+    for start in range(0, len(bodies), _AT_ONCE):
+        batch = bodies[start : start + _AT_ONCE]
+        named = {(body.kind, digest_of(msgspec.to_builtins(body))): body for body in batch}
+        added = ledger.append(*(body for name, body in named.items() if name not in known))
+        known |= {(each.event.kind, digest_of(each.event.body)): each for each in added}
+    return known[("run.closed", digest_of(msgspec.to_builtins(bodies[-1])))]
+
+
+def logged_times(ledger_events: Sequence[Logged], run: str) -> dict[str, str]:
+    """When the log took in each event of `run`: by the digest of its `records.RunEvent`."""
+    return {
+        body.event: logged.event.time
+        for logged in ledger_events
+        if (body := logged.read(RunHappened)).run == run
+    }

@@ -1,0 +1,89 @@
+"""What events of training runs say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from modelassay.evidence.body import Body
+from modelassay.evidence.parts import Sha256, Time
+from modelassay.records import CommittedRun, StepRecord
+
+
+class RunOpened(Body, frozen=True, kw_only=True):
+    """A training run is recorded, or about to be committed to."""
+
+    kind = "run.opened"
+    run: str
+    manifest: Sha256
+    """Of ``run.json``."""
+    origin: Literal["recorded", "imported"]
+
+
+class RunStep(Body, frozen=True, kw_only=True):
+    """The rollouts of one step, as `training.protocol.commitment.StepRecord` has them."""
+
+    kind = "run.step"
+    record: StepRecord
+
+
+class RunHappened(Body, frozen=True, kw_only=True):
+    """Something happened in a run, of which the log keeps the digest and the time."""
+
+    kind = "run.event"
+    run: str
+    event: Sha256
+    """Of the canonical form of the `records.RunEvent`."""
+    happened: str
+    """Its kind, such as ``alarm``."""
+    said_time: Time
+    """When it happened, as its writer says; the log's own time stands beside it."""
+
+
+class RunClosed(Body, frozen=True, kw_only=True):
+    """The developer binds themselves to a whole run."""
+
+    kind = "run.closed"
+    committed: CommittedRun
+
+
+class RunChallenged(Body, frozen=True, kw_only=True):
+    """An assessor asks for rollouts, or (without a challenge) publishes what binds them to a nonce."""
+
+    kind = "run.challenged"
+    run: str
+    nonce: Sha256
+    """`challenge.nonce_commitment`."""
+    challenge: Sha256 | None = None
+
+
+class RunOpenedToAssessor(Body, frozen=True, kw_only=True):
+    """The developer has answered a challenge."""
+
+    kind = "run.opened_to_assessor"
+    run: str
+    challenge: Sha256
+    opening: Sha256
+    """Of the file."""
+
+
+class RunAssessed(Body, frozen=True, kw_only=True):
+    """An assessor has reported on a run."""
+
+    kind = "run.assessed"
+    run: str
+    assessment: Sha256
+    """Of ``assessment.json``."""
+    profile: str
+    assessor: str
+
+
+RUN_BODIES: tuple[type[Body], ...] = (
+    RunOpened,
+    RunStep,
+    RunHappened,
+    RunClosed,
+    RunChallenged,
+    RunOpenedToAssessor,
+    RunAssessed,
+)
+"""Every one of them."""
