@@ -163,8 +163,8 @@ def _tell(handover: Handover, output: Path) -> None:
         click.echo(f"{len(each.active)} canaries of {each.measure}, {len(each.held_back)} held back{told}")
     context = handover.pre_deployment.context
     if context.population is not None:
-        click.echo(
-            f"compared with {len(context.population.members)} other audited fine-tunes of its baseline"
-        )
+        others = len(context.population.members)
+        tunes = "fine-tune" if others == 1 else "fine-tunes"
+        click.echo(f"compared with {others} other audited {tunes} of its baseline")
     for gap in context.not_covered:
         click.echo(f"not covered: {visible(gap.what)}: {visible(gap.why)}")
