@@ -7,6 +7,7 @@ never wait; both leave the same folder.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +37,7 @@ _FILES: dict[type, str] = {
 
 
 class RunWriter:
-    """Writes one run; a context manager. The folder appears under its name when all is written.
+    """Writes one run; a context manager. The folder appears when all is written, and never after an error.
 
     Args:
         folder: ``<store>/runs/<id>``; must not exist.
@@ -71,6 +72,8 @@ class RunWriter:
         self._close_part()
         if kind is None:
             self._work.rename(self.folder)
+        else:
+            shutil.rmtree(self._work, ignore_errors=True)
 
     def rollouts(self, columns: Mapping[str, Sequence[Any] | pa.Array], rows: int) -> None:
         """Append `rows` rollouts given by column; a column left out is null, or empty text.
