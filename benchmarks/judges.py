@@ -16,6 +16,7 @@ pass.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import sys
@@ -24,18 +25,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from classifiers import classifier_figures
 from figures import Figure, show
 
-from modelassay.evaluators import RefusalJudge
+from modelassay.evaluators import ContentSafety, Faithfulness, PromptInjection, RefusalJudge, Toxicity
 from modelassay.evaluators.refusal import HELPING, REFUSING
+from modelassay.judges import fits_of
+from modelassay.judges.measure import BATCH
 from modelassay.records import Reading
 from modelassay.statistics import cohen_kappa, cohen_kappa_interval
 
 REFUSAL_SETS = {"xstest": 0.88, "xstest_response": 0.80}
 """Folder of each labelled set, with the agreement aimed at."""
 ANSWERS_PER_S = 10_000
+EVALUATED_PER_S = 5000
+DEFAULT = {each.name: each for each in (RefusalJudge, ContentSafety, Toxicity, Faithfulness, PromptInjection)}
+"""Evaluators with their default engine that are timed whole: applying, grader speech, reading, evidence."""
 ROUNDS = 3
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -165,6 +172,36 @@ def speed(files: list[Path]) -> Figure:
     )
 
 
+def evaluator_speeds(data: Path) -> Iterator[Figure]:
+    """Answers that each default evaluator scores in a second of one core, with all that it does."""
+    for name, made in DEFAULT.items():
+        halves = [
+            msgspec.structs.replace(fit, path=fit.path.replace("labelled_dev", half))
+            for fit in {fit.path: fit for fit in fits_of(name)}.values()
+            for half in ("labelled_dev", "labelled_test")
+        ]
+        answers = [half.answers(data) for half in halves if (data / half.path).is_file()]
+        rows = [(row.sample, row.transcript) for each in answers for row in each.rows]
+        if not rows:
+            continue
+        evaluator = made()
+
+        def score_all(evaluator: Any = evaluator, rows: list[Any] = rows) -> None:
+            for start in range(0, len(rows), BATCH):
+                asyncio.run(evaluator.score(rows[start : start + BATCH]))
+
+        score_all()
+        seconds = min(cpu_seconds(score_all) for _ in range(ROUNDS))
+        yield Figure(
+            name=f"judges.evaluator.answers_per_s[{name}]",
+            value=round(len(rows) / seconds),
+            unit="answers/s",
+            better="higher",
+            goal=EVALUATED_PER_S,
+            n=len(rows),
+        )
+
+
 def cpu_seconds(work: Callable[[], None]) -> float:
     start = time.process_time()
     work()
@@ -190,6 +227,7 @@ def main() -> None:
     figures += harm_missed(args.data_dir)
     if found:
         figures.append(speed([path for _, path in found]))
+    figures += evaluator_speeds(args.data_dir)
     figures += classifier_figures(args.data_dir, peers)
     show(figures, as_json=args.json)
 
