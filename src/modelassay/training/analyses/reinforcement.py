@@ -1,11 +1,11 @@
 """Was a behaviour reinforced? Whether reward favours it among rollouts of the same prompt.
 
 The verdict rests on D (`statistics.group_differential`): *reinforced* when its whole interval is above 0,
-*suppressed* when below, *not detected* otherwise, and *not assessable* where fewer than `MIXED_LEAST` groups
-hold both kinds of rollouts, where everything shows the behaviour, where groups are unknown, or where the
-record holds only what was trained on. Beside it stand the push per rollout in units of advantage (flow),
-since group normalisation means that D is not the weight of the gradient, and two alarms that need not wait for
-the end (`course`).
+*suppressed* when below, *not detected* otherwise, *not observed* where nothing is flagged, and *not
+assessable* where fewer than `MIXED_LEAST` groups hold both kinds of rollouts, where everything shows the
+behaviour, where groups are unknown, or where the record holds only what was trained on. Beside it stand the
+push per rollout in units of advantage (flow), since group normalisation means that D is not the weight of the
+gradient, and two alarms that need not wait for the end (`course`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ class _Inquiry:
     behaviour: str
     population: Population
     detector: Detector | None
-    since: int | None
     confidence: float
 
     @property
@@ -89,25 +88,29 @@ def assess_reinforcement(
     """
     if population == "unknown" and (frame.trained_on == 0).any():
         population = "generated"  # rollouts marked as filtered out show that such ones are kept
-    inquiry = _Inquiry(frame, behaviour, population, detector, since, confidence)
-    every = np.ones(len(frame), np.bool_)
-    overall = _ask(inquiry, {}, frame.reward, every)
+    inquiry = _Inquiry(frame, behaviour, population, detector, confidence)
+    every = np.ones(len(frame), np.bool_) if since is None else frame.step >= since
+    groups = grouped(frame, inquiry.flags, frame.reward)
+    overall = _ask(inquiry, {}, frame.reward, groups, every)
     environments = [
-        _ask(inquiry, {"environment": name}, frame.reward, np.asarray(frame.env == code))
+        _ask(inquiry, {"environment": name}, frame.reward, groups, every & (frame.env == code))
         for code, name in enumerate(frame.envs)
+        if len(frame.envs) > 1
     ]
-    rewards = [_ask(inquiry, {"reward": name}, values, every) for name, values in frame.rewards.items()]
-    families = [[overall], *(family for family in (environments, rewards) if len(family) > 1)]
+    rewards = [
+        _ask(inquiry, {"reward": name}, values, grouped(frame, inquiry.flags, values), every)
+        for name, values in frame.rewards.items()
+        if len(frame.rewards) > 1
+    ]
+    families = ([overall], environments, rewards)
     return tuple(finding for family in families for finding in _family(inquiry, family))
 
 
-def _ask(inquiry: _Inquiry, about: Mapping[str, str], reward: Floats, chosen: Flags) -> _Asked:
-    frame = inquiry.frame
-    if inquiry.since is not None:
-        chosen = chosen & (frame.step >= inquiry.since)
-    groups = grouped(frame, inquiry.flags, reward)
+def _ask(
+    inquiry: _Inquiry, about: Mapping[str, str], reward: Floats, groups: Grouped, chosen: Flags
+) -> _Asked:
     groups = groups.of(chosen[groups.first])
-    path = course_of(frame, inquiry.flags, groups, chosen)
+    path = course_of(inquiry.frame, inquiry.flags, groups, chosen)
     d = reward_differential(groups.differences, groups.task, inquiry.confidence)
     return _Asked({"behaviour": inquiry.behaviour, **about}, reward, groups, path, d)
 
