@@ -43,11 +43,11 @@ def group_alarm(product: ArrayLike, look: ArrayLike, bound: float) -> GroupAlarm
     """Evidence over groups in order.
 
     Z is the self-normalised sum: simple, strong, and at its limit of 4 rarely wrong however often one looks
-    (never in 4,000 simulated runs of 1,000 groups without an effect), but without a guarantee. The e-value has
-    one: while the expected covariance of behaviour and reward in the next group, given all before, is at most
-    0, the wealth of a bettor against that (`betting.log_wealth`) is a supermartingale, so it ever reaches 1/α
-    with probability at most α (at 1 % it did in 0.4 % of those runs). With tasks drawn at random this is about
-    the average task; of a fixed order of tasks, about each of them.
+    (never in 4,000 simulated runs of 1,000 groups without an effect), but without a guarantee. The e-value
+    has one: while the expected covariance of behaviour and reward in the next group, given all before, is at
+    most 0, the wealth of a bettor against that (`betting.log_wealth`) is a supermartingale, so it ever
+    reaches 1/α with probability at most α (at 1 % it did in 0.4 % of those runs). With tasks drawn at random
+    this is about the average task; of a fixed order of tasks, about each of them.
 
     Args:
         product: w·D of each group, shape ``[groups]``, in order.
