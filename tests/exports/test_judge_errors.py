@@ -26,6 +26,11 @@ def test_it_stands_in_every_format(plain: SealedAudit) -> None:
     ]
     told = f"agrees with people at κ {kappa.value:.2f}"
     assert told in " ".join(judge_sentences(record, "refusal"))
+    brief = " ".join(judge_sentences(record, "refusal", brief=True))
+    distances = [d for pin in record.evaluators for error in pin.errors for d in error.distance]
+    assert distances
+    assert not [distance for distance in distances if distance in brief]
+    assert "unlike this audit in " in brief
 
     root = ElementTree.fromstring(renderer_for("x.xml").render(record))
     suite = root.find("testsuite[@name='refusal']")

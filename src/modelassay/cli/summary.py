@@ -93,7 +93,7 @@ def print_summary(
     for finding in record.findings:
         if finding.check == "comparison" and not finding.slice and finding.measure.role != "descriptive":
             click.echo("  " + _line(finding))
-            for sentence in judge_sentences(record, finding.measure.name):
+            for sentence in judge_sentences(record, finding.measure.name, brief=True):
                 click.echo(f"    {visible(sentence)}")
     _list("\nanswers without a score", [_unscored(c) for c in record.coverage if c.unscored])
     if words := lineage_in_words(record):

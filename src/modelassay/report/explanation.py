@@ -86,7 +86,7 @@ def _step(record: AuditRecord, step: Step) -> Iterator[str]:
         yield f"     evidence  {_drawn(claim)}"
     yield f"     so far    {STATE_WORDS[hit.state]}"
     measure = hit.finding.split("/")[1] if hit.finding.count("/") >= 2 else ""
-    for sentence in judge_sentences(record, measure) if step.decides and measure else ():
+    for sentence in judge_sentences(record, measure, brief=True) if step.decides and measure else ():
         yield f"     judge     {visible(sentence)}"
     table = f" (point estimates alone: {hit.literal})" if hit.literal != hit.outcome else ""
     yield f"     forces    {hit.outcome}{table}"

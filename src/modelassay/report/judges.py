@@ -10,10 +10,13 @@ from modelassay.report.text import percent, visible
 MOST_SETS = 4
 
 
-def judge_sentences(audit: AuditRecord, measure: str) -> tuple[str, ...]:
+def judge_sentences(audit: AuditRecord, measure: str, *, brief: bool = False) -> tuple[str, ...]:
     """Who read the answers on `measure`, how that agrees with people, and what it makes of the difference.
 
     Empty where the audit says nothing of it.
+
+    Args:
+        brief: for a terminal: in how many ways the labelled sets are unlike this audit, not in which.
     """
     pin = next((p for p in audit.evaluators if any(m.name == measure for m in p.measures)), None)
     overall = next(
@@ -30,7 +33,7 @@ def judge_sentences(audit: AuditRecord, measure: str) -> tuple[str, ...]:
         unknown = measure in pin.uncalibrated
         return (f"{reader}; its error against people's labels is not known.",) if unknown else ()
     found = [f"{reader}."]
-    found += [_error(error) for error in errors[:MOST_SETS]]
+    found += [_error(error, brief=brief) for error in errors[:MOST_SETS]]
     if len(errors) > MOST_SETS:
         found.append(f"{len(errors) - MOST_SETS} more labelled sets stand in the audit's record.")
     return (*found, *_adjusted(overall))
@@ -41,7 +44,7 @@ def judge_line(audit: AuditRecord, measure: str) -> str:
     return visible(" ".join(judge_sentences(audit, measure)))
 
 
-def _error(error: JudgeError) -> str:
+def _error(error: JudgeError, *, brief: bool) -> str:
     parts = [
         f"agrees with people at κ {_interval(error.kappa)} on {error.set} ({error.rows:,} answers)",
         f"sensitivity {_interval(error.sensitivity)}, specificity {_interval(error.specificity)} for "
@@ -49,6 +52,9 @@ def _error(error: JudgeError) -> str:
     ]
     parts += [error.seen] if error.seen else []
     here = f"; here: {'; '.join(error.distance)}" if error.distance else ""
+    if brief and here:
+        ways = len(error.distance)
+        here = f"; unlike this audit in {ways} {'way' if ways == 1 else 'ways'} that the report names"
     return f"It {'; '.join(parts)}{here}."
 
 
