@@ -92,3 +92,8 @@ def test_what_cannot_be_meant_is_refused(
 ) -> None:
     assert run(["judges", "test", "refusal", str(answers), *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_evaluator_that_no_set_fits_is_sent_to_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["judges", "test", "sycophancy"]) == 2
+    assert "give a labelled file of your own" in capsys.readouterr().err

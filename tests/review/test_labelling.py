@@ -123,7 +123,9 @@ def test_keys_come_through_a_pipe_and_the_next_sitting_goes_on(
     assert count(audited, capsys) == 3
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n" * 100))
     assert run(arguments) == 0
-    assert f"{left:,} labelled now, 3 before, 0 left" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"{left:,} labelled now, 3 before, 0 left" in told
+    assert f"modelassay rejudge {audited} --labels assay" in told
     assert run([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
 

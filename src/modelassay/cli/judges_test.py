@@ -91,7 +91,9 @@ async def _drifts(name: str, settings: tuple[str, ...], data_dir: Path | None, s
     if not kept:
         raise UsageError(
             f"{pin.name}@{pin.version} with these settings was never calibrated on a set of the data folder",
-            mend=f"`modelassay judges calibrate {name}`, or give a labelled file",
+            mend=f"`modelassay judges calibrate {name}`, or give a labelled file"
+            if fits_of(pin.name)
+            else "no set there fits it: give a labelled file of your own",
         )
     found = []
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from modelassay.cli.options import json_option, print_json, store_option
-from modelassay.cli.review_options import annotator_option, labelling_of
+from modelassay.cli.review_options import annotator_option, labelling_of, tell_use
 
 
 @click.command("import")
@@ -29,5 +29,7 @@ def command(audit: str, file: Path, annotator: str, store: Path | None, as_json:
     if as_json:
         print_json({"new": kept})
     else:
-        click.echo(f"{kept:,} new labels", err=True)
+        click.echo(f"{kept:,} new labels" if kept else "no new labels in it", err=True)
+        if kept:
+            tell_use(audit, store)
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelassay.cli.options import json_option, print_json, store_option
-from modelassay.cli.review_options import annotator_option, labelling_of
+from modelassay.cli.review_options import annotator_option, labelling_of, tell_use
 
 if TYPE_CHECKING:
     from modelassay.review import Item, LabelBook
@@ -53,6 +53,8 @@ def command(
     said = put_to_person(todo, labelling.book, who, read_key=_read_key, read_line=_read_line)
     left = len(todo) - said
     click.echo(f"{said:,} labelled now, {len(done):,} before, {left:,} left", err=True)
+    if (said or done) and not left:
+        tell_use(audit, store)
     return 0
 
 

@@ -19,6 +19,14 @@ annotator_option = click.option(
 )
 
 
+def tell_use(audit: str, store: Path | None) -> None:
+    """Say on stderr what labels are for."""
+    place = chosen_store(store)
+    click.echo(
+        f"to correct what the judge read by them: modelassay rejudge {audit} --labels {place}", err=True
+    )
+
+
 class Labelling(NamedTuple):
     """One audit being labelled."""
 
