@@ -168,6 +168,15 @@ def test_sparse_logs_are_means_over_steps_and_gaps_are_not_compared() -> None:
     assert reconcile(frame, forged).steps == (10,)
 
 
+def test_steps_may_count_from_zero() -> None:
+    frame, metrics, _ = logged_run(seed=3)
+    earlier = replace(frame, step=frame.step - 1)
+    logs = [RunMetrics(step=m.step - 1, values={"reward": m.values["reward"]}) for m in metrics]
+    result = reconcile(earlier, logs)
+    assert result.disagreements == ()
+    assert result.compared["reward"] == STEPS
+
+
 def test_without_a_log_nothing_is_claimed() -> None:
     bare = replace(FRAME, advantage=np.full(len(FRAME), np.nan), is_train=np.zeros(len(FRAME), bool))
     (finding,) = reconciliation_findings(reconcile(bare, []), bare)

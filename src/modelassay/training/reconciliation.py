@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from modelassay.records import RolloutReference, RunFinding, RunMetrics
 from modelassay.training.advantages import ADVANTAGE_FORMULAE, Groups, fitting_formula
+from modelassay.training.columns import pa
 from modelassay.training.findings import decimal, not_assessable, run_finding
 from modelassay.training.frame import Frame
+from modelassay.training.run import Run
 
 CHECK = "reconciliation"
 UNIT = 2.0**-24
@@ -133,6 +135,17 @@ def reconcile(
     )
 
 
+def prompt_tokens_of(run: Run) -> NDArray[np.float64]:
+    """Tokens of the prompt of every rollout, in their order; NaN where the record does not say."""
+    parts = [
+        np.asarray(
+            batch.column("prompt_tokens").cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64
+        )
+        for batch in run.batches(["prompt_tokens"])
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
 def reconciliation_findings(result: Reconciliation, frame: Frame) -> tuple[RunFinding, ...]:
     """What the comparison says, a finding in all and one for each thing that disagrees."""
     if not result.compared:
@@ -231,7 +244,7 @@ def _windows(
     logs: Mapping[int, dict[str, float]], present: set[int]
 ) -> Iterable[tuple[int, list[int], dict[str, float]]]:
     """Each log with the steps that it averages over, where rollouts of all of them are here."""
-    before = 0
+    before = min([0, *(step - 1 for step in logs)])
     for step, values in logs.items():
         window = list(range(before + 1, step + 1))
         before = step

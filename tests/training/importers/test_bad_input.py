@@ -225,6 +225,14 @@ def test_clocks_that_go_back_are_told(tmp_path: Path) -> None:
     lines(table, "".join(json.dumps(row) + "\n" for row in rows).encode())
     assert any("clock" in s for s in told(import_run(table, tmp_path / "run")).statements)
 
+    step = {"input": "a", "output": "b", "score": 1.0}
+    lines(tmp_path / "verl" / "1.jsonl", json.dumps(step).encode())
+    logged = [{"step": s, "time": 1.7e9 - 60 * s, "data": {"critic/kl": 0}} for s in (1, 2)]
+    lines(tmp_path / "verl" / "log.jsonl", "\n".join(map(json.dumps, logged)).encode())
+    run = import_run(tmp_path / "verl", tmp_path / "verl-run")
+    assert [m.step for m in run.metrics()] == [1, 2]
+    assert any("clock of the metrics" in statement for statement in told(run).statements)
+
 
 def test_nothing_readable_leaves_no_run(tmp_path: Path) -> None:
     lines(tmp_path / "out" / "completions" / "completions_00001.parquet", b"PAR1 no")

@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 
 from modelassay.errors import DatasetError, UnknownNameError, UsageError
-from modelassay.records import RunCoverage
+from modelassay.records import RunCoverage, RunMetrics
 from modelassay.training.columns import pa
 from modelassay.training.importers.opened import Framework, ImportOptions, Notes, OpenedRun, coverage_of
 from modelassay.training.importers.tally import Tally
@@ -119,8 +119,13 @@ def _write(opened: OpenedRun, writer: RunWriter, progress: Callable[[int], None]
         tally.count(batch)
         writer.batch(batch)
         progress(writer.written)
+    clock = ""
     for record in opened.records(notes):
         writer.record(record)
+        if isinstance(record, RunMetrics) and record.time:
+            if record.time < clock:
+                notes.say("The clock of the metrics goes back from one step to the next.")
+            clock = record.time
     coverage = coverage_of(tally, notes, opened.coverage(tally, notes))
     writer.coverage(coverage)
     return coverage
