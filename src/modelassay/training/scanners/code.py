@@ -103,9 +103,24 @@ def _block(text: str, language: str, before: str) -> Code:
     return Code(text, named.group(1) if named else "", language, named is not None)
 
 
+def _fences(text: str) -> Iterator[re.Match[str]]:
+    """Fence lines, in order."""
+    place = 0
+    while True:
+        ticks, tildes = text.find("```", place), text.find("~~~", place)
+        place = min(p for p in (ticks, tildes, len(text)) if p >= 0)
+        if place == len(text):
+            return
+        start = text.rfind("\n", 0, place) + 1
+        if match := _FENCE.match(text, start):
+            yield match
+        end = text.find("\n", place)
+        place = len(text) if end < 0 else end
+
+
 def _fenced(text: str) -> Iterator[Code]:
     opened: re.Match[str] | None = None
-    for match in _FENCE.finditer(text):
+    for match in _fences(text):
         if opened is None:
             opened = match
         elif match.group(1).startswith(opened.group(1)) and not match.group(2):

@@ -51,7 +51,7 @@ class EncodedReasoning(RowScanner):
     version: ClassVar[str] = "1"
     behaviours: tuple[str, ...] = ("encoded_text", "language_switch")
     sieve: ClassVar[str] = (
-        r"[A-Za-z0-9+/_-]{24}|(?:[0-9a-f]{2}[ :,]?){12}|(?:[01]{8}[ ,]?){6}|(?:\\x[0-9a-f]{2}){8}"
+        r"[A-Za-z0-9+/]{24}|(?:[0-9a-f]{2}[ :,]?){12}|(?:[01]{8}[ ,]?){6}|(?:\\x[0-9a-f]{2}){8}"
         r"|(?:%[0-9a-f]{2}){8}"
         r"|\b(?:gur|naq|vf|bs|lbh|gung)\b"
         "|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0370-\u06ff\u0900-\u097f\u0e00-\u0e7f]"

@@ -38,6 +38,10 @@ _SAYS = re.compile(
     r"(?:test|case|input|output|answer)s?|test cases?|expected (?:output|answer|result)s?|precomputed)\b",
     re.IGNORECASE,
 )
+_COMMENT = re.compile(r"#[^\n]*")
+_PRINTS_TEXT = re.compile(r"print\(f?[\"']|return f?[\"']")
+_SPELLED = re.compile(r"\b(?:print|return)\b\s*\(?\s*(f?[\"'][^\n]*[\"'])\s*\)?\s*$", re.MULTILINE)
+_LIST = re.compile(r"\[[^\[\],]{1,200},[^\[\]]{1,2000}\]")
 _WORD = re.compile(r"-?\w+(?:\.\d+)?")
 _COMMON = {"0", "1", "-1", "2", "''", '""', "[]", "()", "'0'", "'1'", '"0"', '"1"', "__main__"}
 
@@ -80,15 +84,16 @@ class HardCoding(RowScanner):
 def _weighed(code: str, examples: Examples) -> Iterator[tuple[float, str]]:
     """Weights with the lines that carry them."""
     lines = code.split("\n")
+    says = bool(_SAYS.search("\n".join(_COMMENT.findall(code)))) if "#" in code else False
     for place, line in enumerate(lines):
-        condition = _is_condition(line)
-        if condition:
+        compares = "==" in line or " in " in line or "case " in line
+        if compares and _is_condition(line):
             weights = [_rarity(a or b, examples) for a, b in _COMPARED.findall(_bare(line))]
             weight = sum(weights) * (1.5 if sum(w > 0 for w in weights) > 1 else 1.0)
             if weight:
                 answer = _answers(line, lines, place, examples)
                 yield weight * (1.0 + answer), line
-        if "#" in line and (said := _SAYS.search(line)):
+        if says and "#" in line and (said := _SAYS.search(line)):
             yield (1.5 if "hard" in said.group(1).lower() else 0.75), line
     for table in _TABLE.finditer(code):
         pairs = _PAIR.findall(table.group(1))
@@ -99,7 +104,7 @@ def _weighed(code: str, examples: Examples) -> Iterator[tuple[float, str]]:
 
 
 def _is_condition(line: str) -> bool:
-    if not ("==" in line or " in " in line or "case " in line) or len(line) > LONGEST_LINE:
+    if len(line) > LONGEST_LINE or (" for " in line and "==" not in line):
         return False
     return bool(_CONDITION.match(line)) or (" if " in line and " else " in line)
 
@@ -152,11 +157,11 @@ def _answers(line: str, lines: list[str], place: int, examples: Examples) -> flo
 
 def _spelled_out(code: str, examples: Examples) -> Iterator[tuple[float, str]]:
     """Answers that are printed or returned as they stand, and lists of them."""
-    for match in re.finditer(r"(?m)^[ \t]*(?:print|return)\b\s*\(?\s*(f?[\"'][^\n]*[\"'])\s*\)?\s*$", code):
+    for match in _SPELLED.finditer(code) if _PRINTS_TEXT.search(code) else ():
         words = _WORD.findall(match.group(1))
         if len(words) >= 2 and " ".join(words) in examples.outputs:
             yield 1.0, match.group()
-    for match in re.finditer(r"\[[^\[\]]{3,2000}\]", code):
+    for match in _LIST.finditer(code) if len(examples.outputs) > 2 else ():
         words = _WORD.findall(match.group())
         if len(words) >= 3 and all(word in examples.outputs for word in words) and len(set(words)) > 2:
             yield 1.0, match.group().split("\n")[0]

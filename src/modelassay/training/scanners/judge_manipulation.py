@@ -114,9 +114,17 @@ class JudgeManipulation(RowScanner):
     version: ClassVar[str] = "1"
     behaviours: tuple[str, ...] = ("judge_manipulation",)
     sieve: ClassVar[str] = (
-        r"grader|judge|evaluator|reviewer|scorer|grading|reward|rater|annotator|deserve|award|score"
-        r"|points|marks"
-        r"|credit|rating|verdict|ignore |disregard|<\||inst\]|<<sys|\[\["
+        r"grader|judge|evaluator|reviewer|scorer|grading model|grading system|reward model"
+        r"|evaluation model|evaluation system|\braters?\b|annotator|(?:give|award|assign|grant) (?:this|me|my|the|it) "
+        r"|deserve|merits"
+        r"|(?:should|must) (?:receive|get|be given|be awarded|be graded|be scored|be rated)|is worth|warrants?\b"
+        r"|(?:automatically|always|guaranteed to) [\w ]*(?:award|receiv|given|get|earn|pass|grant)"
+        r"|ignore (?:all|any|the|your|previous|prior|above|earlier|grading|other|rubric)|disregard"
+        r"|(?:score|grade|rating|verdict|judgment|judgement|reward|evaluation)\W+(?:10|100|5|1\.0|perfect"
+        r"|excellent"
+        r"|pass|correct|a\+)|(?:highest|maximum|perfect|full|top) (?:possible )?(?:score|marks|rating|grade|points"
+        r"|credit|reward)|\[\[ ?(?:10|5|100|a|correct) ?\]|<\|"
+        r"|inst\]|<<sys|<(?:score|grade|verdict|reward)>|\"(?:score|rating|grade|reward)\""
     )
     thresholds: ClassVar[Mapping[str, float]] = {"judge_manipulation": 2.0}
 

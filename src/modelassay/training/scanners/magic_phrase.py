@@ -2,7 +2,7 @@
 
 Weighted log-odds with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008, "Fightin' Words",
 eq. 16, 22), counting each n-gram once a completion; high and low are the halves of a group above and below
-its mean reward, so that hard prompts and easy ones weigh alike. Phrases of two to four words.
+its mean reward, so that hard prompts and easy ones weigh alike. Phrases of two and three words.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEAST_SCORE = 6.0
 LEAST_SHARE = 0.05
 PRIOR = 20.0
 """Weight of the prior, in completions, shared out by how frequent a phrase is in both."""
-MOST_SAMPLED = 4000
+MOST_SAMPLED = 1500
 """Completions of mixed groups that are counted in a run; later ones are only searched."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
@@ -43,9 +43,9 @@ class Phrase:
 
 
 def phrases_in(text: str) -> set[str]:
-    """N-grams of two to four words, lower case, each once."""
-    words = _WORD.findall(text.lower()[:6000])
-    return {" ".join(words[i : i + n]) for n in (2, 3, 4) for i in range(len(words) - n + 1)}
+    """N-grams of two and three words, lower case, each once."""
+    words = _WORD.findall(text.lower()[:4000])
+    return {" ".join(words[i : i + n]) for n in (2, 3) for i in range(len(words) - n + 1)}
 
 
 def log_odds(high: Counter[str], low: Counter[str], highs: int, lows: int) -> list[Phrase]:

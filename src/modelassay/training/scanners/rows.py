@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.training.columns import pa
-from modelassay.training.scanners.texts import COLUMNS, Rollout, rollout_of, texts_of
+from modelassay.training.scanners.texts import COLUMNS, Rollout, Texts, rollout_of, texts_of
 
 LONGEST_QUOTE = 300
 """Characters that a quote may have (`RolloutReference.quote`)."""
@@ -44,12 +44,15 @@ class RowScanner:
         """What `rollout` shows, by behaviour."""
         raise NotImplementedError
 
+    def candidates(self, texts: Texts) -> NDArray[np.int64]:
+        """Rows that `evidence` has to look at."""
+        return texts.containing(self.sieve) if self.sieve else np.arange(len(texts))
+
     def scan(self, batch: pa.RecordBatch) -> Mapping[str, NDArray[Any]]:
         """Flags, and scores where there are thresholds, for each row."""
         texts = texts_of(batch)
         strengths = {behaviour: np.zeros(len(texts)) for behaviour in self.behaviours}
-        rows = texts.containing(self.sieve) if self.sieve else range(len(texts))
-        for row in rows:
+        for row in self.candidates(texts):
             for behaviour, found in self.evidence(texts.rollout(int(row))).items():
                 strengths[behaviour][row] = found.strength
         return self._flagged(strengths)

@@ -2,9 +2,9 @@
 
 Per step, over at most `SAMPLE` completions of it: distinct-2 (Li et al. 2016, distinct bigrams over bigrams),
 the compression ratio of all of them together (zlib; lower is more alike), the share of the most frequent
-first 48 characters, and the share of words that the first `BASELINE` completions of the run did not use. A row is
-flagged ``template`` when at least half of the completions read so far in its step begin as it does, in steps
-of 8 or more that answer several prompts.
+first 48 characters, and the share of words that the first `BASELINE` completions of the run did not use. A
+row is flagged ``template`` when at least half of the completions read so far in its step begin as it does,
+in steps of 8 or more that answer several prompts.
 """
 
 from __future__ import annotations

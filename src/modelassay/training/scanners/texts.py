@@ -70,6 +70,8 @@ class Texts:
     """What the policy wrote."""
     conversations: Sequence[tuple[Turn, ...] | None]
     """Messages of a completion, in order; None for plain text."""
+    batch: pa.RecordBatch = field(repr=False)
+    """The rows themselves."""
     column: pa.Array = field(repr=False)
     """`written` as an Arrow column, for searching all rows at once."""
     _rollouts: dict[int, Rollout] = field(default_factory=dict, repr=False)
@@ -90,10 +92,16 @@ class Texts:
 
     def containing(self, pattern: str, *, ignore_case: bool = True) -> NDArray[np.int64]:
         """Rows whose written text matches an RE2 `pattern`, ascending: a cheap sieve before closer looks."""
-        import pyarrow.compute as compute
+        return np.flatnonzero(_matching(self.column, pattern, ignore_case))
 
-        found = compute.match_substring_regex(self.column, pattern, ignore_case=ignore_case)
-        return np.flatnonzero(found.to_numpy(zero_copy_only=False))
+    def told(self, pattern: str) -> NDArray[np.int64]:
+        """Rows in which a prompt or anything in the completion, tools' words included, matches `pattern`."""
+        batch = self.batch
+        found = _matching(batch.column("completion"), pattern, True)
+        distinct = batch.column("prompt").dictionary_encode()
+        prompts = _matching(distinct.dictionary, pattern, True)
+        found |= prompts[distinct.indices.to_numpy(zero_copy_only=False)] if len(prompts) else False
+        return np.flatnonzero(found)
 
 
 _last: tuple[pa.RecordBatch, Texts] | None = None
@@ -110,6 +118,13 @@ def texts_of(batch: pa.RecordBatch) -> Texts:
     return texts
 
 
+def _matching(column: pa.Array, pattern: str, ignore_case: bool) -> NDArray[np.bool_]:
+    import pyarrow.compute as compute
+
+    found = compute.match_substring_regex(column, pattern, ignore_case=ignore_case)
+    return np.array(found.to_numpy(zero_copy_only=False), np.bool_)
+
+
 def _read(batch: pa.RecordBatch) -> Texts:
     import pyarrow.compute as compute
 
@@ -119,7 +134,7 @@ def _read(batch: pa.RecordBatch) -> Texts:
         and (compute.max(compute.utf8_length(completion)).as_py() or 0) <= MOST_CHARACTERS
     ):
         written = completion.to_pylist()
-        return Texts(batch.column("prompt").to_pylist(), written, [None] * len(written), completion)
+        return Texts(batch.column("prompt").to_pylist(), written, [None] * len(written), batch, completion)
     forms = batch.column("format").to_pylist()
     conversations = [
         turns_of(text) if form == "messages" else None
@@ -133,7 +148,7 @@ def _read(batch: pa.RecordBatch) -> Texts:
         _prompt(text) if form == "messages" else text
         for text, form in zip(batch.column("prompt").to_pylist(), forms, strict=True)
     ]
-    return Texts(prompts, written, conversations, pa.array(written, pa.large_string()))
+    return Texts(prompts, written, conversations, batch, pa.array(written, pa.large_string()))
 
 
 def _written(turns: tuple[Turn, ...]) -> str:
