@@ -10,6 +10,10 @@ SUBCOMMANDS: dict[str, str] = {
     "import": "Take over what a training framework left on disk: rollouts, metrics, checkpoints.",
     "list": "List the training runs of a store.",
     "show": "Show one training run: what it is, and how much of it is there.",
+    "commit": "Bind yourself to every rollout of a run, before anybody asks.",
+    "challenge": "Draw rollouts that the developer must open.",
+    "open": "Disclose the rollouts that an assessor drew, with salts and proofs.",
+    "check": "Check what a developer opened against what they were committed to.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.run_<name>``."""
 

@@ -37,3 +37,29 @@ def open_run(name: str, store: Path) -> Run:
     raise UsageError(
         f"no training run {name!r}", where=str(runs_folder(store)), mend=did_you_mean(name, known)
     )
+
+
+def kept_run(name: str, store: Path) -> Run:
+    """The run called `name` in `store`: one that this store may write about.
+
+    Raises:
+        UsageError: `store` keeps no such run.
+    """
+    found = open_run(name, store)
+    if found.folder.resolve().parent != runs_folder(store).resolve():
+        raise UsageError(
+            "the run is not kept in this store", where=str(found.folder), mend="name its --store"
+        )
+    return found
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file that the user named.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError((error.strerror or "cannot be read").lower(), where=str(path)) from error

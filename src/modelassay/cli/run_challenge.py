@@ -1,0 +1,138 @@
+"""``modelassay run challenge``: the assessor draws rollouts that the developer must open."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from modelassay.cli.options import json_option, print_json
+from modelassay.errors import UsageError
+
+
+@click.command("challenge")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option(
+    "--prepare", is_flag=True, help="Draw a nonce into the file of --nonce, and print what binds you."
+)
+@click.option(
+    "--nonce",
+    "nonce_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="Keeps the nonce; secret until the run is committed to.",
+)
+@click.option(
+    "--randomness", default="", metavar="TEXT", help="Public randomness of a later time (a drand round)."
+)
+@click.option(
+    "--share", type=float, default=0.01, show_default=True, help="Smallest share of bad rollouts to find."
+)
+@click.option(
+    "--probability", type=float, default=0.95, show_default=True, help="Chance of finding one of them."
+)
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    metavar="PART",
+    help="Must be disclosed: figures, prompt, completion, grader; repeatable. [default: all]",
+)
+@click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="Until the deadline.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@json_option
+def command(
+    folder: Path | None,
+    prepare: bool,
+    nonce_file: Path,
+    randomness: str,
+    share: float,
+    probability: float,
+    parts: tuple[str, ...],
+    days: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Draw rollouts of the run in FOLDER (its run folder, or a copy of that with `commitments/`).
+
+    First, before the developer commits, bind yourself to a nonce and give them what is printed; then draw.
+
+    \b
+    modelassay run challenge --prepare --nonce nonce.txt
+    modelassay run challenge RUN_FOLDER --nonce nonce.txt --randomness "drand 5123456 8f0c…" -o challenge.json
+    """
+    from modelassay.training.protocol.challenge import new_nonce, nonce_commitment
+
+    if prepare:
+        if nonce_file.exists():
+            raise UsageError("a nonce is kept there already", where=str(nonce_file), mend="name another file")
+        nonce_file.touch(mode=0o600)
+        nonce_file.write_text(f"{(nonce := new_nonce())}\n", "utf-8")
+        print_json({"nonce_commitment": nonce_commitment(nonce)}) if as_json else click.echo(
+            nonce_commitment(nonce)
+        )
+        return
+    if folder is None or output is None:
+        raise UsageError("a run's folder and --output are needed", mend="or --prepare, to draw a nonce first")
+    _draw(folder, _nonce(nonce_file), randomness, share, probability, parts, days, output, as_json)
+
+
+def _draw(
+    folder: Path,
+    nonce: str,
+    randomness: str,
+    share: float,
+    probability: float,
+    parts: tuple[str, ...],
+    days: int,
+    output: Path,
+    as_json: bool,
+) -> None:
+    import msgspec
+
+    from modelassay.assessment.committing import read_commitments
+    from modelassay.log.durable import write_atomic
+    from modelassay.training.protocol.challenge import chance, make_challenge
+    from modelassay.training.protocol.checking import check_records
+    from modelassay.training.protocol.commitment import PARTS
+
+    made = read_commitments(folder)
+    check_records(made.committed, made.records, made.file)
+    now = datetime.now(UTC)
+    challenge = make_challenge(
+        made.committed,
+        made.records,
+        nonce=nonce,
+        randomness=randomness,
+        share=share,
+        probability=probability,
+        issued=_utc(now),
+        deadline=_utc(now + timedelta(days=days)),
+        parts=parts or PARTS,
+    )
+    write_atomic(output, msgspec.json.encode(challenge))
+    found = chance(challenge)
+    if as_json:
+        print_json({"challenge": str(output), "drawn": len(challenge.drawn), "probability": f"{found:.4f}"})
+        return
+    click.echo(
+        f"{output}: {len(challenge.drawn):,} of {challenge.population:,} rollouts, due {challenge.deadline}"
+    )
+    click.echo(f"finds a share of {share:g} bad rollouts with probability {found:.3f}")
+
+
+def _nonce(file: Path) -> str:
+    try:
+        text = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("no nonce can be read", where=str(file), mend="`run challenge --prepare`") from error
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise UsageError("a nonce has 64 hexadecimal digits", where=str(file))
+    return text
+
+
+def _utc(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")

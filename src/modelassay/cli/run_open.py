@@ -1,0 +1,80 @@
+"""``modelassay run open``: the developer discloses the rollouts that an assessor drew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.run_options import kept_run, read_file
+from modelassay.cli.signing import log_signing_options, notary_of
+
+
+@click.command("open")
+@click.argument("run")
+@click.argument("challenge", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE"
+)
+@click.option(
+    "--withhold",
+    multiple=True,
+    type=click.Choice(["prompt", "completion", "grader"]),
+    help="Keep a part back, where the challenge does not ask for it; repeatable.",
+)
+@log_signing_options
+@store_option
+@json_option
+def command(
+    run: str,
+    challenge: Path,
+    output: Path,
+    withhold: tuple[str, ...],
+    store: Path | None,
+    as_json: bool,
+    **signing: Any,
+) -> None:
+    """Open the rollouts of RUN that CHALLENGE asks for, with salts and proofs, and log that it was done.
+
+    \b
+    modelassay run open grpo challenge.json --withhold prompt -o opening.jsonl
+    """
+    import msgspec
+
+    from modelassay.assessment.committing import read_commitments, run_secret
+    from modelassay.canonical import digest_bytes
+    from modelassay.errors import UsageError
+    from modelassay.evidence.ledger import Ledger
+    from modelassay.evidence.notary import utc_now
+    from modelassay.evidence.run_events import RunOpenedToAssessor
+    from modelassay.log.durable import write_atomic
+    from modelassay.training.protocol.challenge import decode_challenge
+    from modelassay.training.protocol.checking import check_challenge
+    from modelassay.training.protocol.disclosure import OpeningHead, challenge_digest, open_rollouts
+
+    place = chosen_store(store)
+    found = kept_run(run, place)
+    asked = decode_challenge(read_file(challenge), str(challenge))
+    if refused := sorted(set(withhold) & set(asked.parts)):
+        raise UsageError(
+            f"the challenge asks for {refused[0]}", where="--withhold", mend="agree on its parts first"
+        )
+    made = read_commitments(found.folder)
+    check_challenge(asked, made.committed, made.records, default_strata=True)
+    notary = notary_of(verdict_key=None, **signing)
+    head = OpeningHead(run=asked.run, challenge=challenge_digest(asked), opened=utc_now())
+    opened = list(open_rollouts(found, run_secret(place, asked.run), asked, made.records, withhold))
+    data = b"".join(msgspec.json.encode(each) + b"\n" for each in (head, *opened))
+    write_atomic(output, data)
+    ledger = Ledger(place, notary)
+    ledger.append(RunOpenedToAssessor(run=asked.run, challenge=head.challenge, opening=digest_bytes(data)))
+    ledger.sign()
+    if as_json:
+        print_json(
+            {"run": asked.run, "opened": len(opened), "withheld": list(withhold), "opening": str(output)}
+        )
+    else:
+        kept = f", {' and '.join(withhold)} withheld" if withhold else ""
+        click.echo(f"{output}: {len(opened):,} rollouts opened{kept}")

@@ -1,0 +1,107 @@
+"""Commit, challenge, open, check, from the command line: two sides that share files and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelassay.cli import run as modelassay
+from modelassay.records import RewardFunction, RunManifest
+from modelassay.training.writing import RunWriter
+
+ROWS = 64
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MODELASSAY_KEYS", str(tmp_path / "keys"))
+    manifest = RunManifest(
+        id="tiny", name="tiny", origin="imported", framework="plain", rewards=(RewardFunction(name="g"),)
+    )
+    (tmp_path / "assay" / "runs").mkdir(parents=True)
+    with RunWriter(tmp_path / "assay" / "runs" / "tiny", manifest) as writer:
+        writer.rollouts(
+            {
+                "step": [1 + i // 8 for i in range(ROWS)],
+                "phase": ["train"] * ROWS,
+                "task": [f"t{i}" for i in range(ROWS)],
+                "group": [f"g{i // 4}" for i in range(ROWS)],
+                "prompt": [f"secret question {i}" for i in range(ROWS)],
+                "completion": [f"answer {i}" for i in range(ROWS)],
+                "format": ["text"] * ROWS,
+                "reward": [1.0] * ROWS,
+                "reward/g": [1.0] * ROWS,
+            },
+            ROWS,
+        )
+    return tmp_path / "assay"
+
+
+@pytest.fixture
+def run(store: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def call(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = modelassay(["run", *map(str, words)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_both_sides(run: Callable[..., tuple[int, str, str]], store: Path, tmp_path: Path) -> None:
+    nonce, challenge, opening = tmp_path / "nonce", tmp_path / "challenge.json", tmp_path / "opening.jsonl"
+    code, bound, _ = run("challenge", "--prepare", "--nonce", nonce)
+    assert code == 0
+    assert run("challenge", "--prepare", "--nonce", nonce)[0] == 2
+    assert run("commit", "tiny", "--store", store)[0] == 0
+    files = {p: p.read_bytes() for p in (store / "runs" / "tiny" / "commitments").iterdir()}
+    size = sorted((store / "log").rglob("*"))
+    assert run("commit", "tiny", "--store", store)[0] == 0
+    assert {p: p.read_bytes() for p in files} == files
+    assert sorted((store / "log").rglob("*")) == size
+    copy = tmp_path / "copy"
+    shutil.copytree(store / "runs" / "tiny" / "commitments", copy / "commitments")
+    words = ("challenge", copy, "--nonce", nonce, "--share", "0.1", "--part", "completion", "-o", challenge)
+    assert run(*words)[0] == 0
+    code, out, _ = run("open", "tiny", challenge, "-o", opening, "--withhold", "prompt", "--store", store)
+    assert code == 0
+    assert "secret" not in opening.read_text("utf-8")
+    code, out, _ = run("check", copy, challenge, opening, "--json", "--nonce-commitment", bound.strip())
+    found = json.loads(out)
+    assert (code, found["failed"], found["finding"]["assurance"]) == (0, [], "T3")
+    opening.write_text(opening.read_text("utf-8").replace("answer", "Answer", 1), "utf-8")
+    code, out, _ = run("check", copy, challenge, opening)
+    assert code == 13
+    assert "1 of " in out
+    assert run("check", copy, challenge, opening, "--nonce-commitment", "sha256:" + "0" * 64)[0] == 13
+    assert run("check", copy, challenge, tmp_path / "none")[0] == 2
+
+
+def test_a_run_that_changed_after_it_was_committed_to_is_refused(
+    run: Callable[..., tuple[int, str, str]], store: Path
+) -> None:
+    assert run("commit", "tiny", "--store", store)[0] == 0
+    (store / "runs" / "tiny" / "coverage.json").write_text(
+        '{"found":1,"found_train":1,"found_eval":0}', "utf-8"
+    )
+    code, _, err = run("commit", "tiny", "--store", store)
+    assert code == 13
+    assert "no longer what it was committed to" in err
+
+
+def test_what_cannot_be_done_is_said(
+    run: Callable[..., tuple[int, str, str]], store: Path, tmp_path: Path
+) -> None:
+    nonce = tmp_path / "nonce"
+    assert run("challenge", store / "runs" / "tiny", "--nonce", nonce, "-o", tmp_path / "c")[0] == 2
+    nonce.write_text("abc", "utf-8")
+    code, _, err = run("challenge", store / "runs" / "tiny", "--nonce", nonce, "-o", tmp_path / "c")
+    assert (code, "64 hexadecimal digits" in err) == (2, True)
+    nonce.write_text("0" * 64, "utf-8")
+    code, _, err = run("challenge", store / "runs" / "tiny", "--nonce", nonce, "-o", tmp_path / "c")
+    assert (code, "not committed to" in err) == (2, True)
+    assert run("commit", "tinny", "--store", store)[0] == 2
