@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -73,4 +72,4 @@ def command(
             click.echo(f"  {each.note}")
         click.echo(f"assurance {finding.assurance}")
     if checked.failed:
-        sys.exit(int(ExitCode.UNVERIFIED))
+        click.get_current_context().exit(ExitCode.UNVERIFIED)
