@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from modelassay.training.analyses.count_table import read_count_table
 from modelassay.training.analyses.counted import BehaviourCounts
 from modelassay.training.analyses.reinforcement_without_groups import (
     assess_by_advantage,
@@ -69,25 +69,9 @@ def test_counts_of_the_real_run_and_their_limit(data_dir: Path) -> None:
     path = data_dir / "tra" / "rl_hack_timeline" / "timeline.jsonl"
     if not path.is_file():
         pytest.skip("the data set rl_hack_timeline is absent")
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-
-    def counts(name: str) -> BehaviourCounts:
-        of = [row for row in rows if row["env_type"] == name]
-        both, alone, good, bad = (
-            np.array([row[f"n_{kind}"] for row in of])
-            for kind in (
-                "hacking_successful",
-                "hacking_unsuccessful",
-                "no_hacking_successful",
-                "no_hacking_unsuccessful",
-            )
-        )
-        position = np.array([row["epoch"] for row in of])
-        return BehaviourCounts(position, both + alone + good + bad, both + alone, both, both + good, name)
-
     found = {
-        name: assess_by_counts(counts(name), "hacking", invalid=(640,))
-        for name in ("AEEnv", "OmitDescriptionEnv", "SWEFixerEnv")
+        counts.environment: assess_by_counts(counts, "hacking", invalid=(640,))
+        for counts in read_count_table(path)
     }
     assert float(found["AEEnv"].values["differential"]) == pytest.approx(0.074, abs=0.001)
     assert float(found["OmitDescriptionEnv"].values["differential"]) == pytest.approx(0.326, abs=0.001)

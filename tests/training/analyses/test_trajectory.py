@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelassay.training.analyses.count_table import read_count_table
 from modelassay.training.analyses.counted import BehaviourCounts, counts_by_step
 from modelassay.training.analyses.trajectory import assess_emergence, onset_place
 from modelassay.training.frame import Frame
@@ -90,28 +90,7 @@ def timeline(data_dir: Path) -> dict[str, BehaviourCounts]:
     path = data_dir / "tra" / "rl_hack_timeline" / "timeline.jsonl"
     if not path.is_file():
         pytest.skip("the data set rl_hack_timeline is absent")
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    counts = {}
-    for name in sorted({row["env_type"] for row in rows}):
-        of = [row for row in rows if row["env_type"] == name]
-        both, alone, good, bad = (
-            np.array([row[f"n_{kind}"] for row in of])
-            for kind in (
-                "hacking_successful",
-                "hacking_unsuccessful",
-                "no_hacking_successful",
-                "no_hacking_unsuccessful",
-            )
-        )
-        counts[name] = BehaviourCounts(
-            np.array([row["epoch"] for row in of]),
-            both + alone + good + bad,
-            both + alone,
-            both,
-            both + good,
-            name,
-        )
-    return counts
+    return {counts.environment: counts for counts in read_count_table(path)}
 
 
 def test_the_real_run_turns_at_epoch_1088(timeline: dict[str, BehaviourCounts]) -> None:
