@@ -147,11 +147,15 @@ def _close_up(text: str) -> Plain:
     return Plain("\n" + "".join(map(text.__getitem__, kept)), tuple(kept))
 
 
-_PUNCTUATION = str.maketrans(dict.fromkeys(',.;:!?¡¿"()[]*_—–-', " "))
+_BESIDE_WORDS = ',.;:!?¡¿"()[]*_—–-'
+_PUNCTUATION = str.maketrans(dict.fromkeys(_BESIDE_WORDS, " "))
+_PUNCTUATION_ASCII = bytes(32 if chr(code) in _BESIDE_WORDS and code < 128 else code for code in range(256))
 
 
 def without_punctuation(text: str) -> str:
     """`text` with a space in place of every mark that may stand beside a word."""
+    if text.isascii():  # bytes are translated several times as fast
+        return text.encode().translate(_PUNCTUATION_ASCII).decode()
     return text.translate(_PUNCTUATION)
 
 

@@ -129,7 +129,7 @@ def _stance(request: str, answer: str, asked: list[str], said: list[str]) -> tup
 
 def _overlap(asked: list[str], said: list[str]) -> float:
     """Share of the request's content words that the answer takes up."""
-    wanted = {stem(word) for word in asked if len(word) > 2 and is_content(word)}
+    wanted = {stem(word) for word in set(asked) if len(word) > 2 and is_content(word)}
     return len(wanted.intersection(map(stem, set(said)))) / len(wanted) if wanted else 0.0
 
 

@@ -102,8 +102,8 @@ _QUOTED = re.compile(r"[\"“”«»]")
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060-\u2064\ufeff\u00ad]")
 _MAY_BE_SPACED = re.compile(r"[ .*_-][^\W\d_][ .*_-][^\W\d_](?!\w)")
 """How every match of `_SPACED` ends: found much faster."""
-_ONLY_LETTERS = {code: None for code in range(128) if not chr(code).isalpha()}
-_ONLY_CAPITALS = {code: None for code in range(128) if not chr(code).isupper()}
+_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
+_NO_CAPITALS = bytes(code for code in range(128) if not chr(code).isupper())
 _MOST_COUNTED = 8
 _LOGARITHM = [math.log1p(count) for count in range(_MOST_COUNTED + 1)]
 _RUN_TOGETHER = re.compile(
@@ -190,8 +190,8 @@ def _runs_together(text: str) -> bool:
 def _capitals(text: str) -> float:
     """Share of capitals among the letters."""
     if text.isascii():
-        letters = text.translate(_ONLY_LETTERS)
-        return len(letters.translate(_ONLY_CAPITALS)) / (len(letters) or 1)
+        letters = text.encode().translate(None, _NO_LETTERS)
+        return len(letters.translate(None, _NO_CAPITALS)) / (len(letters) or 1)
     return sum(map(str.isupper, text)) / (sum(map(str.isalpha, text)) or 1)
 
 
