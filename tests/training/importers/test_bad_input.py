@@ -258,3 +258,23 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     assert checkpoint.digest is not None
     assert set(checkpoint.parts) == {"weights", "optimizer", "data"}
     assert any("never loaded" in statement for statement in told(run).statements)
+
+
+def test_epochs_in_a_fixed_order_are_no_evaluations(tmp_path: Path) -> None:
+    for step in range(1, 10):
+        columns = batch(step)
+        columns["prompt"] = batch(0, seed=step % 3)["prompt"]
+        write(tmp_path / "out", step, columns)
+    coverage = told(import_run(tmp_path / "out", tmp_path / "run"))
+    assert (coverage.found_train, coverage.found_eval, coverage.batches_found) == (108, 0, 9)
+
+
+def test_one_recurring_set_of_prompts_is_an_evaluation(tmp_path: Path) -> None:
+    for step in range(1, 10):
+        columns = batch(step)
+        if step % 3 == 0:
+            columns["prompt"] = batch(0, seed=0)["prompt"]
+        write(tmp_path / "out", step, columns)
+    coverage = told(import_run(tmp_path / "out", tmp_path / "run"))
+    assert (coverage.found_train, coverage.found_eval, coverage.batches_found) == (72, 36, 6)
+    assert coverage.overwritten_steps == (3, 6, 9)

@@ -110,9 +110,7 @@ def _of_step(step: int, folder: Path, notes: Notes) -> Iterator[Rollout]:
         if everything is None and effective is None:
             continue
         if everything is None:
-            notes.say(
-                f"Step {step} has only effective traces: what was filtered out is not here.", grave=True
-            )
+            notes.say("Some steps have only effective traces: what was filtered out is gone.", grave=True)
         trained = None
         if phase == "train" and everything is not None and effective is not None:
             trained = {name_of(row.get("id")) for _, row in json_rows(effective, notes)}

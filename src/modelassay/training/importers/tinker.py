@@ -56,6 +56,8 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         yield from _checkpoints(source / "checkpoints.jsonl", notes)
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+        if (source / "capture").is_dir():
+            notes.say("Captured samples carry no key of their trajectory; they were not joined to rewards.")
         return _coverage(tally, notes)
 
     return OpenedRun(manifest, rollouts, records, coverage)
@@ -83,7 +85,7 @@ def _read(path: Path, notes: Notes) -> Iterator[Rollout]:
     texts = _conversations(
         path.with_name(path.name.replace("_rollout_summaries.jsonl", "_logtree.json")), notes
     )
-    known = _joined(rows, texts, notes, path.name)
+    known = _joined(rows, texts, notes)
     for place, row in enumerate(rows):
         yield _rollout(row, known.get(place), path.name)
 
@@ -157,9 +159,7 @@ def _conversations(path: Path, notes: Notes) -> list[list[Any]]:
     return found
 
 
-def _joined(
-    rows: list[dict[str, Any]], texts: list[list[Any]], notes: Notes, file: str
-) -> dict[int, list[Any]]:
+def _joined(rows: list[dict[str, Any]], texts: list[list[Any]], notes: Notes) -> dict[int, list[Any]]:
     """Conversations by place of their row: the first whole groups, in order, where numbers agree."""
     if not texts:
         return {}
@@ -171,7 +171,7 @@ def _joined(
     if len(texts) in ends:
         return dict(enumerate(texts))
     notes.say(
-        f"{file}: {len(texts):,} logged conversations fit no number of whole groups; they were not joined."
+        "Conversations of some iterations fit no number of whole groups; they were not joined to rewards."
     )
     return {}
 

@@ -98,7 +98,7 @@ def _single(table: pa.Table, number: int, path: Path, notes: Notes | None) -> It
     if "step" in table.column_names and notes is not None:
         told = set(np.unique(table.column("step").to_numpy()).tolist())
         if told != {number}:
-            notes.say(f"{path.name} says of its rows that they are of other steps; its name was believed.")
+            notes.say("Files say of their rows that they are of other steps; the names were believed.")
     yield Piece(number, table, path.name)
 
 

@@ -74,8 +74,9 @@ def evaluation_rows(totals: NDArray[np.float64], logged: object) -> int:
 def evaluation_files(files: Sequence[Path]) -> set[int]:
     """Steps whose prompts look like an evaluation's, for runs without a log.
 
-    An evaluation asks the same prompts each time, and no training batch asks any of them. One that was run
-    once is told only where training batches share prompts with each other.
+    An evaluation asks the same prompts each time, no training batch asks any of them, and there is only one
+    such set: where several sets come back, training went over its data in a fixed order. An evaluation that
+    was run once is told only where all training batches share prompts with others.
     """
     sets = {
         piece.step: frozenset(prompts_of(piece.table).unique().to_pylist())
@@ -84,12 +85,11 @@ def evaluation_files(files: Sequence[Path]) -> set[int]:
     kinds = Counter(sets.values())
     holders = Counter(prompt for kind in kinds for prompt in kind)
     alone = {kind for kind in kinds if all(holders[prompt] == 1 for prompt in kind)}
-    others_share = len(kinds) - len(alone) > 1
     steps_of = {kind: sorted(step for step, each in sets.items() if each == kind) for kind in alone}
-    repeated = {
-        kind
-        for kind, steps in steps_of.items()
-        if len(steps) > 1 and len(kinds) > 2 and any(b - a > 1 for a, b in itertools.pairwise(steps))
-    }
-    lonely = alone if others_share and len(alone) == 1 else set()
-    return {step for step, kind in sets.items() if kind in repeated | lonely}
+    repeated = [
+        kind for kind, steps in steps_of.items() if any(b - a > 1 for a, b in itertools.pairwise(steps))
+    ]
+    if len(repeated) == 1 and len(kinds) > 2:
+        return set(steps_of[repeated[0]])
+    lonely = [kind for kind in alone if len(alone) == 1 and len(kinds) > 2]
+    return {step for kind in lonely for step in steps_of[kind]}

@@ -114,7 +114,7 @@ def _read(path: Path, step: int, phase: RunPhase, notes: Notes) -> Iterator[Roll
             continue
         told = whole(row.get("step"))
         if told not in (None, step):
-            notes.say(f"Rows of {path.name} say that they are of another step; the file's name was believed.")
+            notes.say("Rows say that they are of another step than their file; its name was believed.")
         score, uid = number(row["score"]), name_of(row.get("uid"))
         yield Rollout(
             step=step,
