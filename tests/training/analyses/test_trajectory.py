@@ -32,6 +32,7 @@ def outcome(counts: BehaviourCounts, **more: Any) -> str:
         ([1, 2, 1, 1, 2, 30, 33, 31, 29, 30], "emerged"),
         ([20, 22, 21, 19, 20, 21, 20, 18, 21, 20], "present from the start"),
         ([30, 31, 29, 30, 32, 2, 1, 1, 2, 1], "receded"),
+        ([60, 61, 59, 60, 5, 4, 5, 6, 20, 21, 22, 20], "returned"),
         ([1, 2, 3], "not assessable"),
     ],
 )
@@ -41,7 +42,7 @@ def test_outcomes(flagged: list[int], expected: str) -> None:
 
 def test_an_outage_is_left_out_before_anything_is_read() -> None:
     flagged = [20, 22, 21, 19, 20, 0, 0, 0, 21, 20, 18, 21, 20]
-    assert outcome(row(flagged)) == "emerged"
+    assert outcome(row(flagged)) == "returned"
     (finding,) = assess_emergence([row(flagged)], "b", invalid=(5, 6, 7), invalid_because="a dead grader")
     assert finding.outcome == "present from the start"
     assert finding.values["removed_positions"] == 3
@@ -53,6 +54,22 @@ def test_onset_needs_reward_where_reward_is_known() -> None:
     assert onset_place(row(flagged)) == 0
     assert onset_place(row(flagged, flagged_rewarded=np.zeros(8, np.int64))) is None
     assert onset_place(row(flagged, flagged_rewarded=np.array([0, 0, 1, 9, 9, 9, 9, 9]))) == 3
+
+
+def test_one_position_of_many_is_no_sure_onset() -> None:
+    flagged = [0] * 50
+    flagged[30] = 4
+    (finding,) = assess_emergence([row(flagged)], "b")
+    assert (finding.outcome, finding.values["onset"]) == ("not seen", 30)
+    assert "sure_onset" not in finding.values
+
+
+def test_what_emerges_and_is_not_rewarded_is_no_harm() -> None:
+    flagged = [1, 2, 1, 1, 2, 30, 33, 31, 29, 30]
+    (paid,) = assess_emergence([row(flagged, flagged_rewarded=np.array(flagged))], "b")
+    (unpaid,) = assess_emergence([row(flagged, flagged_rewarded=np.zeros(10, np.int64))], "b")
+    assert (paid.outcome, paid.state, paid.severity) == ("emerged", "shown_harmful", "high")
+    assert (unpaid.outcome, unpaid.state, unpaid.severity) == ("emerged", "not_shown", "none")
 
 
 def test_answers_that_come_in_groups_count_for_less() -> None:
