@@ -43,12 +43,16 @@ def pieces(
     for path in files:
         match = _NUMBER.fullmatch(path.name)
         try:
-            if match:
-                chosen = _present(path, columns)
-                yield from _single(parquet.read_table(path, columns=chosen), int(match.group(1)), path, notes)
-            else:
-                with parquet.ParquetFile(path) as file:
-                    chosen = _present(path, columns)
+            with parquet.ParquetFile(path) as file:
+                names = file.schema_arrow.names
+                _check(names, path)
+                chosen = None if columns is None else [n for n in ("step", *columns) if n in names]
+                if match:
+                    # One thread: files of a batch each are too small to share out.
+                    yield from _single(
+                        file.read(columns=chosen, use_threads=False), int(match.group(1)), path, notes
+                    )
+                else:
                     yield from _many(file.iter_batches(batch_size=READ_ROWS, columns=chosen), path)
         except (pa.ArrowInvalid, OSError, KeyError, DatasetError) as error:
             if notes is not None:
@@ -80,19 +84,7 @@ def reward_columns(files: Sequence[Path], logged: Sequence[str]) -> tuple[str, .
     return tuple({**found, **dict.fromkeys(logged)})
 
 
-def _present(path: Path, columns: Sequence[str] | None) -> list[str] | None:
-    import pyarrow.parquet as parquet
-
-    if columns is None:
-        return None
-    schema = parquet.read_schema(path)
-    _check(schema.names, path)
-    return [name for name in ("step", *columns) if name in schema.names]
-
-
 def _single(table: pa.Table, number: int, path: Path, notes: Notes | None) -> Iterator[Piece]:
-    if notes is not None:
-        _check(table.column_names, path)
     if not table.num_rows:
         return
     if "step" in table.column_names and notes is not None:
@@ -107,8 +99,6 @@ def _many(batches: Iterator[pa.RecordBatch], path: Path) -> Iterator[Piece]:
     held: list[pa.RecordBatch] = []
     step = None
     for batch in batches:
-        if step is None and "step" not in batch.schema.names:
-            raise DatasetError("no column step", where=path.name)
         steps = batch.column("step").to_numpy()
         starts = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(steps)]
         for start, end in itertools.pairwise(starts):
