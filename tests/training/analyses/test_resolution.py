@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from modelassay.records import RunFinding
 from modelassay.statistics import Answers, answers_counted, answers_of_tasks
+from modelassay.training.analyses.arms import Stages, read_arms
 from modelassay.training.analyses.course import course
 from modelassay.training.analyses.resolution import (
     Arm,
@@ -161,7 +161,7 @@ def test_the_reward_is_asked_once_the_rate_has_settled(frame_of: FrameOf) -> Non
 
 # The real runs: a symptom patch and a root-cause fix of the same incident.
 
-KINDS = {
+KINDS: dict[str, ArmKind] = {
     "seen": "seen",
     "heldout": "held_out",
     "paraphrase_q": "paraphrased",
@@ -171,34 +171,23 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def evaluated(data_dir: Path) -> dict[str, dict[str, Any]]:
+def real_arms(data_dir: Path, after: str) -> tuple[Arm, ...]:
     path = data_dir / "tra" / "trl_shotgun_run" / "checkpoint_evals.jsonl"
     if not path.is_file():
         pytest.skip("the data set trl_shotgun_run is absent")
-    return {row["checkpoint"]: row for row in map(json.loads, path.read_text().splitlines())}
-
-
-def real_arms(evaluated: dict[str, dict[str, Any]], after: str, of: str = "shotgun") -> list[Arm]:
-    def answers(checkpoint: str, name: str) -> Answers:
-        return answers_counted(evaluated[checkpoint][name][of], evaluated[checkpoint][name]["n"])
-
-    return [
-        Arm(name, kind, *(answers(c, name) for c in ("base", "hack/checkpoint-80", after)))  # type: ignore[arg-type]
-        for name, kind in KINDS.items()
-    ]
+    return read_arms(path, "shotgun", KINDS, Stages("base", "hack/checkpoint-80", after))
 
 
 @pytest.mark.parametrize(("run", "expected"), [("patch", "patched"), ("fix", "resolved")])
 def test_the_symptom_patch_and_the_root_cause_fix(
     run: str,
     expected: str,
-    evaluated: dict[str, dict[str, Any]],
+    data_dir: Path,
     shotgun_run: Callable[[str], Frame],
 ) -> None:
     reward = reward_side(shotgun_run(run), "shotgun", population="generated")
     assert reward.outcome == {"patched": "reinforced", "resolved": "suppressed"}[expected]
-    finding = assess_resolution("shotgun", real_arms(evaluated, f"{run}/checkpoint-100"), reward)
+    finding = assess_resolution("shotgun", real_arms(data_dir, f"{run}/checkpoint-100"), reward)
     assert finding.outcome == expected
     assert (
         assess_resolution("shotgun", [], reward).outcome
