@@ -56,7 +56,7 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Draw rollouts of the run in FOLDER (its run folder, or a copy of that with `commitments/`).
+    """Draw rollouts of the run in FOLDER (its run folder, or a copy of that with its commitments).
 
     First, before the developer commits, bind yourself to a nonce and give them what is printed; then draw.
 
