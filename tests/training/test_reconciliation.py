@@ -160,6 +160,8 @@ def test_sparse_logs_are_means_over_steps_and_gaps_are_not_compared() -> None:
         for s in (5, 10)
     ]
     assert reconcile(frame, sparse).disagreements == ()
+    ending = RunMetrics(step=10, values={"train_runtime": 1.5})
+    assert reconcile(frame, [*sparse, ending]).compared["reward"] == 2
     assert reconcile(frame, sparse).compared["reward"] == 2
     holed = rearranged(frame, np.flatnonzero(frame.step != 3))
     result = reconcile(holed, sparse)

@@ -116,8 +116,8 @@ def reconcile(
     train = _Train.of(frame, chosen, prompt_tokens)
     ledger, notes = _Ledger(), []
     logs = _logs(metrics)
-    if not logs:
-        notes.append("nothing was logged of training")
+    if not any(_known(values) for values in logs.values()):
+        notes.append("nothing that follows from rollouts was logged of training")
     for step, window, values in _windows(logs, set(train.steps)):
         for name, logged in values.items():
             _compare(ledger, train, frame, step, window, name, logged)
@@ -231,8 +231,8 @@ def _logs(metrics: Iterable[RunMetrics]) -> dict[int, dict[str, float]]:
     """Logs of training by step; of a step logged twice, as at a resume, the later."""
     found: dict[int, dict[str, float]] = {}
     for each in metrics:
-        if each.phase == "train" and (_known(each.values) or "num_tokens" in each.values):
-            found[each.step] = dict(each.values)
+        if each.phase == "train":
+            found.setdefault(each.step, {}).update(each.values)
     return dict(sorted(found.items()))
 
 
@@ -243,7 +243,10 @@ def _known(values: Mapping[str, float]) -> bool:
 def _windows(
     logs: Mapping[int, dict[str, float]], present: set[int]
 ) -> Iterable[tuple[int, list[int], dict[str, float]]]:
-    """Each log with the steps that it averages over, where rollouts of all of them are here."""
+    """Each log of rollouts with the steps since the log before, where rollouts of all of them are here.
+
+    A log without rewards ends a window too: with ``num_iterations`` most steps generate nothing.
+    """
     before = min([0, *(step - 1 for step in logs)])
     for step, values in logs.items():
         window = list(range(before + 1, step + 1))

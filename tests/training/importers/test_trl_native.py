@@ -10,6 +10,7 @@ import pytest
 
 from modelassay.training.frame import read_frame
 from modelassay.training.importers import detect, import_run
+from modelassay.training.reconciliation import reconcile
 
 Grpo = Callable[..., Path]
 
@@ -47,7 +48,6 @@ def test_two_of_twelve_batches_survive_sparse_logging_and_evaluations(grpo: Grpo
     assert any("prompts alone" in statement for statement in blind.statements)
 
 
-@pytest.mark.slow
 def test_repeated_batches_count_once(grpo: Grpo, tmp_path: Path) -> None:
     run = import_run(grpo(num_iterations=2, reward_weights=[0.5, 2.0]), tmp_path / "run")
     coverage = run.coverage()
@@ -55,9 +55,19 @@ def test_repeated_batches_count_once(grpo: Grpo, tmp_path: Path) -> None:
     assert coverage.duplicated == 6 * 16
     assert (coverage.batches_found, coverage.batches_expected) == (6, 6)
     assert [reward.weight for reward in run.manifest.rewards] == [Decimal("0.5"), Decimal("2.0")]
+    result = reconcile(read_frame(run), run.metrics(), group_size=run.manifest.group_size)
+    assert result.disagreements == ()
+    assert result.compared["reward"] == result.compared["rewards/has_a_nine/std"] == 6
+    assert result.formula == "group"
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(("scale", "formula"), [("none", "centred"), ("batch", "batch")])
+def test_the_formula_of_the_advantages_is_found(grpo: Grpo, tmp_path: Path, scale: str, formula: str) -> None:
+    run = import_run(grpo(scale_rewards=scale, max_steps=4, save_steps=4), tmp_path / "run")
+    result = reconcile(read_frame(run), run.metrics(), group_size=run.manifest.group_size)
+    assert (result.disagreements, result.formula) == ((), formula)
+
+
 def test_an_evaluation_of_few_prompts_leaves_rows_of_training_before_it(grpo: Grpo, tmp_path: Path) -> None:
     folder = grpo(
         logging_steps=4, eval_strategy="steps", eval_steps=6, evaluated=2, per_device_eval_batch_size=8
