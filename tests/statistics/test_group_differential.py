@@ -11,6 +11,7 @@ from modelassay.statistics import (
     ALARM_Z,
     Detector,
     GroupDifferences,
+    adjusted_differential,
     corrected_differential,
     differences_of_counts,
     group_alarm,
@@ -47,6 +48,25 @@ def test_it_is_the_coefficient_of_a_fixed_effects_regression() -> None:
     assert d.value == pytest.approx(fit.params[0], rel=1e-10)
     # Residuals within clusters sum to the same scores; only the small-sample factor is ours.
     assert d.standard_error == pytest.approx(fit.bse[0] * math.sqrt(d.clusters / (d.clusters - 1)), rel=1e-9)
+
+
+def test_adjusted_it_is_the_coefficient_beside_the_covariate() -> None:
+    statsmodels = pytest.importorskip("statsmodels.api")
+    rng = np.random.default_rng(11)
+    group, clusters = np.repeat(np.arange(60), 8), np.arange(60) // 2
+    flags, x = rng.random(480) < 0.3, rng.normal(size=480)
+    x += flags
+    reward = rng.normal(0.2 * flags + 0.3 * x, 0.5)
+    d = adjusted_differential(reward, flags, x, group, clusters)
+    design = np.column_stack([flags, x, np.eye(60)[group]]).astype(float)
+    fit = statsmodels.OLS(reward, design).fit(
+        cov_type="cluster", cov_kwds={"groups": clusters[group], "use_correction": False}
+    )
+    assert d is not None
+    assert d.value == pytest.approx(fit.params[0], rel=1e-10)
+    assert d.standard_error == pytest.approx(fit.bse[0] * math.sqrt(30 / 29), rel=1e-9)
+    assert adjusted_differential(reward, flags, 3.0 * flags, group, clusters) is None
+    assert adjusted_differential(reward, flags, np.ones(480), group, clusters) is None
 
 
 def test_it_is_the_risk_difference_of_mantel_and_haenszel() -> None:

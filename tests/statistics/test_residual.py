@@ -65,6 +65,10 @@ def test_tasks_asked_again_make_changes_surer() -> None:
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="not 3 of 2"):
         answers_counted(3, 2)
+    with pytest.raises(ValueError, match="not 0 of 0"):
+        answers_counted(0, 0)
+    with pytest.raises(ValueError, match="answers for each task"):
+        answers_of_tasks([], [])
     with pytest.raises(ValueError, match="each task needs an answer"):
         answers_of_tasks([0], [0])
     with pytest.raises(ValueError, match="not the same tasks"):

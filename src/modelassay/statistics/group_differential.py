@@ -24,7 +24,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from modelassay.statistics.clusters import weighted_mean_interval
-from modelassay.statistics.distributions import check_confidence, student_upper_tail, two_sided_z
+from modelassay.statistics.distributions import (
+    check_confidence,
+    student_quantile,
+    student_upper_tail,
+    two_sided_z,
+)
 from modelassay.statistics.intervals import Interval
 from modelassay.statistics.resampling import cluster_sums
 
@@ -260,6 +265,57 @@ def corrected_differential(
     interval = Interval(max(value - half, -widest), min(value + half, widest))
     mixed = int(groups.mixed.sum())
     return Differential(value, math.sqrt(variance), interval, p, mixed, sums[0].size, "corrected for errors")
+
+
+def adjusted_differential(
+    reward: ArrayLike,
+    flagged: ArrayLike,
+    covariate: ArrayLike,
+    group: ArrayLike,
+    clusters: ArrayLike,
+    confidence: float = 0.95,
+) -> Differential | None:
+    """D at equal values of a covariate, such as length; None where that cannot be told apart from the flag.
+
+    The coefficient of f in a regression of R on f and the covariate with one intercept per group, by
+    partialling out (Frisch and Waugh 1933, Lovell 1963), cluster-robust (CR1). What a behaviour earns *by* the
+    covariate (an exploit that is long) is taken away too, so that this explains D and does not replace it.
+
+    Args:
+        reward: finite rewards, shape ``[n]``.
+        flagged: whether an answer shows the behaviour.
+        covariate: finite values.
+        group: code of its group, dense from 0.
+        clusters: code of each group's cluster, shape ``[groups]``.
+        confidence: two-sided level.
+    """
+    codes = np.asarray(group)
+    n = np.bincount(codes)
+    r, f, x = (_within(np.asarray(v, dtype=np.float64), codes, n) for v in (reward, flagged, covariate))
+    spread, told = float(x @ x), float(f @ f)
+    if spread <= 0.0 or told <= 0.0:
+        return None
+    own = f - float(f @ x) / spread * x
+    weight = float(own @ own)
+    # A flag that is nearly a straight line of the covariate leaves rounding only.
+    if weight <= 1e-6 * told:
+        return None
+    value = float(own @ r) / weight
+    residual = own * (r - value * f - float((r - value * f) @ x) / spread * x)
+    scores = cluster_sums(residual, np.asarray(clusters)[codes])
+    count = scores.size
+    if count < 2:
+        return None
+    error = math.sqrt(count / (count - 1.0) * float(scores @ scores)) / weight
+    half = student_quantile(0.5 + 0.5 * confidence, count - 1) * error
+    p = 2.0 * student_upper_tail(abs(value) / error, count - 1.0) if error > 0.0 else 1.0
+    mixed = int((np.bincount(codes, weights=np.abs(f)) > 0.0).sum())
+    return Differential(value, error, Interval(value - half, value + half), p, mixed, count, "adjusted")
+
+
+def _within(values: Floats, codes: NDArray[np.int64], n: NDArray[np.int64]) -> Floats:
+    """Values less the mean of their group."""
+    return np.asarray(values - (np.bincount(codes, weights=values) / n)[codes], dtype=np.float64)
 
 
 def _true_spread(groups: GroupDifferences, true: float, false: float) -> Floats:

@@ -7,7 +7,6 @@ below 0 suppressed further.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -33,8 +32,8 @@ class Answers(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Share of answers that show it; NaN of none."""
-        return float(self.k.sum() / self.n.sum()) if self.n.sum() else math.nan
+        """Share of answers that show it."""
+        return float(self.k.sum() / self.n.sum())
 
 
 class Residuals(NamedTuple):
@@ -53,10 +52,10 @@ def answers_of_tasks(k: ArrayLike, n: ArrayLike) -> Answers:
     """Answers by task, tasks in the same order wherever they are compared.
 
     Raises:
-        ValueError: shapes differ, counts contradict each other, or a task has no answer.
+        ValueError: shapes differ, counts contradict each other, or a task has no answer, or there is none.
     """
     shown, asked = np.asarray(k, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    if shown.ndim != 1 or shown.shape != asked.shape:
+    if shown.ndim != 1 or shown.shape != asked.shape or not shown.size:
         raise ValueError("need answers for each task")
     if not ((shown >= 0.0) & (shown <= asked) & (asked > 0.0)).all():
         raise ValueError("a count must lie between 0 and its total, and each task needs an answer")
@@ -67,10 +66,10 @@ def answers_counted(k: int, n: int) -> Answers:
     """`k` of `n` answers, of tasks that are not known.
 
     Raises:
-        ValueError: counts contradict each other.
+        ValueError: counts contradict each other, or there is no answer.
     """
-    if not 0 <= k <= n:
-        raise ValueError(f"a count must lie between 0 and its total, not {k} of {n}")
+    if not 0 <= k <= n or not n:
+        raise ValueError(f"a count must lie between 0 and its total, which is at least 1, not {k} of {n}")
     return Answers(np.r_[np.ones(k), np.zeros(n - k)], np.ones(n), True)
 
 

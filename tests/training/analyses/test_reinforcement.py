@@ -147,6 +147,21 @@ def test_errors_of_the_detector_are_corrected_for(frame_of: FrameOf) -> None:
     assert finding.values["corrected_low"] < Decimal("0.3") < finding.values["corrected_high"]
 
 
+def test_what_is_paid_for_length_alone_has_no_differential_at_equal_length(frame_of: FrameOf) -> None:
+    frame, rng = made(frame_of, 0.0, groups=400), np.random.default_rng(4)
+    length = np.rint(20.0 + 10.0 * rng.random(len(frame)) + 10.0 * frame.flags["b"])
+    for reward, expected in ((length / 40.0, 0.0), (length / 40.0 + 0.2 * frame.flags["b"], 0.2)):
+        noisy = reward + 0.1 * rng.random(len(frame))
+        (finding,) = assess_reinforcement(
+            frame_of(step=frame.step, reward=noisy, tokens=length, flags=frame.flags), "b"
+        )
+        assert finding.outcome == "reinforced"
+        low, high = (float(finding.values[f"at_equal_length_{end}"]) for end in ("low", "high"))
+        assert low <= expected <= high
+        assert ("paid for its length" in finding.statement) == (expected == 0.0)
+        assert float(finding.values["differential"]) > expected + 0.2
+
+
 def test_flow_is_the_push_in_units_of_advantage(frame_of: FrameOf) -> None:
     frame = made(frame_of, 0.3, advantage=np.tile([2.0, -1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0], 200))
     path = course(frame, "b")
