@@ -8,16 +8,15 @@ provable::
     step    = RFC 6962 root over the rollouts of one step, in the order in which they were kept
     record  = canonical JSON with the root, the counts and the digest of the record before
 
-``node`` is that of RFC 6962. Salts come from a secret of the run by HMAC-SHA-512 and are given out only for
-what is disclosed: without its salt the hash of a withheld part tells nothing about it, however short it is.
+``node`` is that of RFC 6962. Salts come from a secret of the run by keyed BLAKE2b (RFC 7693), and are given
+out only for what is disclosed: without its salt the hash of a withheld part tells nothing about it.
 (`task` and `group` are figures: name tasks by something else than their text where prompts must stay hidden.)
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import Any, NamedTuple
 
 import msgspec
@@ -158,7 +157,7 @@ def salts_of(secret: bytes, run: str, key: StepKey, ordinal: int) -> Salts:
         ordinal: 0-based place among the rollouts of `key`.
     """
     message = f"{run}|{key.phase}|{key.step}|{key.rank}|{ordinal}".encode()
-    salts = hmac.digest(secret, message, "sha512")
+    salts = blake2b(message, key=secret).digest()
     return salts[:16], salts[16:32], salts[32:48], salts[48:]
 
 

@@ -1,0 +1,110 @@
+"""Training runs: are they read rightly, and how fast?
+
+    python benchmarks/training.py [--data-dir DIR] [--json] [--rollouts N] [--only NAME]
+
+DIR holds runs and labelled rollouts whose story is known, a folder each; by default the folder ``tra`` of
+what the environment variable ``MODELASSAY_DATA`` names, else of ``shared/data`` beside the repository. Sets
+that are absent are left out of the table. Speed is processor time of one core; the peak is that of a process
+that imports, commits to, scans and analyses N rollouts of 2 kB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import training_runs as known
+from figures import Figure, show
+
+ROLLOUTS = 200_000
+GOALS = {
+    "imported_per_s": 20_000,
+    "scanned_per_s": 5_000,
+    "leaves_per_s": 200_000,
+    "analysed_per_s": None,
+}
+
+
+def of_shotgun(data: Path) -> Iterator[Figure]:
+    """(a), (e) and reconciliation."""
+    if (data / "trl_shotgun_run").is_dir():
+        with tempfile.TemporaryDirectory() as work:
+            yield from known.shotgun(data / "trl_shotgun_run", Path(work))
+
+
+def of_gates(data: Path) -> Iterator[Figure]:
+    """Gates before statistics."""
+    if (data / "rl_hack_timeline").is_dir():
+        yield from known.timeline(data / "rl_hack_timeline")
+    if (data / "judge_on_empty_completions").is_dir():
+        yield from known.judgements(data / "judge_on_empty_completions")
+
+
+def of_challenges(data: Path) -> Iterator[Figure]:
+    """(h): simulated, so that no data is needed."""
+    yield from known.challenges()
+
+
+SUBJECTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
+    "shotgun": of_shotgun,
+    "gates": of_gates,
+    "challenge": of_challenges,
+}
+
+
+def of_scale(rollouts: int) -> Iterator[Figure]:
+    """Speed and memory, in a process of its own."""
+    program = f"import json, training_scale; print(json.dumps(training_scale.measure({rollouts})))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parent,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    found = json.loads(done.stdout)
+    for name, goal in GOALS.items():
+        yield Figure(
+            name=f"training.{name}",
+            value=round(found[name]),
+            unit="1/s",
+            better="higher",
+            goal=goal,
+            n=rollouts,
+        )
+    yield Figure(
+        name=f"training.peak[{rollouts}]", value=round(found["peak_mb"]), unit="MB", better="lower", goal=1000
+    )
+
+
+def main() -> int:
+    """Measure and print; 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    default = os.environ.get("MODELASSAY_DATA") or str(Path(__file__).parents[1] / "shared" / "data")
+    parser.add_argument("--data-dir", type=Path, default=Path(default) / "tra")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--rollouts", type=int, default=ROLLOUTS, help="for speed and memory; 0 leaves them out"
+    )
+    parser.add_argument("--only", choices=sorted(SUBJECTS), help="measure one subject alone")
+    options = parser.parse_args()
+    figures = [
+        figure
+        for name, subject in SUBJECTS.items()
+        if options.only in (None, name)
+        for figure in subject(options.data_dir)
+    ]
+    if options.rollouts and options.only is None:
+        figures += of_scale(options.rollouts)
+    show(figures, as_json=options.json)
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
