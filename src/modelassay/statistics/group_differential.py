@@ -278,8 +278,8 @@ def adjusted_differential(
     """D at equal values of a covariate, such as length; None where that cannot be told apart from the flag.
 
     The coefficient of f in a regression of R on f and the covariate with one intercept per group, by
-    partialling out (Frisch and Waugh 1933, Lovell 1963), cluster-robust (CR1). What a behaviour earns *by* the
-    covariate (an exploit that is long) is taken away too, so that this explains D and does not replace it.
+    partialling out (Frisch and Waugh 1933, Lovell 1963), cluster-robust (CR1). What a behaviour earns *by*
+    the covariate (an exploit that is long) is taken away too: this explains D and does not replace it.
 
     Args:
         reward: finite rewards, shape ``[n]``.

@@ -158,7 +158,7 @@ def test_what_is_paid_for_length_alone_has_no_differential_at_equal_length(frame
         assert finding.outcome == "reinforced"
         low, high = (float(finding.values[f"at_equal_length_{end}"]) for end in ("low", "high"))
         assert low <= expected <= high
-        assert ("paid for its length" in finding.statement) == (expected == 0.0)
+        assert ("goes with length" in finding.statement) == (expected == 0.0)
         assert float(finding.values["differential"]) > expected + 0.2
 
 

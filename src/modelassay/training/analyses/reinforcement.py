@@ -37,7 +37,7 @@ CHECK = "reinforcement"
 MIXED_LEAST = 30
 """Mixed groups without which nothing is concluded."""
 _EXAMPLES = 3
-_LENGTH = " Among answers of equal length none of that is sure: it may be paid for its length."
+_LENGTH = " It goes with length: among answers of equal length none of that is sure."
 _STATES: dict[str, FindingState] = {"reinforced": "shown_harmful", "suppressed": "shown_fine"}
 _HELD = {"generated": "generated", "trained_on": "trained-on", "unknown": "unknown"}
 
