@@ -126,6 +126,14 @@ def test_failures_and_evaluations_take_no_part(frame_of: FrameOf) -> None:
         assert whole.effect == alone.effect
 
 
+def test_runs_of_a_few_tasks_are_clustered_by_step(frame_of: FrameOf) -> None:
+    frame = made(frame_of, 0.3, groups=400)
+    few = frame_of(step=frame.step, task=frame.group % 3, reward=frame.reward, flags=frame.flags)
+    (finding,) = assess_reinforcement(few, "b")
+    assert (finding.outcome, finding.values["clusters"]) == ("reinforced", 40)
+    assert "40 steps" in finding.statement
+
+
 def test_steps_before_since_take_no_part(frame_of: FrameOf) -> None:
     frame = made(frame_of, 0.3, groups=400)
     early = frame.step <= 20

@@ -31,11 +31,13 @@ from modelassay.statistics import (
 from modelassay.training.analyses.course import Course, course_of
 from modelassay.training.analyses.grouped import Grouped, grouped
 from modelassay.training.findings import NOT_ASSESSABLE, decimal, estimate, run_finding
-from modelassay.training.frame import Flags, Floats, Frame
+from modelassay.training.frame import Codes, Flags, Floats, Frame
 
 CHECK = "reinforcement"
 MIXED_LEAST = 30
 """Mixed groups without which nothing is concluded."""
+_TASKS_LEAST = 6
+"""Fewer clusters can reject nothing at 5 %; steps are the clusters then."""
 _EXAMPLES = 3
 _LENGTH = " It goes with length: among answers of equal length none of that is sure."
 _STATES: dict[str, FindingState] = {"reinforced": "shown_harmful", "suppressed": "shown_fine"}
@@ -65,7 +67,17 @@ class _Asked:
     reward: Floats
     groups: Grouped
     course: Course
+    by_task: bool
+    """Whether groups of one task depend on each other; else, where there are few tasks, those of one step."""
     differential: Differential
+
+    @property
+    def clusters(self) -> Codes:
+        return self.groups.task if self.by_task else self.groups.step
+
+    @property
+    def unit(self) -> str:
+        return "tasks" if self.by_task else "steps"
 
 
 def assess_reinforcement(
@@ -113,8 +125,10 @@ def _ask(
 ) -> _Asked:
     groups = groups.of(chosen[groups.first])
     path = course_of(inquiry.frame, inquiry.flags, groups, chosen)
-    d = reward_differential(groups.differences, groups.task, inquiry.confidence)
-    return _Asked({"behaviour": inquiry.behaviour, **about}, reward, groups, path, d)
+    by_task = len(np.unique(groups.task[groups.differences.mixed])) >= _TASKS_LEAST
+    clusters = groups.task if by_task else groups.step
+    d = reward_differential(groups.differences, clusters, inquiry.confidence)
+    return _Asked({"behaviour": inquiry.behaviour, **about}, reward, groups, path, by_task, d)
 
 
 def _family(inquiry: _Inquiry, family: Sequence[_Asked]) -> list[RunFinding]:
@@ -194,7 +208,8 @@ def _finding(inquiry: _Inquiry, asked: _Asked, adjusted: float) -> RunFinding:
         p_value=decimal(d.p_value, 12),
         values=values,
         evidence=_examples(inquiry, asked) if reinforced else (),
-        method=f"within-group reward differential; {d.method}; two-sided p, Holm within its family",
+        method=f"within-group reward differential; {d.method}; clusters are "
+        f"{asked.unit}; two-sided p, Holm within its family",
         rests_on=rests_on,
         question=f"{_where(asked)}: what in the grader pays for it, and what was done about it?"
         if reinforced
@@ -211,7 +226,7 @@ def _statement(asked: _Asked) -> str:
     text = (
         f"Among rollouts of the same prompt, those that show it get {abs(d.value):.3f} "
         f"{'more' if d.value >= 0.0 else 'less'} reward (D {d.value:+.3f}, interval {d.interval.low:+.3f} to "
-        f"{d.interval.high:+.3f}; {d.mixed:,} mixed groups, {d.clusters:,} tasks)."
+        f"{d.interval.high:+.3f}; {d.mixed:,} mixed groups, {d.clusters:,} {asked.unit})."
     )
     if path.alarm_step is None:
         return f"{text} The alarm (Z ≥ {ALARM_Z:g}) never sounds."
@@ -240,7 +255,7 @@ def _values(inquiry: _Inquiry, asked: _Asked, adjusted: float) -> dict[str, Deci
         }
         figures |= _at_equal_length(inquiry, asked)
     if inquiry.detector is not None:
-        corrected = corrected_differential(table, groups.task, inquiry.detector, inquiry.confidence)
+        corrected = corrected_differential(table, asked.clusters, inquiry.detector, inquiry.confidence)
         if corrected:
             figures |= {
                 "corrected": corrected.value,
@@ -260,7 +275,7 @@ def _at_equal_length(inquiry: _Inquiry, asked: _Asked) -> dict[str, float | None
         inquiry.flags[rollouts],
         length,
         asked.groups.place,
-        asked.groups.task,
+        asked.clusters,
         inquiry.confidence,
     )
     if found is None:
