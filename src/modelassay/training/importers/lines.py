@@ -14,7 +14,7 @@ import msgspec
 from modelassay.errors import DatasetError
 from modelassay.records import RunMetrics
 from modelassay.training.importers.opened import Notes
-from modelassay.training.importers.rows import json_text, number, whole
+from modelassay.training.importers.rows import clean, json_text, number, whole
 
 MOST_LINE = 256 << 20
 """Bytes of one line; a group with all its tokens and messages is some megabytes."""
@@ -55,11 +55,22 @@ def parsed(line: bytes) -> tuple[dict[str, Any] | None, str]:
         row = _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
-            row = json.loads(line)
+            row = _cleaned(json.loads(line))
         except (ValueError, RecursionError) as error:
             torn = "" if line.endswith(b"\n") else "the file ends in the middle of this line: "
             return None, f"{torn}not JSON: {error}"
     return (row, "") if isinstance(row, dict) else (None, "not an object")
+
+
+def _cleaned(value: Any) -> Any:
+    """`value` without lone surrogates, which JSON can spell and UTF-8 cannot."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(each) for each in value]
+    if isinstance(value, dict):
+        return {clean(key): _cleaned(each) for key, each in value.items()}
+    return value
 
 
 def first_object(path: Path) -> dict[str, Any]:
@@ -89,7 +100,7 @@ def document(path: Path) -> Any:
         try:
             return _decode(data)
         except (msgspec.DecodeError, RecursionError):
-            return json.loads(data)
+            return _cleaned(json.loads(data))
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"cannot be read as JSON: {error}", where=str(path)) from error
 

@@ -22,6 +22,7 @@ from modelassay.training.importers.rows import (
     gathered,
     json_text,
     leftover,
+    listed,
     number,
     task_of,
     text_of,
@@ -96,7 +97,7 @@ def _tables(source: Path) -> list[Path]:
         except DatasetError:
             continue
         if isinstance(data, dict) and data.get("columns") == list(_SAMPLE):
-            found.append((len(data.get("data") or ()), path))
+            found.append((len(listed(data.get("data"))), path))
     return [max(found)[1]] if found else []
 
 
@@ -114,7 +115,7 @@ def _calls(source: Path) -> list[Path]:
 
 
 def _of_table(path: Path, notes: Notes) -> Iterator[Rollout]:
-    for number_, row in enumerate(document(path).get("data") or (), 1):
+    for number_, row in enumerate(listed(document(path).get("data")), 1):
         where = f"{path.name}: row {number_}"
         if isinstance(row, list) and len(row) == len(_SAMPLE):
             yield from _sample(dict(zip(_SAMPLE, row, strict=True)), where, notes)

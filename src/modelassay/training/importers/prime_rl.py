@@ -16,7 +16,7 @@ from modelassay.records import RewardFunction, RunManifest, RunPhase
 from modelassay.training.importers.checkpoints import checkpoints_in
 from modelassay.training.importers.lines import first_object, json_rows, metric_lines, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
-from modelassay.training.importers.rows import Rollout, gathered, json_text, name_of, number
+from modelassay.training.importers.rows import Rollout, gathered, json_text, listed, name_of, number
 from modelassay.training.importers.tally import Tally
 from modelassay.training.importers.verifiers import legacy_rollouts
 from modelassay.training.importers.verifiers import reward_names as legacy_names
@@ -94,7 +94,7 @@ def _legacy(folder: Path) -> list[Path]:
 def _weights(paths: list[Path]) -> dict[str, None]:
     found: dict[str, None] = {}
     for path in paths:
-        for trace in first_object(path).get("traces") or ():
+        for trace in listed(first_object(path).get("traces")):
             if isinstance(trace, dict) and isinstance(trace.get("rewards"), dict):
                 found.update(dict.fromkeys(trace["rewards"]))
     return found
@@ -121,7 +121,7 @@ def _of_step(step: int, folder: Path, notes: Notes) -> Iterator[Rollout]:
 def _episode(
     row: Mapping[str, Any], where: str, step: int, phase: RunPhase, trained: set[str] | None, notes: Notes
 ) -> Iterator[Rollout]:
-    traces = [trace for trace in row.get("traces") or () if isinstance(trace, dict)]
+    traces = [trace for trace in listed(row.get("traces")) if isinstance(trace, dict)]
     if not traces:
         notes.quarantine(where, "an episode without traces", json_text(row))
         return
@@ -161,7 +161,7 @@ def _episode(
 
 def _messages(trace: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
     """Messages before the first that was sampled, and the rest, in the order of the nodes."""
-    nodes = [node for node in trace.get("nodes") or () if isinstance(node, dict)]
+    nodes = [node for node in listed(trace.get("nodes")) if isinstance(node, dict)]
     first = next((i for i, node in enumerate(nodes) if node.get("sampled")), len(nodes))
     messages = [node.get("message") for node in nodes]
     return messages[:first], messages[first:]

@@ -173,6 +173,11 @@ def whole(value: Any) -> int | None:
     return int(found) if found is not None and found == int(found) and abs(found) <= _INT32 else None
 
 
+def listed(value: Any) -> list[Any]:
+    """`value` when it is a list, else an empty one: sources differ, and some rows are wrong."""
+    return value if isinstance(value, list) else []
+
+
 def name_of(value: Any) -> str:
     """A short text for names of environments, tasks and groups."""
     if value is None:

@@ -16,7 +16,7 @@ from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunCheckpoint, RunManifest, RunPhase
 from modelassay.training.importers.lines import document, json_rows, metric_lines, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
-from modelassay.training.importers.rows import Rollout, gathered, json_text, name_of, number, whole
+from modelassay.training.importers.rows import Rollout, gathered, json_text, listed, name_of, number, whole
 from modelassay.training.importers.settings import json_settings
 from modelassay.training.importers.tally import Tally
 
@@ -93,7 +93,7 @@ def _read(path: Path, notes: Notes) -> Iterator[Rollout]:
 def _rollout(row: dict[str, Any], conversation: list[Any] | None, file: str) -> Rollout:
     phase: RunPhase = "train" if row.get("split", "train") == "train" else "eval"
     step = (whole(row["iteration"]) or 0) + 1
-    steps = [each for each in row.get("steps") or () if isinstance(each, dict)]
+    steps = [each for each in listed(row.get("steps")) if isinstance(each, dict)]
     answers = [whole(each.get("ac_len")) or 0 for each in steps]
     tags = row.get("tags") if isinstance(row.get("tags"), list) else []
     mark = "" if phase == "train" else f"e.{file.split('_rollout')[0]}"
@@ -155,7 +155,7 @@ def _conversations(path: Path, notes: Notes) -> list[list[Any]]:
             and isinstance(data.get("messages"), list)
         ):
             found.append(data["messages"])
-        pending.extend(reversed(node.get("children") or []))
+        pending.extend(reversed(listed(node.get("children"))))
     return found
 
 
