@@ -96,6 +96,20 @@ def test_columns_may_change_in_the_middle_of_a_run(tmp_path: Path) -> None:
     assert "no column completion" in quarantine(run)[0]["reason"]
 
 
+def test_columns_of_another_kind_are_told(tmp_path: Path) -> None:
+    write(tmp_path / "out", 1)
+    write(tmp_path / "out", 2, {**batch(2), "advantage": ["high"] * 12})
+    write(tmp_path / "out", 3, {**batch(3), "completion": [7] * 12})
+    write(tmp_path / "out", 4, {**batch(4), "grader": ["good"] * 12, "env": [[1]] * 12})
+    run = import_run(tmp_path / "out", tmp_path / "run")
+    assert [row["reason"].rpartition(": ")[2] for row in quarantine(run)] == [
+        "column advantage holds string",
+        "column completion holds int64",
+    ]
+    rows = [row for each in run.batches() for row in each.to_pylist()]
+    assert [row["reward"] for row in rows[12:]] == [None] * 12
+
+
 def test_messages_nulls_and_huge_completions(tmp_path: Path) -> None:
     columns = batch(1)
     columns["prompt"] = [[{"role": "user", "content": text}] for text in columns["prompt"]]
@@ -111,6 +125,17 @@ def test_messages_nulls_and_huge_completions(tmp_path: Path) -> None:
     assert rows[5]["reward"] is None
     assert any("no total reward" in statement for statement in told(run).statements)
     assert run.manifest.group_size == SIZE
+
+
+def test_rows_without_a_step_in_a_file_of_many_are_told(tmp_path: Path) -> None:
+    place = tmp_path / "out" / "completions"
+    place.mkdir(parents=True)
+    columns = batch(1)
+    parquet.write_table(pa.table({**columns, "step": [1] * 11 + [None]}), place / "completions_all.parquet")
+    write(tmp_path / "out", 2)
+    run = import_run(tmp_path / "out", tmp_path / "run")
+    assert [row["where"] for row in quarantine(run)] == ["completions_all.parquet"]
+    assert told(run).quarantined == 1
 
 
 def test_one_file_of_all_steps_is_read_like_one_file_a_step(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from modelassay.records import RunPhase
 from modelassay.training.columns import REWARD_PREFIX, pa
 from modelassay.training.importers.opened import Rows
-from modelassay.training.importers.rows import json_text, task_of
+from modelassay.training.importers.rows import json_text, name_of, task_of
 from modelassay.training.importers.trl_files import FIXED_COLUMNS
 
 ENVIRONMENT = ("env", "environment", "env_id", "env_name", "data_source")
@@ -122,6 +122,8 @@ def _tasks(prompts: pa.Array) -> pa.Array:
 def _names(column: pa.ChunkedArray) -> pa.Array:
     import pyarrow.compute as compute
 
+    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
+        return pa.array([name_of(value) for value in column.to_pylist()], pa.string())
     text = compute.fill_null(column.cast(pa.string()), "").combine_chunks()
     return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
 
@@ -134,7 +136,8 @@ def _extra(table: pa.Table, names: Sequence[str]) -> pa.Array:
 
 def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
     """A column of numbers, NaN where there is none; likewise one that the table lacks."""
-    if name not in table.column_names:
+    kind = table.schema.field(name).type if name in table.column_names else pa.null()
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         return np.full(table.num_rows, math.nan)
     values = table.column(name).cast(pa.float64()).to_numpy()
     return np.where(np.isfinite(values), values, math.nan)

@@ -16,6 +16,20 @@ from modelassay.training.importers.opened import Notes
 
 FIXED_COLUMNS = frozenset(("step", "prompt", "completion", "advantage"))
 READ_ROWS = 8192
+_TEXT = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_null,
+)
+_TYPES = {
+    "step": (pa.types.is_integer,),
+    "prompt": _TEXT,
+    "completion": _TEXT,
+    "advantage": (pa.types.is_floating, pa.types.is_integer, pa.types.is_null),
+}
+"""What a column of completions can hold."""
 _NUMBER = re.compile(r"completions_(\d+)\.parquet")
 
 
@@ -45,7 +59,7 @@ def pieces(
         try:
             with parquet.ParquetFile(path) as file:
                 names = file.schema_arrow.names
-                _check(names, path)
+                _check(file.schema_arrow, path)
                 chosen = None if columns is None else [n for n in ("step", *columns) if n in names]
                 if match:
                     # One thread: files of a batch each are too small to share out.
@@ -54,7 +68,7 @@ def pieces(
                     )
                 else:
                     yield from _many(file.iter_batches(batch_size=READ_ROWS, columns=chosen), path)
-        except (pa.ArrowInvalid, OSError, KeyError, DatasetError) as error:
+        except (pa.ArrowException, ValueError, OSError, KeyError, DatasetError) as error:
             if notes is not None:
                 reason = error.what if isinstance(error, DatasetError) else str(error)
                 notes.quarantine(path.name, f"not a readable file of completions: {reason}", _head(path))
@@ -113,10 +127,14 @@ def _many(batches: Iterator[pa.RecordBatch], path: Path) -> Iterator[Piece]:
         yield Piece(step, pa.Table.from_batches(held), path.name)
 
 
-def _check(names: Sequence[str], path: Path) -> None:
-    lacking = [name for name in ("prompt", "completion") if name not in names]
-    if lacking or (not _NUMBER.fullmatch(path.name) and "step" not in names):
-        raise DatasetError(f"no column {', '.join(lacking or ['step'])}", where=path.name)
+def _check(schema: pa.Schema, path: Path) -> None:
+    needed = ["prompt", "completion"] if _NUMBER.fullmatch(path.name) else ["step", "prompt", "completion"]
+    lacking = [name for name in needed if name not in schema.names]
+    if lacking:
+        raise DatasetError(f"no column {', '.join(lacking)}", where=path.name)
+    for name in ("step", "prompt", "completion", "advantage"):
+        if name in schema.names and not any(fits(schema.field(name).type) for fits in _TYPES[name]):
+            raise DatasetError(f"column {name} holds {schema.field(name).type}", where=path.name)
 
 
 def _head(path: Path) -> bytes:
