@@ -60,11 +60,13 @@ class Decider:
 
     def standing(self) -> tuple[Waiver, ...]:
         """What they said last on this verdict, as long as it counts."""
-        from modelassay.audit.seal import read_record
-        from modelassay.evidence.clearance_files import clearance_at
+        from modelassay.cli.keys_options import log_of
+        from modelassay.evidence.clearance_files import heard_at
 
-        record = read_record(self.verdict.folder)
-        words = clearance_at(self.verdict.folder, self.store, record.verdict).words
+        log = log_of(self.store)
+        if log is None or not (self.verdict.folder / "verdict.json").is_file():
+            return ()  # a bundle of nothing but what admission needs: there, nobody is heard
+        words = heard_at(self.verdict.folder, log).words
         return tuple(word.waiver for word in words if word.key == self.key)
 
     def say(self, waiver: Waiver) -> Path:

@@ -41,6 +41,15 @@ def clearance_at(folder: Path, store: Path, verdict: Verdict, *, now: datetime |
     if not (folder / ENVELOPE).is_file() or not log_exists(log):
         missing = f"{UNCLEARED[verdict.outcome]}; the verdict must be signed first"
         return Clearance(outcome=verdict.outcome, missing=missing, until=verdict.expires)
+    return heard_at(folder, log, now=now)
+
+
+def heard_at(folder: Path, log: Path, *, now: datetime | None = None) -> Clearance:
+    """What people said on the signed verdict in the bundle `folder`, as `log` bears it out.
+
+    Raises:
+        EvidenceError: as of `clearance_at`.
+    """
     standing = scan(LogReader(log).entries())
     return clearance_of(
         Contents(_part(folder)), standing, people_in(log), size=standing.size, now=now or datetime.now(UTC)
@@ -131,4 +140,6 @@ def _part(folder: Path) -> Bundle:
         place = folder / pattern.pattern.partition("/")[0]
         found = (path.relative_to(folder).as_posix() for path in place.glob("*"))
         names += [name for name in found if pattern.fullmatch(name)]
-    return Bundle(str(folder), {name: (folder / name).read_bytes() for name in names})
+    return Bundle(
+        str(folder), {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+    )
