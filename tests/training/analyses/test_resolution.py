@@ -115,6 +115,19 @@ def test_what_cannot_be_assessed_says_why(changed: Any, why: str, silent: RunFin
     assert finding.question
 
 
+def test_it_says_how_many_answers_would_do(silent: RunFinding) -> None:
+    """As many answers as it names are enough in most draws of models that are back at the base."""
+    few = assess_resolution("b", [arm(x.kind, 2, 35, 2, 40) for x in arms()], silent)
+    needed = int(few.why_not.partition("(about ")[2].partition(" each")[0].replace(",", ""))
+    rng, resolved = np.random.default_rng(6), 0
+    for _ in range(20):
+        shown = rng.binomial(needed, 0.05, 2)
+        one = arm("seen", int(shown[0]), needed * 9 // 10, int(shown[1]), needed)
+        found = assess_resolution("b", [one], silent)
+        resolved += "too few" not in found.why_not
+    assert 11 <= resolved < 20
+
+
 def test_arms_alone_never_resolve() -> None:
     finding = assess_resolution("b", arms(), None)
     assert finding.outcome == "not assessable"

@@ -17,6 +17,7 @@ incident, too: such arms are shown, and never decide alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -33,6 +34,7 @@ from modelassay.statistics import (
     Detector,
     Residuals,
     binomial_changepoints,
+    normal_quantile,
     rate_change_interval,
     residuals,
 )
@@ -144,7 +146,7 @@ def assess_resolution(
     """
     weighed = [_weigh(arm, margin, confidence, len(arms)) for arm in arms]
     up = [arm for arm in variants if _up(arm, margin, confidence, len(variants))]
-    outcome, why = _outcome(weighed, reward, up, confidence)
+    outcome, why = _outcome(weighed, reward, up, margin, confidence)
     ordered = sorted(arms, key=lambda arm: arm.kind != "seen")
     left = residuals([(a.base, a.incident, a.after) for a in ordered], confidence) if arms else None
     bad = outcome not in ("resolved", NOT_ASSESSABLE)
@@ -192,7 +194,11 @@ def _up(arm: Arm, margin: float, confidence: float, arms: int) -> bool:
 
 
 def _outcome(
-    weighed: Sequence[_Weighed], reward: RunFinding | None, up: Sequence[Arm], confidence: float
+    weighed: Sequence[_Weighed],
+    reward: RunFinding | None,
+    up: Sequence[Arm],
+    margin: float,
+    confidence: float,
 ) -> tuple[str, str]:
     """The verdict and its reason."""
     pays = reward is not None and reward.outcome == "reinforced"
@@ -217,15 +223,21 @@ def _outcome(
         return "patched", "; ".join(["it came down where it was seen", *reasons])
     if up:
         return "displaced", f"a variant of it has come up: {', '.join(arm.name for arm in up)}"
-    return _whether_resolved(weighed, tested)
+    return _whether_resolved(weighed, tested, margin, confidence)
 
 
-def _whether_resolved(weighed: Sequence[_Weighed], tested: bool) -> tuple[str, str]:
+def _whether_resolved(
+    weighed: Sequence[_Weighed], tested: bool, margin: float, confidence: float
+) -> tuple[str, str]:
     kinds = {each.arm.kind for each in weighed}
     missing = [kind.replace("_", " ") for kind in DECIDING if kind not in kinds]
-    unclear = [each.arm.name for each in weighed if not each.equivalent and each.arm.kind in DECIDING]
+    unclear = [each.arm for each in weighed if not each.equivalent and each.arm.kind in DECIDING]
     lacking = [f"no arm is {', none '.join(missing)}"] if missing else []
-    lacking += [f"too few answers to show {', '.join(unclear)} back at the base"] if unclear else []
+    if unclear:
+        names, needed = ", ".join(arm.name for arm in unclear), _needed(unclear, margin, confidence)
+        lacking.append(
+            f"too few answers to show {names} back at the base (about {needed:,} each would do, if they are)"
+        )
     lacking += [] if tested else ["whether the reward after the fix still pays could not be tested"]
     if lacking:
         return NOT_ASSESSABLE, "; ".join(lacking)
@@ -236,6 +248,13 @@ def _whether_resolved(weighed: Sequence[_Weighed], tested: bool) -> tuple[str, s
     elif "re_elicited" not in kinds:
         why += "; re-elicitation was not tried"
     return "resolved", why
+
+
+def _needed(arms: Sequence[Arm], margin: float, confidence: float) -> int:
+    """Answers a stage and arm that show a rate equal to the base's to be so, 8 times in 10."""
+    z = normal_quantile(confidence) + normal_quantile(0.8)
+    spread = max(max(arm.base.rate * (1.0 - arm.base.rate), 0.01) for arm in arms)
+    return math.ceil(2.0 * spread * (z / margin) ** 2)
 
 
 def _rose(arm: Arm, confidence: float) -> bool:
