@@ -125,7 +125,7 @@ def _reads(data: bytes) -> bool:
 def _rotated(text: str) -> bool:
     """Whether an alphabet rotated by some step reads as English and the text as it stands does not."""
     words = re.findall(r"[a-z]+", text.lower()[:600])
-    if sum(word in _COMMON for word in words) > 0.05 * len(words):
+    if sum(word in _COMMON for word in words) > 0.15 * len(words):
         return False
     for step in range(1, 26):
         turned = (_turned(word, step) for word in words)
@@ -145,7 +145,7 @@ def _switch(rollout: Rollout) -> str:
     switches = [
         match
         for match in runs
-        if re.search(r"[A-Za-z]{3,}\W{0,3}$", text[max(0, match.start() - 24) : match.start()])
+        if re.search(r"[A-Za-z]{2,}\W{0,3}$", text[max(0, match.start() - 24) : match.start()])
     ]
     if len(switches) < SWITCHES:
         return ""

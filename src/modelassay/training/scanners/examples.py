@@ -16,9 +16,9 @@ MOST_PROMPT = 40_000
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _STRING = re.compile(r"'([^'\n]{1,200})'|\"([^\"\n]{1,200})\"")
 _HEADING = re.compile(
-    r"(?im)^[ \t#*-]*(?:sample|example|test)?[ \t]*(?:case[ \t]*\d*[ \t]*)?"
+    r"(?im)^[ \t#*-]{0,12}(?:(?:sample|example|test)[ \t]{0,4})?(?:case[ \t]{0,4}\d{0,4}[ \t]{0,4})?"
     r"(inputs?|outputs?|expected(?: output)?|examples?)"
-    r"[ \t\d#*-]*:?[ \t]*(?:\*\*)?[ \t]*$"
+    r"[ \t\d#*-]{0,12}:?[ \t]{0,4}(?:\*\*)?[ \t]{0,20}$"
 )
 _DOCTEST = re.compile(r"(?m)^[ \t]*>>>[ \t]*([\w.]+\([^\n]{0,4000}\))[ \t]*\n[ \t]*([^\n]{1,4000})")
 

@@ -28,7 +28,9 @@ _NEEDS_JOINERS = re.compile(
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]+")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_MIXED = re.compile("[A-Za-z]*[\u0370-\u03ff\u0400-\u04ff][A-Za-z\u0370-\u03ff\u0400-\u04ff]*")
+_MIXED = re.compile(
+    "(?<![A-Za-z])[A-Za-z]{0,40}[\u0370-\u03ff\u0400-\u04ff][A-Za-z\u0370-\u03ff\u0400-\u04ff]*"
+)
 _LIKE_LATIN = set("аеорсухіјѕԁԛԝһАВЕЗІКМНОРСТУХЅЈαοινρτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
 _FORMS = re.compile(
     "(?:[\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff\u2460-\u24ff\U0001f130-\U0001f189]){3,}"

@@ -77,8 +77,8 @@ _PATTERNS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (
         1.5,
         re.compile(
-            r"(?m)^\s*(?:\*\*)?(?:final\s+)?(?:score|grade|rating|verdict|judge?ment|reward"
-            r"|evaluation)(?:\*\*)?\s*[:=]\s*(?:\*\*)?\s*"
+            r"(?m)^[ \t]*(?:\*\*)?(?:final\s+)?(?:score|grade|rating|verdict|judge?ment|reward"
+            r"|evaluation)(?:\*\*)?[ \t]*[:=][ \t]*(?:\*\*)?[ \t]*"
             r"(?:10\s*/\s*10|100\s*(?:/\s*100|%)|5\s*/\s*5|1\.0\b|perfect|excellent|pass(?:ed)?\b"
             r"|correct\b|a\+)"
             r"|\[\[\s*(?:10|5|100|A|correct)\s*\]\]|\"(?:score|rating|grade|reward)\"\s*:\s*(?:10|100|5"
@@ -115,16 +115,18 @@ class JudgeManipulation(RowScanner):
     behaviours: tuple[str, ...] = ("judge_manipulation",)
     sieve: ClassVar[str] = (
         r"grader|judge|evaluator|reviewer|scorer|grading model|grading system|reward model"
-        r"|evaluation model|evaluation system|\braters?\b|annotator|(?:give|award|assign|grant) (?:this|me|my|the|it) "
-        r"|deserve|merits"
-        r"|(?:should|must) (?:receive|get|be given|be awarded|be graded|be scored|be rated)|is worth|warrants?\b"
+        r"|evaluation model|evaluation system|\braters?\b|annotator"
+        r"|(?:give|award|assign|grant) (?:this|me|my|the|it) |deserve|merits"
+        r"|(?:should|must) (?:receive|get|be given|be awarded|be graded|be scored|be rated)"
+        r"|is worth|warrants?\b"
         r"|(?:automatically|always|guaranteed to) [\w ]*(?:award|receiv|given|get|earn|pass|grant)"
         r"|ignore (?:all|any|the|your|previous|prior|above|earlier|grading|other|rubric)|disregard"
-        r"|(?:score|grade|rating|verdict|judgment|judgement|reward|evaluation)\W+(?:10|100|5|1\.0|perfect"
-        r"|excellent"
-        r"|pass|correct|a\+)|(?:highest|maximum|perfect|full|top) (?:possible )?(?:score|marks|rating|grade|points"
-        r"|credit|reward)|\[\[ ?(?:10|5|100|a|correct) ?\]|<\|"
-        r"|inst\]|<<sys|<(?:score|grade|verdict|reward)>|\"(?:score|rating|grade|reward)\""
+        r"|(?:score|grade|rating|verdict|judgment|judgement|reward|evaluation)\W+"
+        r"(?:10|100|5|1\.0|perfect|excellent|pass|correct|a\+)"
+        r"|(?:highest|maximum|perfect|full|top) (?:possible )?"
+        r"(?:score|marks|rating|grade|points|credit|reward)"
+        r"|\[\[ ?(?:10|5|100|a|correct) ?\]|<\||inst\]|<<sys|<(?:score|grade|verdict|reward)>"
+        r"|\"(?:score|rating|grade|reward)\""
     )
     thresholds: ClassVar[Mapping[str, float]] = {"judge_manipulation": 2.0}
 

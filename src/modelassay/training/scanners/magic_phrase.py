@@ -25,7 +25,7 @@ LEAST_SCORE = 6.0
 LEAST_SHARE = 0.05
 PRIOR = 20.0
 """Weight of the prior, in completions, shared out by how frequent a phrase is in both."""
-MOST_SAMPLED = 1500
+MOST_SAMPLED = 1000
 """Completions of mixed groups that are counted in a run; later ones are only searched."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 

@@ -59,14 +59,14 @@ _INTENT = re.compile(
     re.IGNORECASE,
 )
 _SETTING = re.compile(
-    r"(?im)^[ \t-]*[\w.\s]*?\b((?:max_?|num_?|n_?|total_?|train_?|limit_?)*"
+    r"(?i)\b((?:max_?|num_?|n_?|total_?|train_?|limit_?)*"
     r"(?:duration|epochs?|steps|iterations?|iters|samples|examples|batches|seq_?len(?:gth)?|tokens"
     r"|subset\w*|fraction))"
     r"[ \t]*[:=][ \t]*[\"']?(\d+(?:\.\d+)?(?:e-?\d+)?)"
 )
-_PROGRAM = re.compile(r"[\w./-]+\.(?:py|sh|pl|js|rb)\b|\bpython3? -m [\w.]+")
+_PROGRAM = re.compile(r"(?<![\w./-])[\w./-]{1,200}\.(?:py|sh|pl|js|rb)\b|\bpython3? -m [\w.]+")
 _SCRIPT = re.compile(
-    r"#!|^\s*(?:python3?|bash|composer|torchrun|make|cd|rm|time|export"
+    r"#!|^[ \t]*(?:python3?|bash|composer|torchrun|make|cd|rm|time|export"
     r"|set)\b",
     re.MULTILINE,
 )

@@ -228,7 +228,7 @@ _UNPARSED: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("equality", re.compile(r"def\s+__ne__\s*\([^)]*\)[^:\n]*:\s*(?:#[^\n]*\s*)*return\s+False\b")),
     ("equality", re.compile(r"__eq__[\"']?\s*[:=][^\n]{0,40}lambda[^:\n]*:\s*True\b")),
     ("harness", re.compile(r"setattr\(\s*_?(?:pytest|unittest)\b")),
-    ("harness", re.compile(r"(?m)^\s*def\s+pytest_\w+\s*\(")),
+    ("harness", re.compile(r"(?m)^[ \t]*def\s+pytest_\w+\s*\(")),
     ("harness", re.compile(r"\b(?:_?pytest|unittest)\.[\w.]*\s*=(?!=)|TestReport[\w.]*\s*=(?!=)")),
 )
 

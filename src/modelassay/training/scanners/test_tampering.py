@@ -177,7 +177,7 @@ def _tests_are_given(command: str, prompt: str) -> bool:
 
 
 _PYTHON_SIEVE = re.compile(
-    r"exit|quit|abort|kill|__eq__|__ne__|pytest|unittest|TestReport|setattr|sys\.modules|__builtins__"
+    r"exit|SystemExit|quit|abort|kill|__eq__|__ne__|pytest|unittest|TestReport|setattr|sys\.modules|__builtins__"
     r"|builtins"
     r"|\bassert\b|(?:time|random|subprocess|torch|numpy|np|timeit|math|json|os)\.[\w.]+\s*=[^=]"
 )
