@@ -303,3 +303,25 @@ def test_one_recurring_set_of_prompts_is_an_evaluation(tmp_path: Path) -> None:
     coverage = told(import_run(tmp_path / "out", tmp_path / "run"))
     assert (coverage.found_train, coverage.found_eval, coverage.batches_found) == (72, 36, 6)
     assert coverage.overwritten_steps == (3, 6, 9)
+
+
+def test_a_step_that_comes_again_has_groups_of_its_own(tmp_path: Path) -> None:
+    place = tmp_path / "out" / "completions"
+    place.mkdir(parents=True)
+    steps = ((1, 1), (2, 2), (3, 3), (2, 12), (3, 13))
+    tables = [pa.table({**batch(step, seed=seed), "step": [step] * 12}) for step, seed in steps]
+    parquet.write_table(pa.concat_tables(tables), place / "completions_all.parquet")
+    run = import_run(tmp_path / "out", tmp_path / "run")
+    assert told(run).repeated_steps == (2, 3)
+    groups = [name for each in run.batches(["group"]) for name in each.column("group").to_pylist()]
+    assert len(set(groups)) == 5 * GROUPS
+
+    row = {"prompt_tokens": [1], "response_tokens": [2], "reward": 1.0, "prompt_idx": 0}
+    rows = [{**row, "step": step} for step in (1, 1, 2, 2, 3, 2, 2, 3, 4)]
+    lines(
+        tmp_path / "traces" / "a_rollouts_000000.jsonl", "".join(json.dumps(r) + "\n" for r in rows).encode()
+    )
+    run = import_run(tmp_path / "traces", tmp_path / "open-instruct")
+    assert told(run).repeated_steps == (2, 3)
+    groups = [name for each in run.batches(["group"]) for name in each.column("group").to_pylist()]
+    assert [groups.count(name) for name in dict.fromkeys(groups)] == [2, 2, 1, 2, 1, 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from modelassay.artifacts.fingerprint import fingerprint_folder
@@ -32,9 +32,15 @@ def checkpoints_in(root: Path, pattern: str, notes: Notes) -> Iterator[RunCheckp
             yield _checkpoint(folder, int(match.group(1)), notes)
 
 
+def parts_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Parts of the training state that files of these names hold; see `RunCheckpoint.parts`."""
+    known = list(names)
+    return tuple(part for part, form in _PARTS.items() if any(form.fullmatch(name) for name in known))
+
+
 def _checkpoint(folder: Path, step: int, notes: Notes) -> RunCheckpoint:
     names = [path.name for path in folder.rglob("*") if path.is_file()]
-    parts = tuple(part for part, form in _PARTS.items() if any(form.fullmatch(name) for name in names))
+    parts = parts_of(names)
     if any(_PICKLE.fullmatch(name) for name in names):
         notes.say("Checkpoints hold pickles (such as training_args.bin); they were hashed, and never loaded.")
     digest = None

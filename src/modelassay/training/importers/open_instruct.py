@@ -6,7 +6,7 @@ They are written *after* groups of equal rewards were filtered out (open-instruc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     )
 
     def rollouts(notes: Notes) -> Iterator[Rows]:
-        return gathered((rollout for _, path in shards for rollout in _read(path, text, notes)), ("reward",))
+        each = (rollout for _, path in shards for rollout in _read(path, text, notes))
+        return gathered(_told_apart(each, notes), ("reward",))
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
         return _coverage(tally, notes, [shard for shard, _ in shards], text is None)
@@ -105,6 +106,20 @@ def _read(path: Path, text: Callable[[list[int]], str] | None, notes: Notes) -> 
             completion_tokens=len(answer),
             extra={**leftover(row, _KNOWN), **({"tool_failed": True} if tool_failed else {})},
         )
+
+
+def _told_apart(rollouts: Iterable[Rollout], notes: Notes) -> Iterator[Rollout]:
+    """`rollouts`, with groups of their own for steps that come again: a resumed run appends to its log."""
+    latest = resumes = 0
+    again: set[int] = set()
+    for rollout in rollouts:
+        if rollout.step < latest:
+            resumes, again = resumes + 1, set(range(rollout.step, latest + 1))
+        if rollout.step in again:
+            notes.repeated.add(rollout.step)
+            rollout.group += f".r{resumes}"
+        latest = rollout.step
+        yield rollout
 
 
 def _coverage(tally: Tally, notes: Notes, shards: list[int], without_text: bool) -> dict[str, Any]:

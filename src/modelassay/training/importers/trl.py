@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ class _TrlRun:
         self._sizes = self._group_sizes(options)
         self._sizes_of: dict[int, int] = {}
         self._steps: set[int] = set()
+        self._times: Counter[int] = Counter()
 
     def manifest(self) -> RunManifest:
         card = _model_card(self._root)
@@ -151,10 +153,12 @@ class _TrlRun:
     def _rows(self, piece: Piece, columns: TrlColumns, notes: Notes) -> Iterator[Rows]:
         step, table = piece.step, piece.table
         if step not in self._eval_steps:
-            if step in self._sizes_of:
+            time = self._times[step]
+            self._times[step] += 1
+            if time:
                 notes.repeated.add(step)
-            self._sizes_of[step] = self._sizes_of.get(step, 0) + table.num_rows
-            yield columns.rows(table, step, "train", self._sizes["train"])
+            self._sizes_of[step] = max(self._sizes_of.get(step, 0), table.num_rows)
+            yield columns.rows(table, step, "train", self._sizes["train"], time=time)
             return
         logged = self._state.eval_logs.get(step, {})
         count = evaluation_rows(columns.total(table), logged.get("eval_reward"))

@@ -31,8 +31,14 @@ class TrlColumns:
         self._names = tuple(names)
         self._weights = None if None in weights else [w for w in weights if w is not None]
 
-    def rows(self, table: pa.Table, step: int, phase: RunPhase, group_size: int | None) -> Rows:
-        """`table`, all of one step and phase; groups are `group_size` consecutive rows, or equal prompts."""
+    def rows(
+        self, table: pa.Table, step: int, phase: RunPhase, group_size: int | None, *, time: int = 0
+    ) -> Rows:
+        """`table`, all of one step and phase; groups are `group_size` consecutive rows, or equal prompts.
+
+        Args:
+            time: how often the step occurred before, as after a resume: its groups are others.
+        """
         count = table.num_rows
         prompts, formats = text_column(table.column("prompt"))
         completions, other = text_column(table.column("completion"))
@@ -41,7 +47,7 @@ class TrlColumns:
         task = next((name for name in TASK if name in known), None)
         starts = _group_starts(prompts, group_size)
         number = np.repeat(np.arange(len(starts)), np.diff([*starts, count]))
-        mark = "e" if phase == "eval" else ""
+        mark = ("e" if phase == "eval" else "") + (f"r{time}" if time else "")
         names = pa.array([f"{step}{mark}.{each}" for each in range(len(starts))], pa.string())
         columns = {
             "step": np.full(count, step, np.int64),
