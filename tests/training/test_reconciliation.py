@@ -179,6 +179,20 @@ def test_steps_may_count_from_zero() -> None:
     assert result.compared["reward"] == STEPS
 
 
+def test_steps_that_ran_twice_are_not_held_against_one_log() -> None:
+    rows = np.arange(STEPS * BATCH)
+    twice = np.concatenate([rows, rows[FRAME.step == 4]])
+    frame = rearranged(FRAME, twice)
+    group = frame.group.copy()
+    group[STEPS * BATCH :] += STEPS * GROUPS
+    frame = replace(frame, group=group)
+    assert reconcile(frame, METRICS, group_size=SIZE).steps == (4,)
+    result = reconcile(frame, METRICS, group_size=SIZE, repeated=(4,))
+    assert result.disagreements == ()
+    assert result.compared["reward"] == STEPS - 1
+    assert any("twice" in note for note in result.notes)
+
+
 def test_without_a_log_nothing_is_claimed() -> None:
     bare = replace(FRAME, advantage=np.full(len(FRAME), np.nan), is_train=np.zeros(len(FRAME), bool))
     (finding,) = reconciliation_findings(reconcile(bare, []), bare)

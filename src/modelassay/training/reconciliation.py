@@ -12,7 +12,7 @@ numbers added pairwise is at most log2(n)·u with u = 2⁻²⁴ (Higham 1993), p
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -105,12 +105,15 @@ def reconcile(
     *,
     group_size: int | None = None,
     prompt_tokens: NDArray[np.float64] | None = None,
+    repeated: Collection[int] = (),
 ) -> Reconciliation:
     """Hold what was logged of training against the rollouts.
 
     Args:
         group_size: rollouts per prompt, where all groups have it.
         prompt_tokens: tokens of each prompt, for ``num_tokens``; NaN where not known.
+        repeated: steps that a resume wrote twice (`RunCoverage.repeated_steps`); what was logged of them is
+            of one of the times only, so they are not compared.
     """
     chosen = np.flatnonzero(frame.is_train)
     train = _Train.of(frame, chosen, prompt_tokens)
@@ -118,11 +121,13 @@ def reconcile(
     logs = _logs(metrics)
     if not any(_known(values) for values in logs.values()):
         notes.append("nothing that follows from rollouts was logged of training")
-    for step, window, values in _windows(logs, set(train.steps)):
+    if repeated:
+        notes.append(f"{len(set(repeated)):,} steps were run twice and are not compared")
+    for step, window, values in _windows(logs, set(train.steps) - set(repeated)):
         for name, logged in values.items():
             _compare(ledger, train, frame, step, window, name, logged)
     _compare_tokens(ledger, train, logs)
-    _compare_shape(ledger, train, group_size)
+    _compare_shape(ledger, train, group_size, set(repeated))
     formula = _compare_advantages(ledger, train)
     if not formula:
         notes.append("advantages are not recorded, or follow no formula that is known here")
@@ -319,14 +324,15 @@ def _compare_tokens(ledger: _Ledger, train: _Train, logs: Mapping[int, dict[str,
         before, total = step, values["num_tokens"]
 
 
-def _compare_shape(ledger: _Ledger, train: _Train, group_size: int | None) -> None:
+def _compare_shape(ledger: _Ledger, train: _Train, group_size: int | None, repeated: set[int]) -> None:
     """Steps of another size than nearly all, groups of another size, groups of several tasks."""
-    sizes = np.array([len(rows) for rows in train.steps.values()])
+    once = {step: rows for step, rows in train.steps.items() if step not in repeated}
+    sizes = np.array([len(rows) for rows in once.values()])
     if len(sizes):
         values, counts = np.unique(sizes, return_counts=True)
         usual = int(values[counts.argmax()])
         if counts.max() >= STEADY * len(sizes) or len(sizes) - counts.max() == 1:
-            for step, rows in train.steps.items():
+            for step, rows in once.items():
                 ledger.put(step, "rollouts", usual, len(rows), 0)
     mixed = train.groups.mixed(train.task)
     for step, rows in train.steps.items():
