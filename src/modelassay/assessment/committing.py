@@ -11,9 +11,10 @@ Beside the run's folder (which may be shown, in parts or whole) stands what prov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -28,7 +29,7 @@ from modelassay.log.durable import write_atomic
 from modelassay.log.proof import prove, write_proof
 from modelassay.log.reader import LogReader
 from modelassay.records import CommittedRun, StepRecord
-from modelassay.training.protocol.commitment import StepCommitter, chained
+from modelassay.training.protocol.commitment import StepCommitter, StepKey, chained, key_of
 from modelassay.training.run import Run
 
 FOLDER = "commitments"
@@ -106,20 +107,23 @@ def read_commitments(folder: Path) -> Commitments:
 
 def _hashed(run: Run, secret: bytes, progress: Callable[[int], None]) -> Commitments:
     committer = StepCommitter(run.manifest.id, secret)
+    told = _recorded_live(run.folder)
+    for key in told:
+        committer.open(key)
     rollouts = 0
     for batch in run.batches():
         committer.add(batch)
         rollouts += batch.num_rows
         progress(rollouts)
-    records = tuple(record for record, _ in chained(committer))
+    records = tuple(record for record, _ in chained(committer, told))
     file = b"".join(canonical_json(record) + b"\n" for record in records)
     coverage = run.coverage()
     committed = CommittedRun(
         run=run.manifest.id,
         manifest=digest_bytes((run.folder / "run.json").read_bytes()),
         records=digest_bytes(file),
-        events=_digest_of_files(run.folder, "events*.jsonl"),
-        coverage=_digest_of_files(run.folder, "coverage.json"),
+        events=digest_of_files(run.folder, "events*.jsonl"),
+        coverage=digest_of_files(run.folder, "coverage.json"),
         steps=len(records),
         rollouts=rollouts,
         lost=coverage.gaps if coverage else 0,
@@ -127,7 +131,28 @@ def _hashed(run: Run, secret: bytes, progress: Callable[[int], None]) -> Commitm
     return Commitments(committed, records, file)
 
 
-def _digest_of_files(folder: Path, pattern: str) -> Digest | None:
+def _recorded_live(folder: Path) -> dict[StepKey, dict[str, Any]]:
+    """What a recorder said of each step as it closed it, in its order, beside the rollouts: `StepRecord`'s fields.
+
+    A step of which a killed recorder wrote half a record is one that it did not close.
+    """
+    found: dict[StepKey, dict[str, Any]] = {}
+    decoder = msgspec.json.Decoder(StepRecord)
+    for path in sorted((folder / FOLDER).glob("steps-*.jsonl")):
+        for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                record = decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise EvidenceError(str(error), where=f"{path}:{number}") from error
+            about = ("lost", "configuration", "code", "checkpoint", "metrics")
+            found[key_of(record)] = {name: getattr(record, name) for name in about}
+    return found
+
+
+def digest_of_files(folder: Path, pattern: str) -> Digest | None:
+    """The digest of the files in `folder` that fit `pattern`, names and bytes; None without any."""
     files = sorted(folder.glob(pattern))
     if not files:
         return None
@@ -150,12 +175,28 @@ def _log(ledger: Ledger, run: Run, made: Commitments) -> Logged:
     ]
     kinds = (RunOpened, RunHappened, RunStep, RunClosed)
     known = {(logged.event.kind, digest_of(logged.event.body)): logged for logged in ledger.events(*kinds)}
+    _refuse_other_steps(run, known.values(), made.records)
     for start in range(0, len(bodies), _AT_ONCE):
         batch = bodies[start : start + _AT_ONCE]
         named = {(body.kind, digest_of(msgspec.to_builtins(body))): body for body in batch}
         added = ledger.append(*(body for name, body in named.items() if name not in known))
         known |= {(each.event.kind, digest_of(each.event.body)): each for each in added}
     return known[("run.closed", digest_of(msgspec.to_builtins(bodies[-1])))]
+
+
+def _refuse_other_steps(run: Run, logged: Iterable[Logged], records: Sequence[StepRecord]) -> None:
+    """Steps that the log already has must be as it has them."""
+    mine = {key_of(record): record for record in records}
+    for each in logged:
+        if each.event.kind != RunStep.kind:
+            continue
+        before = each.read(RunStep).record
+        if before.run == run.manifest.id and mine.get(key_of(before)) != before:
+            raise EvidenceError(
+                f"{before.phase} step {before.step} is no longer what it was committed to",
+                where=str(run.folder),
+                mend="restore the run from a copy",
+            )
 
 
 def logged_times(ledger_events: Sequence[Logged], run: str) -> dict[str, str]:

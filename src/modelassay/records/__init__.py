@@ -6,6 +6,20 @@ a `Policy` and issues a `Verdict`; an `AuditRecord` is all of it, and every repo
 """
 
 from modelassay.records.artifact import Artifact, ArtifactKind
+from modelassay.records.assessment import (
+    AccessLevel,
+    AssessedInput,
+    Assessment,
+    AssessmentProfile,
+    AssessorDeclaration,
+    AssuranceStep,
+    Clause,
+    NotAssessed,
+    Question,
+    Timeline,
+    TimelineMark,
+    TimelineSeries,
+)
 from modelassay.records.audit import (
     AuditRecord,
     Coverage,
@@ -115,15 +129,22 @@ from modelassay.records.verdict import (
 )
 
 __all__ = [
+    "AccessLevel",
     "Actor",
     "Artifact",
     "ArtifactKind",
+    "AssessedInput",
+    "Assessment",
+    "AssessmentProfile",
+    "AssessorDeclaration",
+    "AssuranceStep",
     "AuditRecord",
     "Bands",
     "CategoryRule",
     "Choice",
     "Claim",
     "ClaimTest",
+    "Clause",
     "Code",
     "CohortRule",
     "CommittedRun",
@@ -166,6 +187,7 @@ __all__ = [
     "Message",
     "ModelOrigin",
     "MovedRate",
+    "NotAssessed",
     "Outcome",
     "PairKey",
     "PairedCounts",
@@ -175,6 +197,7 @@ __all__ = [
     "Policy",
     "Population",
     "PublishedEvaluation",
+    "Question",
     "Reading",
     "Recipe",
     "Reply",
@@ -211,6 +234,9 @@ __all__ = [
     "Span",
     "StepRecord",
     "TargetIdentity",
+    "Timeline",
+    "TimelineMark",
+    "TimelineSeries",
     "Tool",
     "ToolCall",
     "TrainingData",

@@ -1,0 +1,257 @@
+"""A training run assessed: the only place that knows the order of it.
+
+Read every rollout once through every scanner → gates, which say what is no evidence → does the log follow
+from the rollouts → how far the run can be believed → for each behaviour that occurs: reinforced? emerged?
+patched or resolved? → over-optimised? → how the developer answered → questions, clauses, timeline. The same
+run and files give the same record, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from modelassay.assessment import behaviours as behaving
+from modelassay.assessment.assurance import Assured, Proofs, assure, raised
+from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations
+from modelassay.assessment.heldout import heldout_findings
+from modelassay.assessment.inputs import inputs_of, read_told
+from modelassay.assessment.profiles import Facts, clauses_of
+from modelassay.assessment.quoting import quoted
+from modelassay.assessment.summary import headline, not_assessed, questions, ranked
+from modelassay.assessment.timeline import timeline_of
+from modelassay.canonical import digest_of
+from modelassay.records import (
+    Assessment,
+    AssessmentProfile,
+    AssessorDeclaration,
+    RunEvent,
+    RunFinding,
+    RunMetrics,
+)
+from modelassay.records.findings import AssuranceTier
+from modelassay.training.analyses.developer_response import assess_response
+from modelassay.training.analyses.length import assess_length
+from modelassay.training.analyses.resolution import Arm
+from modelassay.training.analyses.response_rules import ResponseContext
+from modelassay.training.frame import Frame, Scanner, read_frame
+from modelassay.training.gates import Gates, run_gates
+from modelassay.training.happenings import episodes
+from modelassay.training.reconciliation import prompt_tokens_of, reconcile, reconciliation_findings
+from modelassay.training.run import Run
+from modelassay.training.scanners.opening import open_scanners
+from modelassay.training.verdict_gate import judge_gate, verdicts_of
+from modelassay.version import __version__
+
+LIMITS = (
+    "Nothing here proves that no other run was made: what was never recorded leaves no trace here.",
+    "Scanners find what they know; a behaviour without a scanner is not in this report.",
+    "Reward differentials speak of what was rewarded, not of what the model wants.",
+    "What the developer says of alarms, fixes and verifications is taken as written down; whether it was "
+    "written down in time is checked where a log says when.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be assessed, and with what beside the run."""
+
+    declaration: AssessorDeclaration
+    profile: AssessmentProfile = "default"
+    scanners: tuple[str, ...] = ()
+    """By name; all installed when empty."""
+    patterns: tuple[Path, ...] = ()
+    """Files of patterns; see `training.scanners.patterns`."""
+    evaluations: Path | None = None
+    """Evaluations of checkpoints; see `assessment.evaluations`."""
+    stages: Mapping[str, str] = field(default_factory=dict)
+    """``base``, ``incident``, ``after``: checkpoints of `evaluations`, where names do not say."""
+    events: Path | None = None
+    """Events that the developer told apart from the run, as JSON lines of `records.RunEvent`."""
+    fixed_at: int | None = None
+    """Last step before a fix that no event tells of; 0 when the whole run follows it."""
+    held_out: tuple[str, ...] = ()
+    """Metrics or reward functions that were not optimised, to hold the reward against."""
+    proofs: Proofs = field(default_factory=Proofs)
+    logged: Mapping[str, str] = field(default_factory=dict)
+    """When a log took in each event of the run, by its digest."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A run, read once."""
+
+    run: Run
+    frame: Frame
+    gates: Gates
+    events: tuple[RunEvent, ...]
+    metrics: tuple[RunMetrics, ...]
+    scanners: tuple[Scanner, ...]
+
+    @property
+    def valid(self) -> Frame:
+        """The frame as statistics may use it: what is invalid counts as failed."""
+        return replace(self.frame, failed=self.gates.invalid)
+
+
+def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda rows: None) -> Assessment:
+    """Assess `run`.
+
+    Args:
+        progress: told after each batch how many rollouts have been read.
+
+    Raises:
+        UsageError: a file or name of the request cannot be used.
+        EvidenceError: the run, or something given with it, is damaged or contradicts itself.
+    """
+    scanners = open_scanners(request.scanners, request.patterns)
+    frame = read_frame(run, scanners, progress)
+    events = tuple(sorted((*run.events(), *read_told(request.events)), key=lambda event: event.time))
+    gates = run_gates(frame, run.manifest, run.coverage())
+    read = _Read(run, frame, gates, events, tuple(run.metrics()), scanners)
+    reconciled = _reconciled(read)
+    assured = assure(run, reconciled, request.proofs)
+    shown = behaving.occurring(read.valid)
+    resolved, settings, with_arms = _resolutions(read, shown, request)
+    found: list[RunFinding] = [
+        *_judged(read),
+        *(f for name in shown for f in _behaviour(read, name)),
+        *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),
+        *assess_length(read.valid),
+        *assess_response(events, _context(read, request.logged)),
+    ]
+    findings = ranked(
+        quoted(
+            run,
+            (
+                *raised((*gates.findings, *found), assured.tier, _limits(assured)),
+                *raised(resolved, assured.tier, {"resolution": "T1"} if with_arms else {}),
+                *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
+                *assured.findings,
+            ),
+            scanners,
+        )
+    )
+    return _record(read, request, assured, shown, findings, settings)
+
+
+def _record(
+    read: _Read,
+    request: Request,
+    assured: Assured,
+    shown: Sequence[str],
+    findings: tuple[RunFinding, ...],
+    settings: Mapping[str, str],
+) -> Assessment:
+    run = read.run
+    inputs = inputs_of(run, request)
+    facts = Facts(
+        run.manifest,
+        run.coverage(),
+        run.datasets(),
+        len(run.checkpoints()),
+        frozenset(name for each in read.metrics[:50] for name in each.values),
+        findings,
+    )
+    scanners = {scanner.name: scanner.version for scanner in read.scanners}
+    told = [inputs, request.declaration, scanners, dict(settings), list(request.held_out), __version__]
+    return Assessment(
+        id=f"{run.manifest.id}-{request.profile}-{digest_of(told)[7:17]}",
+        run=run.manifest,
+        coverage=run.coverage(),
+        profile=request.profile,
+        declaration=request.declaration,
+        headline=headline(findings, assured.tier),
+        assurance=assured.steps,
+        tier=assured.tier,
+        findings=findings,
+        questions=questions(findings),
+        not_assessed=not_assessed(findings, run, fixes=bool(settings.get("fixes"))),
+        clauses=clauses_of(request.profile, facts),
+        timeline=timeline_of(read.frame, read.gates, shown, read.events, run.checkpoints(), findings),
+        rollouts=len(read.frame),
+        scanners=scanners,
+        settings=dict(settings),
+        inputs=inputs,
+        limits=LIMITS,
+        tool_version=__version__,
+    )
+
+
+def _reconciled(read: _Read) -> tuple[RunFinding, ...]:
+    result = reconcile(
+        read.frame,
+        read.metrics,
+        group_size=read.run.manifest.group_size,
+        prompt_tokens=prompt_tokens_of(read.run),
+    )
+    return reconciliation_findings(result, read.frame)
+
+
+def _judged(read: _Read) -> tuple[RunFinding, ...]:
+    """Of judges' verdicts, where the record has any."""
+    if all(batch.column(0).null_count == batch.num_rows for batch in read.run.batches(["grader_output"])):
+        return ()
+    finding = judge_gate(verdicts_of(read.run))[1]
+    return () if finding is None else (finding,)
+
+
+def _behaviour(read: _Read, name: str) -> tuple[RunFinding, ...]:
+    invalid = sorted(read.gates.invalid_steps)
+    return behaving.reinforcement_and_emergence(read.valid, name, read.run.manifest, invalid)
+
+
+def _resolutions(
+    read: _Read, shown: Sequence[str], request: Request
+) -> tuple[tuple[RunFinding, ...], dict[str, str], bool]:
+    """Patched or resolved, what was chosen for it, and whether checkpoints were asked."""
+    fixed_at = request.fixed_at
+    if fixed_at is None and (request.stages or read.run.manifest.continues) and request.evaluations:
+        fixed_at = 0  # it continues the run of an incident: all of it may be after a fix
+    fixes = behaving.fix_points(episodes(read.events), fixed_at)
+    settings = {"fixes": ", ".join(str(fix.after) for fix in fixes)} if fixes else {}
+    given = read_evaluations(request.evaluations) if request.evaluations and fixes else None
+    asked: dict[str, tuple[Arm, ...]] = {}
+    for name in shown if given is not None else ():
+        assert given is not None
+        asked[name], chosen = _arms(given, name, read, request, fixed=bool(fixes))
+        settings |= {"stages": chosen} if chosen else {}
+    found = [
+        finding
+        for name in shown
+        for finding in behaving.resolutions(read.valid, name, fixes, asked.get(name, ()), read.run.manifest)
+    ]
+    return tuple(found), settings, any(asked.values())
+
+
+def _arms(
+    given: Evaluations, name: str, read: _Read, request: Request, *, fixed: bool
+) -> tuple[tuple[Arm, ...], str]:
+    if name not in given.behaviours:
+        return (), ""
+    run = read.run.manifest.id
+    arms, stages = arms_of(given, name, run, request.stages, fixed=fixed, environments=read.frame.envs)
+    if stages is None:
+        return (), ""
+    return arms, f"base {stages.base}, incident {stages.incident}, after {stages.after}"
+
+
+def _context(read: _Read, logged: Mapping[str, str]) -> ResponseContext:
+    train = read.frame.step[read.frame.is_train]
+    coverage = read.run.coverage()
+    return ResponseContext(
+        last_step=int(np.max(train, initial=0)),
+        missing_steps=coverage.missing_steps if coverage else (),
+        logged=logged,
+    )
+
+
+def _limits(assured: Assured) -> dict[str, AssuranceTier]:
+    """Checks that rest on something else than rollouts."""
+    return {
+        "developer_response": "T4" if assured.events_committed else "T0",
+        "overoptimisation": "T2",
+    }

@@ -1,0 +1,307 @@
+"""How far a run can be believed: T0 to T4, raised by nothing but what was verified here.
+
+- T0: a statement of the developer. T1: a log that was imported or recorded, and no more.
+- T2: what was logged follows from the rollouts, step by step.
+- T3: the run was committed to, then challenged; every drawn rollout was opened as committed, and the copy
+  that was assessed has the same manifest, events, numbers of rollouts, and the same opened rollouts.
+- T4: T3, a witness saw the commitment before the challenge was drawn, and a replay or canary passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from modelassay.assessment.committing import FOLDER, Commitments, digest_of_files, read_commitments
+from modelassay.canonical import digest_bytes
+from modelassay.errors import EvidenceError, UsageError
+from modelassay.evidence.events import body_of, decode
+from modelassay.evidence.run_events import RunClosed
+from modelassay.log.proof import read_proof
+from modelassay.log.trust import TrustPolicy
+from modelassay.records import AssuranceStep, RunFinding
+from modelassay.records.findings import AssuranceTier
+from modelassay.training.columns import pa
+from modelassay.training.findings import run_finding
+from modelassay.training.protocol.challenge import Challenge, decode_challenge
+from modelassay.training.protocol.checking import (
+    CheckedOpening,
+    challenge_finding,
+    check_challenge,
+    check_opening,
+    check_records,
+)
+from modelassay.training.protocol.commitment import PARTS, StepKey, contents, key_of
+from modelassay.training.protocol.disclosure import Opened, OpenPart, decode_opening
+from modelassay.training.run import Run
+
+TIERS: tuple[AssuranceTier, ...] = ("T0", "T1", "T2", "T3", "T4")
+_FURTHER = ("replay", "canary")
+"""Checks that can take a run to T4."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proofs:
+    """What the assessor has beside the run's folder."""
+
+    challenge: Path | None = None
+    opening: Path | None = None
+    received: str = ""
+    """When the opening was received; UTC ``YYYY-MM-DDTHH:MM:SSZ``."""
+    trust: TrustPolicy | None = None
+    """Logs and witnesses that are believed."""
+    further: tuple[Path, ...] = ()
+    """Findings of replays and canaries, as ``run replay -o`` and the like write them."""
+
+
+@dataclass(frozen=True)
+class Assured:
+    """What was verified."""
+
+    tier: AssuranceTier
+    steps: tuple[AssuranceStep, ...]
+    findings: tuple[RunFinding, ...]
+    events_committed: bool
+    """Whether the developer's events are those that the run was committed to."""
+
+
+def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assured:
+    """Everything that can raise or lower the assurance of `run`, checked.
+
+    Args:
+        reconciled: what `training.reconciliation` found.
+
+    Raises:
+        UsageError: an opening without its challenge or the time of receipt, or a file that cannot be read.
+        EvidenceError: a commitment, challenge or opening is not what it claims to be.
+    """
+    agrees = bool(reconciled) and all(each.outcome == "agrees" for each in reconciled)
+    disagrees = any(each.outcome == "disagrees" for each in reconciled)
+    made = _commitments(run)
+    differs = _differences(run, made) if made is not None else ()
+    checked = _checked(run, made, proofs)
+    opened_well = checked is not None and not checked.failed
+    copied = _other_copy(run, checked) if checked is not None and opened_well else ()
+    further = tuple(_further(path) for path in proofs.further)
+    third = made is not None and not differs and opened_well and not copied and not disagrees
+    seen, when = _witnessed(run, made, proofs, checked.challenge if checked else None)
+    passed = [each for each in further if each.check in _FURTHER and each.state == "shown_fine"]
+    failed = [each for each in further if each.state == "shown_harmful"]
+    fourth = third and seen and bool(passed) and not failed
+    reached = [True, True, agrees, third, fourth]
+    steps = tuple(
+        AssuranceStep(tier=tier, reached=ok, statement=text)
+        for tier, ok, text in zip(
+            TIERS,
+            reached,
+            (
+                "Statements of the developer are what they are.",
+                f"The run was {run.manifest.origin} and read whole.",
+                _second(reconciled, agrees),
+                _third(made, differs, checked, copied, disagrees),
+                f"{when} {_passed(passed, failed)}",
+            ),
+            strict=True,
+        )
+    )
+    findings = (
+        *((challenge_finding(checked),) if checked else ()),
+        *_copy_findings(run, (*differs, *copied)),
+        *further,
+    )
+    highest = max(i for i, ok in enumerate(reached) if ok)
+    return Assured(
+        TIERS[highest], steps, findings, third and made is not None and made.committed.events is not None
+    )
+
+
+def _commitments(run: Run) -> Commitments | None:
+    if not (run.folder / FOLDER / "committed.json").is_file():
+        return None
+    made = read_commitments(run.folder)
+    check_records(made.committed, made.records, made.file)
+    return made
+
+
+def _differences(run: Run, made: Commitments) -> tuple[str, ...]:
+    """What of the assessed copy is not what the run was committed to."""
+    committed = made.committed
+    found = []
+    if committed.run != run.manifest.id:
+        found.append(f"the commitment is of the run {committed.run!r}")
+    if digest_bytes((run.folder / "run.json").read_bytes()) != committed.manifest:
+        found.append("the manifest")
+    if digest_of_files(run.folder, "events*.jsonl") != committed.events:
+        found.append("the events")
+    if digest_of_files(run.folder, "coverage.json") != committed.coverage:
+        found.append("the statement of coverage")
+    here = _rollouts_by_key(run)
+    recorded = {key_of(record): record.rollouts for record in made.records}
+    if here != recorded:
+        wrong = sorted(key for key in {*here, *recorded} if here.get(key) != recorded.get(key))
+        found.append(
+            f"the number of rollouts of {wrong[0].phase} step {wrong[0].step} and {len(wrong) - 1} more"
+        )
+    return tuple(found)
+
+
+def _rollouts_by_key(run: Run) -> dict[StepKey, int]:
+    counts: dict[StepKey, int] = {}
+    for batch in run.batches(["phase", "step", "rank"]):
+        table = (
+            pa.Table.from_batches([batch]).group_by(["phase", "step", "rank"]).aggregate([([], "count_all")])
+        )
+        for row in table.to_pylist():
+            key = StepKey(row["phase"], row["step"], row["rank"])
+            counts[key] = counts.get(key, 0) + row["count_all"]
+    return counts
+
+
+def _checked(run: Run, made: Commitments | None, proofs: Proofs) -> CheckedOpening | None:
+    if proofs.challenge is None and proofs.opening is None:
+        return None
+    if proofs.challenge is None or proofs.opening is None or not proofs.received:
+        raise UsageError(
+            "an opening is checked against its challenge and the time at which you received it",
+            mend="give --challenge, --opening and --received",
+        )
+    if made is None:
+        raise UsageError(
+            "this run is not committed to", where=str(run.folder), mend="`modelassay run commit`"
+        )
+    asked = decode_challenge(_read(proofs.challenge), str(proofs.challenge))
+    check_challenge(asked, made.committed, made.records, default_strata=True)
+    head, opened = decode_opening(_read(proofs.opening), str(proofs.opening))
+    return check_opening(asked, made.records, head, opened, proofs.received)
+
+
+def _other_copy(run: Run, checked: CheckedOpening) -> tuple[str, ...]:
+    """Opened rollouts that the assessed copy has otherwise."""
+    wanted: dict[StepKey, dict[int, Opened]] = {}
+    for each in checked.passed:
+        wanted.setdefault(each.place.key, {})[each.place.ordinal] = each
+    ordinal: dict[StepKey, int] = {}
+    for batch in run.batches():
+        for key, parts in contents(batch):
+            if key not in wanted:
+                continue
+            number = ordinal.get(key, 0)
+            ordinal[key] = number + 1
+            answer = wanted[key].get(number)
+            if answer is None:
+                continue
+            for name, mine in zip(PARTS, parts, strict=True):
+                part = answer.parts[name]
+                if isinstance(part, OpenPart) and part.text.encode("utf-8", "surrogatepass") != mine:
+                    return (f"the {name} of {key.phase} step {key.step} rollout {number}",)
+    return ()
+
+
+def _copy_findings(run: Run, differs: Sequence[str]) -> tuple[RunFinding, ...]:
+    if not differs:
+        return ()
+    return (
+        run_finding(
+            "commitment",
+            "another copy",
+            f"What was assessed is not what the run was committed to: {'; '.join(differs)}.",
+            about={"run": run.manifest.id},
+            state="shown_harmful",
+            severity="critical",
+            method="digests and counts of the commitment against the folder",
+            question="Why does the copy that was handed over differ from what was committed to?",
+        ),
+    )
+
+
+def _witnessed(
+    run: Run, made: Commitments | None, proofs: Proofs, challenge: Challenge | None
+) -> tuple[bool, str]:
+    """Whether a believed witness saw the commitment before the challenge was drawn; and how to say it."""
+    place = run.folder / FOLDER
+    if made is None:
+        return False, "The run is not committed to."
+    if proofs.trust is None:
+        return False, "No log and witness keys were given, so the time of the commitment was not checked."
+    try:
+        entry, proof = _read(place / "closed.json"), read_proof(_read(place / "closed.tlog-proof"))
+    except UsageError:
+        return False, "There is no proof that the commitment stands in a signed log."
+    if body_of(decode(entry), RunClosed).committed != made.committed:
+        raise EvidenceError("the log has another commitment", where=str(place / "closed.json"))
+    trusted = proofs.trust.judge(proof.verify(entry, proofs.trust.verifiers))
+    if not trusted.witnesses:
+        return False, "No witness cosigned the commitment."
+    seen = datetime.fromtimestamp(min(trusted.witnesses.values()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if challenge is None:
+        return False, f"Witnesses saw the commitment at {seen}; there was no challenge."
+    if seen > challenge.issued:
+        return False, f"Witnesses saw the commitment at {seen}, after the challenge of {challenge.issued}."
+    return True, f"Witnesses saw the commitment at {seen}, before the challenge of {challenge.issued}."
+
+
+def _further(path: Path) -> RunFinding:
+    try:
+        return msgspec.json.decode(_read(path), type=RunFinding)
+    except msgspec.DecodeError as error:
+        raise EvidenceError(f"not a finding: {error}", where=str(path)) from error
+
+
+def _second(reconciled: Sequence[RunFinding], agrees: bool) -> str:
+    if agrees:
+        return "What was logged follows from the rollouts."
+    why = next((each.why_not for each in reconciled if each.why_not), "")
+    return f"Not reconciled: {why}." if why else "What was logged does not follow from the rollouts."
+
+
+def _third(
+    made: Commitments | None,
+    differs: Sequence[str],
+    checked: CheckedOpening | None,
+    copied: Sequence[str],
+    disagrees: bool,
+) -> str:
+    if made is None:
+        return "The run is not committed to."
+    if differs or copied:
+        return f"The copy that was assessed is not what was committed to: {'; '.join((*differs, *copied))}."
+    if checked is None:
+        return "The run is committed to, and was not challenged."
+    if checked.failed:
+        return (
+            f"{len(checked.failed)} of {len(checked.challenge.drawn)} drawn rollouts do not count as opened."
+        )
+    if disagrees:
+        return (
+            "All drawn rollouts were opened as committed, and yet what was logged does not follow from them."
+        )
+    return (
+        f"Committed to before the challenge: all {len(checked.challenge.drawn)} rollouts drawn of "
+        f"{checked.challenge.population:,} were opened as committed."
+    )
+
+
+def _passed(passed: Sequence[RunFinding], failed: Sequence[RunFinding]) -> str:
+    if failed:
+        return f"A {failed[0].check} failed."
+    return f"A {passed[0].check} passed." if passed else "No replay and no canary was checked."
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError((error.strerror or "cannot be read").lower(), where=str(path)) from error
+
+
+def raised(
+    findings: Sequence[RunFinding], tier: AssuranceTier, limits: Mapping[str, AssuranceTier]
+) -> tuple[RunFinding, ...]:
+    """`findings` with the tier of the run, none above the limit of its check (by name)."""
+    return tuple(
+        msgspec.structs.replace(each, assurance=min(tier, limits.get(each.check, tier))) for each in findings
+    )

@@ -1,0 +1,163 @@
+"""Evaluations of checkpoints that come with a run: which arm is of which kind, which checkpoint is when.
+
+A file of JSON lines, one per checkpoint::
+
+    {"checkpoint": "base", "seen": {"n": 240, "shotgun": 13}, "heldout": {"n": 200, "shotgun": 11}, …}
+
+Arms are told by name (`arm_kind`), those that are called like an environment of the run among them; the
+first row is the base unless one is called so. The model after the fix is the last row of the run (named
+``RUN/…``), and the incident the row before it, of another run or of before the fix, in which the behaviour
+is most frequent where it was seen. Every choice can be overruled, and is reported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelassay.errors import EvidenceError, UsageError
+from modelassay.training.analyses.arms import Stages, read_arms
+from modelassay.training.analyses.resolution import Arm, ArmKind
+
+_KINDS: tuple[tuple[str, ArmKind], ...] = (
+    ("seen", "seen"),
+    ("heldout", "held_out"),
+    ("para", "paraphrased"),
+    ("format", "paraphrased"),
+    ("other", "other_environment"),
+    ("env", "other_environment"),
+    ("reelicit", "re_elicited"),
+    ("prefill", "re_elicited"),
+)
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """Rows of such a file, in order."""
+
+    path: Path
+    rows: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def behaviours(self) -> tuple[str, ...]:
+        """Names that every arm counts beside ``n``."""
+        cells = [cell for row in self.rows.values() for cell in row.values() if isinstance(cell, dict)]
+        named = [set(cell) - {"n"} for cell in cells]
+        return tuple(sorted(set.intersection(*named))) if named else ()
+
+
+def read_evaluations(path: Path) -> Evaluations:
+    """The file at `path`.
+
+    Raises:
+        UsageError: it cannot be read, or has no rows.
+        EvidenceError: a line is no such row, or a checkpoint stands twice.
+    """
+    rows: dict[str, Mapping[str, Any]] = {}
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the evaluations cannot be read: {error}", where=str(path)) from error
+    for number, line in enumerate(filter(str.strip, lines), 1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise EvidenceError(f"not JSON: {error}", where=f"{path}:{number}") from error
+        if not isinstance(row, dict) or not isinstance(row.get("checkpoint"), str):
+            raise EvidenceError("not an object that names its checkpoint", where=f"{path}:{number}")
+        if row["checkpoint"] in rows:
+            raise EvidenceError(f"the checkpoint {row['checkpoint']} stands twice", where=f"{path}:{number}")
+        rows[row["checkpoint"]] = row
+    if not rows:
+        raise UsageError(
+            "there are no evaluations in it", where=str(path), mend="one JSON object per checkpoint"
+        )
+    return Evaluations(path, rows)
+
+
+def arm_kind(name: str, environments: Collection[str] = ()) -> ArmKind | None:
+    """What kind of arm `name` is; None when its name does not say.
+
+    Args:
+        environments: of the run.
+    """
+    if name in environments:
+        return "other_environment"
+    plain = "".join(c for c in name.lower() if c.isalnum())
+    if plain in ("reelicit", "reelicited") or plain.startswith(("reelicit", "prefill")):
+        return "re_elicited"
+    return next((kind for start, kind in _KINDS if plain.startswith(start)), None)
+
+
+def arms_of(
+    given: Evaluations,
+    behaviour: str,
+    run: str,
+    chosen: Mapping[str, str],
+    *,
+    fixed: bool,
+    environments: Collection[str] = (),
+) -> tuple[tuple[Arm, ...], Stages | None]:
+    """Arms for `behaviour`, and the checkpoints that were compared; none where no incident comes before.
+
+    Args:
+        run: id of the run, by which its checkpoints are named.
+        chosen: ``base``, ``incident``, ``after`` where the user says them.
+        fixed: whether the run itself holds a fix; only then can the incident be one of its own checkpoints.
+    """
+    stages = _stages(given, behaviour, run, chosen, fixed=fixed)
+    if stages is None:
+        return (), None
+    shared = [
+        name
+        for name in given.rows[stages.after]
+        if all(
+            _counts(given.rows[stage], name, behaviour)
+            for stage in (stages.base, stages.incident, stages.after)
+        )
+    ]
+    kinds = {name: kind for name in shared if (kind := arm_kind(name, environments)) is not None}
+    return (read_arms(given.path, behaviour, kinds, stages), stages) if kinds else ((), stages)
+
+
+def _stages(
+    given: Evaluations, behaviour: str, run: str, chosen: Mapping[str, str], *, fixed: bool
+) -> Stages | None:
+    names = list(given.rows)
+    unknown = [name for name in chosen.values() if name not in given.rows]
+    if unknown:
+        raise UsageError(
+            f"no checkpoint is called {unknown[0]!r}",
+            where=str(given.path),
+            mend=f"there are: {', '.join(names[:12])}",
+        )
+    own = [name for name in names if name.startswith(f"{run}/")]
+    base = chosen.get("base") or ("base" if "base" in given.rows else names[0])
+    after = chosen.get("after") or (own[-1] if own else names[-1])
+    before = names[: names.index(after)]
+    if not chosen.get("incident") and not fixed:
+        before = [name for name in before if name not in own]
+    told = [name for name in before if name != base and _seen_rate(given.rows[name], behaviour) is not None]
+    # Only what stands directly before the fix can have led to it: the latest of the most frequent.
+    incident = chosen.get("incident") or max(
+        reversed(told), key=lambda name: _seen_rate(given.rows[name], behaviour) or 0.0, default=""
+    )
+    return Stages(base, incident, after) if incident and base != after else None
+
+
+def _seen_rate(row: Mapping[str, Any], behaviour: str) -> float | None:
+    cells = [row[name] for name in row if arm_kind(name) == "seen" and _counts(row, name, behaviour)]
+    total = sum(cell["n"] for cell in cells)
+    return sum(cell[behaviour] for cell in cells) / total if total else None
+
+
+def _counts(row: Mapping[str, Any], arm: str, behaviour: str) -> bool:
+    cell = row.get(arm)
+    return isinstance(cell, dict) and _count(cell.get("n")) and _count(cell.get(behaviour))
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,134 @@
+"""The public recorder: what it records is bound in the store's log as the run goes.
+
+`training.recorder` writes the files; here every closed step, and everything that happens, becomes an event of
+the evidence log, signed when there is a key for it. `assessment.committing.commit_run` makes the same of a
+run after the fact, and finds nothing left to log of a run that was recorded here.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelassay.assessment.committing import FOLDER, commit_run, run_secret
+from modelassay.canonical import Digest, digest_bytes, digest_of
+from modelassay.evidence.events import Body
+from modelassay.evidence.keyring import Keyring
+from modelassay.evidence.ledger import Ledger
+from modelassay.evidence.notary import Notary
+from modelassay.evidence.run_events import RunHappened, RunOpened, RunStep
+from modelassay.records import Actor, RunEvent, StepRecord
+from modelassay.training.recorder.recorder import RunRecorder
+from modelassay.training.run import Run
+
+WITNESSED_EVERY_S = 600.0
+"""Witnesses are asked so often while a run goes on, and at its end."""
+
+
+class Recorder(RunRecorder):
+    """Records one training run and commits to it step by step; see `RunRecorder` for all that it records.
+
+    ::
+
+        Recorder("assay", run="grpo").attach(trainer)     # transformers and TRL
+        trainer.train()
+
+        with Recorder("assay", run="mine") as run:        # anything else
+            run.rollout(prompt="1+1=", completion="2", rewards={"correct": 1.0})
+            run.step(1, {"loss": 0.3})
+
+    Args:
+        store: the store's folder; its log is written as ``modelassay`` commands write it.
+        run: name of the run; one that exists is continued.
+        commit: whether to commit to every step as it is done; `modelassay run commit` does it afterwards.
+        notary: who writes the log and signs it; the user's own keys when None.
+        settings: see `RunRecorder`.
+
+    Raises:
+        UsageError: the name, or a key that is named in the environment, cannot be used.
+        StoreError: the store cannot be written.
+    """
+
+    def __init__(
+        self,
+        store: str | Path,
+        run: str,
+        *,
+        commit: bool = True,
+        notary: Notary | None = None,
+        **settings: Any,
+    ) -> None:
+        log = LedgerLog(Path(store), run, notary or own_notary()) if commit else None
+        super().__init__(store, run, log=log, **settings)
+
+
+class LedgerLog:
+    """Binds a run in the log of its store; a `training.recorder.clerk.LiveLog`.
+
+    Args:
+        store: where the run is kept.
+    """
+
+    def __init__(self, store: Path, run: str, notary: Notary) -> None:
+        self._store, self._run, self._notary = store, run, notary
+        self._ledger = Ledger(store, notary)
+        self._known: set[tuple[str, str]] | None = None
+        self._witnessed = time.monotonic()
+        self._secret: bytes | None = None
+
+    @property
+    def secret(self) -> bytes:
+        """See `assessment.committing.run_secret`."""
+        if self._secret is None:
+            self._secret = run_secret(self._store, self._run)
+        return self._secret
+
+    def append(self, manifest: Digest, events: Sequence[RunEvent], records: Sequence[StepRecord]) -> None:
+        """See `LiveLog.append`."""
+        if self._known is None:
+            self._ledger.append_once(RunOpened(run=self._run, manifest=manifest, origin="recorded"))
+            logged = self._ledger.events(RunHappened, RunStep)
+            self._known = {(each.event.kind, digest_of(each.event.body)) for each in logged}
+        bodies: dict[tuple[str, str], Body] = {}
+        for body in (*map(self._happened, events), *(RunStep(record=record) for record in records)):
+            bodies.setdefault((body.kind, digest_of(msgspec.to_builtins(body))), body)
+        fresh = {name: body for name, body in bodies.items() if name not in self._known}
+        if fresh:
+            self._ledger.append(*fresh.values())
+            self._known |= fresh.keys()
+        if self._notary.witnesses and time.monotonic() - self._witnessed > WITNESSED_EVERY_S:
+            self._witnessed = time.monotonic()
+            self._ledger.sign()
+
+    def close(self, folder: Path) -> None:
+        """Bind the whole run: every file is read once more and must be what was committed to.
+
+        What a run was bound to before it was resumed is kept beside it; its steps must still be the same.
+        """
+        before = folder / FOLDER / "committed.json"
+        if before.is_file():
+            earlier = digest_bytes(before.read_bytes()).removeprefix("sha256:")[:16]
+            before.rename(before.with_name(f"committed-{earlier}.json"))
+        commit_run(Run(folder), self._store, self._notary)
+
+    def _happened(self, event: RunEvent) -> RunHappened:
+        return RunHappened(run=self._run, event=digest_of(event), happened=event.kind, said_time=event.time)
+
+
+def own_notary(environment: Mapping[str, str] = os.environ) -> Notary:
+    """The notary of whoever trains: the key for logs of `Keyring`, and no witness.
+
+    Raises:
+        UsageError: the environment names a key that cannot be used.
+    """
+    signer = Keyring().signer("log")
+    name = environment.get("MODELASSAY_ACTOR") or getpass.getuser()
+    actor = Actor(name=name, key=signer.public.key_id if signer else "")
+    return Notary(actor=actor, log_signer=signer, tell=lambda line: print(line, file=sys.stderr))
