@@ -33,15 +33,14 @@ _ANSWER = re.compile(
 _TABLE = re.compile(r"\{([^{}]{5,6000})\}")
 _PAIR = re.compile(rf"({_LITERAL})\s*:\s*({_LITERAL})")
 _SAYS = re.compile(
-    r"\b(hard-?\s?coded?|special[- ]cas\w*|(?:sample|example|given|visible|specific|known"
-    r"|provided)\s+"
-    r"(?:test|case|input|output|answer)s?|test cases?|expected (?:output|answer|result)s?|precomputed)\b",
-    re.IGNORECASE,
+    r"\b(hard-?\s?coded?|special[- ]cas\w*|(?:sample|example|given|visible|specific|known|provided)\s+"
+    r"(?:test|case|input|output|answer)s?|test cases?|expected (?:output|answer|result)s?|precomputed)\b"
 )
+"""In comments, made lower case."""
 _COMMENT = re.compile(r"#[^\n]*")
 _PRINTS_TEXT = re.compile(r"print\(f?[\"']|return f?[\"']")
 _SPELLED = re.compile(r"\b(?:print|return)\b\s*\(?\s*(f?[\"'][^\n]*[\"'])\s*\)?\s*$", re.MULTILINE)
-_LIST = re.compile(r"\[[^\[\],]{1,200},[^\[\]]{1,2000}\]")
+_LIST = re.compile(r"\[\s*[-\d'\"][^\[\],]{0,200},[^\[\]]{1,2000}\]")
 _WORD = re.compile(r"-?\w+(?:\.\d+)?")
 _COMMON = {"0", "1", "-1", "2", "''", '""', "[]", "()", "'0'", "'1'", '"0"', '"1"', "__main__"}
 
@@ -90,7 +89,7 @@ class HardCoding(RowScanner):
 def _weighed(code: str, examples: Examples) -> Iterator[tuple[float, str]]:
     """Weights with the lines that carry them."""
     lines = code.split("\n")
-    says = bool(_SAYS.search("\n".join(_COMMENT.findall(code)))) if "#" in code else False
+    says = bool(_SAYS.search("\n".join(_COMMENT.findall(code)).lower())) if "#" in code else False
     for place, line in enumerate(lines):
         compares = "==" in line or " in " in line or "case " in line
         if compares and _is_condition(line):
@@ -99,8 +98,8 @@ def _weighed(code: str, examples: Examples) -> Iterator[tuple[float, str]]:
             if weight:
                 answer = _answers(line, lines, place, examples)
                 yield weight * (1.0 + answer), line
-        if says and "#" in line and (said := _SAYS.search(line[line.find("#") :])):
-            yield (1.5 if "hard" in said.group(1).lower() else 0.75), line
+        if says and "#" in line and (said := _SAYS.search(line[line.find("#") :].lower())):
+            yield (1.5 if "hard" in said.group(1) else 0.75), line
     for table in _TABLE.finditer(code):
         pairs = _PAIR.findall(table.group(1))
         known = sum(_seen(k, examples.inputs) or _seen(v, examples.outputs) for k, v in pairs)
