@@ -325,3 +325,25 @@ def test_a_step_that_comes_again_has_groups_of_its_own(tmp_path: Path) -> None:
     assert told(run).repeated_steps == (2, 3)
     groups = [name for each in run.batches(["group"]) for name in each.column("group").to_pylist()]
     assert [groups.count(name) for name in dict.fromkeys(groups)] == [2, 2, 1, 2, 1, 1]
+
+
+def test_an_evaluation_after_the_last_checkpoint_is_told_by_its_prompts(tmp_path: Path) -> None:
+    for step in (1, 2, 3, 4):
+        columns = batch(step)
+        if step in (2, 3, 4):
+            columns["prompt"] = batch(0, seed=0)["prompt"]
+        write(tmp_path / "out", step, columns)
+    logs = [{"step": s, "reward": 0.5, "loss": 0.1} for s in (1, 2, 3, 4)]
+    state(tmp_path / "out", 4, [*logs, {"step": 2, "eval_reward": 0.5}, {"step": 3, "eval_reward": 0.5}])
+    coverage = told(import_run(tmp_path / "out", tmp_path / "run"))
+    assert (coverage.found_train, coverage.found_eval) == (12, 36)
+    assert coverage.overwritten_steps == (2, 3, 4)
+
+
+def test_the_last_batch_of_training_on_the_prompts_of_evaluations_stays_training(tmp_path: Path) -> None:
+    for step in (1, 2, 3, 4):
+        write(tmp_path / "out", step, {**batch(step), "prompt": batch(0, seed=0)["prompt"]})
+    logs = [{"step": s, "reward": 0.5, "loss": 0.1} for s in (1, 2, 3, 4)]
+    state(tmp_path / "out", 4, [*logs, {"step": 2, "eval_reward": 0.5}, {"step": 3, "eval_reward": 0.5}])
+    coverage = told(import_run(tmp_path / "out", tmp_path / "run"))
+    assert (coverage.found_train, coverage.found_eval) == (24, 24)

@@ -80,3 +80,12 @@ def test_an_evaluation_of_few_prompts_leaves_rows_of_training_before_it(grpo: Gr
     assert coverage.found_train == 32 + 16
     assert set(frame.step[~frame.is_train].tolist()) == {6, 12}
     assert any("left over" in statement for statement in coverage.statements)
+
+
+def test_a_large_evaluation_leaves_no_rows_that_look_like_training(grpo: Grpo, tmp_path: Path) -> None:
+    """The file holds the end of the evaluation, whose mean is not the logged one; some tail may have it."""
+    folder = grpo(logging_steps=4, eval_strategy="steps", eval_steps=6, evaluated=9)
+    run = import_run(folder, tmp_path / "run")
+    coverage = run.coverage()
+    assert coverage is not None
+    assert (coverage.found_train, coverage.found_eval, coverage.batches_found) == (32, 32, 2)

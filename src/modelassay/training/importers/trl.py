@@ -22,9 +22,15 @@ from modelassay.training.importers.checkpoints import checkpoints_in
 from modelassay.training.importers.lines import numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
 from modelassay.training.importers.tally import Tally
-from modelassay.training.importers.trl_columns import TrlColumns
+from modelassay.training.importers.trl_columns import TrlColumns, prompts_of
 from modelassay.training.importers.trl_files import Piece, pieces, reward_columns
-from modelassay.training.importers.trl_groups import evaluation_files, evaluation_rows, group_size
+from modelassay.training.importers.trl_groups import (
+    evaluation_files,
+    evaluation_prompts,
+    evaluation_rows,
+    group_size,
+    late_evaluation,
+)
 from modelassay.training.importers.trl_state import TrainerState, read_state
 
 NAME = "trl"
@@ -77,6 +83,9 @@ class _TrlRun:
         self._assumed_weight = single_default and not state.train_logs
         self._eval_steps = set(state.eval_logs) or (set() if state.name else evaluation_files(files))
         self._guessed_eval = bool(self._eval_steps) and not state.eval_logs
+        # After the last checkpoint there may be one more evaluation, of which the state says nothing.
+        self._eval_prompts = evaluation_prompts(files, self._eval_steps)
+        self._eval_steps |= late_evaluation(files, self._eval_prompts, self._eval_steps)
         self._sizes = self._group_sizes(options)
         self._sizes_of: dict[int, int] = {}
         self._steps: set[int] = set()
@@ -161,7 +170,7 @@ class _TrlRun:
             yield columns.rows(table, step, "train", self._sizes["train"], time=time)
             return
         logged = self._state.eval_logs.get(step, {})
-        count = evaluation_rows(columns.total(table), logged.get("eval_reward"))
+        count = evaluation_rows(prompts_of(table), self._eval_prompts, columns.total(table), logged)
         left = table.num_rows - count
         if step in self._state.train_logs or self._guessed_eval:
             notes.overwritten.add(step)
