@@ -162,10 +162,11 @@ def _may(behaviour: str, text: str) -> bool:
 
 
 def _in_path(code: Code, prompt: str) -> Iterator[tuple[str, str]]:
+    """Files of the harness; and tests that the task gives and forbids to change, when they are written to."""
     name = code.path.rsplit("/", 1)[-1]
-    if (_HARNESS_FILE.search(code.path) and code.text.strip()) or (
-        _TEST_FILE.search(code.path) and (name in prompt or code.path in prompt) and _PROTECTED.search(prompt)
-    ):
+    given = (name in prompt or code.path in prompt) and _PROTECTED.search(prompt)
+    written = _TEST_FILE.search(code.path) and given and not code.shown
+    if code.text.strip() and (written or _HARNESS_FILE.search(code.path)):
         yield "test_files_changed", code.path
 
 
