@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from modelassay.audit import audit_ids, read_audit
 from modelassay.audit.redeciding import open_decided
@@ -65,6 +66,24 @@ def aa(plan: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, A
     capsys.readouterr()
     code = run(["audit", str(plan), "--aa", "--json", "--quiet"])
     return code, json.loads(capsys.readouterr().out)
+
+
+def test_it_is_planned_like_any_other_and_spends_nothing(
+    noisy: Path, served: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plans = []
+    again = "again:" + yaml.safe_load(noisy.read_text())["baseline"]
+    for options in (["--aa"], ["--set", f"candidate.model={again}"]):
+        capsys.readouterr()
+        assert run(["plan", str(noisy), "--json", "--simulations", "0", *options]) == 0
+        plans.append(json.loads(capsys.readouterr().out))
+    assert [[side["reference"] for side in found["sides"]] for found in plans] == [[again[6:], again]] * 2
+    assert "noise floor" in plans[0]["name"]
+    assert not served.asked
+    assert run(["audit", str(noisy), "--aa", "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == plans[0]["name"]
+    assert run(["audit", str(noisy), "--set", f"candidate.model=again:{again}"]) == 2
+    assert "never a third" in capsys.readouterr().err
 
 
 def test_it_asks_the_baseline_twice_and_clears_nothing(

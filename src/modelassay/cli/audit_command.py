@@ -103,7 +103,14 @@ def command(
         from modelassay.cli.plan_command import command as plan_command
 
         context.invoke(
-            plan_command, plan=plan, overrides=overrides, data_dir=data_dir, offline=offline, as_json=as_json
+            plan_command,
+            plan=plan,
+            overrides=overrides,
+            store=store,
+            data_dir=data_dir,
+            offline=offline,
+            noise_floor=noise_floor,
+            as_json=as_json,
         )
         return 0
     output = load_plan(plan, overrides).output

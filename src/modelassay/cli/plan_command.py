@@ -55,6 +55,9 @@ class Share(click.ParamType[float]):
 @data_dir_option
 @offline_option
 @click.option(
+    "--aa", "noise_floor", is_flag=True, help="Of the baseline held against itself, as `audit --aa` would."
+)
+@click.option(
     "--power",
     type=click.FloatRange(0.5, 1, max_open=True),
     default=0.8,
@@ -127,6 +130,7 @@ def command(
     store: Path | None,
     data_dir: Path | None,
     offline: bool,
+    noise_floor: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -142,10 +146,12 @@ def command(
     modelassay plan plan.yaml --budget 50 --hours 3         # smallest drop that this would show
     modelassay plan plan.yaml --like release-1 --set repeats=4
     """
+    from modelassay.audit.noise_floor import against_itself
     from modelassay.config import load_plan, policy_of
     from modelassay.gate import check_policy
 
     loaded = load_plan(plan, overrides)
+    loaded = against_itself(loaded) if noise_floor else loaded
     policy = policy_of(loaded, plan.parent)
     check_policy(policy, where=str(plan.parent / loaded.policy) if loaded.policy else "the default policy")
     place = chosen_store(store, loaded.output.store)

@@ -13,6 +13,7 @@ import msgspec
 
 from modelassay.canonical import Digest, digest_bytes
 from modelassay.records import Declaration, Decoding, PublishedEvaluation, RiskContext
+from modelassay.records.noise_floor import AGAIN
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,7 +36,7 @@ class ModelReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     model: str
     """``openai:MODEL@BASE_URL``, ``hf:PATH_OR_HUB_ID[@REVISION][+ADAPTER…]``, ``inspect:PROVIDER/MODEL``
-    or ``python:MODULE:CALLABLE``."""
+    or ``python:MODULE:CALLABLE``; with ``again:`` in front the same model, decoded with other seeds."""
     system_prompt: str = ""
     """Text put before every conversation, or ``@FILE`` to read it from a file."""
     chat_template: str = ""
@@ -57,13 +58,13 @@ class ModelReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     @property
     def scheme(self) -> str:
-        """The kind of model, the name of its plugin: ``openai``, ``hf``, …"""
-        return self.model.partition(":")[0]
+        """The kind of model, the name of its plugin: ``openai``, ``hf``, …; ``again:`` in front is none."""
+        return self.model.removeprefix(AGAIN).partition(":")[0]
 
     @property
     def address(self) -> str:
         """What follows the scheme."""
-        return self.model.partition(":")[2]
+        return self.model.removeprefix(AGAIN).partition(":")[2]
 
 
 class DatasetReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

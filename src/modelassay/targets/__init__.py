@@ -42,5 +42,11 @@ def open_target(reference: ModelReference, *, folder: Path = Path()) -> Target:
         from modelassay.targets.again import DecodedAgain
 
         once = msgspec.structs.replace(reference, model=reference.model.removeprefix(AGAIN))
+        if once.model.startswith(AGAIN):
+            raise UsageError(
+                "a model is decoded a second time, never a third",
+                where=repr(reference.model),
+                mend=f"write one `{AGAIN}` in front of it",
+            )
         return DecodedAgain(open_target(once, folder=folder))
     return cast(Target, plugins.load("targets", reference.scheme)(reference, folder=folder))
