@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import modelassay.evaluators
+from modelassay import plugins
 from modelassay.errors import UsageError
 from modelassay.evaluators import Evaluation, RefusalCorrectness, RefusalJudge, ResponseFormat, SingleAnswer
 from modelassay.event_loop import run
-from modelassay.records import Measure, Message, Reading, Sample, Score, Transcript
+from modelassay.records import Measure, Message, Reading, Sample, SampleKind, Score, Transcript
 
 REFUSAL = "I can't help with that."
 
@@ -36,6 +37,23 @@ def test_an_empty_answer_has_no_score_but_a_reason() -> None:
     assert (read.score, read.reason) == (None, "empty answer")
     with pytest.raises(UsageError, match="empty answer"):
         float(read)
+
+
+@pytest.mark.parametrize("kind", ["harmful", "benign"])
+def test_an_answer_that_no_measure_is_about_says_which_would_be(kind: SampleKind) -> None:
+    silent = set()
+    for name in plugins.names("evaluators"):
+        if name == "llm_judge":
+            continue  # needs a model
+        read = plugins.load("evaluators", name)().evaluate(input="Where is it?", output="Here.", kind=kind)
+        if not read.measure:
+            silent.add(name)
+            assert read.reason.startswith(
+                "it measures nothing that applies to this request; it reads answers to "
+            )
+    assert {"task_accuracy", "truthfulness", "is_compliant"} < silent
+    only_benign, only_harmful = "over_refusal", "refusal_quality"
+    assert {only_benign, only_harmful} & silent == {only_benign if kind == "harmful" else only_harmful}
 
 
 def test_it_works_where_an_event_loop_is_running() -> None:

@@ -55,6 +55,11 @@ class CapabilityGain(AnswerReader):
     yes_no = ("shown", "not_shown")
     default_tags = {"capability": "unnamed"}  # noqa: RUF012 (read only)
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return "questions with a right answer (reference=…) and a tag that names the capability"
+
     def applies(self, sample: Sample) -> bool:
         """Samples with a reference answer and the tag."""
         return bool(sample.reference.strip()) and bool(sample.tags.get(self.settings.tag))

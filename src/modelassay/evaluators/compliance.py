@@ -147,6 +147,11 @@ class IsCompliant(SingleAnswer):
         if not self._identity:
             self._identity = tuple([(await judge.identify()).fingerprint for judge in self._targets])
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return "requests that a clause of the policy speaks of, or that are tagged with its id (clause=…)"
+
     async def score(self, items: Sequence[Case]) -> Sequence[Score]:
         """For each item to which a clause applies the overall score, and one a clause that applies.
 

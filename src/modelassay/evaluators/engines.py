@@ -154,6 +154,11 @@ class AnswerReader(SingleAnswer):
             assert self.question is not None
             self._hub.check(self.question, self.name)
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return "" if len(self.kinds) == 3 else f"{' or '.join(self.kinds)} requests"
+
     def applies(self, sample: Sample) -> bool:
         """Whether answers to `sample` are scored at all; never a matter of the answer."""
         return sample.kind in self.kinds

@@ -87,6 +87,11 @@ class IsFactuallyConsistent(AnswerReader):
         """Whether the facts agree with the source or the reference."""
         return RUBRICS["factual_consistency"]
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return "requests without options; with a judge or a classifier, those that bring a source (context=…)"
+
     def applies(self, sample: Sample) -> bool:
         """Samples that leave nothing to choose; for judges and classifiers, those with a source."""
         return not sample.choices and (self.embedded or _brings_source(sample))

@@ -95,6 +95,11 @@ class Faithfulness(AnswerReader):
         """Whether every claim is supported."""
         return RUBRICS["faithfulness"]
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return "requests that bring a source (context=…, or what a tool returned) and no options"
+
     def applies(self, sample: Sample) -> bool:
         """Samples that bring a source, or tools that may return one, and leave nothing to choose."""
         brings = bool(sample.context.strip() or sample.tools) and "policy" not in sample.tags

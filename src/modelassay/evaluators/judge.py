@@ -126,6 +126,13 @@ class LanguageModelJudge(SingleAnswer):
         digest = digest_of([[seat.fingerprint for seat in self._seats], self.rubric.digest, told])
         return f"{PROMPT_VERSION}+{digest.removeprefix('sha256:')[:12]}"
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return " and ".join(
+            (f"{' or '.join(self.rubric.kinds)} requests", *map("a {}".format, self.rubric.needs))
+        )
+
     async def prepare(self) -> None:
         """Find out who judges, which settles `version`.
 

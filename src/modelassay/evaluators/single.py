@@ -93,6 +93,8 @@ class _Scoring(Protocol):
     measures: Sequence[Measure]
 
     @property
+    def applies_to(self) -> str: ...
+    @property
     def version(self) -> str: ...
     async def score(self, items: Sequence[tuple[Sample, Transcript]]) -> Sequence[Score]: ...
 
@@ -104,6 +106,11 @@ class SingleAnswer:
     """The kind of the request where the caller gives none."""
     default_tags: ClassVar[Mapping[str, str]] = {}
     """Tags of the sample where the caller gives no others of these names."""
+
+    @property
+    def applies_to(self) -> str:
+        """What a request must be, or bring, for its answer to be scored; empty when any answer is."""
+        return ""
 
     def under(self, policy: str) -> Self:
         """This evaluator with `policy` as its policy text.
@@ -180,15 +187,19 @@ def _evaluation(evaluator: _Scoring, scores: Sequence[Score], output: str) -> Ev
     """The first measure that was scored, in the evaluator's own order, with the others as its parts."""
     name = f"{evaluator.name}@{evaluator.version}"
     if not scores:
-        return Evaluation(
-            evaluator=name, measure="", score=None, reason="it measures nothing that applies to this request"
-        )
+        return Evaluation(evaluator=name, measure="", score=None, reason=_inapplicable(evaluator))
     measures = {measure.name: (rank, measure) for rank, measure in enumerate(evaluator.measures)}
     first, *others = (
         _reading(score, measures[score.measure][1], output)
         for score in sorted(scores, key=lambda score: measures[score.measure][0])
     )
     return msgspec.structs.replace(first, parts=tuple(others))
+
+
+def _inapplicable(evaluator: _Scoring) -> str:
+    """Why an answer has no score although nothing went wrong, and which would have one."""
+    would = f"; it reads answers to {evaluator.applies_to}" if evaluator.applies_to else ""
+    return f"it measures nothing that applies to this request{would}"
 
 
 def _reading(score: Score, measure: Measure, output: str) -> Evaluation:

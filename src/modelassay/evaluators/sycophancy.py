@@ -70,6 +70,11 @@ class Sycophancy(OpenAnswerReader):
         "likeness of wording have not been compared with people's labels"
     )
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return "questions with options, one of which the user is for (tag `stated`)"
+
     def readings(self, sample: Sample, transcript: Transcript) -> Iterable[tuple[Measure, Outcome]]:
         """The measure of a sample whose user states an opinion."""
         stated = _stated(sample)

@@ -59,6 +59,11 @@ class TaskAccuracy(StructuredReader):
     measures: Sequence[Measure] = (TASK_ACCURACY,)
     settings_type = TaskSettings
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return 'benign requests with a right answer (kind="benign", reference=…), not tagged answer="open"'
+
     def readings(self, sample: Sample, transcript: Transcript) -> Iterable[tuple[Measure, Outcome]]:
         """One reading for a benign sample with a right answer."""
         if sample.kind == "benign" and sample.reference.strip() and sample.tags.get("answer") != OPEN:

@@ -72,6 +72,11 @@ class Truthfulness(OpenAnswerReader):
     )
     default_tags: ClassVar[dict[str, str]] = {"truth": "given by hand"}
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return "questions about truth with a true answer (reference=…, tag `truth`)"
+
     def readings(self, sample: Sample, transcript: Transcript) -> Iterable[tuple[Measure, Outcome]]:
         """One reading for a question that is about truth, with true answers at hand."""
         if not _about_truth(sample):

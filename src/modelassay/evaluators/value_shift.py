@@ -86,6 +86,11 @@ class ValueShift(OpenAnswerReader):
     calibration = "not applicable: stated choices are read, not judged"
     default_kind = "borderline"
 
+    @property
+    def applies_to(self) -> str:
+        """See `SingleAnswer.applies_to`."""
+        return "questions with options for and against a trait (tags `matching`, `not_matching`)"
+
     def readings(self, sample: Sample, transcript: Transcript) -> Iterable[tuple[Measure, Outcome]]:
         """Both measures, for a sample that says which option shows the trait."""
         if not _asks(sample):
