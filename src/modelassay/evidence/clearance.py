@@ -34,6 +34,8 @@ UNCLEARED = {
     "review": "no written risk assessment was signed off: `modelassay review sign`",
 }
 """What is missing while nobody said anything."""
+NO_PERSONS_KEY = "no key of a person was given, so whether anybody cleared it was not checked"
+"""What is missing where somebody did, and nothing shows who."""
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +139,16 @@ def hear(hearing: Hearing) -> Clearance:
     best = [_weighed(hearing, words) for words in groups.values()]
     best.sort(key=lambda each: (each.cleared, each.until, len(each.words)))
     found = best[-1] if best else unheard(outcome, expires)
+    if _nobody_known(hearing):
+        found = Clearance(outcome=outcome, until=expires, missing=NO_PERSONS_KEY)
     return msgspec.structs.replace(found, not_counted=tuple(refused))
+
+
+def _nobody_known(hearing: Hearing) -> bool:
+    """Whether there is a word on the verdict, and no key that could be of who gave it."""
+    logged = any(each.payload == hearing.verdict for each in hearing.standing.waived)
+    known = {key.key_id for key in hearing.people} - hearing.issuers
+    return not known and (logged or bool(hearing.waivers))
 
 
 def _counted(hearing: Hearing, envelope: bytes) -> Word:

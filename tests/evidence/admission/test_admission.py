@@ -479,7 +479,9 @@ def test_a_monitored_deployment_needs_a_logged_acceptance_of_its_risk(world: Wor
     assert admission.expires == "2026-12-01"
     by_list = decide(world, evidence, granted=accepted, state=listed(world), **ACCEPTED)
     assert by_list.admitted
-    refused(decide(world, evidence, granted=accepted), "outcome", "no key is known", ExitCode.REVIEW)
+    keyless = decide(world, evidence, granted=accepted)
+    refused(keyless, "outcome", "no key of a person was given", ExitCode.REVIEW)
+    refused(decide(world, evidence, **ACCEPTED), "outcome", "nobody accepted its risk", ExitCode.REVIEW)
 
 
 def test_an_acceptance_holds_for_one_verdict_one_person_and_a_time(world: World) -> None:
