@@ -26,7 +26,7 @@ def test_a_line_for_every_twentieth_and_every_ten_seconds() -> None:
         progress.advance(Standing(done, {}, 30 * done, None, 8))
     progress.end()
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "m: 1,000 questions, 200 of them in the journal"
+    assert lines[0] == "m: 1,000 answers, 200 of them in the journal"
     assert len(lines) == 1 + 16
     assert lines[1] == "m: 250 of 1,000 (25 %), 10.0/s, 1 min 15 s left, 1,500 tokens, no failures"
     assert lines[-1] == "m: 1,000 of 1,000 (100 %), 10.0/s, 24,000 tokens, no failures"
@@ -57,9 +57,9 @@ async def test_the_reading_that_takes_longer_than_the_asking_is_told_too(journal
     evaluator = parts.evaluator(delay_s=0.3)
     await parts.ask(journal, parts.questions(30), evaluators=[evaluator], progress=TextProgress(stream))
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "python:script: 30 questions"
+    assert lines[0] == "python:script: 30 answers"
     assert lines[1].startswith("python:script: 30 of 30 (100 %)")
-    assert lines[2].startswith("python:script: reading the answers: 30 questions")
+    assert lines[2].startswith("python:script: reading the answers: 30 answers")
     assert lines[-1].startswith("python:script: reading the answers: 30 of 30 (100 %)")
 
 

@@ -96,7 +96,7 @@ class TextProgress:
         self._printed_part = self._part(0)
         self._done = self._printed_done = 0
         known = f", {cached:,} of them in the journal" if cached else ""
-        self._print(f"{label}: {total:,} questions{known}")
+        self._print(f"{label}: {total:,} answers{known}")
 
     def advance(self, standing: Standing) -> None:
         """See `Progress.advance`."""
