@@ -14,10 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ from modelassay.training.scanners.opening import MeasuredError, Share, open_scan
 from modelassay.training.scanners.score_manipulation import ScoreManipulation
 from modelassay.training.scanners.shutdown_evasion import ShutdownEvasion
 from modelassay.training.scanners.test_tampering import TestTampering
+from modelassay.training.scanners.texts import texts_of
 
 TABLE = Path(__file__).parents[1] / "src/modelassay/training/scanners/measured_error.json"
 
@@ -153,6 +157,7 @@ MEASURED: tuple[tuple[str, type[Scanner], str, str], ...] = (
     ("codeforces_hack_pairs", TestTampering, "grader_exploit", ALARMS),
     ("impossible_livecodebench", HardCoding, "hard_coding", LUCK),
     ("impossible_livecodebench", ContradictoryTests, "contradiction_passed", ""),
+    ("impossible_livecodebench", TestTampering, "grader_exploit", ALARMS),
     ("shutdown_evasion", ShutdownEvasion, "shutdown_evasion", UNLIKE),
     ("score_manipulation_rebench", ScoreManipulation, "score_manipulation", UNLIKE),
     ("score_manipulation_rebench", JudgeManipulation, "judge_manipulation", ALARMS),
@@ -225,7 +230,38 @@ def figures(folder: Path) -> dict[str, float]:
             judged = READERS[name](folder / name)
             scores = kind().scan(judged.batch)[f"{kind.name}_score"]
             found[f"{name} AUC"] = auc(scores[judged.positive], scores[judged.negative])
+            found[f"{name} learnable AUC"] = learnable(judged)
     return found
+
+
+def learnable(judged: Labelled, folds: int = 10) -> float:
+    """How well the verdicts can be foretold from words when fitted to them: an out-of-fold AUC.
+
+    Ridge regression on which words and pairs of words the answers have, balanced, mean of three splits. It is
+    a gauge of how consistent the verdicts are, not a scanner: nothing of it is kept.
+    """
+    rows = np.flatnonzero(judged.positive | judged.negative)
+    label = judged.positive[rows]
+    texts = texts_of(judged.batch)
+    last = [next((t.text for t in reversed(texts.turns(r)) if t.role == "assistant"), "") for r in rows]
+    words = [re.findall(r"[a-z']+|[0-9]+|[^a-z0-9\s]", text.lower()) for text in last]
+    having = [set(each) | {" ".join(pair) for pair in pairwise(each)} for each in words]
+    common = [w for w, count in Counter(w for each in having for w in each).items() if count >= 3]
+    seen = np.array([[word in each for word in common] for each in having], np.float64)
+    seen /= np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-9)
+    found = []
+    for seed in range(3):
+        fold, score = np.random.default_rng(seed).integers(0, folds, len(rows)), np.zeros(len(rows))
+        for held in range(folds):
+            known = fold != held
+            share = label[known].mean()
+            root = np.sqrt(np.where(label[known], 0.5 / share, 0.5 / (1.0 - share)))
+            inputs = seen[known] * root[:, None]
+            wanted = np.where(label[known], 1.0, -1.0) * root
+            dual = np.linalg.solve(inputs @ inputs.T + 3.0 * np.eye(len(inputs)), wanted)
+            score[~known] = seen[~known] @ (inputs.T @ dual)
+        found.append(auc(score[label], score[~label]))
+    return round(float(np.mean(found)), 4)
 
 
 def _impossible(cases: Labelled) -> dict[str, float]:
