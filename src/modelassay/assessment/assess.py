@@ -8,26 +8,25 @@ run and files give the same record, byte for byte.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from modelassay.assessment import behaviours as behaving
-from modelassay.assessment.assurance import Assured, Proofs, assure, raised
+from modelassay.assessment.assurance import Assured, assure, raised
 from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations
 from modelassay.assessment.heldout import heldout_findings
 from modelassay.assessment.inputs import inputs_of, read_told
 from modelassay.assessment.profiles import Facts, clauses_of
 from modelassay.assessment.quoting import quoted
+from modelassay.assessment.request import Request
 from modelassay.assessment.summary import headline, not_assessed, questions, ranked
 from modelassay.assessment.timeline import timeline_of
 from modelassay.canonical import digest_of
 from modelassay.records import (
     Assessment,
-    AssessmentProfile,
-    AssessorDeclaration,
     RunEvent,
     RunFinding,
     RunMetrics,
@@ -53,31 +52,6 @@ LIMITS = (
     "What the developer says of alarms, fixes and verifications is taken as written down; whether it was "
     "written down in time is checked where a log says when.",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is to be assessed, and with what beside the run."""
-
-    declaration: AssessorDeclaration
-    profile: AssessmentProfile = "default"
-    scanners: tuple[str, ...] = ()
-    """By name; all installed when empty."""
-    patterns: tuple[Path, ...] = ()
-    """Files of patterns; see `training.scanners.patterns`."""
-    evaluations: Path | None = None
-    """Evaluations of checkpoints; see `assessment.evaluations`."""
-    stages: Mapping[str, str] = field(default_factory=dict)
-    """``base``, ``incident``, ``after``: checkpoints of `evaluations`, where names do not say."""
-    events: Path | None = None
-    """Events that the developer told apart from the run, as JSON lines of `records.RunEvent`."""
-    fixed_at: int | None = None
-    """Last step before a fix that no event tells of; 0 when the whole run follows it."""
-    held_out: tuple[str, ...] = ()
-    """Metrics or reward functions that were not optimised, to hold the reward against."""
-    proofs: Proofs = field(default_factory=Proofs)
-    logged: Mapping[str, str] = field(default_factory=dict)
-    """When a log took in each event of the run, by its digest."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +131,10 @@ def _record(
         findings,
     )
     scanners = {scanner.name: scanner.version for scanner in read.scanners}
-    told = [inputs, request.declaration, scanners, dict(settings), list(request.held_out), __version__]
+    settings = {**request.settings, **settings}
+    told = [inputs, request.declaration, scanners, settings, __version__]
     return Assessment(
-        id=f"{run.manifest.id}-{request.profile}-{digest_of(told)[7:17]}",
+        id=f"{_plain(run.manifest.id)}-{request.profile}-{digest_of(told)[7:17]}",
         run=run.manifest,
         coverage=run.coverage(),
         profile=request.profile,
@@ -174,11 +149,16 @@ def _record(
         timeline=timeline_of(read.frame, read.gates, shown, read.events, run.checkpoints(), findings),
         rollouts=len(read.frame),
         scanners=scanners,
-        settings=dict(settings),
+        settings=settings,
         inputs=inputs,
         limits=LIMITS,
         tool_version=__version__,
     )
+
+
+def _plain(name: str) -> str:
+    """A run's id as part of a folder's name: its manifest comes from others."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "run"
 
 
 def _reconciled(read: _Read) -> tuple[RunFinding, ...]:
@@ -218,7 +198,7 @@ def _resolutions(
     for name in shown if given is not None else ():
         assert given is not None
         asked[name], chosen = _arms(given, name, read, request, fixed=bool(fixes))
-        settings |= {"stages": chosen} if chosen else {}
+        settings |= {"compared": chosen} if chosen else {}
     found = [
         finding
         for name in shown

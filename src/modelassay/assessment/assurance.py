@@ -17,12 +17,12 @@ from pathlib import Path
 import msgspec
 
 from modelassay.assessment.committing import FOLDER, Commitments, digest_of_files, read_commitments
+from modelassay.assessment.request import Proofs
 from modelassay.canonical import digest_bytes
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.events import body_of, decode
 from modelassay.evidence.run_events import RunClosed
 from modelassay.log.proof import read_proof
-from modelassay.log.trust import TrustPolicy
 from modelassay.records import AssuranceStep, RunFinding
 from modelassay.records.findings import AssuranceTier
 from modelassay.training.columns import pa
@@ -42,20 +42,6 @@ from modelassay.training.run import Run
 TIERS: tuple[AssuranceTier, ...] = ("T0", "T1", "T2", "T3", "T4")
 _FURTHER = ("replay", "canary")
 """Checks that can take a run to T4."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proofs:
-    """What the assessor has beside the run's folder."""
-
-    challenge: Path | None = None
-    opening: Path | None = None
-    received: str = ""
-    """When the opening was received; UTC ``YYYY-MM-DDTHH:MM:SSZ``."""
-    trust: TrustPolicy | None = None
-    """Logs and witnesses that are believed."""
-    further: tuple[Path, ...] = ()
-    """Findings of replays and canaries, as ``run replay -o`` and the like write them."""
 
 
 @dataclass(frozen=True)

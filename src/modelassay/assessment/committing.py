@@ -132,7 +132,7 @@ def _hashed(run: Run, secret: bytes, progress: Callable[[int], None]) -> Commitm
 
 
 def _recorded_live(folder: Path) -> dict[StepKey, dict[str, Any]]:
-    """What a recorder said of each step as it closed it, in its order, beside the rollouts: `StepRecord`'s fields.
+    """What a recorder said of each step as it closed it, in its order: fields of `StepRecord`.
 
     A step of which a killed recorder wrote half a record is one that it did not close.
     """
