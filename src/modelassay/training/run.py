@@ -72,8 +72,10 @@ class Run:
     @property
     def parts(self) -> tuple[Path, ...]:
         """Files of rollouts, in the order in which rollouts are numbered."""
-        folder = self.folder / "rollouts"
-        return tuple(sorted(p for p in folder.glob("*-*") if p.suffix in {".parquet", ".arrows"}))
+        found = {p.stem: p for p in (self.folder / "rollouts").glob("*-*.arrows")}
+        # Of a part that its writer was just sealing both are there; the Parquet file is whole.
+        found |= {p.stem: p for p in (self.folder / "rollouts").glob("*-*.parquet")}
+        return tuple(found[stem] for stem in sorted(found))
 
     def batches(
         self, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS

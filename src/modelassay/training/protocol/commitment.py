@@ -186,6 +186,11 @@ class StepCommitter:
         self._rows: dict[StepKey, bytearray] = {}
         self._trained: dict[StepKey, int | None] = {}
 
+    def open(self, key: StepKey) -> None:
+        """Have a record of a step, be there rollouts of it or none."""
+        self._rows.setdefault(key, bytearray())
+        self._trained.setdefault(key, 0)
+
     def add(self, batch: pa.RecordBatch) -> None:
         """Commit to the rollouts of `batch`, which has all columns of the run."""
         trained = batch.column("trained_on").to_pylist()
@@ -198,7 +203,7 @@ class StepCommitter:
 
     @property
     def keys(self) -> tuple[StepKey, ...]:
-        """Steps with rollouts that were not given out yet, in order of arrival."""
+        """Steps that were not closed yet, in the order in which they were opened or their rollouts came."""
         return tuple(self._rows)
 
     def close_step(self, key: StepKey, previous: Digest, **about: Any) -> tuple[StepRecord, bytes]:

@@ -1,0 +1,182 @@
+"""Rollouts as a GRPO or RLOO trainer makes them: caught between its own methods, on this process's share."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelassay.training.columns import REWARD_PREFIX
+from modelassay.training.importers.rows import json_text, task_of, text_of
+from modelassay.training.importers.trl_columns import ENVIRONMENT, TASK
+
+if TYPE_CHECKING:
+    from modelassay.training.recorder.recorder import RunRecorder
+
+SAID_BY_GRADERS = ("grader_input", "grader_output", "failure")
+"""Columns that a reward function may fill through TRL's ``log_extra``."""
+
+
+@dataclass
+class _Scored:
+    """What `_calculate_rewards` was given, and what it returned."""
+
+    inputs: Sequence[Mapping[str, Any]]
+    prompts: Sequence[Any]
+    completions: Sequence[Any]
+    token_ids: Sequence[Sequence[int]]
+    scores: list[list[float]]
+    """Of the rollouts of all processes, by reward function."""
+    said: dict[str, list[Any]]
+
+
+class Generation:
+    """Wraps the two methods of one trainer.
+
+    Args:
+        tokens: keep the token ids of completions.
+    """
+
+    def __init__(self, recorder: RunRecorder, trainer: Any, *, tokens: bool) -> None:
+        self._recorder, self._trainer, self._tokens = recorder, trainer, tokens
+        self._scored: _Scored | None = None
+        self._batch = (("", -1), 0)
+        ends = getattr(trainer, "eos_token_ids", None) or [getattr(trainer, "eos_token_id", None)]
+        tokenizer = getattr(trainer, "_tokenizer", None) or getattr(trainer, "processing_class", None)
+        self._ends = {*ends, getattr(tokenizer, "pad_token_id", None)}
+
+    def wrap(self) -> None:
+        """Put the wrappers in place; what they wrap works, returns and raises as before."""
+        trainer = self._trainer
+        self._recorder.sees_rollouts = True
+        trainer._calculate_rewards = self._around(trainer._calculate_rewards, self._after_scoring)
+        trainer._generate_and_score_completions = self._around(
+            trainer._generate_and_score_completions, self._after_generation
+        )
+
+    def _around(self, method: Callable[..., Any], after: Callable[..., None]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            result = method(*arguments, **named)
+            with self._recorder.troubles.kept("reading rollouts"):
+                after(result, *arguments, **named)
+            return result
+
+        return wrapped
+
+    def _after_scoring(
+        self, result: Any, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
+    ) -> None:
+        pending = getattr(self._trainer, "_pending_extra_logs", None) or {}
+        self._scored = _Scored(
+            inputs,
+            prompts,
+            completions,
+            completion_ids_list,
+            result.tolist(),
+            {name: list(values) for name, values in pending.items()},
+        )
+
+    def _after_generation(self, output: Any, inputs: Any) -> None:
+        scored, self._scored = self._scored, None
+        if scored is None:
+            raise RuntimeError("rewards were not calculated for these rollouts")
+        trainer, count = self._trainer, len(scored.prompts)
+        phase = "train" if trainer.model.training else "eval"
+        step = trainer.state.global_step + (phase == "train")
+        first = trainer.accelerator.process_index * count
+        columns = self._texts(scored)
+        columns |= self._places(scored, phase, step, first)
+        columns |= _scores(scored.scores[first : first + count], trainer)
+        columns["advantage"] = output["advantages"].reshape(count, -1)[:, 0].tolist()
+        columns["prompt_tokens"] = output["prompt_mask"].sum(dim=1).tolist()
+        lengths = [len(ids) for ids in scored.token_ids]
+        if "tool_mask" in output:
+            lengths = output["tool_mask"].sum(dim=1).tolist()
+        columns["completion_tokens"] = lengths
+        whole = [len(ids) > 0 and ids[-1] in self._ends for ids in scored.token_ids]
+        columns["finish"] = ["stop" if each else "length" for each in whole]
+        if phase == "train":
+            masked = getattr(trainer, "mask_truncated_completions", False)
+            columns["trained_on"] = [each or not masked for each in whole]
+        for name in SAID_BY_GRADERS:
+            if len(said := scored.said.get(name, ())) == count:
+                columns[name] = [None if each is None else text_of(each)[0] for each in said]
+        columns["extra"] = self._extras(scored, output, lengths)
+        self._recorder.rollouts(count, columns)
+
+    def _texts(self, scored: _Scored) -> dict[str, list[Any]]:
+        prompts = [text_of(each) for each in scored.prompts]
+        completions = [text_of(each) for each in scored.completions]
+        return {
+            "prompt": [text for text, _ in prompts],
+            "completion": [text for text, _ in completions],
+            "format": [
+                "messages" if "messages" in (a, b) else "text"
+                for (_, a), (_, b) in zip(prompts, completions, strict=True)
+            ],
+        }
+
+    def _places(self, scored: _Scored, phase: str, step: int, first: int) -> dict[str, list[Any]]:
+        """Step, phase, group and task; groups are `num_generations` consecutive rollouts of all processes."""
+        trainer, count = self._trainer, len(scored.prompts)
+        size = trainer.num_generations
+        if phase == "eval":
+            size = getattr(trainer, "num_generations_eval", size)
+        self._batch = ((phase, step), self._batch[1] + 1 if self._batch[0] == (phase, step) else 0)
+        stretch = self._recorder.stretch
+        mark = f"{stretch}:" if stretch else ""
+        mark += f"{step}{'e' if phase == 'eval' else ''}.{self._batch[1]}"
+        env = next((name for name in ENVIRONMENT if name in scored.inputs[0]), None)
+        task = next((name for name in TASK if name in scored.inputs[0]), None)
+        tasks = [task_of(text_of(prompt)[0]) for prompt in scored.prompts]
+        return {
+            "step": [step] * count,
+            "phase": [phase] * count,
+            "group": [f"{mark}.{(first + row) // size}" for row in range(count)],
+            "position": [(first + row) % size for row in range(count)],
+            "env": [str(row.get(env, "")) if env else "" for row in scored.inputs],
+            "task": [str(row.get(task, "")) for row in scored.inputs] if task else tasks,
+        }
+
+    def _extras(self, scored: _Scored, output: Any, lengths: list[int]) -> list[str]:
+        """Columns of the data, what graders logged, and tokens, as JSON."""
+        kept = [
+            {name: value for name, value in row.items() if name not in ("prompt", "completion")}
+            for row in scored.inputs
+        ]
+        for name, values in scored.said.items():
+            if name not in SAID_BY_GRADERS and len(values) == len(kept):
+                for row, value in zip(kept, values, strict=True):
+                    row[name] = value
+        if self._tokens:
+            masks = output["prompt_mask"].bool().tolist()
+            prompts = output["prompt_ids"].tolist()
+            for row, ids, whole, mask in zip(kept, scored.token_ids, prompts, masks, strict=True):
+                row["completion_ids"] = list(ids)
+                row["prompt_ids"] = [token for token, real in zip(whole, mask, strict=True) if real]
+            if (logged := output.get("sampling_per_token_logps")) is not None:
+                for row, values, length in zip(kept, logged.tolist(), lengths, strict=True):
+                    row["logprobs"] = values[:length]
+        return [json_text(row) for row in kept]
+
+
+def _scores(scores: list[list[float]], trainer: Any) -> dict[str, list[Any]]:
+    """Scores by function, and the total as the trainer weighs it: over the functions that scored."""
+    names, weights = trainer.reward_func_names, trainer.reward_weights.tolist()
+    columns: dict[str, list[Any]] = {
+        REWARD_PREFIX + name: [_finite(row[i]) for row in scores] for i, name in enumerate(names)
+    }
+    columns["reward"] = [_total(row, weights) for row in scores]
+    return columns
+
+
+def _total(row: Sequence[float], weights: Sequence[float]) -> float | None:
+    known = [score * weight for score, weight in zip(row, weights, strict=True) if not math.isnan(score)]
+    return _finite(sum(known)) if known else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,118 @@
+"""A run's folder, shared by all processes that record into it; and one after another, when it is resumed."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from modelassay.errors import EvidenceError, StoreError, UsageError
+from modelassay.log.durable import DRAFT
+from modelassay.records import RewardFunction, RunManifest
+
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Place:
+    """Where one run is recorded.
+
+    Args:
+        store: the store's folder.
+        run: id of the run.
+
+    Raises:
+        UsageError: the name cannot be that of a folder, or the run that has it was imported.
+        StoreError: the folder cannot be made.
+    """
+
+    def __init__(self, store: Path, run: str) -> None:
+        if not RUN_NAME.fullmatch(run):
+            raise UsageError(
+                f"a run cannot be called {run[:120]!r}",
+                mend="use letters, digits, dot, dash and underscore, at most 100 of them",
+            )
+        self.store = store
+        self.run = run
+        self.folder = store / "runs" / run
+        known = self.manifest()
+        if known is not None and known.origin != "recorded":
+            raise UsageError(
+                "an imported run of this name is kept here", where=str(self.folder), mend="choose another"
+            )
+        try:
+            (self.folder / "rollouts").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot be made: {error.strerror}", where=str(self.folder)) from error
+
+    @property
+    def exists(self) -> bool:
+        """Whether the run has begun."""
+        return (self.folder / "run.json").is_file()
+
+    def manifest(self) -> RunManifest | None:
+        """The run's manifest; None before it is settled.
+
+        Raises:
+            EvidenceError: it cannot be read.
+        """
+        path = self.folder / "run.json"
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=RunManifest)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise EvidenceError(f"the manifest cannot be read: {error}", where=str(path)) from error
+
+    def settle(self, manifest: RunManifest, found: tuple[str, ...] = ()) -> RunManifest:
+        """Write the manifest, which never changes from here on; the one that is there when one is.
+
+        Args:
+            found: names of reward functions, should `manifest` have none.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        path = self.folder / "run.json"
+        if not path.exists():
+            whole = msgspec.structs.replace(
+                manifest, rewards=manifest.rewards or tuple(RewardFunction(name=name) for name in found)
+            )
+            draft = path.with_name(f"run.json.{os.getpid()}{DRAFT}")
+            draft.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
+            try:
+                os.link(draft, path)  # unlike a rename, never replaces what another process wrote
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        settled = self.manifest()
+        assert settled is not None
+        return settled
+
+    def claim(self, rank: int, world: int) -> int:
+        """The number under which a process records: its rank, or the next free one with the same remainder.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        (self.folder / "processes").mkdir(exist_ok=True)
+        number = rank
+        while True:
+            try:
+                os.close(os.open(self.folder / "processes" / f"{number:05d}", os.O_CREAT | os.O_EXCL, 0o644))
+                return number
+            except FileExistsError:
+                number += world
+
+    def part(self, process: int, number: int) -> Path:
+        """Where part `number` of a process goes while it grows."""
+        return self.folder / "rollouts" / f"{process:05d}-{number:06d}.arrows"
+
+    def lines(self, stem: str, process: int) -> Path:
+        """Where records of a process go; those of its steps beside the commitments."""
+        if stem == "steps":
+            (self.folder / "commitments").mkdir(exist_ok=True)
+            return self.folder / "commitments" / f"steps-{process:05d}.jsonl"
+        return self.folder / f"{stem}-{process:05d}.jsonl"

@@ -1,0 +1,414 @@
+"""Record a training run while it runs: the plain calls, on which everything else rests."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import msgspec
+
+from modelassay.canonical import Digest, digest_of
+from modelassay.records import (
+    RewardFunction,
+    RunCheckpoint,
+    RunDataset,
+    RunEvent,
+    RunEventKind,
+    RunManifest,
+    RunMetrics,
+    RunPhase,
+)
+from modelassay.training.columns import REWARD_PREFIX
+from modelassay.training.importers.lines import flattened
+from modelassay.training.importers.rows import json_text, text_of
+from modelassay.training.recorder.backlog import MEMORY_BYTES, SPILL_BYTES, Backlog
+from modelassay.training.recorder.checkpoints import read_checkpoint
+from modelassay.training.recorder.clerk import Clerk, LiveLog, Worker
+from modelassay.training.recorder.closing import close_run
+from modelassay.training.recorder.items import Item, Line, Rollouts, StepDone
+from modelassay.training.recorder.place import Place
+from modelassay.training.recorder.rewards import GradedBatches, recording
+from modelassay.training.recorder.surroundings import code_digests, library_versions, without_secrets
+from modelassay.training.recorder.times import now
+from modelassay.training.recorder.troubles import Troubles
+from modelassay.training.recorder.writer import Writer
+
+FLUSH_S = 60.0
+"""Longest wait for the disk when a run is closed; what is later than that is told on stderr."""
+R = TypeVar("R", bound="RunRecorder")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class RunRecorder:
+    """Records one training run; a context manager.
+
+    Nothing here raises once recording has begun, and nothing waits for a disk: what could not be kept stands
+    in the record as a gap. A run that exists already is continued.
+
+    Args:
+        store: the store's folder.
+        run: name of the run, and of its folder ``runs/<name>``.
+        rewards: reward functions and their weights; those of the first rollouts when none are given.
+        about: further fields of the manifest, such as ``framework`` and ``algorithm``.
+        rank: number of this process among `world`; from the environment (``RANK``, ``WORLD_SIZE``) when None.
+        log: binds the run as it goes; see `LiveLog`.
+        memory: bytes that may wait for the disk, in memory and (`spill`) in the local temporary folder.
+
+    Raises:
+        UsageError: the name cannot be used.
+        StoreError: the folder cannot be made.
+    """
+
+    def __init__(
+        self,
+        store: str | Path,
+        run: str,
+        *,
+        rewards: Mapping[str, float | None] | Sequence[str] = (),
+        about: Mapping[str, Any] | None = None,
+        rank: int | None = None,
+        world: int | None = None,
+        log: LiveLog | None = None,
+        memory: int = MEMORY_BYTES,
+        spill: int = SPILL_BYTES,
+    ) -> None:
+        self.place = Place(Path(store), run)
+        self.rank = int(os.environ.get("RANK", "0")) if rank is None else rank
+        self.world = max(int(os.environ.get("WORLD_SIZE", "1")) if world is None else world, self.rank + 1)
+        weights = rewards if isinstance(rewards, Mapping) else dict.fromkeys(rewards)
+        self.manifest = RunManifest(
+            id=run,
+            name=run,
+            origin="recorded",
+            framework="plain",
+            population="generated",
+            rewards=tuple(reward_function(name, weight) for name, weight in weights.items()),
+        )
+        self.describe(**(about or {}))
+        self.troubles = Troubles(run)
+        self.troubles.record = self._put_event
+        self.current_step = 0
+        """The newest step that is done."""
+        self.sees_rollouts = False
+        """Whether rollouts come from a trainer's own methods, so that wrapped rewards need not tell them."""
+        self.phase: Callable[[], RunPhase] = lambda: "train"
+        """What is going on while a reward function is called."""
+        self.graded = GradedBatches(self)
+        """What wrapped reward functions were asked and answered, until all of them have."""
+        self._log = log
+        self._backlog = Backlog(memory, spill)
+        self._writer: Writer | None = None
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+        self._is_closed = False
+        self._alone = 0
+        self._configuration: dict[str, str] | None = None
+        self._code: dict[str, str] = {}
+        self._digests: tuple[Digest | None, Digest | None] = (None, None)
+        self._last_checkpoint: Digest | None = None
+        self._told: BaseException | None = None
+
+    def __enter__(self: R) -> R:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.exception(error)
+        self.close()
+
+    # -- whom it listens to --------------------------------------------------------------------------------
+    def attach(self: R, trainer: Any, *, tokens: bool = True) -> R:
+        """Record all that a transformers or TRL trainer does; see `training.recorder.trainer`.
+
+        Args:
+            tokens: keep the token ids of completions, so that a segment can be replayed token by token.
+
+        Raises:
+            UsageError: it is no such trainer.
+        """
+        from modelassay.training.recorder.trainer import attach
+
+        attach(self, trainer, tokens=tokens)
+        return self
+
+    def reward(self, function: F, name: str = "") -> F:
+        """`function` as it was, its name included, that also records what it is asked and what it answers.
+
+        Takes the reward functions of TRL (``prompts, completions``), OpenRLHF (``queries, prompts, labels``)
+        and verl (``data_source, solution_str, ground_truth, extra_info``).
+        """
+        return recording(self, function, name)
+
+    # -- what is recorded --------------------------------------------------------------------------------
+    def describe(self, **about: Any) -> None:
+        """Set fields of the manifest (`records.RunManifest`), until the first step is written."""
+        self.manifest = msgspec.structs.replace(self.manifest, **about)
+
+    def rollout(
+        self,
+        *,
+        prompt: Any,
+        completion: Any,
+        rewards: Mapping[str, float | None] | None = None,
+        reward: float | None = None,
+        step: int | None = None,
+        phase: RunPhase = "train",
+        group: str = "",
+        position: int = 0,
+        extra: Mapping[str, Any] | None = None,
+        **columns: Any,
+    ) -> None:
+        """Record one rollout, whether or not it is trained on.
+
+        Args:
+            prompt: text, or a list of messages; likewise `completion`.
+            rewards: score by reward function, before weighting.
+            reward: total, as the trainer uses it.
+            step: the step that it serves; the one after the newest that is done when None.
+            group: name of the rollouts that it is compared with, unique in the run.
+            columns: further columns of `training.columns.FIXED`, such as ``advantage``, ``trained_on``,
+                ``env``, ``task``, ``grader_input``, ``grader_output``, ``failure``, ``finish``.
+        """
+        with self.troubles.kept("recording a rollout"):
+            prompt_text, form = text_of(prompt)
+            completion_text, other = text_of(completion)
+            self._alone += 1
+            row = {
+                "step": self.current_step + 1 if step is None else step,
+                "phase": phase,
+                "group": group or f"alone-{self.rank}-{os.getpid()}-{self._alone}",
+                "position": position,
+                "prompt": prompt_text,
+                "completion": completion_text,
+                "format": "messages" if "messages" in (form, other) else "text",
+                "reward": reward,
+                "time": now(),
+                **{REWARD_PREFIX + name: score for name, score in (rewards or {}).items()},
+                **columns,
+            }
+            if extra:
+                row["extra"] = json_text(dict(extra))
+            self.put(Rollouts(1, {name: [value] for name, value in row.items()}))
+
+    def rollouts(self, count: int, columns: Mapping[str, list[Any]]) -> None:
+        """Record `count` rollouts by column; see `training.columns`. ``step``, ``prompt``, ``completion`` and
+        ``group`` must be among them, texts being text.
+        """
+        with self.troubles.kept("recording rollouts"):
+            if any(len(values) != count for values in columns.values()):
+                raise ValueError(f"columns of {sorted({len(v) for v in columns.values()})} rows, not {count}")
+            self.put(Rollouts(count, {"time": [now()] * count, **columns}))
+
+    def step(self, step: int, metrics: Mapping[str, Any] | None = None) -> None:
+        """Say that `step` is done: none of its rollouts, or of an earlier step's, will come any more."""
+        with self.troubles.kept("recording a step"):
+            if metrics:
+                self.metrics(metrics, step=step)
+            self.graded.flush()
+            self.current_step = step
+            self.put(StepDone(step, *self._digests))
+
+    def metrics(
+        self, values: Mapping[str, Any], *, step: int | None = None, phase: RunPhase = "train"
+    ) -> None:
+        """Record what the trainer logged; what is no number is left out."""
+        with self.troubles.kept("recording metrics"):
+            numbers = {n: float(v) for n, v in values.items() if isinstance(v, int | float) and v == v}
+            if numbers:
+                at = self.current_step if step is None else step
+                self._line("metrics", RunMetrics(step=at, phase=phase, values=numbers, time=now()))
+
+    def event(
+        self, kind: RunEventKind, *, step: int | None = None, actor: str = "", alarm: str = "", **body: Any
+    ) -> None:
+        """Record that something happened; `training.happenings` has the fields of each kind."""
+        with self.troubles.kept("recording an event"):
+            at = self.current_step if step is None else step
+            self._put_event(
+                RunEvent(time=now(), kind=kind, step=at, actor=actor, alarm=alarm, body=plain(body))
+            )
+
+    def checkpoint(self, folder: str | Path, *, step: int | None = None) -> None:
+        """Record a checkpoint that was saved; it is hashed in the background."""
+        with self.troubles.kept("recording a checkpoint"):
+            at, path = self.current_step if step is None else step, Path(folder)
+            self._begun()
+            self._hasher.do(lambda: self._hash(path, at))
+
+    def dataset(self, name: str, **about: Any) -> None:
+        """Record data that the run is given; see `records.RunDataset` for what can be said of it."""
+        with self.troubles.kept("recording a dataset"):
+            self._line("datasets", RunDataset(name=name, **about))
+
+    def configuration(self, settings: Mapping[str, Any], *, step: int | None = None) -> None:
+        """Record the settings in force; what has changed since the last time is an event."""
+        with self.troubles.kept("recording the configuration"):
+            found = without_secrets(flattened(dict(settings)))
+            before, self._configuration = self._configuration, found
+            if before == found:
+                return
+            self._digests = (digest_of(found), self._digests[1])
+            if before is None:
+                self.describe(configuration={**found, **self.manifest.configuration})
+                self.event(
+                    "configuration", step=step, digest=str(self._digests[0]), libraries=library_versions()
+                )
+                earlier = self.place.manifest()
+                before = earlier.configuration if earlier is not None else found
+            for name in sorted(before.keys() | found.keys()):
+                if before.get(name) != found.get(name):
+                    self.event(
+                        "configuration.changed",
+                        step=step,
+                        setting=name,
+                        old=before.get(name, ""),
+                        new=found.get(name, ""),
+                    )
+
+    def code(self, named: Mapping[str, Any], *, step: int | None = None) -> None:
+        """Record the code of graders, environments and training by digest; a change is an event.
+
+        Args:
+            named: functions, classes or modules by name, such as ``grader/correct``.
+        """
+        with self.troubles.kept("recording code"):
+            found = code_digests(named)
+            if found == self._code:
+                return
+            changed = {name: each for name, each in found.items() if self._code.get(name) != each}
+            first, self._code = not self._code, found
+            self._digests = (self._digests[0], digest_of(found))
+            if first:
+                self.describe(code={**found, **self.manifest.code})
+            body: dict[str, Any] = {"digests" if first else "changed": changed}
+            self.event("code", step=step, **body)
+
+    def exception(self, error: BaseException, *, step: int | None = None) -> None:
+        """Record an error that ends or disturbs training; the same one only once."""
+        with self.troubles.kept("recording an exception"):
+            if error is self._told:
+                return
+            self._told = error
+            lines = traceback.format_exception(error)
+            self.event(
+                "exception",
+                step=step,
+                where="training",
+                error=type(error).__name__,
+                message=str(error)[:2000],
+                trace="".join(lines)[-4000:],
+            )
+
+    @property
+    def stretch(self) -> int:
+        """How often the run was resumed before this process."""
+        return self._writer.process // self.world if self._writer is not None else 0
+
+    # -- from here to the disk ---------------------------------------------------------------------------
+    def put(self, item: Item) -> None:
+        """Hand `item` to the writer; in a process forked off from this one nothing is recorded."""
+        if os.getpid() == self._process and not self._is_closed:
+            self._begun()
+            self._backlog.put(item)
+
+    def begin(self, step: int = -1) -> None:
+        """Begin to record now, not with the first call; `step` is the one that training resumes after."""
+        with self.troubles.kept("beginning"):
+            self.current_step = max(step, 0)
+            self._begun(step)
+
+    def flush(self, timeout_s: float = FLUSH_S) -> bool:
+        """Wait until everything so far is on disk; whether that was done in time."""
+        return self._writer.flush(timeout_s) if self._writer is not None else True
+
+    def close(self, timeout_s: float = FLUSH_S) -> None:
+        """Write what is left, seal the files, and let process 0 state the coverage and bind the whole run."""
+        if self._is_closed or os.getpid() != self._process:
+            return
+        with self.troubles.kept("closing the run"):
+            self._begun()
+            self.graded.flush()
+            if not self._hasher.close(timeout_s):
+                self.troubles.say("a checkpoint was not hashed in time")
+            if self.troubles.total:
+                self.event("note", errors_of_the_recorder=self.troubles.summary())
+            self._is_closed = True
+            atexit.unregister(self.close)
+            assert self._writer is not None
+            done = self._writer.close(timeout_s)
+            done = self._clerk.close(timeout_s) and done
+            if not done:
+                self.troubles.say(
+                    "not everything was written in time; `modelassay run commit` binds what is there"
+                )
+            elif self.rank == 0:
+                close_run(self.place, self.world, self._log)
+
+    def _begun(self, step: int = -1) -> None:
+        with self._lock:
+            if self._writer is not None or self._is_closed:
+                return
+            resumed = self.place.exists
+
+            def claim() -> int:
+                return self.place.claim(self.rank, self.world)
+
+            process = claim()
+            libraries = {**library_versions(), **self.manifest.libraries}
+            self.describe(started=self.manifest.started or now(), libraries=libraries)
+            self._clerk = Clerk(self._log, self.place.folder / "run.json", self.troubles)
+            self._hasher = Worker("hashing checkpoints", self.troubles)
+            self._writer = Writer(
+                self.place,
+                process,
+                claim,
+                lambda: self.manifest,
+                self._backlog,
+                self._clerk,
+                self.troubles,
+                lambda: self._last_checkpoint,
+            )
+            atexit.register(self.close)
+        if resumed:
+            self.event("resumed", step=step, process=process, configuration=str(self._digests[0] or ""))
+
+    def _hash(self, path: Path, step: int) -> None:
+        found = read_checkpoint(path, step)
+        self._last_checkpoint = found.digest or self._last_checkpoint
+        self._line("checkpoints", found)
+        self.event("note", step=step, saved=found.name, digest=found.digest or "", parts=list(found.parts))
+
+    def _line(self, stem: str, record: RunMetrics | RunEvent | RunCheckpoint | RunDataset) -> None:
+        self.put(Line(stem, msgspec.json.encode(record)))
+
+    def _put_event(self, event: RunEvent) -> None:
+        self._begun()
+        if self._writer is not None:
+            self._line("events", msgspec.structs.replace(event, rank=self._writer.process))
+
+
+def reward_function(name: str, weight: float | None) -> RewardFunction:
+    """A reward function with its weight as a decimal."""
+    return RewardFunction(name=name, weight=None if weight is None else Decimal(repr(float(weight))))
+
+
+def plain(value: Any) -> Any:
+    """`value` as an event may hold it: plain data, fractions as decimal text."""
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    return str(value)

@@ -1,0 +1,212 @@
+"""Reward functions that record: what the grader was asked, and what it answered, framework by framework."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from modelassay.training.columns import REWARD_PREFIX
+from modelassay.training.importers.rows import json_text, number, task_of, text_of
+from modelassay.training.importers.trl_columns import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from modelassay.training.recorder.recorder import RunRecorder
+
+F = TypeVar("F", bound=Callable[..., Any])
+Columns = dict[str, list[Any]]
+_NOT_DATA = frozenset({"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric",
+                       "environments"})  # fmt: skip
+
+
+def recording(recorder: RunRecorder, function: F, name: str = "") -> F:
+    """See `RunRecorder.reward`."""
+    title = name or getattr(function, "__name__", type(function).__name__)
+    batches = recorder.graded
+
+    def note(arguments: tuple[Any, ...], named: dict[str, Any], answer: Any) -> None:
+        if not recorder.sees_rollouts:
+            with recorder.troubles.kept(f"recording the reward {title}"):
+                batches.take(title, _named(function, arguments, named), answer)
+
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def later(*arguments: Any, **named: Any) -> Any:
+            answer = await function(*arguments, **named)
+            note(arguments, named, answer)
+            return answer
+
+        return later  # type: ignore[return-value]
+
+    @functools.wraps(function)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        answer = function(*arguments, **named)
+        note(arguments, named, answer)
+        return answer
+
+    wrapped.__name__ = title if name else getattr(function, "__name__", title)
+    return wrapped  # type: ignore[return-value]
+
+
+def _named(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """All arguments of a call by name."""
+    bound = inspect.signature(function).bind_partial(*arguments, **named)
+    found: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        kind = bound.signature.parameters[name].kind
+        found |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
+    return found
+
+
+class GradedBatches:
+    """Puts the scores of several functions for the same completions together."""
+
+    def __init__(self, recorder: RunRecorder) -> None:
+        self._recorder = recorder
+        self._completions: Any = None
+        self._columns: Columns = {}
+        self._number = 0
+
+    def take(self, name: str, asked: Mapping[str, Any], answer: Any) -> None:
+        """Take one call."""
+        if "solution_str" in asked:
+            self._recorder.rollouts(1, verl_columns(self._recorder, name, asked, answer))
+        elif "queries" in asked:
+            columns = openrlhf_columns(self._recorder, name, asked, answer)
+            self._recorder.rollouts(len(columns["completion"]), columns)
+        elif "completions" in asked:
+            self._take_trl(name, asked, answer)
+        else:
+            raise TypeError("neither TRL's, OpenRLHF's nor verl's arguments")
+
+    def _take_trl(self, name: str, asked: Mapping[str, Any], answer: Sequence[Any]) -> None:
+        column = REWARD_PREFIX + name
+        if asked["completions"] is not self._completions or column in self._columns:
+            self.flush()
+            self._completions = asked["completions"]
+            self._columns = trl_columns(self._recorder, asked, self._number)
+            self._number += 1
+        self._columns[column] = [number(each) for each in answer]
+
+    def flush(self) -> None:
+        """Record what has all its scores."""
+        columns, self._columns, self._completions = self._columns, {}, None
+        if columns:
+            columns["reward"] = _totals(self._recorder, columns)
+            self._recorder.rollouts(len(columns["completion"]), columns)
+
+
+def trl_columns(recorder: RunRecorder, asked: Mapping[str, Any], batch: int) -> Columns:
+    """Rollouts of a TRL reward call, without scores."""
+    prompts = [text_of(each) for each in asked["prompts"]]
+    completions = [text_of(each) for each in asked["completions"]]
+    count = len(completions)
+    state, phase = asked.get("trainer_state"), recorder.phase()
+    step = (recorder.current_step if state is None else state.global_step) + (phase == "train")
+    data = {
+        name: values
+        for name, values in asked.items()
+        if name not in _NOT_DATA and isinstance(values, list) and len(values) == count
+    }
+    env = next((name for name in ENVIRONMENT if name in data), None)
+    size = recorder.manifest.group_size
+    mark = f"{recorder.stretch}:{step}.{batch}"
+    tasks = [task_of(text) for text, _ in prompts]
+    ids = asked.get("completion_ids") or [None] * count
+    return {
+        "step": [step] * count,
+        "phase": [phase] * count,
+        "env": [str(each) for each in data[env]] if env else [""] * count,
+        "task": tasks,
+        "group": [f"{mark}.{row // size if size else tasks[row]}" for row in range(count)],
+        "position": [row % size if size else tasks[:row].count(tasks[row]) for row in range(count)],
+        "prompt": [text for text, _ in prompts],
+        "completion": [text for text, _ in completions],
+        "format": [
+            "messages" if "messages" in (a, b) else "text"
+            for (_, a), (_, b) in zip(prompts, completions, strict=True)
+        ],
+        "completion_tokens": [None if each is None else len(each) for each in ids],
+        "extra": [json_text({name: values[row] for name, values in data.items()}) for row in range(count)],
+    }  # fmt: skip
+
+
+def openrlhf_columns(recorder: RunRecorder, name: str, asked: Mapping[str, Any], answer: Any) -> Columns:
+    """Rollouts of an OpenRLHF reward call, or of a request to its remote reward model (``query``)."""
+    queries = list(asked.get("queries") or asked.get("query") or [])
+    prompts = list(asked.get("prompts") or [""] * len(queries))
+    labels = list(asked.get("labels") or [None] * len(queries))
+    reply = answer if isinstance(answer, Mapping) else {"rewards": answer}
+    scores: Any = reply.get("rewards")
+    scores = scores.tolist() if hasattr(scores, "tolist") else scores
+    scores = list(scores) if isinstance(scores, list | tuple) else [scores] * len(queries)
+    logs = reply.get("extra_logs") if isinstance(reply.get("extra_logs"), Mapping) else {}
+    count, step = len(queries), recorder.current_step + 1
+    if not len(prompts) == len(labels) == len(scores) == count:
+        raise ValueError(
+            f"{count} queries, {len(prompts)} prompts, {len(labels)} labels, {len(scores)} rewards"
+        )
+    completions = [
+        q.removeprefix(p) if isinstance(q, str) else q for q, p in zip(queries, prompts, strict=True)
+    ]
+    texts = [text_of(each)[0] for each in prompts]
+    values = [number(each) for each in scores]
+    return {
+        "step": [step] * count,
+        "phase": [recorder.phase()] * count,
+        "group": [f"{recorder.stretch}:{step}.{task_of(text)}" for text in texts],
+        "position": [texts[:row].count(texts[row]) for row in range(count)],
+        "prompt": texts,
+        "completion": [text_of(each)[0] for each in completions],
+        "grader_input": [text_of(each)[0] for each in queries],
+        REWARD_PREFIX + name: values,
+        "reward": list(values),
+        "extra": [
+            json_text({"label": labels[row], **{k: _at(v, row) for k, v in (logs or {}).items()}})
+            for row in range(count)
+        ],
+    }
+
+
+def verl_columns(recorder: RunRecorder, name: str, asked: Mapping[str, Any], answer: Any) -> Columns:
+    """The rollout of a verl ``compute_score`` call; the prompt is what ``extra_info`` says it is."""
+    about = asked.get("extra_info") or {}
+    prompt = about.get("question") or about.get("prompt") or "" if isinstance(about, Mapping) else ""
+    score = number(answer.get("score") if isinstance(answer, Mapping) else answer)
+    step = recorder.current_step + 1
+    text = text_of(prompt)[0]
+    index = str(about.get("index", "")) if isinstance(about, Mapping) else ""
+    task = index or task_of(text)
+    return {
+        "step": [step],
+        "phase": [recorder.phase()],
+        "env": [str(asked.get("data_source", ""))],
+        "task": [task],
+        "group": [f"{recorder.stretch}:{step}.{task}"],
+        "prompt": [text],
+        "completion": [text_of(asked["solution_str"])[0]],
+        REWARD_PREFIX + name: [score],
+        "reward": [score],
+        "extra": [json_text({"ground_truth": asked.get("ground_truth"), "answer": answer})],
+    }
+
+
+def _at(values: Any, row: int) -> Any:
+    values = values.tolist() if hasattr(values, "tolist") else values
+    return values[row] if isinstance(values, list | tuple) and row < len(values) else values
+
+
+def _totals(recorder: RunRecorder, columns: Columns) -> list[float | None]:
+    """Weighted sums, where the weight of every function is known."""
+    weights = {REWARD_PREFIX + each.name: each.weight for each in recorder.manifest.rewards}
+    scored = [name for name in columns if name.startswith(REWARD_PREFIX)]
+    count = len(columns["completion"])
+    if any(weights.get(name) is None for name in scored):
+        return [None] * count
+    totals: list[float | None] = []
+    for row in range(count):
+        known = [float(weights[n] or 0) * columns[n][row] for n in scored if columns[n][row] is not None]
+        totals.append(sum(known) if known else None)
+    return totals

@@ -1,0 +1,153 @@
+"""What a run depends on beside its data: code, versions of libraries, the state of random numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import inspect
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+LIBRARIES = (
+    "torch", "transformers", "trl", "accelerate", "peft", "datasets", "tokenizers", "safetensors", "vllm",
+    "deepspeed", "numpy", "modelassay",
+)  # fmt: skip
+_SECRET = re.compile(r"(?i)(token|secret|password|passwd|api_?key|credential)s?$")
+HIDDEN = "(not recorded)"
+_PATIENCE_S = 5
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Version of Python and of every library of `LIBRARIES` that is installed."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit(folder: Path) -> dict[str, str]:
+    """The commit that `folder` has checked out, and whether files differ from it; empty outside of git."""
+    try:
+        head = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {
+        "git commit": head,
+        "git changes": hashlib.sha256(changed.encode()).hexdigest() if changed else "",
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_S,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def code_digests(named: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of code by name: of the file that it stands in, and of the code as it is loaded.
+
+    The two tell apart a file that was edited under a running program, and a function that was replaced in
+    memory.
+    """
+    found: dict[str, str] = {}
+    for name, each in named.items():
+        loaded = loaded_digest(each)
+        if loaded:
+            found[name] = loaded
+        path = source_file(each)
+        if path is not None:
+            found[f"{name} in {path.name}"] = file_digest(path)
+    return found
+
+
+def source_file(thing: Any) -> Path | None:
+    """The file that a function, class, instance or module was defined in; None when there is none."""
+    target = inspect.unwrap(thing) if callable(thing) else thing
+    for each in (target, type(target)):
+        try:
+            path = inspect.getsourcefile(each)
+        except TypeError:
+            continue
+        if path and Path(path).is_file():
+            return Path(path)
+    return None
+
+
+_files: dict[Path, tuple[tuple[int, int], str]] = {}
+
+
+def file_digest(path: Path) -> str:
+    """``sha256:…`` of a file, read again only when its size or time has changed."""
+    about = path.stat()
+    stamp = (about.st_size, about.st_mtime_ns)
+    known = _files.get(path)
+    if known is None or known[0] != stamp:
+        known = _files[path] = (stamp, "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest())
+    return known[1]
+
+
+def loaded_digest(thing: Any) -> str:
+    """``sha256:…`` of the compiled code of a function, or of a class's methods; empty for anything else."""
+    target = inspect.unwrap(thing) if callable(thing) else thing
+    if (code := getattr(target, "__code__", None)) is not None:
+        codes = [code]
+    elif inspect.isclass(target) or callable(target):
+        body = target if inspect.isclass(target) else type(target)
+        codes = [c for f in vars(body).values() if (c := getattr(f, "__code__", None)) is not None]
+    else:
+        return ""
+    digest = hashlib.sha256()
+    for each in codes:
+        _take(digest, each)
+    return "sha256:" + digest.hexdigest() if codes else ""
+
+
+def _take(digest: Any, code: CodeType) -> None:
+    digest.update(code.co_code + repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            _take(digest, constant)
+        elif isinstance(constant, frozenset):
+            digest.update(repr(sorted(map(repr, constant))).encode())
+        else:
+            digest.update(repr(constant).encode())
+
+
+def without_secrets(settings: Mapping[str, str]) -> dict[str, str]:
+    """`settings` with the values of tokens, keys and passwords left out."""
+    return {name: HIDDEN if value and _SECRET.search(name) else value for name, value in settings.items()}
+
+
+def random_states() -> dict[str, str]:
+    """Digest of the state of every random number generator that is loaded."""
+    import random
+
+    found = {"python": hashlib.sha256(repr(random.getstate()).encode()).hexdigest()}
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if numpy is not None:
+        found["numpy"] = hashlib.sha256(
+            repr(numpy.random.get_state(legacy=True)[1].tolist()).encode()
+        ).hexdigest()
+    if torch is not None:
+        found["torch"] = hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest()
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            states = b"".join(state.numpy().tobytes() for state in torch.cuda.get_rng_state_all())
+            found["cuda"] = hashlib.sha256(states).hexdigest()
+    return found

@@ -1,0 +1,228 @@
+"""Attach to a transformers or TRL trainer: every rollout, log, checkpoint, change and error of it.
+
+Of GRPO and RLOO trainers two methods are wrapped, which exist since TRL 0.17 and under these names in 1.16:
+``_calculate_rewards`` (inputs, completions, scores of all functions) and ``_generate_and_score_completions``
+(advantages, masks). Where they are missing, the reward functions are wrapped instead, which is public and
+says all but advantages. Everything else comes through ``TrainerCallback``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelassay.errors import UsageError
+from modelassay.training.recorder.generation import Generation
+from modelassay.training.recorder.recorder import reward_function
+from modelassay.training.recorder.surroundings import git_commit, library_versions, random_states
+from modelassay.training.recorder.training_data import describe_dataset
+
+if TYPE_CHECKING:
+    from modelassay.training.recorder.recorder import RunRecorder
+
+ALGORITHMS = {
+    "GRPOTrainer": "grpo",
+    "RLOOTrainer": "rloo",
+    "SFTTrainer": "sft",
+    "DPOTrainer": "dpo",
+    "RewardTrainer": "reward_modelling",
+    "KTOTrainer": "kto",
+    "PPOTrainer": "ppo",
+}
+"""By the name of the trainer's class or one that it derives from."""
+_ROLES = {"sft": "sft", "dpo": "preference", "kto": "preference", "reward_modelling": "preference"}
+_WATCHED = (
+    "beta", "temperature", "top_p", "top_k", "num_generations", "num_iterations", "max_completion_length",
+    "loss_type", "scale_rewards", "epsilon_low", "epsilon_high",
+)  # fmt: skip
+"""Attributes of a trainer that act beside its arguments."""
+
+
+def attach(recorder: RunRecorder, trainer: Any, *, tokens: bool = True) -> None:
+    """Record all that `trainer` does from here on.
+
+    Args:
+        tokens: keep the token ids of completions, so that a segment can be replayed token by token.
+
+    Raises:
+        UsageError: it is no transformers trainer.
+    """
+    if not hasattr(trainer, "add_callback") or not hasattr(trainer, "state"):
+        raise UsageError(
+            f"a {type(trainer).__name__} is no transformers trainer",
+            mend="record it with step(), rollout() and checkpoint()",
+        )
+    names = [base.__name__ for base in type(trainer).__mro__]
+    algorithm = next((ALGORITHMS[name] for name in names if name in ALGORITHMS), "")
+    is_trl = any(base.__module__.partition(".")[0] == "trl" for base in type(trainer).__mro__)
+    framework = "trl" if is_trl else "transformers"
+    recorder.rank, recorder.world = trainer.args.process_index, trainer.args.world_size
+    recorder.describe(
+        framework=framework,
+        framework_version=library_versions().get(framework, ""),
+        algorithm=algorithm,
+        rewards=rewards_of(trainer),
+        group_size=getattr(trainer, "num_generations", None),
+        base=_base(trainer),
+    )
+    watch = _Watch(recorder, trainer)
+    with recorder.troubles.kept("attaching"):
+        _wrap_training(recorder, trainer)
+        if all(hasattr(trainer, name) for name in ("_calculate_rewards", "_generate_and_score_completions")):
+            Generation(recorder, trainer, tokens=tokens).wrap()
+        elif hasattr(trainer, "reward_funcs"):
+            recorder.phase = lambda: "train" if trainer.model.training else "eval"
+            trainer.reward_funcs = [recorder.reward(each) for each in trainer.reward_funcs]
+        else:
+            watch.wrap_batches()
+    trainer.add_callback(_callback(watch, _ROLES.get(algorithm, "prompts")))
+
+
+def rewards_of(trainer: Any) -> tuple[Any, ...]:
+    """Reward functions of a trainer with their weights."""
+    names = getattr(trainer, "reward_func_names", None) or ()
+    weights = getattr(trainer, "reward_weights", None)
+    known = weights.tolist() if weights is not None else [None] * len(names)
+    return tuple(reward_function(name, weight) for name, weight in zip(names, known, strict=True))
+
+
+def _base(trainer: Any) -> str:
+    name = str(getattr(getattr(trainer.model, "config", None), "_name_or_path", "") or "")
+    return Path(name).name if Path(name).is_absolute() else name
+
+
+def _wrap_training(recorder: RunRecorder, trainer: Any) -> None:
+    """Errors that end training are recorded, and raised as before."""
+    train = trainer.train
+
+    @functools.wraps(train)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        try:
+            return train(*arguments, **named)
+        except BaseException as error:
+            recorder.exception(error, step=trainer.state.global_step)
+            recorder.flush()
+            raise
+
+    trainer.train = wrapped
+
+
+class _Watch:
+    """What is looked at each step."""
+
+    def __init__(self, recorder: RunRecorder, trainer: Any) -> None:
+        self.recorder = recorder
+        self.trainer = trainer
+        self.order = hashlib.sha256()
+        self.batches = 0
+        self._seen: tuple[Any, ...] = ()
+
+    def settings(self) -> dict[str, Any]:
+        """All settings in force."""
+        watched = {f"trainer.{name}": getattr(self.trainer, name, None) for name in _WATCHED}
+        rewards = {f"reward_weights.{each.name}": str(each.weight) for each in rewards_of(self.trainer)}
+        return {**self.trainer.args.to_dict(), **watched, **rewards}
+
+    def code(self) -> dict[str, Any]:
+        """Graders, environments and the training script."""
+        found: dict[str, Any] = {"training script": sys.modules.get("__main__")}
+        names = getattr(self.trainer, "reward_func_names", None) or ()
+        for name, each in zip(names, getattr(self.trainer, "reward_funcs", ()), strict=False):
+            found[f"grader {name}"] = each
+        for name in ("environment_factory", "rollout_func", "data_collator"):
+            if (each := getattr(self.trainer, name, None)) is not None:
+                found[name] = each
+        factories = getattr(self.trainer, "environment_factories", None)
+        if isinstance(factories, Mapping):
+            found |= {f"environment {name}": each for name, each in factories.items()}
+        found |= {f"tool {each.__name__}": each for each in getattr(self.trainer, "tools", None) or ()}
+        return found
+
+    def look(self, step: int) -> None:
+        """Record settings and code anew where anything may have changed."""
+        weights = getattr(self.trainer, "reward_weights", None)
+        seen = (
+            dict(vars(self.trainer.args)),
+            [getattr(self.trainer, name, None) for name in _WATCHED],
+            None if weights is None else weights.tolist(),
+        )
+        if seen != self._seen:
+            self._seen = seen
+            self.recorder.configuration(self.settings(), step=step)
+        self.recorder.code(self.code(), step=step)
+
+    def wrap_batches(self) -> None:
+        """Take the digest of every batch that is trained on, in order."""
+        training_step = self.trainer.training_step
+
+        @functools.wraps(training_step)
+        def wrapped(model: Any, inputs: Any, *arguments: Any, **named: Any) -> Any:
+            with self.recorder.troubles.kept("reading a batch"):
+                for name in sorted(inputs):
+                    if "input_ids" in name or name == "labels":
+                        self.order.update(name.encode() + inputs[name].detach().cpu().numpy().tobytes())
+                self.batches += 1
+            return training_step(model, inputs, *arguments, **named)
+
+        self.trainer.training_step = wrapped
+
+
+def _callback(watch: _Watch, role: str) -> Any:
+    """The callback; its class is made here, so that transformers is imported only where it is used."""
+    from transformers import TrainerCallback
+
+    recorder, trainer = watch.recorder, watch.trainer
+
+    def guarded(method: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(method)
+        def wrapped(self: Any, args: Any, state: Any, control: Any, **named: Any) -> None:
+            with recorder.troubles.kept(method.__name__):
+                method(self, args, state, control, **named)
+
+        return wrapped
+
+    class RecorderCallback(TrainerCallback):  # type: ignore[misc]
+        """Tells the recorder what the trainer does."""
+
+        @guarded
+        def on_train_begin(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            recorder.describe(code={**git_commit(Path.cwd()), **recorder.manifest.code})
+            recorder.begin(state.global_step)
+            watch.look(state.global_step)
+            seed = args.seed if args.data_seed is None else args.data_seed
+            for name, data in (("train", trainer.train_dataset), ("eval", trainer.eval_dataset)):
+                describe_dataset(recorder, name, data, "eval" if name == "eval" else role, seed)
+            recorder.event("note", step=state.global_step, random_states=random_states(), seed=args.seed)
+
+        @guarded
+        def on_step_begin(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            if state.global_step > recorder.current_step:
+                recorder.step(state.global_step)
+            watch.look(state.global_step + 1)
+
+        @guarded
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **named: Any) -> None:
+            evaluation = any(name.startswith("eval_") for name in logs or {})
+            recorder.metrics(logs or {}, step=state.global_step, phase="eval" if evaluation else "train")
+
+        @guarded
+        def on_save(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            if state.is_world_process_zero:
+                folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+                recorder.checkpoint(folder, step=state.global_step)
+
+        @guarded
+        def on_train_end(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            if watch.batches:
+                digest = f"sha256:{watch.order.hexdigest()}"
+                recorder.event(
+                    "note", step=state.global_step, batches=watch.batches, digest_of_batches_in_order=digest
+                )
+            recorder.step(state.global_step)
+            recorder.flush()
+
+    return RecorderCallback()

@@ -1,0 +1,72 @@
+"""The recorder's own errors: told on stderr and in the record, and never passed on to training."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from modelassay.records import RunEvent
+from modelassay.training.recorder.times import now
+
+SHOWN = 3
+"""Times that one kind of error is told on stderr and in the record; later ones are only counted."""
+
+
+class Troubles:
+    """Where the recorder's errors go.
+
+    Args:
+        run: named on stderr.
+    """
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.record: Callable[[RunEvent], None] = lambda event: None
+        """Puts an event into the record."""
+
+    @property
+    def total(self) -> int:
+        """Errors so far."""
+        return self._counts.total()
+
+    def tell(self, doing: str, error: BaseException) -> None:
+        """Say that `doing` failed, on stderr and in the record."""
+        kind = f"{doing}: {type(error).__name__}"
+        with self._lock:
+            self._counts[kind] += 1
+            times = self._counts[kind]
+        if times > SHOWN:
+            return
+        last = "; further ones are only counted" if times == SHOWN else ""
+        self.say(f"{doing} failed: {type(error).__name__}: {error}{last}")
+        body = {
+            "where": "recorder",
+            "doing": doing,
+            "error": type(error).__name__,
+            "message": str(error)[:500],
+        }
+        self.record(RunEvent(time=now(), kind="exception", body=body))
+
+    def say(self, line: str) -> None:
+        """A line on stderr, where there is one."""
+        try:
+            print(f"modelassay recorder ({self._run}): {line}; training goes on", file=sys.stderr)
+        except (OSError, ValueError):  # stderr is closed: nobody is left to tell
+            return
+
+    @contextmanager
+    def kept(self, doing: str) -> Iterator[None]:
+        """Errors of the block are told here and go no further."""
+        try:
+            yield
+        except Exception as error:  # the one boundary at which errors end: training must go on
+            self.tell(doing, error)
+
+    def summary(self) -> str:
+        """How often which error came, as text."""
+        return "; ".join(f"{kind} ({times:,} times)" for kind, times in self._counts.most_common())
