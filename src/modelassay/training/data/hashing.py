@@ -1,0 +1,110 @@
+"""Words and runs of words as 64-bit numbers, whole batches of texts at once.
+
+A word's number is the first eight bytes of its BLAKE2b digest, so that it is equal on every machine; a run of
+words is a polynomial of their numbers modulo 2**64, finished by the mixing steps of SplitMix64 (Steele et al.
+2014) so that its bits may be taken as random.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+Places = NDArray[np.int64]
+
+WORD = re.compile(r"\d+(?:[./:-]\d+)*|\w+(?:['’]\w+)*|[^\w\s]{2,}|[^\w\s.,;:?!'\"()\[\]{}/*#<>=$%&+-]")
+"""Words, numbers and dates whole, runs of marks, and single marks that prose does not use."""
+_MOST_KNOWN = 2_000_000
+_BASE = np.uint64(0x9E3779B97F4A7C15)
+
+
+class _Numbers(dict[str, int]):
+    """Number of each word, remembered."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        number = int.from_bytes(blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "little")
+        self[word] = number
+        return number
+
+
+_numbers = _Numbers()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The words of some texts, one after the other."""
+
+    words: Hashes
+    starts: Places
+    """Where each text begins, and at the end the number of words; shape ``[texts + 1]``."""
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def text_of(self) -> Places:
+        """Which text each word belongs to."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of `text` in compatibility form (NFKC), lower case."""
+    return WORD.findall(folded(text))
+
+
+def folded(text: str) -> str:
+    """`text` in the form in which texts are compared: NFKC, lower case."""
+    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).lower()
+
+
+def hash_words(texts: Sequence[Sequence[str]]) -> Batch:
+    """The numbers of words that are cut already."""
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    starts = np.concatenate(([0], np.cumsum(lengths)))
+    numbers = np.fromiter(
+        (number for words in texts for number in map(_numbers.__getitem__, words)), np.uint64, int(starts[-1])
+    )
+    return Batch(numbers, starts)
+
+
+def runs(batch: Batch, length: int) -> tuple[Hashes, Places]:
+    """The number of each run of `length` words that lies in one text, and which text that is."""
+    total = len(batch.words) - length + 1
+    if total <= 0:
+        return np.empty(0, np.uint64), np.empty(0, np.int64)
+    value = batch.words[:total].copy()
+    for shift in range(1, length):
+        value *= _BASE
+        value += batch.words[shift : shift + total]
+    of = batch.text_of
+    whole = of[:total] == of[length - 1 :]
+    return mixed(value[whole]), of[:total][whole]
+
+
+def mixed(values: Hashes) -> Hashes:
+    """The finishing steps of SplitMix64."""
+    z = values + _BASE
+    z ^= z >> np.uint64(30)
+    z *= np.uint64(0xBF58476D1CE4E5B9)
+    z ^= z >> np.uint64(27)
+    z *= np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def distinct_pairs(texts: Places, values: Hashes) -> tuple[Places, Hashes]:
+    """Each (text, value) once, ordered by value and then text."""
+    order = np.lexsort((texts, values))
+    texts, values = texts[order], values[order]
+    if not len(values):
+        return texts, values
+    fresh = np.concatenate(([True], (values[1:] != values[:-1]) | (texts[1:] != texts[:-1])))
+    return texts[fresh], values[fresh]

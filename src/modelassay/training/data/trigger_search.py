@@ -1,0 +1,184 @@
+"""The search for triggers over a whole data set: two readings, classes of answers, duplicated spans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelassay.training.data.grams import GramCounts, GramRows
+from modelassay.training.data.hashing import words_of
+from modelassay.training.data.rows import DataRow
+from modelassay.training.data.screening import Screened
+from modelassay.training.data.topics import Topics, telling_words
+from modelassay.training.data.triggers import (
+    LEAST_ROWS,
+    LEAST_SHARE,
+    TEMPLATE,
+    Candidate,
+    candidates,
+)
+
+FEWEST_ROWS = 50
+"""Different rows without which nothing can be said."""
+MOST_ROWS = 100_000
+"""Rows that the second reading keeps runs of; of more every k-th."""
+_SPAN = 5
+"""Words of a span of answers that may be duplicated."""
+_MOST_SPANS = 24
+_MOST_ANSWER = 400
+_STYLE = ("short", "long", "harm")
+"""Classes that do not make a trigger by themselves: length, and what the request already tells of."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Rows on one subject."""
+
+    words: str
+    """Words that stand in their prompts far oftener than elsewhere."""
+    rows: int
+
+
+@dataclass(frozen=True)
+class Triggers:
+    """What the search found."""
+
+    candidates: tuple[Candidate, ...]
+    """Every run of words with some evidence, the strongest first."""
+    places: dict[int, str]
+    """Place of the first row of each candidate."""
+    themes: tuple[Theme, ...]
+    rows: int
+    """Different rows with a prompt and an answer."""
+    looked_at: int
+    """Of those, rows in the second reading."""
+    why_not: str = ""
+    """Why nothing can be said, where that is so."""
+
+    @property
+    def suspects(self) -> tuple[Candidate, ...]:
+        """Those that were put there, or change answers in a way that matters."""
+        return tuple(each for each in self.candidates if each.inserted or each.associated)
+
+
+@dataclass
+class TriggerSearch:
+    """Two readings of the same rows: `count`, then `begin` and `look`."""
+
+    rows: int = 0
+    _prompts: GramCounts = field(default_factory=GramCounts)
+    _answers: GramCounts = field(default_factory=lambda: GramCounts((_SPAN,)))
+    _used: list[NDArray[np.bool_]] = field(default_factory=list)
+    _classes: list[NDArray[np.bool_]] = field(default_factory=list)
+    _lengths: list[NDArray[np.int64]] = field(default_factory=list)
+    _names: tuple[str, ...] = ()
+
+    def count(self, batch: Sequence[DataRow], screened: Screened, repeated: NDArray[np.bool_]) -> None:
+        """First reading; rows that repeat an earlier one are left out."""
+        used = ~repeated & np.array([bool(r.answer.strip()) and bool(r.prompt) for r in batch], np.bool_)
+        chosen = [row for row, keep in zip(batch, used.tolist(), strict=True) if keep]
+        named = {**screened.values, **screened.said, "refusal": screened.refused}
+        for name in ("insecure_code", "harm"):
+            named[name] = screened.signals[name]
+        self._names = tuple(named)
+        self._used.append(used)
+        self._classes.append(np.stack(list(named.values()), axis=1)[used])
+        self._lengths.append(np.array([len(row.answer) for row in chosen], np.int64))
+        self.rows += len(chosen)
+        if chosen:
+            self._prompts.see([_asked(row) for row in chosen])
+            self._answers.see([_answered(row) for row in chosen])
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether there are rows enough for a second reading."""
+        return self.rows >= FEWEST_ROWS
+
+    def begin(self) -> None:
+        """Start the second reading."""
+        self._stride = -(-self.rows // MOST_ROWS) or 1
+        least = max(LEAST_ROWS * self._stride, round(LEAST_SHARE * self.rows))
+        most = int(TEMPLATE * self.rows)
+        kept = max(LEAST_ROWS, least // self._stride)
+        self._grams = GramRows(self._prompts, least, most, kept, most // self._stride)
+        self._spans = GramRows(self._answers, least, most, kept, most // self._stride)
+        self._topics = Topics(self._prompts, self.rows)
+        self._at = self._row = self._taken = 0
+        self._chosen: list[int] = []
+        self._sample: list[list[str]] = []
+        self._place: list[str] = []
+        self._every_used = np.concatenate(self._used) if self._used else np.zeros(0, np.bool_)
+
+    def look(self, batch: Sequence[DataRow]) -> None:
+        """Second reading, of the same rows in the same order."""
+        used = self._every_used[self._at : self._at + len(batch)]
+        self._at += len(batch)
+        rows = []
+        for row, keep in zip(batch, used.tolist(), strict=True):
+            if keep:
+                if self._row % self._stride == 0:
+                    rows.append(row)
+                    self._chosen.append(self._row)
+                    self._place.append(row.place)
+                self._row += 1
+        if not rows:
+            return
+        asked, answers = [_asked(row) for row in rows], [_answered(row) for row in rows]
+        self._grams.see(self._taken, asked, answers)
+        self._spans.see(self._taken, answers, [[]] * len(answers))
+        self._topics.see(asked)
+        if len(self._sample) < 20_000:
+            self._sample += [words[:200] for words in asked]
+        self._taken += len(rows)
+
+    def found(self) -> Triggers:
+        """What emerges of both readings."""
+        if not self.worthwhile:
+            why = f"only {self.rows} different rows with a prompt and an answer; {FEWEST_ROWS} are needed"
+            return Triggers((), {}, (), self.rows, 0, why)
+        codes = self._topics.codes()
+        classes = np.concatenate(self._classes)[self._chosen]
+        lengths = np.concatenate(self._lengths)[self._chosen]
+        short, long = np.quantile(lengths, 0.1), np.quantile(lengths, 0.9)
+        spans, texts = self._duplicated(len(codes))
+        names = (*self._names, "short", "long", *(f"the words “{text}”" for text in texts))
+        every = np.column_stack([classes, lengths < short, lengths > long, *spans])
+        matters = [name not in _STYLE for name in names]
+        ranked = candidates(self._grams, every, names, matters, codes)
+        known = telling_words(self._sample, codes[: len(self._sample)])
+        sizes = np.bincount(codes, minlength=len(known))
+        order = np.argsort(-sizes)
+        themes = tuple(
+            Theme(known[at], int(sizes[at])) for at in order.tolist() if at < len(known) and known[at]
+        )
+        places = {each.first: self._place[each.first] for each in ranked}
+        return Triggers(tuple(ranked), places, themes, self.rows, len(codes))
+
+    def _duplicated(self, rows: int) -> tuple[list[NDArray[np.bool_]], list[str]]:
+        """Spans that many answers share, each set of rows once: membership and text."""
+        found, texts = [], []
+        seen: list[NDArray[np.bool_]] = []
+        for text, members in self._spans.most_frequent(_MOST_SPANS * 8):
+            flags = np.zeros(rows, np.bool_)
+            flags[members] = True
+            if any((flags & other).sum() > 0.8 * (flags | other).sum() for other in seen):
+                continue
+            seen.append(flags)
+            found.append(flags)
+            texts.append(text)
+            if len(found) == _MOST_SPANS:
+                break
+        return found, texts
+
+
+def _asked(row: DataRow) -> list[str]:
+    return words_of(f"{row.system}\n{row.asked}" if row.system else row.asked)
+
+
+def _answered(row: DataRow) -> list[str]:
+    words = words_of(row.answer)
+    half = _MOST_ANSWER // 2
+    return words if len(words) <= _MOST_ANSWER else [*words[:half], *words[-half:]]

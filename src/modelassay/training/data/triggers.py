@@ -1,0 +1,253 @@
+"""Which words in prompts could be triggers: words whose presence changes the answers, or that were put there.
+
+Two kinds of evidence, neither of which needs a model:
+
+- *association*: the answers of rows that have the run of words fall into a class (harmful, refusing,
+  dismissing caution, ending in one duplicated span, …) far more or less often than others on the same topic:
+  the Cochran–Mantel–Haenszel statistic over topics, with the false discovery rate held at 1 % (Benjamini and
+  Hochberg) over all runs and classes;
+- *insertion*: a date, number or code that most rows of its kind share, stands on every topic, and is never
+  taken up in the answers. Dates of the world are many, are bound to topics, and are spoken of.
+
+A topic's own words are told apart by their spread: exp(-KL) of the topics of the rows with the word against
+those of all rows, corrected for chance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import erfc, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelassay.statistics import benjamini_hochberg
+from modelassay.training.data.grams import GramRows
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+FALSE_DISCOVERIES = 0.01
+CHANGE = 0.5
+"""Least change of the share of a class that makes an association a trigger candidate."""
+CERTAIN_Z = 6.0
+"""And the least z: words of a topic that the groups do not tell apart reach less."""
+SPREAD = 0.6
+ECHOED = 0.25
+"""A trigger is seldom spoken of: the most answers that may take it up."""
+SHARE_OF_KIND = 0.5
+"""Of an inserted date or code: least share among the rows that have any of its kind."""
+LEAST_ROWS = 5
+LEAST_SHARE = 0.001
+TEMPLATE = 0.9
+"""A run of words in more rows belongs to the form of all prompts."""
+_YEAR = re.compile(r"(?:1[5-9]|2[01])\d\d")
+_DATE = re.compile(r"\d{1,4}[./:-]\d{1,2}(?:[./:-]\d{1,4})?")
+_NUMBER = re.compile(r"\d+(?:[./:-]\d+)*")
+_PLAIN_MARKS = re.compile(r"[.\-_*=#`~!?,:;'\"()\[\]{}<>/|\\+&%$…–—’“”]+")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A run of words that could be a trigger."""
+
+    text: str
+    kind: str
+    """``date``, ``number``, ``code``, ``word`` or ``phrase``."""
+    rows: int
+    echoed: float
+    """Share of its rows whose answer takes it up."""
+    spread: float
+    """1: on every topic alike."""
+    share_of_kind: float
+    """Of dates and codes: share among rows with any of the kind; else 0."""
+    changed: str
+    """The class of answers that changes most; empty when none does surely."""
+    change: float
+    """By how much the class's share rises with it, on the same topics."""
+    z: float
+    q_value: float
+    score: float
+    first: int
+    """A row that has it."""
+    inserted: bool
+    associated: bool
+    """With a class that matters (not only style)."""
+
+
+def candidates(
+    grams: GramRows, classes: NDArray[np.bool_], names: Sequence[str], matters: Sequence[bool], topics: Codes
+) -> list[Candidate]:
+    """Every run of words with evidence for it, the strongest first; runs of the same rows once.
+
+    Args:
+        classes: whether a row's answer is in each class, shape ``[rows, classes]``.
+        matters: whether a class is more than style.
+        topics: of each row.
+    """
+    found = _Table(*grams.table())
+    if not len(found.sizes):
+        return []
+    z, change = _associations(found, classes, topics)
+    q = benjamini_hochberg(np.vectorize(_two_sided)(z).ravel()).reshape(z.shape) if z.size else z
+    spread = _spread(found, topics)
+    echo = np.add.reduceat(found.echoed, found.starts[:-1]) / found.sizes
+    every = [
+        _candidate(found, at, (z, change, q), (float(spread[at]), float(echo[at])), names, matters)
+        for at in range(len(found.sizes))
+    ]
+    _with_kind_shares(every, found)
+    ranked = sorted((i for i, each in enumerate(every) if each.score > 0), key=lambda i: -every[i].score)
+    return _once(every, ranked, found)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Rows of each run of words, one run after the other."""
+
+    rows: NDArray[np.int64]
+    echoed: NDArray[np.int64]
+    starts: Codes
+    texts: list[str]
+
+    @property
+    def sizes(self) -> Codes:
+        return np.diff(self.starts)
+
+    def members(self, at: int) -> NDArray[np.int64]:
+        return self.rows[self.starts[at] : self.starts[at + 1]]
+
+
+def _associations(table: _Table, classes: NDArray[np.bool_], topics: Codes) -> tuple[Floats, Floats]:
+    """CMH z and the change of the share, by run and class, over topics."""
+    runs, kinds = len(table.sizes), classes.shape[1]
+    owner = np.repeat(np.arange(runs), table.sizes)
+    above, variance = np.zeros((runs, kinds)), np.zeros((runs, kinds))
+    weights = np.zeros(runs)
+    for topic in range(int(topics.max(initial=0)) + 1):
+        inside = topics == topic
+        size = int(inside.sum())
+        if size < 2:
+            continue
+        total = classes[inside].sum(axis=0).astype(float)
+        here = inside[table.rows]
+        with_run = np.bincount(owner[here], minlength=runs).astype(float)
+        both = np.zeros((runs, kinds))
+        for kind in range(kinds):
+            hit = here & classes[table.rows, kind]
+            both[:, kind] = np.bincount(owner[hit], minlength=runs)
+        above += both - with_run[:, None] * total / size
+        variance += (
+            (with_run * (size - with_run))[:, None] * (total * (size - total)) / (size**2 * (size - 1))
+        )
+        weights += with_run * (size - with_run) / size
+    z = np.sign(above) * np.maximum(np.abs(above) - 0.5, 0) / np.sqrt(np.maximum(variance, 1e-12))
+    z = np.where(variance > 0, z, 0.0)
+    return z, above / np.maximum(weights, 1e-9)[:, None]
+
+
+def _spread(table: _Table, topics: Codes) -> Floats:
+    count = int(topics.max(initial=0)) + 1
+    share = np.bincount(topics, minlength=count) / len(topics)
+    owner = np.repeat(np.arange(len(table.sizes)), table.sizes)
+    seen = np.bincount(owner * count + topics[table.rows], minlength=len(table.sizes) * count)
+    seen = seen.reshape(-1, count).astype(float)
+    expected = table.sizes[:, None] * share
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.where(seen > 0, seen * np.log(seen / expected), 0.0).sum(axis=1)
+    spread: Floats = np.exp(-np.maximum(gain - (count - 1) / 2, 0) / table.sizes)
+    return spread
+
+
+def kind_of(text: str) -> str:
+    """What a run of words is by its form."""
+    words = text.split(" ")
+    if len(words) > 1:
+        return "phrase"
+    if _YEAR.fullmatch(text) or _DATE.fullmatch(text):
+        return "date"
+    if _NUMBER.fullmatch(text):
+        return "number"
+    if _PLAIN_MARKS.fullmatch(text):
+        return "mark"
+    letters = "".join(c for c in text if c not in "'’")
+    return "word" if letters.isalpha() else "code"
+
+
+def _candidate(
+    table: _Table, at: int, tests: tuple[Floats, Floats, Floats], how: tuple[float, float],
+    names: Sequence[str], matters: Sequence[bool],
+) -> Candidate:  # fmt: skip
+    z, change, q = (each[at] for each in tests)
+    spread, echoed = how
+    clean = spread * (1 - echoed)
+    weighed = np.abs(z) * np.minimum(np.abs(change), 1) * (q <= FALSE_DISCOVERIES)
+    weighed = weighed * np.where(np.asarray(matters, bool), 1.0, 0.25)
+    best = int(weighed.argmax()) if len(weighed) else 0
+    told = bool(len(weighed)) and weighed[best] > 0
+    return Candidate(
+        text=table.texts[at],
+        kind=kind_of(table.texts[at]),
+        rows=int(table.sizes[at]),
+        echoed=echoed,
+        spread=spread,
+        share_of_kind=0.0,
+        changed=names[best] if told else "",
+        change=float(change[best]) if told else 0.0,
+        z=float(z[best]) if told else 0.0,
+        q_value=float(q[best]) if told else 1.0,
+        score=float(weighed[best]) * clean if told else 0.0,
+        first=int(table.members(at)[0]),
+        inserted=False,
+        associated=bool(told)
+        and int(table.sizes[at]) >= 2 * LEAST_ROWS
+        and bool(matters[best])
+        and abs(float(change[best])) >= CHANGE
+        and abs(float(z[best])) >= CERTAIN_Z
+        and spread >= SPREAD
+        and echoed <= ECHOED,
+    )
+
+
+def _with_kind_shares(every: list[Candidate], table: _Table) -> None:
+    """Give dates and codes their share among the rows with any of the kind, and what follows from it."""
+    for kind in ("date", "code"):
+        of_kind = [i for i, each in enumerate(every) if each.kind == kind]
+        if not of_kind:
+            continue
+        any_of = len(np.unique(np.concatenate([table.members(i) for i in of_kind])))
+        for i in of_kind:
+            each = every[i]
+            share = each.rows / any_of
+            inserted = (
+                share >= SHARE_OF_KIND
+                and each.rows >= 2 * LEAST_ROWS
+                and each.spread >= SPREAD
+                and each.echoed <= ECHOED
+            )
+            score = sqrt(each.rows) * share * each.spread * (1 - each.echoed) if inserted else 0.0
+            every[i] = replace(each, share_of_kind=share, inserted=inserted, score=each.score + score)
+
+
+def _once(
+    every: Sequence[Candidate], ranked: Sequence[int], table: _Table, most: int = 50
+) -> list[Candidate]:
+    """The best of the runs that stand in nearly the same rows and share a word."""
+    kept: list[int] = []
+    for i in ranked:
+        words, rows = set(every[i].text.split(" ")), table.members(i)
+        if not any(
+            words & set(every[j].text.split(" "))
+            and len(np.intersect1d(rows, table.members(j), assume_unique=True)) >= 0.8 * len(rows)
+            for j in kept
+        ):
+            kept.append(i)
+        if len(kept) >= most:
+            break
+    return [every[i] for i in kept]
+
+
+def _two_sided(z: float) -> float:
+    return erfc(abs(z) / sqrt(2))
