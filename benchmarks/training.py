@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import scanners
 import training_runs as known
 from figures import Figure, show
 
@@ -26,6 +27,7 @@ ROLLOUTS = 200_000
 GOALS = {
     "imported_per_s": 20_000,
     "scanned_per_s": 5_000,
+    "scanned_code_per_s": 5_000,
     "leaves_per_s": 200_000,
     "analysed_per_s": None,
 }
@@ -46,6 +48,12 @@ def of_gates(data: Path) -> Iterator[Figure]:
         yield from known.judgements(data / "judge_on_empty_completions")
 
 
+def of_coverage(data: Path) -> Iterator[Figure]:
+    """What importers say of a log with holes; trains a tiny model."""
+    with tempfile.TemporaryDirectory() as work:
+        yield from known.native_log(Path(work))
+
+
 def of_challenges(data: Path) -> Iterator[Figure]:
     """(h): simulated, so that no data is needed."""
     yield from known.challenges()
@@ -54,11 +62,13 @@ def of_challenges(data: Path) -> Iterator[Figure]:
 SUBJECTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "shotgun": of_shotgun,
     "gates": of_gates,
+    "coverage": of_coverage,
+    "scanners": known.scanned,
     "challenge": of_challenges,
 }
 
 
-def of_scale(rollouts: int) -> Iterator[Figure]:
+def of_scale(data: Path, rollouts: int) -> Iterator[Figure]:
     """Speed and memory, in a process of its own."""
     program = f"import json, training_scale; print(json.dumps(training_scale.measure({rollouts})))"
     done = subprocess.run(
@@ -69,7 +79,11 @@ def of_scale(rollouts: int) -> Iterator[Figure]:
         text=True,
     )
     found = json.loads(done.stdout)
+    if (data / "codeforces_hack_pairs").is_dir():
+        found["scanned_code_per_s"] = scanners.rate(data)
     for name, goal in GOALS.items():
+        if name not in found:
+            continue
         yield Figure(
             name=f"training.{name}",
             value=round(found[name]),
@@ -101,7 +115,7 @@ def main() -> int:
         for figure in subject(options.data_dir)
     ]
     if options.rollouts and options.only is None:
-        figures += of_scale(options.rollouts)
+        figures += of_scale(options.data_dir, options.rollouts)
     show(figures, as_json=options.json)
     return 0 if all(figure.met for figure in figures) else 1
 
