@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -30,15 +29,14 @@ from modelassay.training.importers.lines import flattened
 from modelassay.training.importers.rows import json_text, text_of
 from modelassay.training.recorder.backlog import MEMORY_BYTES, SPILL_BYTES, Backlog
 from modelassay.training.recorder.checkpoints import read_checkpoint
-from modelassay.training.recorder.clerk import Clerk, LiveLog, Worker
-from modelassay.training.recorder.closing import close_run
+from modelassay.training.recorder.clerk import LiveLog
 from modelassay.training.recorder.items import Item, Line, Rollouts, StepDone
+from modelassay.training.recorder.pipeline import Pipeline
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.rewards import GradedBatches, recording
 from modelassay.training.recorder.surroundings import code_digests, library_versions, without_secrets
 from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
-from modelassay.training.recorder.writer import Writer
 
 FLUSH_S = 60.0
 """Longest wait for the disk when a run is closed; what is later than that is told on stderr."""
@@ -80,8 +78,6 @@ class RunRecorder:
         spill: int = SPILL_BYTES,
     ) -> None:
         self.place = Place(Path(store), run)
-        self.rank = int(os.environ.get("RANK", "0")) if rank is None else rank
-        self.world = max(int(os.environ.get("WORLD_SIZE", "1")) if world is None else world, self.rank + 1)
         weights = rewards if isinstance(rewards, Mapping) else dict.fromkeys(rewards)
         self.manifest = RunManifest(
             id=run,
@@ -102,17 +98,15 @@ class RunRecorder:
         """What is going on while a reward function is called."""
         self.graded = GradedBatches(self)
         """What wrapped reward functions were asked and answered, until all of them have."""
-        self._log = log
-        self._backlog = Backlog(memory, spill)
-        self._writer: Writer | None = None
-        self._lock = threading.RLock()
-        self._process = os.getpid()
-        self._is_closed = False
+        self._pipeline = Pipeline(
+            self.place, Backlog(memory, spill), log, self.troubles, lambda: self.manifest
+        )
+        own_rank = int(os.environ.get("RANK", "0")) if rank is None else rank
+        self.share(own_rank, int(os.environ.get("WORLD_SIZE", "1")) if world is None else world)
         self._alone = 0
         self._configuration: dict[str, str] | None = None
         self._code: dict[str, str] = {}
         self._digests: tuple[Digest | None, Digest | None] = (None, None)
-        self._last_checkpoint: Digest | None = None
         self._told: BaseException | None = None
 
     def __enter__(self: R) -> R:
@@ -174,18 +168,19 @@ class RunRecorder:
             rewards: score by reward function, before weighting.
             reward: total, as the trainer uses it.
             step: the step that it serves; the one after the newest that is done when None.
-            group: name of the rollouts that it is compared with, unique in the run.
+            group: name of the rollouts that it is compared with; in a resumed run names begin anew.
             columns: further columns of `training.columns.FIXED`, such as ``advantage``, ``trained_on``,
                 ``env``, ``task``, ``grader_input``, ``grader_output``, ``failure``, ``finish``.
         """
         with self.troubles.kept("recording a rollout"):
             prompt_text, form = text_of(prompt)
             completion_text, other = text_of(completion)
+            self._begun()
             self._alone += 1
             row = {
                 "step": self.current_step + 1 if step is None else step,
                 "phase": phase,
-                "group": group or f"alone-{self.rank}-{os.getpid()}-{self._alone}",
+                "group": self._marked(group) if group else f"alone-{self._pipeline.process}-{self._alone}",
                 "position": position,
                 "prompt": prompt_text,
                 "completion": completion_text,
@@ -242,7 +237,7 @@ class RunRecorder:
         with self.troubles.kept("recording a checkpoint"):
             at, path = self.current_step if step is None else step, Path(folder)
             self._begun()
-            self._hasher.do(lambda: self._hash(path, at))
+            self._pipeline.later(lambda: self._hash(path, at))
 
     def dataset(self, name: str, **about: Any) -> None:
         """Record data that the run is given; see `records.RunDataset` for what can be said of it."""
@@ -311,14 +306,17 @@ class RunRecorder:
     @property
     def stretch(self) -> int:
         """How often the run was resumed before this process."""
-        return self._writer.process // self.world if self._writer is not None else 0
+        return self._pipeline.process // self._pipeline.world
 
     # -- from here to the disk ---------------------------------------------------------------------------
+    def share(self, rank: int, world: int) -> None:
+        """Say which of how many processes of the run this is; without effect once recording has begun."""
+        self._pipeline.rank, self._pipeline.world = rank, max(world, rank + 1)
+
     def put(self, item: Item) -> None:
         """Hand `item` to the writer; in a process forked off from this one nothing is recorded."""
-        if os.getpid() == self._process and not self._is_closed:
-            self._begun()
-            self._backlog.put(item)
+        self._begun()
+        self._pipeline.put(item)
 
     def begin(self, step: int = -1) -> None:
         """Begin to record now, not with the first call; `step` is the one that training resumes after."""
@@ -328,62 +326,37 @@ class RunRecorder:
 
     def flush(self, timeout_s: float = FLUSH_S) -> bool:
         """Wait until everything so far is on disk; whether that was done in time."""
-        return self._writer.flush(timeout_s) if self._writer is not None else True
+        return self._pipeline.flush(timeout_s)
 
     def close(self, timeout_s: float = FLUSH_S) -> None:
         """Write what is left, seal the files, and let process 0 state the coverage and bind the whole run."""
-        if self._is_closed or os.getpid() != self._process:
+        if self._pipeline.closing or self._pipeline.is_foreign:
             return
         with self.troubles.kept("closing the run"):
             self._begun()
             self.graded.flush()
-            if not self._hasher.close(timeout_s):
-                self.troubles.say("a checkpoint was not hashed in time")
+            self._pipeline.settle(timeout_s)
             if self.troubles.total:
                 self.event("note", errors_of_the_recorder=self.troubles.summary())
-            self._is_closed = True
             atexit.unregister(self.close)
-            assert self._writer is not None
-            done = self._writer.close(timeout_s)
-            done = self._clerk.close(timeout_s) and done
-            if not done:
-                self.troubles.say(
-                    "not everything was written in time; `modelassay run commit` binds what is there"
-                )
-            elif self.rank == 0:
-                close_run(self.place, self.world, self._log)
+            self._pipeline.close(timeout_s)
 
     def _begun(self, step: int = -1) -> None:
-        with self._lock:
-            if self._writer is not None or self._is_closed:
-                return
-            resumed = self.place.exists
-
-            def claim() -> int:
-                return self.place.claim(self.rank, self.world)
-
-            process = claim()
+        now_begun, resumed = self._pipeline.begin()
+        if now_begun:
             libraries = {**library_versions(), **self.manifest.libraries}
             self.describe(started=self.manifest.started or now(), libraries=libraries)
-            self._clerk = Clerk(self._log, self.place.folder / "run.json", self.troubles)
-            self._hasher = Worker("hashing checkpoints", self.troubles)
-            self._writer = Writer(
-                self.place,
-                process,
-                claim,
-                lambda: self.manifest,
-                self._backlog,
-                self._clerk,
-                self.troubles,
-                lambda: self._last_checkpoint,
-            )
             atexit.register(self.close)
         if resumed:
-            self.event("resumed", step=step, process=process, configuration=str(self._digests[0] or ""))
+            digest = str(self._digests[0] or "")
+            self.event("resumed", step=step, process=self._pipeline.process, configuration=digest)
+
+    def _marked(self, group: str) -> str:
+        return f"{self.stretch}:{group}" if self.stretch else group
 
     def _hash(self, path: Path, step: int) -> None:
         found = read_checkpoint(path, step)
-        self._last_checkpoint = found.digest or self._last_checkpoint
+        self._pipeline.last_checkpoint = found.digest or self._pipeline.last_checkpoint
         self._line("checkpoints", found)
         self.event("note", step=step, saved=found.name, digest=found.digest or "", parts=list(found.parts))
 
@@ -392,8 +365,7 @@ class RunRecorder:
 
     def _put_event(self, event: RunEvent) -> None:
         self._begun()
-        if self._writer is not None:
-            self._line("events", msgspec.structs.replace(event, rank=self._writer.process))
+        self._line("events", msgspec.structs.replace(event, rank=self._pipeline.process))
 
 
 def reward_function(name: str, weight: float | None) -> RewardFunction:

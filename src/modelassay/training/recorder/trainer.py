@@ -60,7 +60,7 @@ def attach(recorder: RunRecorder, trainer: Any, *, tokens: bool = True) -> None:
     algorithm = next((ALGORITHMS[name] for name in names if name in ALGORITHMS), "")
     is_trl = any(base.__module__.partition(".")[0] == "trl" for base in type(trainer).__mro__)
     framework = "trl" if is_trl else "transformers"
-    recorder.rank, recorder.world = trainer.args.process_index, trainer.args.world_size
+    recorder.share(trainer.args.process_index, trainer.args.world_size)
     recorder.describe(
         framework=framework,
         framework_version=library_versions().get(framework, ""),

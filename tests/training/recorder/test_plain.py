@@ -1,0 +1,335 @@
+"""The plain calls: what is on disk, what is bound, and what happens when something goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import modelassay
+from modelassay import Recorder
+from modelassay.assessment.committing import commit_run, read_commitments
+from modelassay.assessment.recording import own_notary
+from modelassay.errors import EvidenceError, UsageError
+from modelassay.evidence.ledger import read_events
+from modelassay.evidence.run_events import RunClosed, RunStep
+from modelassay.training.columns import pa
+from modelassay.training.protocol.commitment import broken_links
+from modelassay.training.recorder.backlog import Backlog
+from modelassay.training.recorder.items import Rollouts
+from modelassay.training.run import Run
+
+pytestmark = pytest.mark.usefixtures("no_keys")
+
+
+def step_of(run: Recorder, step: int, count: int = 3, text: str = "4") -> None:
+    for number in range(count):
+        run.rollout(
+            prompt="2+2=",
+            completion=text,
+            rewards={"correct": float(number == 1)},
+            reward=float(number == 1),
+            group=f"g{step}",
+            position=number,
+            step=step,
+        )
+    run.step(step, {"loss": 1 / step})
+
+
+def column(run: Run, name: str) -> list[Any]:
+    return [value for batch in run.batches([name]) for value in batch.column(name).to_pylist()]
+
+
+def test_importing_the_package_stays_light() -> None:
+    code = (
+        "import sys, modelassay; assert not {'pyarrow', 'torch', 'numpy', 'msgspec'} & set(sys.modules);"
+        "assert 'Recorder' in dir(modelassay) or modelassay.Recorder"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="Nothing"):
+        _ = modelassay.Nothing  # type: ignore[attr-defined]
+
+
+def test_everything_that_is_said_is_on_disk(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r", about={"algorithm": "mine"}) as run:
+        run.configuration({"lr": 0.1, "hub_token": "hf_secret"})
+        run.code({"grader": step_of})
+        run.dataset("sums", rows=7, role="prompts", licence="MIT")
+        step_of(run, 1)
+        run.configuration({"lr": 0.2, "hub_token": "hf_secret"}, step=2)
+        run.event("alarm", alarm="a1", metric="hack rate", value=0.25, threshold="0.1")
+        run.rollout(prompt=[{"role": "user", "content": "hi"}], completion="ü" * 3, phase="eval", step=1)
+        step_of(run, 2)
+    kept = Run(tmp_path / "runs" / "r")
+    assert column(kept, "phase") == ["train"] * 3 + ["eval"] + ["train"] * 3
+    assert column(kept, "reward/correct") == [0.0, 1.0, 0.0, None, 0.0, 1.0, 0.0]
+    assert column(kept, "format")[3] == "messages"
+    assert kept.manifest.configuration == {"lr": "0.1", "hub_token": "(not recorded)"}
+    assert "grader in test_plain.py" in kept.manifest.code
+    (changed,) = [e for e in kept.events() if e.kind == "configuration.changed"]
+    assert changed.body == {"setting": "lr", "old": "0.1", "new": "0.2"}
+    (alarm,) = [e for e in kept.events() if e.kind == "alarm"]
+    assert (alarm.body["value"], alarm.alarm, alarm.step) == ("0.25", "a1", 1)
+    assert [m.values for m in kept.metrics()] == [{"loss": 1.0}, {"loss": 0.5}]
+    assert [d.name for d in kept.datasets()] == ["sums"]
+    assert "hf_secret" not in "".join(p.read_text() for p in kept.folder.glob("*.json*"))
+
+
+def test_a_run_without_rollouts_is_bound_by_its_metrics(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="sft") as run:
+        for step in (1, 2):
+            run.step(step, {"loss": 1 / step})
+    made = read_commitments(tmp_path / "runs" / "sft")
+    assert [(r.step, r.rollouts) for r in made.records] == [(1, 0), (2, 0)]
+    assert made.records[0].metrics != made.records[1].metrics
+    assert commit_run(Run(tmp_path / "runs" / "sft"), tmp_path, own_notary()).file == made.file
+
+
+def test_a_rollout_that_was_changed_is_no_longer_what_was_bound(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r") as run:
+        step_of(run, 1)
+    kept = Run(tmp_path / "runs" / "r")
+    (part,) = kept.parts
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(part)
+    values = table.column("completion").to_pylist()
+    index = table.schema.get_field_index("completion")
+    parquet.write_table(
+        table.set_column(index, table.schema.field(index), [pa.array(["5", *values[1:]], pa.large_string())]),
+        part,
+    )
+    (kept.folder / "commitments" / "committed.json").unlink()
+    with pytest.raises(EvidenceError, match="train step 1 is no longer what it was committed to"):
+        commit_run(kept, tmp_path, own_notary())
+
+
+def test_a_resumed_run_goes_on_under_another_number(tmp_path: Path) -> None:
+    for steps in ((1, 2, 3), (3, 4)):
+        with Recorder(tmp_path, run="r") as run:
+            for step in steps:
+                step_of(run, step)
+    kept = Run(tmp_path / "runs" / "r")
+    assert column(kept, "step") == [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4]
+    assert column(kept, "rank") == [0] * 9 + [1] * 6
+    assert len(set(column(kept, "group"))) == 5
+    assert [e.kind for e in kept.events() if e.rank == 1] == ["resumed"]
+    coverage = kept.coverage()
+    assert coverage is not None
+    assert coverage.repeated_steps == (3,)
+    made = read_commitments(kept.folder)
+    assert broken_links(made.records) == []
+    closed = [e.read(RunClosed).committed for e in read_events(tmp_path / "log", RunClosed)]
+    assert [c.rollouts for c in closed] == [9, 15]
+
+
+def test_steps_that_come_again_in_one_process_are_kept_apart(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r") as run:
+        for step in (1, 2, 1, 2):
+            step_of(run, step)
+    kept = Run(tmp_path / "runs" / "r")
+    assert list(zip(column(kept, "rank"), column(kept, "step"), strict=True)) == [
+        (rank, step) for rank in (0, 1) for step in (1, 2) for _ in range(3)
+    ]
+    assert len(read_commitments(kept.folder).records) == 4
+
+
+def test_a_killed_process_leaves_what_it_wrote(tmp_path: Path) -> None:
+    code = f"""
+import os, signal, sys, time
+from modelassay import Recorder
+run = Recorder({str(tmp_path)!r}, run="r")
+for step in range(1, 1000):
+    for number in range(4):
+        run.rollout(prompt="2+2=", completion="4" * 50, rewards={{"correct": 1.0}}, step=step, group="g")
+    run.step(step)
+    print(step, flush=True)
+    time.sleep(0.02)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    told = 0
+    for line in process.stdout:
+        told = int(line)
+        if told == 40:
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = Run(tmp_path / "runs" / "r")
+    steps = column(kept, "step")
+    assert [part.suffix for part in kept.parts] == [".arrows"]
+    assert max(steps) >= told - 20
+    assert steps == sorted(steps)
+    logged = [e.read(RunStep).record for e in read_events(tmp_path / "log", RunStep)]
+    with Recorder(tmp_path, run="r") as run:
+        step_of(run, max(steps))
+    made = read_commitments(kept.folder)
+    assert made.committed.rollouts == len(steps) + 3
+    assert all(record in made.records for record in logged)
+    assert broken_links(made.records) == []
+    coverage = kept.coverage()
+    assert coverage is not None
+    assert any("where their process was stopped" in each for each in coverage.statements)
+
+
+def test_a_torn_batch_is_left_out_and_told(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r", commit=False) as run:
+        step_of(run, 1)
+        assert run.flush()
+        (part,) = (tmp_path / "runs" / "r" / "rollouts").glob("*.arrows")
+        whole = part.read_bytes()
+        step_of(run, 2)
+        run.flush()
+        longer = part.read_bytes()
+    folder = tmp_path / "runs" / "r" / "rollouts"
+    (folder / "00000-000000.parquet").unlink()
+    (folder / "00000-000000.arrows").write_bytes(longer[: len(whole) + (len(longer) - len(whole)) // 2])
+    kept = Run(tmp_path / "runs" / "r")
+    assert column(kept, "step") == [1, 1, 1]
+    assert [torn.read for torn in kept.torn] == [3]
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_refuses_leaves_a_gap_and_training_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Recorder(tmp_path, run="r") as run:
+        step_of(run, 1)
+        run.flush()
+        with files_no_larger_than(100_000):
+            step_of(run, 2, text="x" * 200_000)
+            assert run.flush()
+        step_of(run, 3)
+    kept = Run(tmp_path / "runs" / "r")
+    assert column(kept, "step") == [1, 1, 1, 3, 3, 3]
+    (gap,) = [e for e in kept.events() if e.kind == "gap"]
+    assert (gap.body["rollouts"], gap.body["first_step"], gap.body["last_step"]) == (3, 2, 2)
+    assert "the disk refuses" in gap.body["reason"]
+    assert "3 rollouts and 0 records lost" in capsys.readouterr().err
+    coverage = kept.coverage()
+    assert coverage is not None
+    assert (coverage.gaps, coverage.expected_train) == (3, 9)
+    made = read_commitments(kept.folder)
+    assert (made.committed.lost, sum(record.lost for record in made.records)) == (3, 3)
+
+
+def test_one_unreadable_rollout_costs_no_other(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r") as run:
+        step_of(run, 1)
+        run.rollout(prompt="a", completion="b", step=1, completion_tokens="many")
+        run.rollout(prompt="lone \ud800 surrogate", completion="b", step=1)
+        step_of(run, 2)
+    kept = Run(tmp_path / "runs" / "r")
+    assert column(kept, "step") == [1, 1, 1, 1, 2, 2, 2]
+    assert sum(e.body["rollouts"] for e in kept.events() if e.kind == "gap") == 1
+    assert any(e.kind == "exception" and e.body["where"] == "recorder" for e in kept.events())
+
+
+def test_more_than_memory_holds_is_spilled_and_comes_back_in_order(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r", memory=5_000) as run:
+        for step in range(1, 200):
+            step_of(run, step, count=2, text="y" * 1000)
+    kept = Run(tmp_path / "runs" / "r")
+    assert column(kept, "step") == [step for step in range(1, 200) for _ in range(2)]
+    assert [e for e in kept.events() if e.kind == "gap"] == []
+
+
+def test_the_backlog_keeps_order_in_memory_and_on_disk() -> None:
+    backlog = Backlog(memory=4_000, spill=1 << 20)
+    for step in range(20):
+        backlog.put(Rollouts(1, {"step": [step], "completion": ["z" * 1000]}))
+    assert backlog.spilled
+    taken = [item.columns["step"][0] for item in backlog.take(0)]  # type: ignore[union-attr]
+    backlog.put(Rollouts(1, {"step": [20], "completion": [""]}))
+    while items := backlog.take(0):
+        taken += [item.columns["step"][0] for item in items]  # type: ignore[union-attr]
+    assert taken == list(range(21))
+    assert not backlog.spilled
+    assert not backlog.lost()
+
+
+def test_more_than_disk_holds_is_a_gap(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r", memory=5_000, spill=20_000, commit=False) as run:
+        run.flush()
+        for step in range(1, 100):
+            run.put(
+                Rollouts(1, {"step": [step], "prompt": ["p"], "completion": ["z" * 4000], "group": ["g"]})
+            )
+    kept = Run(tmp_path / "runs" / "r")
+    lost = sum(e.body["rollouts"] for e in kept.events() if e.kind == "gap")
+    assert lost > 0
+    assert len(column(kept, "step")) + lost == 99
+
+
+def test_a_score_that_appears_late_is_kept_beside(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r", rewards={"correct": 1.0}) as run:
+        run.rollout(prompt="a", completion="b", rewards={"correct": 1.0, "style": 0.5}, extra={"k": 1})
+    kept = Run(tmp_path / "runs" / "r")
+    assert [json.loads(each) for each in column(kept, "extra")] == [{"k": 1, "reward/style": 0.5}]
+
+
+def test_errors_of_training_are_recorded_and_raised(tmp_path: Path) -> None:
+    def training() -> None:
+        with Recorder(tmp_path, run="r") as run:
+            step_of(run, 1)
+            _ = 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        training()
+    (event,) = [e for e in Run(tmp_path / "runs" / "r").events() if e.kind == "exception"]
+    assert (event.body["where"], event.body["error"], event.step) == ("training", "ZeroDivisionError", 1)
+
+
+def test_names_that_cannot_be_folders_are_refused(tmp_path: Path) -> None:
+    for name in ("../up", "", "a/b", ".hidden"):
+        with pytest.raises(UsageError, match="cannot be called"):
+            Recorder(tmp_path, run=name)
+
+
+RANK = """
+import sys, time
+from modelassay import Recorder
+with Recorder(sys.argv[1], run="r", rewards={"correct": 1.0}) as run:
+    for step in (1, 2):
+        for number in range(3):
+            run.rollout(prompt="2+2=", completion="4", rewards={"correct": 1.0}, group=str(step))
+        run.step(step)
+        time.sleep(0.1)
+"""
+
+
+def test_processes_write_side_by_side(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, str(tmp_path)],
+            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2"},
+        )
+        for rank in (0, 1)
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    kept = Run(tmp_path / "runs" / "r")
+    assert list(zip(column(kept, "rank"), column(kept, "step"), strict=True)) == [
+        (rank, step) for rank in (0, 1) for step in (1, 2) for _ in range(3)
+    ]
+    made = commit_run(kept, tmp_path, own_notary())
+    assert (made.committed.rollouts, len(made.records)) == (12, 4)
+    logged = [e.read(RunStep).record for e in read_events(tmp_path / "log", RunStep)]
+    assert sorted(logged, key=str) == sorted(made.records, key=str)
