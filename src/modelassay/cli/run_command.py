@@ -14,6 +14,8 @@ SUBCOMMANDS: dict[str, str] = {
     "challenge": "Draw rollouts that the developer must open.",
     "open": "Disclose the rollouts that an assessor drew, with salts and proofs.",
     "check": "Check what a developer opened against what they were committed to.",
+    "assess": "Assess a run: findings with their assurance, questions, a signed and logged report.",
+    "verify": "Check a sealed assessment: files, signature, log, findings.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.run_<name>``."""
 

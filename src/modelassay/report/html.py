@@ -39,7 +39,7 @@ class HtmlReport:
         """The page as UTF-8."""
         lost = [e for e in audit.examples if e.change == "lost"]
         page = (
-            _environment()
+            page_environment()
             .get_template("report.html")
             .render(
                 audit=audit,
@@ -59,7 +59,8 @@ class HtmlReport:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Templates of reports: everything escaped, hidden characters made visible."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -6,7 +6,7 @@ figures; state is said by shape as well as by colour.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -39,8 +39,19 @@ class Edge(NamedTuple):
     label: str
 
 
-def forest_plot(title: str, description: str, rows: Sequence[ForestRow], edges: Sequence[Edge]) -> str:
-    """Drops with their intervals, one line a slice; right of zero is worse."""
+def forest_plot(
+    title: str,
+    description: str,
+    rows: Sequence[ForestRow],
+    edges: Sequence[Edge],
+    tick: Callable[[float], str] | None = None,
+) -> str:
+    """Drops with their intervals, one line a slice; right of zero is worse.
+
+    Args:
+        tick: writes a value of the axis; as a percentage when None.
+    """
+    written = tick or _percent_tick
     low, high = _range(rows, edges)
     top, height = 40, 40 + ROW * len(rows) + 26
     width = LABEL + PLOT + FIGURES
@@ -49,14 +60,14 @@ def forest_plot(title: str, description: str, rows: Sequence[ForestRow], edges: 
         share = (min(max(value, low), high) - low) / (high - low)
         return round(LABEL + share * PLOT, 1)
 
-    parts = [_open(width, height, title, description)]
+    parts = [begin(width, height, title, description)]
     bottom = height - 24
     for edge in edges:
-        parts.append(_line(x(edge.value), top - 8, x(edge.value), bottom, "edge"))
-        parts.append(_text(x(edge.value), top - 13, edge.label, "tick middle"))
-    parts.append(_line(x(0), top - 8, x(0), bottom, "zero"))
-    for tick in _ticks(low, high):
-        parts.append(_text(x(tick), height - 8, _percent_tick(tick), "tick middle"))
+        parts.append(line(x(edge.value), top - 8, x(edge.value), bottom, "edge"))
+        parts.append(text(x(edge.value), top - 13, edge.label, "tick middle"))
+    parts.append(line(x(0), top - 8, x(0), bottom, "zero"))
+    for value in _ticks(low, high):
+        parts.append(text(x(value), height - 8, written(value), "tick middle"))
     for index, row in enumerate(rows):
         parts.extend(_forest_row(row, top + ROW * index + ROW / 2, x, low, high))
     parts.append("</svg>")
@@ -71,14 +82,14 @@ def _percent_tick(share: float) -> str:
 def _forest_row(row: ForestRow, y: float, x: object, low: float, high: float) -> list[str]:
     assert callable(x)
     weight = " strong" if row.strong else ""
-    parts = [_text(LABEL - 12, y + 4, _short(row.label, 34), f"label end{weight}")]
+    parts = [text(LABEL - 12, y + 4, short(row.label, 34), f"label end{weight}")]
     if row.value is not None:
-        parts.append(_line(x(row.low), y, x(row.high), y, f"whisker {row.state}"))
+        parts.append(line(x(row.low), y, x(row.high), y, f"whisker {row.state}"))
         for end, beyond in ((row.low, row.low < low), (row.high, row.high > high)):
             half = 0 if beyond else 4
-            parts.append(_line(x(end), y - half, x(end), y + half, f"whisker {row.state}"))
+            parts.append(line(x(end), y - half, x(end), y + half, f"whisker {row.state}"))
         parts.append(_mark(x(row.value), y, row.state))
-    parts.append(_text(LABEL + PLOT + 12, y + 4, row.figures, f"figures{weight}"))
+    parts.append(text(LABEL + PLOT + 12, y + 4, row.figures, f"figures{weight}"))
     return parts
 
 
@@ -109,19 +120,19 @@ def heat_map(
     """Change of a rate by two tags, with the figure in each cell."""
     cell_width = max(58, min(110, 640 // max(len(columns), 1)))
     width, height = LABEL + cell_width * len(columns) + 8, 34 + 26 * len(rows) + 6
-    parts = [_open(width, height, title, description)]
+    parts = [begin(width, height, title, description)]
     for index, column in enumerate(columns):
         middle = LABEL + cell_width * index + cell_width / 2
-        parts.append(_text(middle, 22, _short(column, cell_width // 7), "tick middle"))
+        parts.append(text(middle, 22, short(column, cell_width // 7), "tick middle"))
     for r, (label, cells) in enumerate(rows):
         y = 34 + 26 * r
-        parts.append(_text(LABEL - 12, y + 17, _short(label, 32), "label end"))
+        parts.append(text(LABEL - 12, y + 17, short(label, 32), "label end"))
         for c, cell in enumerate(cells):
             x = LABEL + cell_width * c
             parts.append(
-                f'<g><title>{_safe(cell.description)}</title><rect class="cell {_shade(cell.value)}" '
+                f'<g><title>{safe(cell.description)}</title><rect class="cell {_shade(cell.value)}" '
                 f'x="{x + 1}" y="{y + 1}" width="{cell_width - 2}" height="24" rx="3"/>'
-                + _text(x + cell_width / 2, y + 17, cell.text, f"celltext middle {_shade(cell.value)}")
+                + text(x + cell_width / 2, y + 17, cell.text, f"celltext middle {_shade(cell.value)}")
                 + "</g>"
             )
     parts.append("</svg>")
@@ -161,24 +172,29 @@ def _ticks(low: float, high: float) -> list[float]:
     return [k * step for k in range(first, first + 14) if low <= k * step <= high]
 
 
-def _open(width: float, height: float, title: str, description: str) -> str:
+def begin(width: float, height: float, title: str, description: str) -> str:
+    """The start of a chart, with what screen readers say."""
     return (
         f'<svg class="chart" role="img" viewBox="0 0 {width} {height}" width="{width}" '
-        f'aria-label="{_safe(title)}"><title>{_safe(title)}</title><desc>{_safe(description)}</desc>'
+        f'aria-label="{safe(title)}"><title>{safe(title)}</title><desc>{safe(description)}</desc>'
     )
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
+    """A straight line."""
     return f'<line class="{style}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>'
 
 
-def _text(x: float, y: float, text: str, style: str) -> str:
-    return f'<text class="{style}" x="{x}" y="{y}">{_safe(text)}</text>'
+def text(x: float, y: float, words: str, style: str) -> str:
+    """A piece of text at a point."""
+    return f'<text class="{style}" x="{x}" y="{y}">{safe(words)}</text>'
 
 
-def _safe(text: str) -> str:
-    return escape(visible(text))
+def safe(words: str) -> str:
+    """`words` as markup may hold them, hidden characters made visible."""
+    return escape(visible(words))
 
 
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def short(words: str, most: int) -> str:
+    """At most `most` characters of `words`."""
+    return words if len(words) <= most else words[: most - 1] + "…"

@@ -1,0 +1,220 @@
+"""``modelassay run assess``: an independent assessor's signed report on a training run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelassay.cli.options import (
+    chosen_store,
+    json_option,
+    print_json,
+    quiet_option,
+    reader_may_leave,
+    store_option,
+)
+from modelassay.cli.run_options import open_run, read_file
+from modelassay.cli.signing import notary_of, signing_options
+from modelassay.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from modelassay.assessment.request import Request
+    from modelassay.log.trust import TrustPolicy
+    from modelassay.records import Assessment, AssessorDeclaration
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@click.command("assess")
+@click.argument("run")
+@click.option(
+    "--profile",
+    type=click.Choice(["default", "annex-xi", "code-of-practice"]),
+    default="default",
+    show_default=True,
+    help="Clauses that findings are mapped to.",
+)
+@click.option("--declaration", type=_FILE, help="YAML: who assesses, independence, conflicts of interest.")
+@click.option("--scanner", "scanners", multiple=True, metavar="NAME", help="Repeatable. [default: all]")
+@click.option("--patterns", type=_FILE, multiple=True, help="Own scanner: YAML of patterns; repeatable.")
+@click.option("--evals", "evaluations", type=_FILE, help="Counts by checkpoint and arm (JSON lines).")
+@click.option("--base", default="", metavar="CHECKPOINT", help="In --evals: before the incident.")
+@click.option("--incident", default="", metavar="CHECKPOINT", help="In --evals: of the incident.")
+@click.option("--after", default="", metavar="CHECKPOINT", help="In --evals: after the fix.")
+@click.option("--events", type=_FILE, help="Events that the developer told apart (JSON lines).")
+@click.option(
+    "--fixed-at",
+    type=click.IntRange(min=0),
+    help="Last step before a fix that no event tells of; 0: all of the run follows it.",
+)
+@click.option(
+    "--held-out", multiple=True, metavar="NAME", help="Metric or reward that was not optimised; repeatable."
+)
+@click.option("--challenge", type=_FILE, help="What you asked the developer to open.")
+@click.option("--opening", type=_FILE, help="What they opened.")
+@click.option("--received", type=click.DateTime([_TIME]), metavar="TIME", help="When you had it, UTC.")
+@click.option("--finding", "further", type=_FILE, multiple=True, help="Of a replay or canary; repeatable.")
+@click.option("--trust", type=_FILE, help="The developer's logs and witnesses (C2SP tlog-policy).")
+@click.option(
+    "-o", "--output", type=_FILE, multiple=True, metavar="FILE", help="Copy the report: .html, .json."
+)
+@signing_options
+@store_option
+@quiet_option
+@json_option
+def command(
+    run: str,
+    declaration: Path | None,
+    received: datetime | None,
+    trust: Path | None,
+    output: tuple[Path, ...],
+    verdict_key: str,
+    log_key: str,
+    witnesses: tuple[str, ...],
+    actor: str,
+    passphrase_file: Path | None,
+    store: Path | None,
+    quiet: bool,
+    as_json: bool,
+    **asked: Any,
+) -> int:
+    """Assess RUN (a name of `run list`, or a run's folder), seal the report, sign and log it.
+
+    Assessed are: gates, reconciliation, which behaviours reward favoured and when they emerged, whether fixes
+    held, over-optimisation, and how the developer answered alarms. Every claim carries its assurance tier.
+    Doing it again with the same files changes nothing. Exits 10 when there are critical findings.
+
+    \b
+    modelassay run assess grpo --declaration me.yaml --verdict-key assessor
+    modelassay run assess patched --evals evals.jsonl --fixed-at 0 --profile annex-xi
+    """
+    from modelassay.assessment.assess import assess
+    from modelassay.assessment.inputs import sealed_inputs
+    from modelassay.assessment.sealing import RECORD, REPORT, issue_assessment, seal_assessment
+    from modelassay.evidence.ledger import Ledger
+    from modelassay.log.trust import load_trust
+    from modelassay.report.assessments import assessment_page
+
+    copies = [(path, {".html": REPORT, ".json": RECORD}.get(path.suffix)) for path in output]
+    if wrong := [path for path, source in copies if source is None]:
+        raise UsageError("a report is .html or .json", where=str(wrong[0]))
+    place = chosen_store(store)
+    found = open_run(run, place)
+    notary = notary_of(
+        verdict_key=verdict_key,
+        log_key=log_key,
+        witnesses=witnesses,
+        actor=actor,
+        passphrase_file=passphrase_file,
+    )
+    request = _request(
+        asked,
+        declaration=_declaration(declaration, notary.actor.name),
+        received=received.strftime(_TIME) if received else "",
+        trust=load_trust(trust) if trust else None,
+        logged=_logged(place, found.manifest.id),
+    )
+    record = assess(found, request, _progress(quiet))
+    folder = seal_assessment(place, record, sealed_inputs(request), assessment_page)
+    issue_assessment(Ledger(place, notary), record, folder)
+    for path, source in copies:
+        path.write_bytes((folder / str(source)).read_bytes())
+    if not notary.verdict_signers:
+        click.echo(
+            "the assessment is not signed: `modelassay keys new` makes keys; then run this again", err=True
+        )
+    with reader_may_leave():
+        if as_json:
+            print_json({"folder": str(folder), "assessment": record})
+        else:
+            _tell(record, folder)
+    return int(ExitCode.REVIEW if record.critical else ExitCode.ALLOWED)
+
+
+def _request(
+    asked: dict[str, Any],
+    *,
+    declaration: AssessorDeclaration,
+    received: str,
+    trust: TrustPolicy | None,
+    logged: dict[str, str],
+) -> Request:
+    from modelassay.assessment.request import Proofs, Request
+
+    proofs = Proofs(
+        challenge=asked.pop("challenge"),
+        opening=asked.pop("opening"),
+        further=asked.pop("further"),
+        received=received,
+        trust=trust,
+    )
+    stages = {name: asked.pop(name) for name in ("base", "incident", "after")}
+    return Request(
+        declaration=declaration,
+        proofs=proofs,
+        stages={name: value for name, value in stages.items() if value},
+        logged=logged,
+        **asked,
+    )
+
+
+def _declaration(path: Path | None, actor: str) -> AssessorDeclaration:
+    """What the assessor says of themselves; only their name where they say nothing.
+
+    Raises:
+        UsageError: the file says something else.
+    """
+    import msgspec
+
+    from modelassay.records import AssessorDeclaration
+
+    if path is None:
+        return AssessorDeclaration(assessor=actor)
+    try:
+        return msgspec.yaml.decode(read_file(path), type=AssessorDeclaration)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise UsageError(
+            f"not a declaration: {error}",
+            where=str(path),
+            mend="its keys: assessor, organisation, independent, interests, paid_by, access, limits, date",
+        ) from error
+
+
+def _logged(store: Path, run: str) -> dict[str, str]:
+    """When the store's log took in events of the run; none without a log."""
+    from modelassay.assessment.committing import logged_times
+    from modelassay.evidence.ledger import read_events
+    from modelassay.evidence.run_events import RunHappened
+
+    return logged_times(tuple(read_events(store / "log", RunHappened)), run)
+
+
+def _progress(quiet: bool) -> Any:
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        return lambda rows: None
+    return lambda rows: click.echo(f"\r{rows:,} rollouts read", nl=False, err=True)
+
+
+def _tell(record: Assessment, folder: Path) -> None:
+    from modelassay.report.assessments import about
+    from modelassay.report.text import visible
+
+    click.echo(visible(record.headline))
+    for each in record.findings:
+        if each.severity in ("critical", "high", "medium"):
+            subject = f" {about(each)}" if about(each) else ""
+            click.echo(
+                f"  {each.severity:<8} {each.assurance} {each.check}{visible(subject)}: {each.outcome}"
+            )
+            click.echo(f"           {visible(each.statement)}")
+    for question in record.questions[:5]:
+        click.echo(f"  ask: {visible(question.text)}")
+    if record.not_assessed:
+        click.echo("  not assessed: " + ", ".join(visible(each.what) for each in record.not_assessed))
+    click.echo(f"{folder / 'report.html'}")
