@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,9 +18,12 @@ from typing import Any, Protocol
 import msgspec
 import pytest
 
+from modelassay.audit.conduct import audit
 from modelassay.audit.given import open_given
 from modelassay.cli.audit_command import run_plan
 from modelassay.cli.options import places_of
+from modelassay.config import load_plan, policy_of
+from modelassay.engine import Standing
 from modelassay.errors import ConfigError, EvidenceError, UsageError
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.chain import Chain
@@ -161,6 +165,62 @@ def test_an_audit_killed_in_the_middle_goes_on_where_it_was(
     # Only what was under way, or waited for its commit, when it was killed.
     assert asked <= sum(served.asked.values()) <= asked + 40
     assert failed_checks(store, record) == []
+
+
+class Told:
+    """How far one model is said to be, from each place where the bar was set."""
+
+    def __init__(self) -> None:
+        self.cached = 0
+        self.starts: list[int] = []
+        self.there: list[int] = []
+        self.tokens: list[int] = []
+
+    def begin(self, label: str, total: int, cached: int) -> None:
+        self.cached = cached
+        self.starts.append(cached)
+
+    def advance(self, standing: Standing) -> None:
+        self.there.append(self.cached + standing.done)
+        self.tokens.append(standing.tokens)
+
+    def end(self) -> None:
+        pass
+
+
+def test_progress_counts_over_all_batches_and_what_the_journal_held(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    plan, store = plan_of("same", per_category=60, more=SEQUENTIAL), tmp_path / "store"
+
+    def told(*overrides: str) -> tuple[AuditRecord, list[Told]]:
+        models = [Told(), Told()]
+        loaded = load_plan(plan, overrides)
+        record = asyncio.run(
+            audit(
+                loaded,
+                policy_of(loaded, plan.parent),
+                places_of(plan, store=store, data_dir=None, offline=True, quiet=True),
+                notary=Notary(actor=Actor(name="ci")),
+                progress_of=iter(models).__next__,
+                renderers=(),
+                stop=asyncio.Event(),
+            )
+        )
+        return record, models
+
+    record, models = told()
+    asked = drawn_in(record).asked
+    assert asked > 96, "several batches, between which the bar is not always set anew"
+    for model in models:
+        assert model.starts[0] == 0
+        assert model.there == sorted(model.there)
+        assert model.tokens == sorted(model.tokens)
+        assert model.there[-1] == asked
+    again, models = told("name=another")
+    for model in models:
+        assert model.starts[0] > 0, "some of its first batch was asked before"
+        assert model.there[-1] == drawn_in(again).asked
 
 
 def test_a_budget_that_ends_leaves_an_inconclusive_verdict_to_go_on_from(

@@ -7,8 +7,10 @@ was cut off anywhere draws the same questions again, finds their answers in the 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from modelassay.audit.asking import ask_both, ledger_of
 from modelassay.audit.opened import Opened
@@ -202,14 +204,16 @@ class _Running:
 
     def __init__(self, progress: Progress, planned: int) -> None:
         self._progress, self._planned = progress, planned
-        self._before = 0
+        self._before = self._there = self._told_at = 0
         self._told = self._shown = ""
         self._asking = False
+        self._past = self._now = _NOTHING
 
     def expect(self, drawing: Drawing) -> None:
         """Before the next batch: what is undecided."""
         self._before = len(drawing.asked)
         self._asking = False
+        self._past, self._now = _plus(self._past, self._now), _NOTHING
         left = drawing.undecided()
         named = ", ".join(list(left)[:2]) + (f" and {len(left) - 2} more" if len(left) > 2 else "")
         rest = f", perhaps {max(left.values()):,} more pairs" if left and self._before else ""
@@ -221,15 +225,19 @@ class _Running:
             self._asking = False
             return
         self._asking = True
-        parts = 8 * self._before // self._planned
+        self._there = self._before + cached
+        parts = 8 * self._there // self._planned
         if not self._shown or parts != int(self._shown):
-            self._shown = str(parts)
-            self._progress.begin(f"{label} ({self._told})", self._planned, self._before)
+            self._shown, self._told_at = str(parts), self._there
+            self._progress.begin(f"{label} ({self._told})", self._planned, self._there)
 
     def advance(self, standing: Standing) -> None:
-        """It came so far."""
+        """It came so far; other than a batch's, what is told is of the whole audit, and counted from where
+        the bar was last set."""
         if self._asking:
-            self._progress.advance(standing)
+            self._now = standing
+            done = self._there - self._told_at + standing.done
+            self._progress.advance(_plus(self._past, standing)._replace(done=done))
 
     def end(self) -> None:
         """A batch is over, the work is not."""
@@ -238,3 +246,15 @@ class _Running:
         """All is over."""
         if self._shown:
             self._progress.end()
+
+
+_NOTHING = Standing(0, {}, 0, Decimal(), 0)
+
+
+def _plus(past: Standing, now: Standing) -> Standing:
+    """`now`, with what batches before took of tokens and money, and with their failures."""
+    return now._replace(
+        failed_by_kind=Counter(past.failed_by_kind) + Counter(now.failed_by_kind),
+        tokens=past.tokens + now.tokens,
+        cost=None if past.cost is None or now.cost is None else past.cost + now.cost,
+    )
