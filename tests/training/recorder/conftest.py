@@ -115,3 +115,36 @@ def no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No key of whoever runs the tests."""
     monkeypatch.setenv("MODELASSAY_KEYS", str(tmp_path / "no-keys"))
     monkeypatch.delenv("MODELASSAY_LOG_KEY", raising=False)
+
+
+@pytest.fixture(scope="session")
+def offline() -> Callable[..., Any]:
+    """A trainer on data (SFT, DPO, Reward) of a tiny model, not trained yet."""
+    pytest.importorskip("trl", reason="the extra 'train' is not installed")
+
+    def trainer(kind: str, folder: Path) -> Any:
+        import trl
+        from datasets import Dataset
+        from transformers import LlamaForSequenceClassification
+
+        pairs = [(a, b) for a in range(4) for b in range(4)]
+        sums, answers = [f"{a}+{b}=" for a, b in pairs], [str(a + b) for a, b in pairs]
+        data = {"prompt": sums, "chosen": answers, "rejected": ["9"] * len(sums)}
+        if kind == "SFT":
+            data = {"text": [s + a for s, a in zip(sums, answers, strict=True)]}
+        saved = {"save_strategy": "steps", "save_steps": 3}
+        config = getattr(trl, f"{kind}Config")(
+            output_dir=str(folder), **{**COMMON, "per_device_train_batch_size": 4, "max_steps": 3, **saved}
+        )
+        model = tiny_model()
+        if kind == "Reward":
+            model = LlamaForSequenceClassification(tiny_config(num_labels=1))
+        return getattr(trl, f"{kind}Trainer")(
+            model=model,
+            args=config,
+            train_dataset=Dataset.from_dict(data),
+            processing_class=tiny_tokenizer(),
+            **({"ref_model": tiny_model()} if kind == "DPO" else {}),
+        )
+
+    return trainer

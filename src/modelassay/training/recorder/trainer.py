@@ -34,6 +34,8 @@ ALGORITHMS = {
     "PPOTrainer": "ppo",
 }
 """By the name of the trainer's class or one that it derives from."""
+METHODS = ("_calculate_rewards", "_generate_and_score_completions")
+"""Of GRPO and RLOO trainers; what they give is caught where a trainer has both."""
 _ROLES = {"sft": "sft", "dpo": "preference", "kto": "preference", "reward_modelling": "preference"}
 _WATCHED = (
     "beta", "temperature", "top_p", "top_k", "num_generations", "num_iterations", "max_completion_length",
@@ -72,7 +74,7 @@ def attach(recorder: RunRecorder, trainer: Any, *, tokens: bool = True) -> None:
     watch = _Watch(recorder, trainer)
     with recorder.troubles.kept("attaching"):
         _wrap_training(recorder, trainer)
-        if all(hasattr(trainer, name) for name in ("_calculate_rewards", "_generate_and_score_completions")):
+        if all(hasattr(trainer, name) for name in METHODS):
             Generation(recorder, trainer, tokens=tokens).wrap()
         elif hasattr(trainer, "reward_funcs"):
             recorder.phase = lambda: "train" if trainer.model.training else "eval"

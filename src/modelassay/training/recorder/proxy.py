@@ -1,0 +1,182 @@
+"""A recording proxy in front of a reward model that is asked over HTTP; it works with any framework.
+
+Every request is passed on and every reply passed back as they are, byte for byte, whatever they hold; then
+both are recorded. Requests of OpenRLHF's form (``{"query": […], "prompts": […], "labels": […]}`` with a reply
+``{"rewards": […]}``) become a rollout for each query; of any other request the whole exchange becomes one
+rollout without text, with what was asked as ``grader_input`` and what was answered as ``grader_output``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from modelassay.errors import StoreError
+from modelassay.training.importers.rows import number
+from modelassay.training.recorder.rewards import openrlhf_columns
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from modelassay.training.recorder.recorder import RunRecorder
+
+MOST_BYTES = 256 << 20
+"""Of a request; a larger one is refused with status 413."""
+_PATIENCE_S = 600.0
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+     "transfer-encoding", "upgrade", "host", "content-length"}
+)  # fmt: skip
+"""Header fields that belong to one connection (RFC 9110, 7.6.1), and those that are made anew."""
+
+
+class RewardProxy:
+    """Listens on loopback and passes requests on; a context manager.
+
+    ::
+
+        with Recorder("assay", run="ppo") as run, RewardProxy(run, "http://reward:5000") as proxy:
+            train(remote_rm_url=proxy.url + "/get_reward")
+
+    Args:
+        recorder: what is told to it is recorded under its current step.
+        upstream: the reward model's address, without path.
+        name: of the reward function in the record.
+        port: 0 for any that is free.
+
+    Raises:
+        StoreError: the port cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        recorder: RunRecorder,
+        upstream: str,
+        *,
+        name: str = "reward_model",
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._recorder, self._upstream, self._name = recorder, upstream.rstrip("/"), name
+        self._host, self._port = host, port
+        self._ready = threading.Event()
+        self._error: OSError | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="modelassay proxy", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens; without path."""
+        return f"http://{self._host}:{self._port}"
+
+    def __enter__(self) -> RewardProxy:
+        self._thread.start()
+        self._ready.wait()
+        if self._error is not None:
+            raise StoreError(f"cannot listen: {self._error.strerror}", where=self.url) from self._error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except OSError as error:
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        import aiohttp
+        from aiohttp import web
+
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        app = web.Application(client_max_size=MOST_BYTES)
+        app.router.add_route("*", "/{path:.*}", self._pass)
+        runner = web.AppRunner(app, access_log=None)
+        timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
+        async with aiohttp.ClientSession(auto_decompress=False, timeout=timeout) as self._session:
+            await runner.setup()
+            try:
+                site = web.TCPSite(runner, self._host, self._port)
+                await site.start()
+                self._port = runner.addresses[0][1]
+                self._ready.set()
+                await self._stop.wait()
+            finally:
+                await runner.cleanup()
+
+    async def _pass(self, request: web.Request) -> web.StreamResponse:
+        import aiohttp
+        from aiohttp import web
+        from yarl import URL
+
+        body = await request.read()
+        headers = {name: each for name, each in request.headers.items() if name.lower() not in _HOP_BY_HOP}
+        try:
+            async with self._session.request(
+                request.method,
+                URL(self._upstream + request.raw_path, encoded=True),
+                data=body or None,
+                headers=headers,
+                allow_redirects=False,
+            ) as answer:
+                reply = await answer.read()
+                status, fields = answer.status, answer.headers
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self._note(body, b"", f"reward model not reached: {type(error).__name__}")
+            return web.Response(status=502, text=f"the reward model cannot be reached: {error}\n")
+        encoded = "content-encoding" in {name.lower() for name in fields}
+        failure = f"reward model answered {status}" if status >= 400 else ""
+        self._note(body, b"" if encoded else reply, failure or ("reply is compressed" if encoded else ""))
+        kept = [(name, each) for name, each in fields.items() if name.lower() not in _HOP_BY_HOP]
+        return web.Response(status=status, body=reply, headers=_multi(kept))
+
+    def _note(self, asked: bytes, answered: bytes, failure: str) -> None:
+        recorder = self._recorder
+        with recorder.troubles.kept("recording a reward request"):
+            request, reply = _json(asked), _json(answered)
+            if not failure and isinstance(request, dict) and isinstance(request.get("query"), list):
+                columns = openrlhf_columns(recorder, self._name, request, reply)
+                columns["grader_output"] = [_text(answered)] * len(columns["completion"])
+                recorder.rollouts(len(columns["completion"]), columns)
+                return
+            score = number(reply.get("reward", reply.get("score"))) if isinstance(reply, dict) else None
+            recorder.rollout(
+                prompt="",
+                completion=None,
+                format="absent",
+                grader_input=_text(asked),
+                grader_output=_text(answered),
+                failure=failure,
+                reward=score,
+                phase=recorder.phase(),
+                rewards={self._name: score},
+            )
+
+
+def _multi(fields: list[tuple[str, str]]) -> Any:
+    """Header fields of which one name may stand several times."""
+    from multidict import CIMultiDict
+
+    return CIMultiDict(fields)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")

@@ -1,0 +1,154 @@
+"""Trainers on data, other trainers with rollouts, and runs that change, break off or go on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelassay import Recorder
+from modelassay.assessment.committing import read_commitments
+from modelassay.errors import UsageError
+from modelassay.training.frame import read_frame
+from modelassay.training.reconciliation import prompt_tokens_of, reconcile
+from modelassay.training.run import Run
+
+pytestmark = pytest.mark.usefixtures("no_keys")
+
+
+def recorded(store: Path, name: str, trainer: Any) -> Run:
+    with Recorder(store, run=name) as recorder:
+        recorder.attach(trainer)
+        trainer.train()
+    return Run(store / "runs" / name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm", "role"),
+    [
+        ("SFT", "sft", "sft"),
+        pytest.param("DPO", "dpo", "preference", marks=pytest.mark.slow),
+        pytest.param("Reward", "reward_modelling", "preference", marks=pytest.mark.slow),
+    ],
+)
+def test_training_on_data(
+    tmp_path: Path, offline: Callable[..., Any], kind: str, algorithm: str, role: str
+) -> None:
+    run = recorded(tmp_path, "one", offline(kind, tmp_path / "a"))
+    assert (run.manifest.framework, run.manifest.algorithm) == ("trl", algorithm)
+    (data,) = run.datasets()
+    assert (data.role, data.rows) == (role, 16)
+    assert data.digest is not None
+    assert [record.step for record in read_commitments(run.folder).records] == [1, 2, 3]
+    assert {each.step for each in run.metrics()} == {1, 2, 3}
+    assert [each.name for each in run.checkpoints()] == ["checkpoint-3"]
+    again = recorded(tmp_path, "two", offline(kind, tmp_path / "b"))
+    (one,), (two,) = (
+        [e.body["digest_of_batches_in_order"] for e in each.events() if "batches" in e.body]
+        for each in (run, again)
+    )
+    assert one == two
+
+
+def test_rloo(tmp_path: Path, online: Callable[..., Any]) -> None:
+    run = recorded(
+        tmp_path, "r", online(tmp_path / "out", "RLOO", max_steps=2, mask_truncated_completions=True)
+    )
+    assert run.manifest.algorithm == "rloo"
+    frame = read_frame(run)
+    result = reconcile(frame, run.metrics(), group_size=4, prompt_tokens=prompt_tokens_of(run))
+    assert result.disagreements == ()
+    assert {"reward", "num_tokens"} <= set(result.compared)
+    assert (frame.trained_on == (~frame.truncated)).all()
+    assert frame.truncated.any()
+
+
+def test_changes_on_the_way_are_events(tmp_path: Path, online: Callable[..., Any]) -> None:
+    from transformers import TrainerCallback
+
+    trainer = online(tmp_path / "out", max_steps=3)
+
+    class Meddler(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == 2:
+                trainer.reward_weights[1] = 3.0
+                trainer.temperature = 0.5
+                trainer.reward_funcs[1] = lambda completions, **_: [0.0] * len(completions)
+
+    trainer.add_callback(Meddler())
+    run = recorded(tmp_path, "r", trainer)
+    changes = {
+        (e.step, e.body["setting"], e.body["old"], e.body["new"])
+        for e in run.events()
+        if e.kind == "configuration.changed"
+    }
+    assert changes == {
+        (3, "trainer.temperature", "1.0", "0.5"),
+        (3, "reward_weights.has_a_nine", "1.0", "3.0"),
+    }
+    before, after = [e for e in run.events() if e.kind == "code"]
+    assert "grader has_a_nine" in before.body["digests"]
+    assert (after.step, set(after.body["changed"])) == (
+        3, {"grader has_a_nine", "grader has_a_nine in test_other_trainers.py"},
+    )  # fmt: skip
+    records = read_commitments(run.folder).records
+    assert [r.code == records[0].code for r in records] == [True, True, False]
+    assert [r.configuration == records[0].configuration for r in records] == [True, True, False]
+
+
+def test_an_error_of_training_is_recorded_and_raised(tmp_path: Path, online: Callable[..., Any]) -> None:
+    calls = []
+
+    def failing(completions: list[str], **_: Any) -> list[float]:
+        calls.append(len(completions))
+        if len(calls) == 2:
+            raise RuntimeError("grader is down")
+        return [0.0] * len(completions)
+
+    trainer = online(tmp_path / "out", functions=[failing])
+    with Recorder(tmp_path, run="r") as recorder:
+        recorder.attach(trainer)
+        with pytest.raises(RuntimeError, match="grader is down"):
+            trainer.train()
+    run = Run(tmp_path / "runs" / "r")
+    (event,) = [e for e in run.events() if e.kind == "exception"]
+    assert (event.step, event.body["message"]) == (1, "grader is down")
+    assert len(read_frame(run)) == 16
+
+
+def test_errors_of_the_recorder_do_not_reach_training(
+    tmp_path: Path, online: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelassay.training.recorder import generation
+
+    def broken(*_: Any) -> None:
+        raise ValueError("a bug of the recorder")
+
+    monkeypatch.setattr(generation, "_scores", broken)
+    monkeypatch.setattr("sys.stderr", said := io.StringIO())
+    run = recorded(tmp_path, "r", online(tmp_path / "out", max_steps=2))
+    assert len(read_frame(run)) == 0
+    assert "reading rollouts failed: ValueError: a bug of the recorder; training goes on" in said.getvalue()
+    assert [e.body["doing"] for e in run.events() if e.kind == "exception"] == ["reading rollouts"] * 2
+
+
+def test_without_the_private_methods_reward_functions_are_wrapped(
+    tmp_path: Path, online: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelassay.training.recorder import trainer as attaching
+
+    monkeypatch.setattr(attaching, "METHODS", ("_calculate_rewards", "_of_another_version"))
+    run = recorded(tmp_path, "r", online(tmp_path / "out", max_steps=2, reward_weights=[1.0, 0.5]))
+    frame = read_frame(run)
+    assert len(frame) == 32
+    result = reconcile(frame, run.metrics(), group_size=4)
+    assert result.disagreements == ()
+    assert "reward" in result.compared
+
+
+def test_what_is_no_trainer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no transformers trainer"):
+        Recorder(tmp_path, run="r").attach(object())

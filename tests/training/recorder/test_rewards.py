@@ -1,0 +1,163 @@
+"""Reward functions and reward models that record: answers are as before, and what was asked is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelassay import Recorder
+from modelassay.training.recorder.proxy import RewardProxy
+from modelassay.training.run import Run
+
+pytestmark = pytest.mark.usefixtures("no_keys")
+
+
+def table(store: Path, *names: str) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for batch in Run(store / "runs" / "r").batches(names):
+        rows += zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+    return rows
+
+
+def correct(completions: list[str], answer: list[str], **_: Any) -> list[float]:
+    return [float(c == a) for c, a in zip(completions, answer, strict=True)]
+
+
+async def short(prompts: list[str], completions: list[str], **_: Any) -> list[float | None]:
+    return [1.0 if len(c) < 3 else None for c in completions]
+
+
+def test_functions_of_trl_are_put_together(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r", rewards={"correct": 1.0, "short": 0.5}) as run:
+        run.describe(group_size=2)
+        one, two = run.reward(correct), run.reward(short)
+        assert (one.__name__, two.__name__) == ("correct", "short")
+        for _ in range(2):
+            asked: dict[str, Any] = {
+                "prompts": ["1+1=", "1+1=", "2+2=", "2+2="],
+                "completions": ["2", "3", "4", "444"],
+            }
+            assert one(**asked, answer=["2", "2", "4", "4"]) == [1, 0, 1, 0]
+            assert asyncio.run(two(**asked)) == [1.0, 1.0, 1.0, None]
+            run.step(run.current_step + 1)
+    rows = table(
+        tmp_path, "step", "completion", "reward/correct", "reward/short", "reward", "position", "extra"
+    )
+    assert rows[:4] == [
+        (1, "2", 1.0, 1.0, 1.5, 0, '{"answer":"2"}'),
+        (1, "3", 0.0, 1.0, 0.5, 1, '{"answer":"2"}'),
+        (1, "4", 1.0, 1.0, 1.5, 0, '{"answer":"4"}'),
+        (1, "444", 0.0, None, 0.0, 1, '{"answer":"4"}'),
+    ]
+    assert [row[0] for row in rows] == [1] * 4 + [2] * 4
+    assert len({row[0] for row in table(tmp_path, "group")}) == 4
+
+
+def test_errors_of_a_reward_function_are_its_own(tmp_path: Path) -> None:
+    def broken(completions: list[str]) -> list[float]:
+        raise KeyError("mine")
+
+    def strange(what: str) -> float:
+        return 1.0
+
+    with Recorder(tmp_path, run="r") as run:
+        with pytest.raises(KeyError, match="mine"):
+            run.reward(broken)(completions=["a"])
+        assert run.reward(strange)("x") == 1.0
+    assert any("TypeError" in str(e.body) for e in Run(tmp_path / "runs" / "r").events())
+
+
+def test_functions_of_openrlhf_and_verl(tmp_path: Path) -> None:
+    def judge(queries: list[str], prompts: list[str], labels: list[str]) -> dict[str, Any]:
+        return {"rewards": [0.5, 1.0], "scores": [0.5, 1.0], "extra_logs": {"length": [1, 2]}}
+
+    def compute_score(
+        data_source: str, solution_str: str, ground_truth: str, extra_info: Any
+    ) -> dict[str, Any]:
+        return {"score": float(ground_truth in solution_str), "acc": True}
+
+    with Recorder(tmp_path, run="r", rewards=("judge", "compute_score")) as run:
+        run.reward(judge)(["a?b", "a?cc"], ["a?", "a?"], ["x", "y"])
+        run.reward(compute_score)("gsm8k", "it is 4", "4", extra_info={"index": 7, "question": "2+2?"})
+    rows = table(tmp_path, "prompt", "completion", "reward", "grader_input", "env", "task", "position")
+    assert [row[:4] for row in rows] == [
+        ("a?", "b", 0.5, "a?b"), ("a?", "cc", 1.0, "a?cc"), ("2+2?", "it is 4", 1.0, None),
+    ]  # fmt: skip
+    assert rows[2][4:6] == ("gsm8k", "7")
+    assert [row[6] for row in rows] == [0, 1, 0]
+    assert json.loads(table(tmp_path, "extra")[1][0]) == {"label": "y", "length": 2}
+
+
+class RewardModel(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        asked = json.loads(body) if body.startswith(b"{") else None
+        if asked is None:
+            self.send_response(503)
+            reply = b"\xff busy"
+        elif "query" in asked:
+            self.send_response(200)
+            reply = json.dumps({"rewards": [len(q) / 10 for q in asked["query"]], "path": self.path}).encode()
+        else:
+            self.send_response(200)
+            reply = json.dumps({"score": 0.25, "seen": self.headers.get("X-Mine")}).encode()
+        self.send_header("X-Model", "rm")
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture
+def model() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), RewardModel)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def post(url: str, data: bytes) -> tuple[int, bytes, Any]:
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", "X-Mine": "yes"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.status, reply.read(), reply.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), error.headers
+
+
+def test_a_proxy_passes_on_and_records(tmp_path: Path, model: str) -> None:
+    asked = json.dumps({"query": ["1+1=2", "1+1=33"], "prompts": ["1+1=", "1+1="], "labels": ["2", "2"]})
+    with Recorder(tmp_path, run="r") as run, RewardProxy(run, model) as proxy:
+        for address in (model, proxy.url):
+            status, body, headers = post(f"{address}/get_reward?x=%2F", asked.encode())
+            assert (status, headers["X-Model"]) == (200, "rm")
+            assert json.loads(body) == {"rewards": [0.5, 0.6], "path": "/get_reward?x=%2F"}
+        assert json.loads(post(proxy.url, b'{"other": 1}')[1]) == {"score": 0.25, "seen": "yes"}
+        assert post(proxy.url, b"not json")[:2] == (503, b"\xff busy")
+    rows = table(tmp_path, "completion", "reward", "grader_input", "format", "failure", "step")
+    assert rows == [
+        ("2", 0.5, "1+1=2", "text", "", 1),
+        ("33", 0.6, "1+1=33", "text", "", 1),
+        ("", 0.25, '{"other": 1}', "absent", "", 1),
+        ("", None, "not json", "absent", "reward model answered 503", 1),
+    ]
+
+
+def test_a_reward_model_that_is_away_is_told_to_the_trainer_and_recorded(tmp_path: Path, model: str) -> None:
+    with Recorder(tmp_path, run="r") as run, RewardProxy(run, "http://127.0.0.1:9") as proxy:
+        assert post(proxy.url, b'{"query": ["a"]}')[0] == 502
+    ((failure,),) = table(tmp_path, "failure")
+    assert failure == "reward model not reached: ClientConnectorError"
