@@ -143,7 +143,7 @@ def read_rows(
     number = 0
     for path in paths:
         declared = (sources or {}).get(path.name)
-        for place, raw in _objects(path, quarantine):
+        for place, raw in read_objects(path, quarantine):
             try:
                 row = _row(raw, number, place, path.name)
             except ValueError as error:
@@ -159,7 +159,12 @@ def read_rows(
 # -- files ------------------------------------------------------------------------------------
 
 
-def _objects(path: Path, quarantine: Quarantine) -> Iterator[tuple[str, Any]]:
+def read_objects(path: Path, quarantine: Quarantine) -> Iterator[tuple[str, Any]]:
+    """Place and content of every row of a file, whatever it holds.
+
+    Raises:
+        DatasetError: it is no file, or of a kind that is not read.
+    """
     if not path.is_file():
         raise DatasetError("no such file", where=str(path), mend="name JSONL, JSON or Parquet files")
     if path.suffix not in _READ:

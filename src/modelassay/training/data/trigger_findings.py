@@ -13,7 +13,7 @@ from modelassay.training.findings import decimal, not_assessable, run_finding
 MOST_TOLD = 10
 _METHOD = (
     "Cochran–Mantel–Haenszel over topics, false discoveries at most 1 %; insertion by spread over topics, "
-    "share of its kind and lack of echo; triggers of style, of syntax or of the whole conversation are not sought"
+    "share of its kind and lack of echo; triggers of style, of syntax or over several turns are not sought"
 )
 
 

@@ -1,0 +1,50 @@
+"""The process in which a user's grader runs: questions on standard input, answers on standard output.
+
+What the grader itself prints goes nowhere, so that it cannot be taken for an answer.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+import sys
+from typing import Any
+
+
+def main(name: str) -> None:
+    """Import ``module:function`` and answer questions until the input ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    sys.path.insert(0, os.getcwd())
+    module, function = name.split(":")
+    try:
+        grade = getattr(importlib.import_module(module), function)
+        failed = "" if callable(grade) else f"{name} is not callable"
+    except Exception as error:  # whatever the user's module raises is what they must read
+        failed = f"{type(error).__name__}: {error}"
+    _say(answers, {"failed": failed} if failed else {"ready": True})
+    if failed:
+        return
+    for line in sys.stdin:
+        question = json.loads(line)
+        _say(answers, _graded(grade, question["task"], question["completion"]))
+
+
+def _graded(grade: Any, task: dict[str, Any], completion: str) -> dict[str, Any]:
+    try:
+        reward = float(grade(task, completion))
+    except Exception as error:  # a grader that raises is a finding, not a fault of ours
+        return {"raised": f"{type(error).__name__}: {error}"}
+    return {"reward": reward} if math.isfinite(reward) else {"raised": f"the reward is {reward}"}
+
+
+def _say(answers: Any, what: dict[str, Any]) -> None:
+    answers.write(json.dumps(what) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

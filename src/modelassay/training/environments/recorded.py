@@ -1,0 +1,216 @@
+"""What the text of a run's rollouts says about its environments, read once and counted.
+
+Reward without work among recorded rollouts: completions that are empty, that repeat the prompt, refuse, or
+are a single sign where others write more. Noise: equal completions to equal prompts with unequal rewards.
+Under-specification: equal prompts with different gold answers. Leaks: gold answers in prompts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from modelassay.training.environments.leaks import FEWEST_CHARACTERS, shared_run
+from modelassay.training.environments.tasks import EnvironmentTask
+from modelassay.training.run import Run
+
+COLUMNS = ("seq", "step", "env", "prompt", "completion", "format", "reward", "failure", "phase", "extra")
+ANSWERS = (
+    "answer",
+    "gold",
+    "ground_truth",
+    "gts",
+    "target",
+    "solution",
+    "reference",
+    "label",
+    "expected_output",
+)
+"""Columns beside a rollout that hold its gold answer."""
+NULL_POLICIES = ("empty", "echo of the prompt", "refusal", "single sign")
+SOME_WORK = 40
+"""Characters of an environment's usual completion from which a single sign is no work."""
+_MOST_TASKS = 200_000
+_MOST_PAIRS = 2_000_000
+_REFUSAL = re.compile(
+    r"(?i)^\W*(?:i(?:'|’)?m sorry|sorry|i (?:can(?:no|')t|can not|won't|am unable|am not able)|as an ai)"
+)
+_EVIDENCE = 3
+
+
+@dataclass
+class Rewarded:
+    """Rollouts of one kind, and how they were rewarded."""
+
+    rollouts: int = 0
+    reward: float = 0.0
+    full: int = 0
+    examples: list[tuple[int, int, str]] = field(default_factory=list)
+    """Number, step and first words of some with full reward."""
+
+
+@dataclass
+class EnvironmentRecord:
+    """One environment, as its rollouts tell."""
+
+    name: str
+    rollouts: int = 0
+    without_work: dict[str, Rewarded] = field(
+        default_factory=lambda: {name: Rewarded() for name in NULL_POLICIES}
+    )
+    noisy: int = 0
+    """Completions that were given unequal rewards."""
+    regraded: int = 0
+    """Completions that were graded more than once."""
+    noise_examples: list[tuple[int, int, str]] = field(default_factory=list)
+    answered: int = 0
+    """Prompts whose gold answer is recorded."""
+    contradictory: int = 0
+    """Of those, prompts with several different gold answers."""
+    contradiction_examples: list[str] = field(default_factory=list)
+    leaked: int = 0
+    """Of those, prompts that hold their gold answer."""
+    leak_examples: list[str] = field(default_factory=list)
+
+
+def read_environments(run: Run, full: Mapping[str, float]) -> dict[str, EnvironmentRecord]:
+    """Every environment of a run's training rollouts, from one reading.
+
+    Args:
+        full: the reward that counts as full, by environment.
+    """
+    reading = _Reading(full)
+    for batch in run.batches(list(COLUMNS)):
+        reading.see(batch)
+    return reading.found()
+
+
+class _Reading:
+    def __init__(self, full: Mapping[str, float]) -> None:
+        self._full = full
+        self._records: dict[str, EnvironmentRecord] = {}
+        self._graded: dict[int, tuple[float, bool]] = {}
+        self._answers: dict[tuple[str, int], str] = {}
+        self._clashing: set[tuple[str, int]] = set()
+        self._lengths: dict[str, list[int]] = {}
+        self._single: dict[str, list[tuple[float, int, int, str]]] = {}
+
+    def see(self, batch: Any) -> None:
+        columns = {name: batch.column(name).to_pylist() for name in COLUMNS}
+        for seq, step, env, prompt, completion, form, reward, failure, phase, extra in zip(
+            *(columns[name] for name in COLUMNS), strict=True
+        ):
+            if failure or phase != "train" or form == "absent" or reward is None:
+                continue
+            record = self._records.setdefault(env, EnvironmentRecord(env))
+            record.rollouts += 1
+            self._work(record, (seq, step, prompt, completion, reward))
+            self._noise(record, (seq, step, prompt, completion, reward))
+            if extra:
+                self._answer(record, env, prompt, extra)
+
+    def _work(self, record: EnvironmentRecord, rollout: tuple[int, int, str, str, float]) -> None:
+        seq, step, prompt, completion, reward = rollout
+        text = completion.strip()
+        lengths = self._lengths.setdefault(record.name, [])
+        if len(lengths) < 20_000:
+            lengths.append(len(text))
+        kind = ""
+        if not text:
+            kind = "empty"
+        elif len(text) <= 2:
+            self._single.setdefault(record.name, []).append((reward, seq, step, text))
+        elif len(text) >= 20 and (text == prompt.strip() or text in prompt):
+            kind = "echo of the prompt"
+        elif len(text) <= 200 and _REFUSAL.match(text):
+            kind = "refusal"
+        if kind:
+            self._count(record, kind, reward, (seq, step, text[:120]))
+
+    def _count(
+        self, record: EnvironmentRecord, kind: str, reward: float, example: tuple[int, int, str]
+    ) -> None:
+        found = record.without_work[kind]
+        found.rollouts += 1
+        found.reward += reward
+        if reward >= self._full.get(record.name, np.inf) - 1e-9:
+            found.full += 1
+            if len(found.examples) < _EVIDENCE:
+                found.examples.append(example)
+
+    def _noise(self, record: EnvironmentRecord, rollout: tuple[int, int, str, str, float]) -> None:
+        seq, step, prompt, completion, reward = rollout
+        key = hash((record.name, prompt, completion))
+        before = self._graded.get(key)
+        if before is None:
+            if len(self._graded) < _MOST_PAIRS:
+                self._graded[key] = (reward, False)
+            return
+        first, told = before
+        if not told:
+            record.regraded += 1
+        unequal = abs(first - reward) > 1e-6
+        self._graded[key] = (first, True)
+        if unequal:
+            record.noisy += 1
+            if len(record.noise_examples) < _EVIDENCE:
+                record.noise_examples.append((seq, step, f"{first:g} and {reward:g}: {completion[:80]}"))
+
+    def _answer(self, record: EnvironmentRecord, env: str, prompt: str, extra: str) -> None:
+        key = (env, hash(prompt))
+        if key not in self._answers and len(self._answers) >= _MOST_TASKS:
+            return
+        gold = gold_of(extra)
+        if not gold:
+            return
+        if (
+            key not in self._answers
+            and len(gold) >= FEWEST_CHARACTERS
+            and (found := shared_run(gold, prompt))
+        ):
+            record.leaked += 1
+            if len(record.leak_examples) < _EVIDENCE:
+                record.leak_examples.append(found)
+        known = self._answers.setdefault(key, gold)
+        if known != gold:
+            if key not in self._clashing and len(record.contradiction_examples) < _EVIDENCE:
+                record.contradiction_examples.append(f"{prompt[:120]}: {known[:40]!r} and {gold[:40]!r}")
+            self._clashing.add(key)
+
+    def found(self) -> dict[str, EnvironmentRecord]:
+        for env, _ in self._answers:
+            self._records[env].answered += 1
+        for env, _ in self._clashing:
+            self._records[env].contradictory += 1
+        for env, singles in self._single.items():
+            if float(np.median(self._lengths[env])) >= SOME_WORK:
+                for reward, seq, step, text in singles:
+                    self._count(self._records[env], "single sign", reward, (seq, step, text))
+        return self._records
+
+
+def gold_of(extra: str) -> str:
+    """The gold answer in the further columns of a rollout; empty when there is none."""
+    try:
+        further = json.loads(extra)
+    except ValueError:
+        return ""
+    if not isinstance(further, dict):
+        return ""
+    value = next((further[name] for name in ANSWERS if further.get(name) not in (None, "", [])), None)
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, sort_keys=True)
+
+
+def contradictions(tasks: Iterable[EnvironmentTask]) -> Counter[str]:
+    """How many tasks share their instructions with another of a different answer, by environment."""
+    answers: dict[str, set[str]] = {}
+    listed = list(tasks)
+    for task in listed:
+        answers.setdefault(task.instructions, set()).add(task.gold or json.dumps(task.expected))
+    return Counter(task.environment for task in listed if len(answers[task.instructions]) > 1)
