@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from modelassay.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from modelassay.assessment.request import Request
-    from modelassay.log.trust import TrustPolicy
+    from modelassay.evidence.notary import Notary
     from modelassay.records import Assessment, AssessorDeclaration
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -68,18 +67,15 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 @json_option
 def command(
     run: str,
-    declaration: Path | None,
-    received: datetime | None,
-    trust: Path | None,
     output: tuple[Path, ...],
+    store: Path | None,
+    quiet: bool,
+    as_json: bool,
     verdict_key: str,
     log_key: str,
     witnesses: tuple[str, ...],
     actor: str,
     passphrase_file: Path | None,
-    store: Path | None,
-    quiet: bool,
-    as_json: bool,
     **asked: Any,
 ) -> int:
     """Assess RUN (a name of `run list`, or a run's folder), seal the report, sign and log it.
@@ -92,18 +88,12 @@ def command(
     modelassay run assess grpo --declaration me.yaml --verdict-key assessor
     modelassay run assess patched --evals evals.jsonl --fixed-at 0 --profile annex-xi
     """
-    from modelassay.assessment.assess import assess
-    from modelassay.assessment.inputs import sealed_inputs
-    from modelassay.assessment.sealing import RECORD, REPORT, issue_assessment, seal_assessment
-    from modelassay.evidence.ledger import Ledger
-    from modelassay.log.trust import load_trust
-    from modelassay.report.assessments import assessment_page
+    from modelassay.assessment.sealing import RECORD, REPORT
 
-    copies = [(path, {".html": REPORT, ".json": RECORD}.get(path.suffix)) for path in output]
-    if wrong := [path for path, source in copies if source is None]:
+    copies = {path: {".html": REPORT, ".json": RECORD}.get(path.suffix, "") for path in output}
+    if wrong := [path for path, source in copies.items() if not source]:
         raise UsageError("a report is .html or .json", where=str(wrong[0]))
     place = chosen_store(store)
-    found = open_run(run, place)
     notary = notary_of(
         verdict_key=verdict_key,
         log_key=log_key,
@@ -111,22 +101,9 @@ def command(
         actor=actor,
         passphrase_file=passphrase_file,
     )
-    request = _request(
-        asked,
-        declaration=_declaration(declaration, notary.actor.name),
-        received=received.strftime(_TIME) if received else "",
-        trust=load_trust(trust) if trust else None,
-        logged=_logged(place, found.manifest.id),
-    )
-    record = assess(found, request, _progress(quiet))
-    folder = seal_assessment(place, record, sealed_inputs(request), assessment_page)
-    issue_assessment(Ledger(place, notary), record, folder)
-    for path, source in copies:
-        path.write_bytes((folder / str(source)).read_bytes())
-    if not notary.verdict_signers:
-        click.echo(
-            "the assessment is not signed: `modelassay keys new` makes keys; then run this again", err=True
-        )
+    record, folder = _assessed(run, place, notary, asked, quiet=quiet)
+    for path, source in copies.items():
+        path.write_bytes((folder / source).read_bytes())
     with reader_may_leave():
         if as_json:
             print_json({"folder": str(folder), "assessment": record})
@@ -135,26 +112,43 @@ def command(
     return int(ExitCode.REVIEW if record.critical else ExitCode.ALLOWED)
 
 
-def _request(
-    asked: dict[str, Any],
-    *,
-    declaration: AssessorDeclaration,
-    received: str,
-    trust: TrustPolicy | None,
-    logged: dict[str, str],
-) -> Request:
-    from modelassay.assessment.request import Proofs, Request
+def _assessed(
+    run: str, place: Path, notary: Notary, asked: dict[str, Any], *, quiet: bool
+) -> tuple[Assessment, Path]:
+    """The assessment, sealed and logged, and its folder."""
+    from modelassay.assessment.assess import assess
+    from modelassay.assessment.inputs import sealed_inputs
+    from modelassay.assessment.sealing import issue_assessment, seal_assessment
+    from modelassay.evidence.ledger import Ledger
+    from modelassay.report.assessments import assessment_page
 
+    found = open_run(run, place)
+    request = _request(asked, notary.actor.name, _logged(place, found.manifest.id))
+    record = assess(found, request, _progress(quiet))
+    folder = seal_assessment(place, record, sealed_inputs(request), assessment_page)
+    issue_assessment(Ledger(place, notary), record, folder)
+    if not notary.verdict_signers:
+        hint = "the assessment is not signed: `modelassay keys new` makes keys; then run this again"
+        click.echo(hint, err=True)
+    return record, folder
+
+
+def _request(asked: dict[str, Any], actor: str, logged: dict[str, str]) -> Request:
+    """What the options ask for."""
+    from modelassay.assessment.request import Proofs, Request
+    from modelassay.log.trust import load_trust
+
+    trust, received = asked.pop("trust"), asked.pop("received")
     proofs = Proofs(
         challenge=asked.pop("challenge"),
         opening=asked.pop("opening"),
         further=asked.pop("further"),
-        received=received,
-        trust=trust,
+        received=received.strftime(_TIME) if received else "",
+        trust=load_trust(trust) if trust else None,
     )
     stages = {name: asked.pop(name) for name in ("base", "incident", "after")}
     return Request(
-        declaration=declaration,
+        declaration=_declaration(asked.pop("declaration"), actor),
         proofs=proofs,
         stages={name: value for name, value in stages.items() if value},
         logged=logged,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from modelassay.records import Timeline, TimelineMark, TimelineSeries
 from modelassay.report.svg import begin, line, safe, short, text
 
-LEFT, PLOT, RIGHT = 150, 640, 200
+LEFT, PLOT, RIGHT = 190, 620, 190
 PANEL, GAP = 110, 26
 LANE = 20
 LINES = 8
@@ -17,7 +17,7 @@ MARKS = {
     "checkpoint": "checkpoints",
     "configuration": "settings changed",
     "alarm": "alarms raised",
-    "statistical alarm": "alarm by statistics (Z ≥ 4)",
+    "statistical alarm": "alarms by reward (Z ≥ 4)",
     "response": "responses",
     "fix": "fixes",
     "gap": "gaps",
