@@ -54,9 +54,8 @@ def test_training_on_data(
 
 
 def test_rloo(tmp_path: Path, online: Callable[..., Any]) -> None:
-    run = recorded(
-        tmp_path, "r", online(tmp_path / "out", "RLOO", max_steps=2, mask_truncated_completions=True)
-    )
+    trainer = online(tmp_path / "out", "RLOO", max_steps=2, mask_truncated_completions=True, beta=0.0)
+    run = recorded(tmp_path, "r", trainer)
     assert run.manifest.algorithm == "rloo"
     frame = read_frame(run)
     result = reconcile(frame, run.metrics(), group_size=4, prompt_tokens=prompt_tokens_of(run))
