@@ -104,10 +104,11 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
                 *raised((*gates.findings, *found), assured.tier, _limits(assured)),
                 *raised(resolved, assured.tier, {"resolution": "T1"} if with_arms else {}),
                 *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
-                *assured.findings,
             ),
             scanners,
         )
+        + assured.findings
+        + raised(_reviewed(run, request), "T1", {})
     )
     return _record(read, request, assured, shown, findings, settings)
 
@@ -217,6 +218,17 @@ def _arms(
     if stages is None:
         return (), ""
     return arms, f"base {stages.base}, incident {stages.incident}, after {stages.after}"
+
+
+def _reviewed(run: Run, request: Request) -> tuple[RunFinding, ...]:
+    """Of training data that was handed over."""
+    if not request.data:
+        return ()
+    from modelassay.training.data.review import review_data
+    from modelassay.training.data.rows import DataSource
+
+    declared = {each.name: DataSource(name=each.name, licence=each.licence) for each in run.datasets()}
+    return review_data(request.data, sources=declared)
 
 
 def _context(read: _Read, logged: Mapping[str, str]) -> ResponseContext:

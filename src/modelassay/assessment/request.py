@@ -43,6 +43,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Last step before a fix that no event tells of; 0 when the whole run follows it."""
     held_out: tuple[str, ...] = ()
     """Metrics or reward functions that were not optimised, to hold the reward against."""
+    data: tuple[Path, ...] = ()
+    """Supervised or preference data that the model was trained on, to be reviewed."""
     proofs: Proofs = Proofs()
     logged: Mapping[str, str] = {}
     """When a log took in each event of the run, by its digest."""

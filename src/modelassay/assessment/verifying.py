@@ -65,6 +65,8 @@ class Trusted:
     log: TrustPolicy | None = None
     run: Path | None = None
     """Folder of the run, to assess it again."""
+    data: tuple[Path, ...] = ()
+    """Data that was reviewed, in the same order, for the same."""
     proofs: Proofs = _NO_PROOFS
     """Challenge and opening, and whose witnesses are believed, for the same."""
 
@@ -215,11 +217,12 @@ def _comes_out(folder: Path, record: Assessment, trusted: Trusted) -> str:
         raise NotDoneError("the run was not given, so findings were not computed again", required=False)
     if record.tool_version != __version__:
         raise NotDoneError(f"made by version {record.tool_version}; this is {__version__}", required=False)
-    if any(each.name == "opening" for each in record.inputs) and trusted.proofs.opening is None:
-        raise NotDoneError("the opening was not given, so findings were not computed again", required=False)
+    for name, given in (("opening", trusted.proofs.opening), ("data", trusted.data)):
+        if any(each.name == name for each in record.inputs) and not given:
+            raise NotDoneError(f"the {name} was not given: nothing was computed again", required=False)
     run = Run(trusted.run)
-    given = Request(declaration=record.declaration, proofs=trusted.proofs)
-    request = request_again(record, folder, given)
+    given_here = Request(declaration=record.declaration, data=trusted.data, proofs=trusted.proofs)
+    request = request_again(record, folder, given_here)
     read = inputs_of(run, request)
     if read != record.inputs:
         other = next(

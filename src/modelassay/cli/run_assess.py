@@ -53,6 +53,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 @click.option(
     "--held-out", multiple=True, metavar="NAME", help="Metric or reward that was not optimised; repeatable."
 )
+@click.option("--data", type=_FILE, multiple=True, help="Training data to be reviewed; repeatable.")
 @click.option("--challenge", type=_FILE, help="What you asked the developer to open.")
 @click.option("--opening", type=_FILE, help="What they opened.")
 @click.option("--received", type=click.DateTime([_TIME]), metavar="TIME", help="When you had it, UTC.")

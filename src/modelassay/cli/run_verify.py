@@ -19,6 +19,7 @@ _MARKS = {"passed": "ok", "failed": "WRONG", "not done": "-"}
 @click.option("--threshold", type=click.IntRange(1), default=1, show_default=True, help="How many signed.")
 @click.option("--trust", type=_FILE, help="The assessor's log and witnesses (C2SP tlog-policy).")
 @click.option("--run", type=_FILE, help="The run's folder: assess it again, and compare everything.")
+@click.option("--data", type=_FILE, multiple=True, help="With --run, data that was reviewed; repeatable.")
 @click.option("--challenge", type=_FILE, help="With --run, where the assessment rests on an opening.")
 @click.option("--opening", type=_FILE, help="Likewise.")
 @click.option("--run-trust", type=_FILE, help="Likewise: the developer's log and witnesses.")
@@ -30,6 +31,7 @@ def command(
     threshold: int,
     trust: Path | None,
     run: Path | None,
+    data: tuple[Path, ...],
     challenge: Path | None,
     opening: Path | None,
     run_trust: Path | None,
@@ -56,6 +58,7 @@ def command(
         threshold=threshold,
         log=load_trust(trust) if trust else None,
         run=run,
+        data=data,
         proofs=proofs,
     )
     found = verify_assessment(folder, trusted, assessment_page)
