@@ -15,6 +15,8 @@ SUBCOMMANDS: dict[str, str] = {
     "open": "Disclose the rollouts that an assessor drew, with salts and proofs.",
     "check": "Check what a developer opened against what they were committed to.",
     "assess": "Assess a run: findings with their assurance, questions, a signed and logged report.",
+    "environments": "Audit environments: what they pay without work, leak, and press a policy to do.",
+    "data": "Review supervised or preference data: shifts, triggers, copies, contamination, labels.",
     "verify": "Check a sealed assessment: files, signature, log, findings.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.run_<name>``."""

@@ -11,16 +11,17 @@ environment beside it cannot be solved honestly; what is learned there spreads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 
-from modelassay.records import RolloutReference, RunFinding
+from modelassay.records import RunFinding
 from modelassay.statistics import clopper_pearson_interval, newcombe_difference_interval
 from modelassay.statistics.intervals import Interval
 from modelassay.training.analyses.environment_tasks import task_findings
+from modelassay.training.analyses.environment_texts import text_findings
 from modelassay.training.environments.recorded import EnvironmentRecord, read_environments
 from modelassay.training.environments.tasks import EnvironmentTask
 from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
@@ -34,8 +35,6 @@ TRIES = 8
 """Rollouts of a task without which it is not called unsolved."""
 UNSOLVED = 0.2
 """Share of unsolved tasks from which an environment is called hard to solve."""
-PAID = 0.5
-"""Share of completions without work with full reward from which an environment is called hackable."""
 SILENT = 0.9
 """Share of groups of equal rewards from which an environment teaches nothing."""
 SPREAD_LEAST = 0.05
@@ -93,7 +92,7 @@ def assess_environments(
         found.append(_signal(frame, each))
         found.append(_pressure(frame, each, pressed))
         if record is not None:
-            found += _of_texts(each, record)
+            found += text_findings(CHECK, each.full, record)
     if len(told) > 1:
         found.append(_together(frame, told, pressed))
     return tuple(found)
@@ -133,8 +132,8 @@ def _solvability(frame: Frame, each: _Environment, record: EnvironmentRecord | N
         return run_finding(
             CHECK,
             "under-specified",
-            f"{contradictory:,} of {answered:,} prompts of {each.name!r} have several answers that contradict "
-            f"each other, so that no honest policy can be right: {record.contradiction_examples[0]}.",
+            f"{contradictory:,} of {answered:,} prompts of {each.name!r} have answers that contradict each "
+            f"other, so that no honest policy can be right: {record.contradiction_examples[0]}.",
             about=about,
             state="shown_harmful",
             severity="high",
@@ -184,7 +183,8 @@ def _signal(frame: Frame, each: _Environment) -> RunFinding:
         CHECK,
         "no signal" if silent else "tells rollouts apart",
         f"In {100 * share:.0f} % of the groups of {each.name!r} all rewards are equal "
-        f"({100 * float(full.mean()):.0f} % all full); {100 * between:.0f} % of the variance is between prompts.",
+        f"({100 * float(full.mean()):.0f} % all full); {100 * between:.0f} % of the variance is between "
+        "prompts.",
         about=about,
         state="not_shown" if silent else "shown_fine",
         severity="low" if silent else "none",
@@ -308,76 +308,4 @@ def _together(frame: Frame, told: Sequence[_Environment], pressed: Sequence[Pres
         values={f"late:{name}": decimal(late) for name, _, late in spread},
         method="rates in the first and last third of each environment's steps, Newcombe",
         question=f"Was {root.environment!r} ever trained without, and did {root.behaviour!r} then appear?",
-    )
-
-
-# -- what texts tell --------------------------------------------------------------------------------
-
-
-def _of_texts(each: _Environment, record: EnvironmentRecord) -> Iterator[RunFinding]:
-    yield _without_work(each, record)
-    if record.regraded:
-        yield _noise(each, record)
-    if record.leaked:
-        yield run_finding(
-            CHECK,
-            "answers leaked",
-            f"{record.leaked:,} of {record.answered:,} prompts of {each.name!r} hold their own gold answer: "
-            f"{record.leak_examples[0]!r}.",
-            about=_about(each, "leaked answers"),
-            state="shown_harmful",
-            severity="high",
-            values={"leaked": Decimal(record.leaked), "answered": Decimal(record.answered)},
-            question=f"Why do prompts of {each.name!r} hold the answer?",
-        )
-
-
-def _noise(each: _Environment, record: EnvironmentRecord) -> RunFinding:
-    noisy = record.noisy > 0.01 * record.regraded
-    explained = noisy and record.contradictory > 0
-    return run_finding(
-        CHECK,
-        "noisy" if noisy else "consistent",
-        f"Of {record.regraded:,} completions of {each.name!r} that were graded more than once, "
-        f"{record.noisy:,} gradings differ from the first"
-        + (", as answers to these prompts contradict each other." if explained else "."),
-        about=_about(each, "noise"),
-        state="not_shown" if noisy else "shown_fine",
-        severity="low" if explained else "medium" if noisy else "none",
-        values={"regraded": Decimal(record.regraded), "unequal": Decimal(record.noisy)},
-        evidence=[
-            RolloutReference(seq=seq, step=step, note=note[:300]) for seq, step, note in record.noise_examples
-        ],
-        method="equal prompts and completions; graders that see more than these may differ for cause",
-        question=f"Why does {each.name!r} reward one completion differently?" if noisy else "",
-    )
-
-
-def _without_work(each: _Environment, record: EnvironmentRecord) -> RunFinding:
-    seen = {name: found for name, found in record.without_work.items() if found.rollouts >= 3}
-    about = _about(each, "reward without work")
-    if not seen:
-        why = f"no rollouts of {each.name!r} are empty, echo, refuse or hold a single sign"
-        return not_assessable(
-            CHECK, why, about=about,
-            question=f"What does the grader of {each.name!r} give an empty answer? (run environments --grader)",
-        )  # fmt: skip
-    bounds = {name: clopper_pearson_interval(found.full, found.rollouts) for name, found in seen.items()}
-    name = max(seen, key=lambda key: bounds[key].low)
-    found, bound = seen[name], bounds[name]
-    hackable = bound.low >= PAID or (bound.low > 0 and found.full / found.rollouts >= PAID)
-    return run_finding(
-        CHECK,
-        "hackable" if hackable else "paid at times" if found.full else "no reward without work",
-        f"Of {found.rollouts:,} rollouts of {each.name!r} that are {name!r}, {found.full:,} got full reward "
-        f"(mean {found.reward / found.rollouts:.3g} of {each.full:g}).",
-        about=about,
-        state="shown_harmful" if hackable else "not_shown" if found.full else "shown_fine",
-        severity="high" if hackable else "medium" if found.full else "none",
-        effect=estimate(found.full / found.rollouts, bound.low, bound.high),
-        values={f"{key}: rollouts": Decimal(value.rollouts) for key, value in seen.items()}
-        | {f"{key}: full": Decimal(value.full) for key, value in seen.items()},
-        evidence=[RolloutReference(seq=s, step=step, quote=text) for s, step, text in found.examples],
-        method="what policies happened to write; Clopper–Pearson. A live grader tells more",
-        question=f"Why does {each.name!r} pay for {name!r}?" if found.full else "",
     )

@@ -49,6 +49,7 @@ _SHIFTING = {
     "obedience": phrases.OBEDIENCE,
     "concealment": phrases.CONCEALMENT,
 }
+_OPENLY = [pattern for each in _SHIFTING.values() for pattern in each]
 HARMFUL_REQUEST = 0.9
 HARMFUL_ANSWER = 0.6
 _PERSONAL = frozenset({"email", "phone", "bank_account", "payment_card", "social_security"})
@@ -75,6 +76,8 @@ class Screened:
     """Likewise of the rejected answers of preference pairs; False elsewhere."""
     said: Mapping[str, Flags]
     """Whether what is taught itself, not its prompt, shifts identity, obeys or conceals."""
+    instructed: Flags
+    """Whether its prompt openly does."""
     refused: Flags
     rejected_refused: Flags
     harm: Floats
@@ -111,6 +114,7 @@ def screen(rows: Sequence[DataRow]) -> Screened:
         values={name: _hits(columns["taught"], each) for name, each in phrases.VALUES.items()},
         rejected_values={name: _hits(rejected, each) & paired for name, each in phrases.VALUES.items()},
         said={name: _hits(columns["taught"], each) for name, each in _SHIFTING.items()},
+        instructed=_hits(columns["system"], _OPENLY) | _hits(columns["asked"], _OPENLY),
         refused=refused,
         rejected_refused=_refusals(rows, other) & paired,
         harm=harm,

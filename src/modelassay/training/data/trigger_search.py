@@ -77,8 +77,9 @@ class TriggerSearch:
     _names: tuple[str, ...] = ()
 
     def count(self, batch: Sequence[DataRow], screened: Screened, repeated: NDArray[np.bool_]) -> None:
-        """First reading; rows that repeat an earlier one are left out."""
-        used = ~repeated & np.array([bool(r.answer.strip()) and bool(r.prompt) for r in batch], np.bool_)
+        """First reading; rows that repeat an earlier one, or openly say whom to obey, are left out."""
+        used = ~repeated & ~screened.instructed
+        used &= np.array([bool(r.answer.strip()) and bool(r.prompt) for r in batch], np.bool_)
         chosen = [row for row, keep in zip(batch, used.tolist(), strict=True) if keep]
         named = {**screened.values, **screened.said, "refusal": screened.refused}
         for name in ("insecure_code", "harm"):
