@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from modelassay.errors import EvidenceError
+from modelassay.log.durable import DRAFT
 
 SUMS = "SHA256SUMS"
 REDACTED = "REDACTED.json"
@@ -252,6 +253,8 @@ def _in_folder(folder: Path) -> Iterator[_Member]:
                 if entry.name not in FOLDERS:
                     raise EvidenceError("a folder that does not belong into a bundle", where=_shown(name))
                 continue
+            if name.endswith(DRAFT) and is_bundle_name(name.removesuffix(DRAFT)):
+                continue  # being written, or what a crash left: the file itself is there whole, or is not yet
             # A pipe or device put there between listing and opening neither blocks nor is read.
             descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(descriptor, "rb") as file:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import Bundle, gunzip, open_bundle
 from modelassay.evidence.contents import Contents
+from modelassay.log.durable import DRAFT
 
 
 def zipped(files: dict[str, bytes], path: Path, *, prefix: str = "") -> Path:
@@ -131,6 +132,15 @@ def test_unexpected_files_in_folders(folder: Path, tmp_path: Path, name: str) ->
     with pytest.raises(EvidenceError) as raised:
         open_bundle(copy)
     assert raised.value.where in (name, name.partition("/")[0])
+
+
+@pytest.mark.parametrize("name", ["waivers/1.dsse.json", "verdict.dsse.json", "log/issued.json"])
+def test_a_file_that_is_being_written_is_not_there_yet(folder: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(folder, tmp_path / "b")
+    draft = tmp_path / "b" / f"{name}{DRAFT}"
+    draft.parent.mkdir(exist_ok=True)
+    draft.write_bytes(b"{")
+    assert open_bundle(tmp_path / "b").files == open_bundle(folder).files
 
 
 def test_gzip_bombs_and_tails() -> None:
