@@ -89,10 +89,11 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     reconciled = _reconciled(read)
     assured = assure(run, reconciled, request.proofs)
     shown = behaving.occurring(read.valid)
-    resolved, settings, with_arms = _resolutions(read, shown, request)
+    fixes = _fixes(read, request)
+    resolved, settings, with_arms = _resolutions(read, shown, request, fixes)
     found: list[RunFinding] = [
         *_judged(read),
-        *(f for name in shown for f in _behaviour(read, name)),
+        *(f for name in shown for f in _behaviour(read, name, fixes)),
         *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),
         *assess_length(read.valid),
         *assess_response(events, _context(read, request.logged)),
@@ -180,41 +181,49 @@ def _judged(read: _Read) -> tuple[RunFinding, ...]:
     return () if finding is None else (finding,)
 
 
-def _behaviour(read: _Read, name: str) -> tuple[RunFinding, ...]:
-    invalid = sorted(read.gates.invalid_steps)
-    return behaving.reinforcement_and_emergence(read.valid, name, read.run.manifest, invalid)
-
-
-def _resolutions(
-    read: _Read, shown: Sequence[str], request: Request
-) -> tuple[tuple[RunFinding, ...], dict[str, str], bool]:
-    """Patched or resolved, what was chosen for it, and whether checkpoints were asked."""
+def _fixes(read: _Read, request: Request) -> tuple[behaving.FixPoint, ...]:
     fixed_at = request.fixed_at
     if fixed_at is None and (request.stages or read.run.manifest.continues) and request.evaluations:
         fixed_at = 0  # it continues the run of an incident: all of it may be after a fix
-    fixes = behaving.fix_points(episodes(read.events), fixed_at)
+    return behaving.fix_points(episodes(read.events), fixed_at)
+
+
+def _behaviour(read: _Read, name: str, fixes: Sequence[behaving.FixPoint]) -> tuple[RunFinding, ...]:
+    invalid = sorted(read.gates.invalid_steps)
+    until = fixes[0].after if fixes and fixes[0].after > 0 else None
+    return behaving.reinforcement_and_emergence(read.valid, name, read.run.manifest, invalid, until)
+
+
+def _resolutions(
+    read: _Read, shown: Sequence[str], request: Request, fixes: Sequence[behaving.FixPoint]
+) -> tuple[tuple[RunFinding, ...], dict[str, str], bool]:
+    """Patched or resolved, what was chosen for it, and whether checkpoints were asked."""
     settings = {"fixes": ", ".join(str(fix.after) for fix in fixes)} if fixes else {}
     given = read_evaluations(request.evaluations) if request.evaluations and fixes else None
-    asked: dict[str, tuple[Arm, ...]] = {}
+    asked: dict[str, dict[int, tuple[Arm, ...]]] = {name: {} for name in shown}
     for name in shown if given is not None else ():
         assert given is not None
-        asked[name], chosen = _arms(given, name, read, request, fixed=bool(fixes))
-        settings |= {"compared": chosen} if chosen else {}
+        for fix in fixes:
+            asked[name][fix.after], chosen = _arms(given, name, read, request, fix)
+            settings |= {f"compared {fix.name}".strip(): chosen} if chosen else {}
     found = [
         finding
         for name in shown
-        for finding in behaving.resolutions(read.valid, name, fixes, asked.get(name, ()), read.run.manifest)
+        for finding in behaving.resolutions(read.valid, name, fixes, asked[name], read.run.manifest)
     ]
-    return tuple(found), settings, any(asked.values())
+    return tuple(found), settings, any(arms for each in asked.values() for arms in each.values())
 
 
 def _arms(
-    given: Evaluations, name: str, read: _Read, request: Request, *, fixed: bool
+    given: Evaluations, name: str, read: _Read, request: Request, fix: behaving.FixPoint
 ) -> tuple[tuple[Arm, ...], str]:
     if name not in given.behaviours:
         return (), ""
     run = read.run.manifest.id
-    arms, stages = arms_of(given, name, run, request.stages, fixed=fixed, environments=read.frame.envs)
+    between = None if fix.until is None else (fix.after, fix.until)
+    arms, stages = arms_of(
+        given, name, run, request.stages, fixed=True, environments=read.frame.envs, between=between
+    )
     if stages is None:
         return (), ""
     return arms, f"base {stages.base}, incident {stages.incident}, after {stages.after}"

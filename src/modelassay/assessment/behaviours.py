@@ -5,8 +5,10 @@ The order is fixed here: gates have spoken before, so that invalid steps are no 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from decimal import Decimal
 from itertools import pairwise
 
 import msgspec
@@ -17,7 +19,7 @@ from modelassay.statistics import Detector
 from modelassay.training.analyses.counted import counts_by_step
 from modelassay.training.analyses.reinforcement import assess_reinforcement
 from modelassay.training.analyses.reinforcement_without_groups import assess_by_advantage
-from modelassay.training.analyses.resolution import Arm, assess_resolution, reward_side
+from modelassay.training.analyses.resolution import HALF, Arm, assess_resolution, reward_side
 from modelassay.training.analyses.trajectory import ONSET_RATE, assess_emergence
 from modelassay.training.findings import NOT_ASSESSABLE
 from modelassay.training.frame import Flags, Frame
@@ -82,21 +84,35 @@ def occurring(frame: Frame) -> tuple[str, ...]:
 
 
 def reinforcement_and_emergence(
-    frame: Frame, behaviour: str, manifest: RunManifest, invalid: Sequence[int]
+    frame: Frame, behaviour: str, manifest: RunManifest, invalid: Sequence[int], until: int | None = None
 ) -> tuple[RunFinding, ...]:
-    """Whether it was reinforced, overall first, then by environment and reward function; when it emerged."""
+    """Whether it was reinforced, overall first, then by environment and reward function; when it emerged.
+
+    Args:
+        until: last step before the first fix: what was rewarded after it is asked of each fix (`resolutions`).
+    """
+    before = frame if until is None else replace(frame, is_train=frame.is_train & (frame.step <= until))
     asked = assess_reinforcement(
-        frame, behaviour, population=manifest.population, detector=detector_of(frame, behaviour)
+        before, behaviour, population=manifest.population, detector=detector_of(frame, behaviour)
     )
     overall, *others = asked
     if overall.outcome == NOT_ASSESSABLE and "no groups" in overall.why_not:
-        overall = assess_by_advantage(frame, behaviour)
+        overall = assess_by_advantage(before, behaviour)
+    if until is not None:
+        overall, *others = (_up_to(each, until) for each in (overall, *others))
     spoken = [each for each in others if each.outcome not in (NOT_ASSESSABLE, "not observed")]
     emerged = assess_emergence(
         counts_by_step(frame, behaviour), behaviour, invalid=invalid, invalid_because="gates"
     )
     told = [each for each in emerged if each.outcome not in (NOT_ASSESSABLE, "not seen")]
     return (_graded(overall, behaviour), *(_graded(each, behaviour) for each in (*spoken, *told)))
+
+
+def _up_to(finding: RunFinding, step: int) -> RunFinding:
+    statement = f"Up to step {step}, before anything was fixed: {finding.statement}"
+    return msgspec.structs.replace(
+        finding, statement=statement, values={**finding.values, "until_step": Decimal(step)}
+    )
 
 
 def detector_of(frame: Frame, behaviour: str) -> Detector | None:
@@ -125,14 +141,16 @@ def resolutions(
     found = []
     for fix in fixes:
         last = fix is fixes[-1]
-        if not (_before(frame, behaviour, fix.after) or (last and arms) or fix.after == 0):
+        before = _before(frame, behaviour, fix.after)
+        if not (before >= ONSET_RATE or (last and arms) or fix.after == 0):
             continue
         after = replace(frame, is_train=frame.is_train & fix.steps(frame))
         reward = reward_side(
             after, behaviour, population=manifest.population, detector=detector_of(frame, behaviour)
         )
+        reward = _fallen(reward, after, behaviour, before)
         about = {"fix": fix.name} if fix.name else {}
-        verdict = assess_resolution(behaviour, arms if last else (), reward, about=about)
+        verdict = assess_resolution(behaviour, given, reward, about=about)
         found.append(_claimed(_without_arms(verdict, reward), fix))
     return tuple(found)
 
@@ -168,14 +186,22 @@ def _claimed(verdict: RunFinding, fix: FixPoint) -> RunFinding:
     )
 
 
-def _before(frame: Frame, behaviour: str, last: int) -> bool:
-    """Whether it was there in the fifth of training before `last`."""
+def _before(frame: Frame, behaviour: str, last: int) -> float:
+    """Its rate in the fifth of training before `last`; 0 where there is none."""
     used = frame.is_train & frame.usable & (frame.step <= last)
     if not used.any():
-        return False
+        return 0.0
     late = used & (frame.step > 0.8 * last)
-    chosen = late if late.any() else used
-    return float(np.mean(frame.flags[behaviour][chosen])) >= ONSET_RATE
+    return float(np.mean(frame.flags[behaviour][late if late.any() else used]))
+
+
+def _fallen(reward: RunFinding, after: Frame, behaviour: str, before: float) -> RunFinding:
+    """`reward` knowing what came before the fix: a rate may have fallen at once, before its first step."""
+    since = int(reward.values.get("settled_since", 0))
+    used = after.is_train & after.usable & (after.step >= since)
+    if not used.any() or float(np.mean(after.flags[behaviour][used])) >= HALF * before:
+        return reward
+    return msgspec.structs.replace(reward, values={**reward.values, "fell": Decimal(1)})
 
 
 def _graded(finding: RunFinding, behaviour: str) -> RunFinding:

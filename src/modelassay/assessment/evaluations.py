@@ -7,12 +7,14 @@ A file of JSON lines, one per checkpoint::
 Arms are told by name (`arm_kind`), those that are called like an environment of the run among them; the
 first row is the base unless one is called so. The model after the fix is the last row of the run (named
 ``RUN/…``), and the incident the row before it, of another run or of before the fix, in which the behaviour
-is most frequent where it was seen. Every choice can be overruled, and is reported.
+is most frequent where it was seen; where a run holds several fixes, `arms_of` tells which rows belong to the
+earlier ones. Every choice can be overruled, and is reported.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from modelassay.errors import EvidenceError, UsageError
 from modelassay.training.analyses.arms import Stages, read_arms
 from modelassay.training.analyses.resolution import Arm, ArmKind
 
+_OWN = re.compile(r"/.*?(\d+)")
+"""Rest of the name of a run's own checkpoint: its step at the end."""
 _KINDS: tuple[tuple[str, ArmKind], ...] = (
     ("seen", "seen"),
     ("heldout", "held_out"),
@@ -100,6 +104,7 @@ def arms_of(
     *,
     fixed: bool,
     environments: Collection[str] = (),
+    between: tuple[int, int] | None = None,
 ) -> tuple[tuple[Arm, ...], Stages | None]:
     """Arms for `behaviour`, and the checkpoints that were compared; none where no incident comes before.
 
@@ -107,8 +112,14 @@ def arms_of(
         run: id of the run, by which its checkpoints are named.
         chosen: ``base``, ``incident``, ``after`` where the user says them.
         fixed: whether the run itself holds a fix; only then can the incident be one of its own checkpoints.
+        between: of a fix that another follows: the last steps before it and before the other. The incident is
+            the run's newest checkpoint before the fix, the model after it the newest before the other; their
+            names end in their steps.
     """
-    stages = _stages(given, behaviour, run, chosen, fixed=fixed)
+    if between is None:
+        stages = _stages(given, behaviour, run, chosen, fixed=fixed)
+    else:
+        stages = _stages_between(given, run, chosen, *between)
     if stages is None:
         return (), None
     shared = [
@@ -146,6 +157,18 @@ def _stages(
         reversed(told), key=lambda name: _seen_rate(given.rows[name], behaviour) or 0.0, default=""
     )
     return Stages(base, incident, after) if incident and base != after else None
+
+
+def _stages_between(
+    given: Evaluations, run: str, chosen: Mapping[str, str], fix: int, following: int
+) -> Stages | None:
+    steps = {int(found[1]): name for name in given.rows if (found := _OWN.fullmatch(name.removeprefix(run)))}
+    incident = max((step for step in steps if step <= fix), default=None)
+    after = max((step for step in steps if fix < step <= following), default=None)
+    if incident is None or after is None:
+        return None
+    base = chosen.get("base") or ("base" if "base" in given.rows else next(iter(given.rows)))
+    return Stages(base, steps[incident], steps[after])
 
 
 def _seen_rate(row: Mapping[str, Any], behaviour: str) -> float | None:

@@ -18,7 +18,7 @@ from modelassay.training.run import Run
 FOLDER = "inputs"
 _MOST_BYTES = 64 << 20
 _SUFFIXES = {"patterns": ".yaml", "evaluations": ".jsonl", "events": ".jsonl", "finding": ".json"}
-"""Files that are sealed with an assessment; data, challenge and opening hold what is disclosed, and are not."""
+"""Files that are sealed with an assessment; data, challenge and opening are not: they disclose more."""
 
 
 def inputs_of(run: Run, request: Request) -> tuple[AssessedInput, ...]:

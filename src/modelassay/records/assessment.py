@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from html import escape
 from typing import Literal
 
 import msgspec
@@ -164,6 +165,17 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def to_columns(self) -> dict[str, list[str]]:
         """Findings as columns, for data frames."""
         return finding_columns(self.findings)
+
+    def _repr_html_(self) -> str:
+        """Findings as a table for notebooks; everything in it is escaped."""
+        columns = self.to_columns()
+        shown = ("severity", "assurance", "check", "about", "outcome", "statement")
+        head = "".join(f"<th>{name}</th>" for name in shown)
+        rows = "".join(
+            f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>"
+            for row in zip(*(columns[name] for name in shown), strict=True)
+        )
+        return f"<table><caption>{escape(self.headline)}</caption><tr>{head}</tr>{rows}</table>"
 
 
 def finding_columns(findings: tuple[RunFinding, ...]) -> dict[str, list[str]]:

@@ -1,0 +1,207 @@
+"""The conductor tells the story of a run: what was rewarded, what was patched over, what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from modelassay.assessment.assess import assess
+from modelassay.assessment.request import Proofs, Request
+from modelassay.canonical import canonical_json
+from modelassay.errors import EvidenceError, UnknownNameError, UsageError
+from modelassay.records import Assessment, AssessorDeclaration, RunEvent, RunFinding
+from modelassay.training.importers import import_run
+from modelassay.training.run import Run
+
+Make = Callable[..., Request]
+WriteRun = Callable[..., Run]
+
+
+def named(record: Assessment, check: str, **about: str) -> RunFinding:
+    (found,) = [f for f in record.findings if f.check == check and f.slice == about]
+    return found
+
+
+def test_a_patched_over_alarm_is_named_and_the_fix_of_the_cause_is_not(story: Run, request_for: Make) -> None:
+    record = assess(story, request_for())
+    first = named(record, "resolution", behaviour="shortcut", fix="after step 20")
+    assert (first.outcome, first.severity) == ("patched", "critical")
+    assert "'a1'" in first.statement
+    assert "closed" in first.statement
+    second = named(record, "resolution", behaviour="shortcut", fix="after step 40")
+    assert second.outcome not in ("patched", "unresolved", "regressed")
+    assert second.severity == "none"
+    answers = {f.slice["alarm"]: f.outcome for f in record.findings if f.check == "developer_response"}
+    assert answers["a1"] == "symptom treated"
+    assert answers["a2"] == "investigated"
+    assert record.critical
+    assert "shortcut patched" in record.headline
+
+
+def test_reward_is_told_by_environment_the_guilty_one_first(story: Run, request_for: Make) -> None:
+    record = assess(story, request_for(fixed_at=None))
+    by_environment = [
+        f.slice["environment"]
+        for f in record.findings
+        if f.check == "reinforcement" and "environment" in f.slice
+    ]
+    assert by_environment[0] == "open"
+    assert (
+        named(record, "reinforcement", behaviour="shortcut", environment="closed").outcome == "not detected"
+    )
+    evidence = named(record, "reinforcement", behaviour="shortcut", environment="open").evidence
+    assert evidence
+    assert all(each.quote == "TAKE THE SHORTCUT" for each in evidence)
+
+
+def test_a_run_without_rewarded_behaviour_is_silent(
+    tmp_path: Path, request_for: Make, write_run: WriteRun
+) -> None:
+    record = assess(write_run(tmp_path / "quiet", pays=lambda step: 0.0), request_for())
+    assert named(record, "reinforcement", behaviour="shortcut").outcome == "not detected"
+    assert not record.critical
+    assert record.tier == "T2"
+    assert any(each.what == "patched or resolved" for each in record.not_assessed)
+
+
+def test_the_timeline_has_rewards_behaviours_alarms_and_responses(story: Run, request_for: Make) -> None:
+    timeline = assess(story, request_for()).timeline
+    assert timeline.positions == tuple(range(1, 61))
+    (shown,) = [s for s in timeline.series if s.kind == "behaviour"]
+    assert shown.values[19] > shown.values[30] > shown.values[59]  # type: ignore[operator]
+    assert {s.environment for s in timeline.series if s.kind == "reward"} == {"", "open", "closed"}
+    marks = [(mark.step, mark.kind) for mark in timeline.marks]
+    assert (20, "alarm") in marks
+    assert (20, "fix") in marks
+    assert (55, "response") in marks
+    assert any(kind == "statistical alarm" and step < 20 for step, kind in marks)
+
+
+def test_findings_go_from_grave_to_harmless_and_the_developers_word_stays_a_statement(
+    story: Run, request_for: Make
+) -> None:
+    record = assess(story, request_for())
+    order = ["critical", "high", "medium", "low", "none"]
+    places = [order.index(f.severity) for f in record.findings]
+    assert places == sorted(places)
+    assert {f.assurance for f in record.findings if f.check == "developer_response"} == {"T0"}
+    assert record.tier == "T2"
+    columns = record.to_columns()
+    assert {len(column) for column in columns.values()} == {len(record.findings)}
+    assert "<table" in record._repr_html_()
+
+
+def test_a_log_that_does_not_follow_from_the_rollouts_caps_the_tier(
+    tmp_path: Path, request_for: Make, write_run: WriteRun
+) -> None:
+    run = write_run(tmp_path / "edited", steps=20)
+    lines = (run.folder / "metrics.jsonl").read_text().splitlines()
+    lines[5] = lines[5].replace('"reward":0', '"reward":1')
+    (run.folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    record = assess(run, request_for())
+    assert record.tier == "T1"
+    assert any(f.check == "reconciliation" and f.severity == "critical" for f in record.findings)
+
+
+def test_events_told_apart_count_as_statements(
+    tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
+) -> None:
+    run = write_run(tmp_path / "apart", fixes=(20,), steps=40)
+    told = tmp_path / "events.jsonl"
+    listed = [
+        event("alarm", 20, 0, metric="shortcut"),
+        event("fix", 20, 1, paths=["filters/output_regex.py"]),
+        event("closure", 22, 2),
+    ]
+    told.write_bytes(b"\n".join(map(msgspec.json.encode, listed)))
+    record = assess(run, request_for(events=told))
+    assert named(record, "resolution", behaviour="shortcut", fix="after step 20").severity == "critical"
+    told.write_text('{"time": "2026-05-01T10:00:00Z", "kind": "alarm", "body": {"value": "no metric"}}')
+    with pytest.raises(EvidenceError, match="not an event"):
+        assess(run, request_for(events=told))
+
+
+def test_a_reward_that_is_called_held_out_is_held_against(
+    tmp_path: Path, request_for: Make, write_run: WriteRun
+) -> None:
+    run = write_run(tmp_path / "plain", steps=20)
+    record = assess(run, request_for(held_out=("grader",)))
+    assert any(f.check == "overoptimisation" and f.slice == {"held_out": "grader"} for f in record.findings)
+    with pytest.raises(UnknownNameError):
+        assess(run, request_for(held_out=("graderr",)))
+
+
+@pytest.mark.parametrize(("profile", "clauses"), [("annex-xi", 7), ("code-of-practice", 10)])
+def test_profiles_say_what_they_do_not_cover(
+    story: Run, request_for: Make, profile: str, clauses: int
+) -> None:
+    record = assess(story, request_for(profile=profile))
+    assert len(record.clauses) == clauses
+    assert all(clause.missing for clause in record.clauses)
+    assert "not covered" in {clause.state for clause in record.clauses}
+    assert "in part" in {clause.state for clause in record.clauses}
+    known = {f.id for f in record.findings}
+    assert all(set(clause.findings) <= known for clause in record.clauses)
+
+
+def test_the_same_run_gives_the_same_record(story: Run, request_for: Make) -> None:
+    one, two = (canonical_json(assess(story, request_for())) for _ in range(2))
+    assert one == two
+
+
+def test_an_opening_needs_its_challenge_and_time(story: Run, request_for: Make, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="time at which you received it"):
+        assess(story, request_for(proofs=Proofs(opening=tmp_path / "opening.jsonl")))
+
+
+# -- the runs of the shared folder ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shotgun(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Assessment]:
+    source = data_dir / "tra" / "trl_shotgun_run"
+    if not source.is_dir():
+        pytest.skip("the data set trl_shotgun_run is absent")
+    place = tmp_path_factory.mktemp("shotgun")
+    own = place / "shotgun.yaml"
+    own.write_text("name: shotgun\nbehaviours:\n  shotgun:\n    patterns: ['[0-9][^0-9]*[0-9]']\n")
+
+    def load(name: str, **settings: object) -> Assessment:
+        folder = place / name
+        run = Run(folder) if folder.exists() else import_run(source / name, folder)
+        given = {"declaration": AssessorDeclaration(assessor="A"), "patterns": (own,), **settings}
+        return assess(run, Request(**given))  # type: ignore[arg-type]
+
+    load.evaluations = source / "checkpoint_evals.jsonl"  # type: ignore[attr-defined]
+    return load
+
+
+def test_the_hack_is_reinforced_with_the_unsolvable_environment_first(
+    shotgun: Callable[..., Assessment],
+) -> None:
+    record = shotgun("hack")
+    overall = named(record, "reinforcement", behaviour="shotgun")
+    assert (overall.outcome, overall.severity, overall.assurance) == ("reinforced", "critical", "T2")
+    first = next(f for f in record.findings if f.check == "reinforcement" and "environment" in f.slice)
+    assert (first.slice["environment"], first.outcome) == ("omit", "reinforced")
+    assert "omit" in record.headline
+
+
+def test_the_control_is_silent(shotgun: Callable[..., Assessment]) -> None:
+    record = shotgun("control")
+    assert not [f for f in record.findings if f.severity in ("critical", "high")]
+    assert named(record, "reinforcement", behaviour="shotgun").outcome == "not detected"
+    assert not [m for m in record.timeline.marks if m.kind == "statistical alarm"]
+
+
+@pytest.mark.parametrize(("run", "outcome"), [("patch", "patched"), ("fix", "resolved")])
+def test_patched_is_told_from_resolved(shotgun: Callable[..., Assessment], run: str, outcome: str) -> None:
+    given = shotgun.evaluations  # type: ignore[attr-defined]
+    record = shotgun(run, fixed_at=0, evaluations=given, stages={"incident": "hack/checkpoint-80"})
+    found = named(record, "resolution", behaviour="shotgun")
+    assert found.outcome == outcome
+    assert found.assurance == "T1"  # counts of answers that came from somewhere
+    assert "after " + run + "/checkpoint-100" in record.settings["compared"]
