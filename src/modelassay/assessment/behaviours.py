@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from decimal import Decimal
 from itertools import pairwise
 
 import msgspec
@@ -89,7 +88,7 @@ def reinforcement_and_emergence(
     """Whether it was reinforced, overall first, then by environment and reward function; when it emerged.
 
     Args:
-        until: last step before the first fix: what was rewarded after it is asked of each fix (`resolutions`).
+        until: last step before the first fix; what was rewarded since is asked of each fix (`resolutions`).
     """
     before = frame if until is None else replace(frame, is_train=frame.is_train & (frame.step <= until))
     asked = assess_reinforcement(
@@ -130,19 +129,19 @@ def resolutions(
     frame: Frame,
     behaviour: str,
     fixes: Sequence[FixPoint],
-    arms: Sequence[Arm],
+    arms: Mapping[int, Sequence[Arm]],
     manifest: RunManifest,
 ) -> tuple[RunFinding, ...]:
     """For each fix whether the behaviour was patched or resolved, where it was there to be fixed.
 
     Args:
-        arms: answers of base, incident and the model after the last fix; may be empty.
+        arms: by the last step before a fix: answers of the base, of the incident, and of the model after it.
     """
     found = []
     for fix in fixes:
-        last = fix is fixes[-1]
+        given = arms.get(fix.after, ())
         before = _before(frame, behaviour, fix.after)
-        if not (before >= ONSET_RATE or (last and arms) or fix.after == 0):
+        if not (before >= ONSET_RATE or given or fix.after == 0):
             continue
         after = replace(frame, is_train=frame.is_train & fix.steps(frame))
         reward = reward_side(
