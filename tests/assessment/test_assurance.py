@@ -1,0 +1,180 @@
+"""Tiers are raised by what was verified, one by one, and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from modelassay.assessment.assess import assess
+from modelassay.assessment.committing import Commitments, commit_run, run_secret
+from modelassay.assessment.request import Proofs, Request
+from modelassay.evidence.notary import Notary
+from modelassay.log.cosignature import cosign
+from modelassay.log.keys import PemSigner, new_key
+from modelassay.log.note import COSIGNATURE, SignatureLine, parse_note, vkey_of
+from modelassay.log.reader import LogReader
+from modelassay.log.trust import TrustPolicy, trust_in
+from modelassay.records import Actor, Assessment, RunEvent
+from modelassay.training.findings import run_finding
+from modelassay.training.protocol.challenge import make_challenge, new_nonce
+from modelassay.training.protocol.disclosure import OpeningHead, challenge_digest, open_rollouts
+from modelassay.training.run import Run
+
+SEEN = 1_780_000_000  # 2026-05-28T20:26:40Z
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """A witness that cosigns whatever it is shown, at one time."""
+
+    signer: PemSigner
+    name: str = "witness"
+
+    def cosign(self, checkpoint: bytes, log: LogReader) -> Sequence[SignatureLine]:
+        return (cosign(parse_note(checkpoint).text, self.signer, SEEN),)
+
+
+@dataclass(frozen=True)
+class Case:
+    run: Run
+    store: Path
+    made: Commitments
+    trust: TrustPolicy
+    place: Path
+    request_for: Callable[..., Request]
+
+    def proofs(self, *, issued: str = "2026-06-01T00:00:00Z", drop: int = 0, **more: object) -> Proofs:
+        """A challenge and its opening, `drop` rollouts of it left out."""
+        challenge = make_challenge(
+            self.made.committed,
+            self.made.records,
+            nonce=new_nonce(),
+            randomness="",
+            share=0.05,
+            probability=0.95,
+            issued=issued,
+            deadline="2026-06-08T00:00:00Z",
+        )
+        head = OpeningHead(run="told", challenge=challenge_digest(challenge), opened=issued)
+        secret = run_secret(self.store, "told")
+        opened = list(open_rollouts(self.run, secret, challenge, self.made.records))[drop:]
+        (self.place / "challenge.json").write_bytes(msgspec.json.encode(challenge))
+        lines = [msgspec.json.encode(each) + b"\n" for each in (head, *opened)]
+        (self.place / "opening.jsonl").write_bytes(b"".join(lines))
+        return Proofs(
+            challenge=self.place / "challenge.json",
+            opening=self.place / "opening.jsonl",
+            received="2026-06-02T00:00:00Z",
+            trust=self.trust,
+            **more,  # type: ignore[arg-type]
+        )
+
+    def canary(self, *, passed: bool = True) -> Path:
+        finding = run_finding(
+            "canary", "found" if passed else "missed", "As planted.",
+            state="shown_fine" if passed else "shown_harmful", assurance="T4",
+        )  # fmt: skip
+        path = self.place / "canary.json"
+        path.write_bytes(msgspec.json.encode(finding))
+        return path
+
+    def assess(self, proofs: Proofs) -> Assessment:
+        return assess(self.run, self.request_for(proofs=proofs))
+
+
+@pytest.fixture
+def case(
+    tmp_path: Path,
+    write_run: Callable[..., Run],
+    event: Callable[..., RunEvent],
+    request_for: Callable[..., Request],
+) -> Case:
+    told = [event("alarm", 10, 0, metric="shortcut"), event("acknowledged", 10, 1)]
+    run = write_run(tmp_path / "store" / "runs" / "told", steps=20, events=told)
+    log, witness = new_key("ed25519", name="dev.example/log"), new_key("ed25519", name="w.example/1")
+    notary = Notary(actor=Actor(name="dev"), log_signer=log, witnesses=(Seeing(witness),))
+    made = commit_run(run, tmp_path / "store", notary)
+    trust = trust_in([vkey_of(log.public)], [vkey_of(witness.public, key_type=COSIGNATURE)])
+    return Case(run, tmp_path / "store", made, trust, tmp_path, request_for)
+
+
+def tiers(record: Assessment) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for each in record.findings:
+        found.setdefault(each.check, set()).add(each.assurance)
+    return found
+
+
+def test_commitment_alone_raises_nothing(case: Case) -> None:
+    record = case.assess(Proofs())
+    assert record.tier == "T2"
+    assert "not challenged" in record.assurance[3].statement
+
+
+def test_an_opened_challenge_gives_the_third_tier(case: Case) -> None:
+    record = case.assess(case.proofs())
+    assert record.tier == "T3"
+    said = tiers(record)
+    assert said["reinforcement"] == {"T3"}
+    assert said["challenge"] == {"T3"}
+    assert said["reconciliation"] == {"T2"}
+    assert said["developer_response"] == {"T3"}  # the events are those committed to
+    assert "before the challenge" in record.assurance[4].statement
+
+
+def test_witness_and_canary_give_the_fourth(case: Case) -> None:
+    record = case.assess(case.proofs(further=(case.canary(),)))
+    assert record.tier == "T4"
+    assert tiers(record)["reinforcement"] == {"T4"}
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["no keys", "failed canary", "challenge before the witness", "not opened", "another copy", "edited log"],
+)
+def test_whatever_is_missing_keeps_the_tier_down(case: Case, what: str) -> None:
+    proofs = case.proofs(
+        further=(case.canary(passed=what != "failed canary"),),
+        issued="2026-05-01T00:00:00Z" if what == "challenge before the witness" else "2026-06-01T00:00:00Z",
+        drop=int(what == "not opened"),
+    )
+    if what == "no keys":
+        proofs = msgspec.structs.replace(proofs, trust=None)
+    if what == "another copy":
+        _edit_rollouts(case.run)
+    if what == "edited log":
+        path = case.run.folder / "metrics.jsonl"
+        path.write_text(path.read_text().replace('"reward":0.2', '"reward":0.9'))
+    record = case.assess(proofs)
+    third = what in ("no keys", "failed canary", "challenge before the witness")
+    expected = {"edited log": "T1"}.get(what, "T3" if third else "T2")
+    assert record.tier == expected
+    if what in ("not opened", "another copy"):
+        assert any(
+            f.severity == "critical" and f.check in ("challenge", "commitment") for f in record.findings
+        )
+
+
+def test_a_developer_who_hands_over_other_events_is_found_out(case: Case) -> None:
+    path = case.run.folder / "events.jsonl"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    record = case.assess(case.proofs())
+    assert record.tier == "T2"
+    assert any("the events" in f.statement for f in record.findings if f.check == "commitment")
+
+
+def _edit_rollouts(run: Run) -> None:
+    """Other words in every rollout, of the same length; rewards and counts stay."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    for part in run.parts:
+        table = parquet.read_table(part)
+        words = [text.replace("honest", "hon3st") for text in table["completion"].to_pylist()]
+        place = table.schema.get_field_index("completion")
+        column = pa.array(words, table.schema.field(place).type)
+        parquet.write_table(table.set_column(place, table.schema.field(place), column), part)
