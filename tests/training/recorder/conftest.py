@@ -72,7 +72,7 @@ COMMON = {
     "dataloader_pin_memory": False,
     "save_strategy": "no",
 }
-PROMPTS = [f"{a}+{b}=" for a in range(6) for b in range(6)]
+PROMPTS = [f"{a}+{b}=" for a in range(10) for b in range(10)]
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def test_checkpoint_and_data_are_named_by_digest(recorded: tuple[Run, Any]) -> N
     assert (checkpoint.step, checkpoint.name) == (4, "checkpoint-4")
     assert checkpoint.digest is not None
     assert {"weights", "optimizer", "rng", "scheduler"} <= set(checkpoint.parts)
-    assert {(d.name, d.rows) for d in run.datasets()} == {("train", 36), ("eval", 4)}
+    assert {(d.name, d.rows) for d in run.datasets()} == {("train", 100), ("eval", 4)}
     coverage = run.coverage()
     assert coverage is not None
     assert (coverage.found_train, coverage.found_eval, coverage.gaps) == (64, 32, 0)

@@ -1,0 +1,120 @@
+"""A real run is resumed: it goes on in the same record, and a replayed segment is the same to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelassay import Recorder
+from modelassay.assessment.committing import read_commitments
+from modelassay.training.protocol.replay import (
+    compare_rollouts,
+    logged_rollouts,
+    replay_finding,
+    sampling_of,
+    scores_finding,
+)
+from modelassay.training.protocol.scoring import score_tokens
+from modelassay.training.protocol.weight_distance import weight_deviation
+from modelassay.training.run import Run
+
+SETTINGS = {
+    "per_device_train_batch_size": 64, "max_completion_length": 8, "save_strategy": "steps", "save_steps": 2,
+    "max_steps": 4,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, online: Callable[..., Any]) -> tuple[Run, Path]:
+    """Four steps with checkpoints 2 and 4."""
+    base = tmp_path_factory.mktemp("original")
+    trainer = online(base / "out", **SETTINGS)
+    with Recorder(base / "store", run="r", commit=False) as recorder:
+        recorder.attach(trainer)
+        trainer.train()
+    return Run(base / "store" / "runs" / "r"), base / "out"
+
+
+def replayed(base: Path, online: Callable[..., Any], start: Path, **changed: Any) -> tuple[Run, Path]:
+    trainer = online(base / "out", **{**SETTINGS, **changed})
+    with Recorder(base / "store", run="again", commit=False) as recorder:
+        recorder.attach(trainer)
+        trainer.train(resume_from_checkpoint=str(start))
+    return Run(base / "store" / "runs" / "again"), base / "out"
+
+
+def test_a_segment_is_replayed_to_the_bit(
+    tmp_path: Path, original: tuple[Run, Path], online: Callable[..., Any]
+) -> None:
+    run, claimed = original
+    start = claimed / "checkpoint-2"
+    again, out = replayed(tmp_path, online, start)
+    rollouts = compare_rollouts(run, again, 3, 4)
+    assert (rollouts.recorded, rollouts.replayed, rollouts.equal, rollouts.by_tokens) == (128, 128, 128, True)
+    weights = weight_deviation(out / "checkpoint-4", claimed / "checkpoint-4", start)
+    assert (weights.ratio, weights.differing) == (0, ())
+    assert weights.moved > 0
+    finding = replay_finding(run.checkpoints()[0], rollouts, weights)
+    assert (finding.outcome, finding.assurance) == ("replayed", "T4")
+
+
+def test_other_training_does_not_replay(
+    tmp_path: Path, original: tuple[Run, Path], online: Callable[..., Any]
+) -> None:
+    run, claimed = original
+    start = claimed / "checkpoint-2"
+    again, out = replayed(tmp_path, online, start, reward_weights=[1.0, 0.25])
+    rollouts = compare_rollouts(run, again, 3, 4)
+    assert rollouts.first is not None
+    assert rollouts.first.step == 4
+    weights = weight_deviation(out / "checkpoint-4", claimed / "checkpoint-4", start)
+    finding = replay_finding(run.checkpoints()[0], rollouts, weights)
+    assert (finding.outcome, finding.severity) == ("deviates", "high")
+
+
+def test_tokens_are_scored_under_the_checkpoint_that_sampled_them(
+    tmp_path: Path, original: tuple[Run, Path]
+) -> None:
+    run, claimed = original
+    logged = logged_rollouts(run, 3)
+    assert len(logged) == 64
+    temperature, why_not = sampling_of(run)
+    assert (temperature, why_not) == (1.0, "")
+    right = scores_finding("checkpoint-2", 3, logged, score_tokens(claimed / "checkpoint-2", logged))
+    assert right.outcome == "consistent"
+    # The policy at the end of another course: its last layer points elsewhere.
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(claimed / "checkpoint-2")
+    with torch.no_grad():
+        model.lm_head.weight.mul_(8)
+    model.save_pretrained(tmp_path / "other")
+    wrong = scores_finding("other", 3, logged, score_tokens(tmp_path / "other", logged))
+    assert wrong.outcome == "inconsistent"
+
+
+def test_a_resumed_run_goes_on_in_its_record(
+    tmp_path: Path, online: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELASSAY_KEYS", str(tmp_path / "none"))
+    for resumed in (False, True):
+        trainer = online(tmp_path / "out", **{**SETTINGS, "max_steps": 4 if resumed else 3})
+        with Recorder(tmp_path / "store", run="r") as recorder:
+            recorder.attach(trainer)
+            trainer.train(resume_from_checkpoint=str(tmp_path / "out" / "checkpoint-2") if resumed else None)
+    run = Run(tmp_path / "store" / "runs" / "r")
+    (event,) = [e for e in run.events() if e.kind == "resumed"]
+    assert (event.step, event.rank) == (2, 1)
+    changed = {e.body["setting"] for e in run.events() if e.kind == "configuration.changed"}
+    assert "max_steps" in changed
+    records = read_commitments(run.folder).records
+    assert [(r.rank, r.step) for r in records] == [(0, 1), (0, 2), (0, 3), (1, 3), (1, 4)]
+    coverage = run.coverage()
+    assert coverage is not None
+    assert coverage.repeated_steps == (3,)
+    groups = [group for batch in run.batches(["group"]) for group in batch.column("group").to_pylist()]
+    assert len(set(groups)) == 5 * 16
