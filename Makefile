@@ -1,4 +1,4 @@
-# make demo and make test each set up what they need: a virtual environment with pinned versions.
+# make demo, make demo-run and make test each set up what they need: a virtual environment with pinned versions.
 PYTHON ?= python3
 VENV   ?= .venv
 PY      = $(VENV)/bin/python
@@ -6,10 +6,13 @@ READY   = $(VENV)/.ready
 
 BENCHMARKS ?= engine fingerprint gate judges log organisms scanners sequential training
 
-.PHONY: demo test test-slow bench docs lint clean
+.PHONY: demo demo-run test test-slow bench docs lint clean
 
 demo: $(READY)
 	$(VENV)/bin/modelassay demo
+
+demo-run: $(READY)
+	OMP_NUM_THREADS=1 $(VENV)/bin/modelassay run demo
 
 test: $(READY) lint
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
@@ -39,4 +42,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build dist demo assay .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist demo demo-run assay .pytest_cache .mypy_cache .ruff_cache

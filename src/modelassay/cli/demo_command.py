@@ -74,6 +74,7 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     for line in checks(folder, rows["benign"], signing, _program()):
         click.echo(f"  {line}")
     click.echo(f"  (cd {shlex.quote(rows['benign'].bundle)} && sha256sum -c SHA256SUMS)")
+    click.echo(f"\nsee a training run assessed: {_program()} run demo")
     return 0 if good else 1
 
 

@@ -7,6 +7,7 @@ import click
 from modelassay.cli.lazy_group import LazyGroup
 
 SUBCOMMANDS: dict[str, str] = {
+    "demo": "Record, patch over, fix and assess a tiny run here, to see how it goes.",
     "import": "Take over what a training framework left on disk: rollouts, metrics, checkpoints.",
     "list": "List the training runs of a store.",
     "show": "Show one training run: what it is, and how much of it is there.",

@@ -115,6 +115,7 @@ def train(
     steps: int,
     seed: int = 0,
     evaluated: Sequence[dict[str, str]] = (),
+    resume: Path | None = None,
     attach: Callable[[Any], Any] = lambda trainer: trainer,
     **settings: Any,
 ) -> Path:
@@ -122,6 +123,7 @@ def train(
 
     Args:
         evaluated: rows to evaluate on, where `settings` ask for it.
+        resume: checkpoint to go on from, with its optimizer and random state, up to `steps` in all.
         attach: given the trainer before it starts, such as ``Recorder(...).attach``.
         settings: further settings of ``trl.GRPOConfig``.
     """
@@ -161,7 +163,7 @@ def train(
         )
         trainer.remove_callback(PrinterCallback)
         attach(trainer)
-        trainer.train()
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     return output / f"checkpoint-{steps}"
 
 
