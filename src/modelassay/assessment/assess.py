@@ -33,9 +33,13 @@ from modelassay.records import (
 )
 from modelassay.records.findings import AssuranceTier
 from modelassay.training.analyses.developer_response import assess_response
+from modelassay.training.analyses.environment_pressure import assess_environments
 from modelassay.training.analyses.length import assess_length
 from modelassay.training.analyses.resolution import Arm
 from modelassay.training.analyses.response_rules import ResponseContext
+from modelassay.training.data.review import review_data
+from modelassay.training.data.rows import DataSource, Quarantine
+from modelassay.training.environments.tasks import EnvironmentTask, read_tasks
 from modelassay.training.frame import Frame, Scanner, read_frame
 from modelassay.training.gates import Gates, run_gates
 from modelassay.training.happenings import episodes
@@ -96,6 +100,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         *(f for name in shown for f in _behaviour(read, name, fixes)),
         *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),
         *assess_length(read.valid),
+        *assess_environments(read.valid, run, _tasks(request)),
         *assess_response(events, _context(read, request.logged)),
     ]
     findings = ranked(
@@ -233,11 +238,12 @@ def _reviewed(run: Run, request: Request) -> tuple[RunFinding, ...]:
     """Of training data that was handed over."""
     if not request.data:
         return ()
-    from modelassay.training.data.review import review_data
-    from modelassay.training.data.rows import DataSource
-
     declared = {each.name: DataSource(name=each.name, licence=each.licence) for each in run.datasets()}
     return review_data(request.data, sources=declared)
+
+
+def _tasks(request: Request) -> tuple[EnvironmentTask, ...]:
+    return read_tasks(request.tasks, Quarantine()) if request.tasks else ()
 
 
 def _context(read: _Read, logged: Mapping[str, str]) -> ResponseContext:

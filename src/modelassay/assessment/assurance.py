@@ -72,7 +72,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     checked = _checked(run, made, proofs)
     opened_well = checked is not None and not checked.failed
     copied = _other_copy(run, checked) if checked is not None and opened_well else ()
-    further = tuple(_further(path) for path in proofs.further)
+    further = tuple(each for path in proofs.further for each in _further(path))
     third = made is not None and not differs and opened_well and not copied and not disagrees
     seen, when = _witnessed(run, made, proofs, checked.challenge if checked else None)
     passed = [each for each in further if each.check in _FURTHER and each.state == "shown_fine"]
@@ -230,9 +230,11 @@ def _witnessed(
     return True, f"Witnesses saw the commitment at {seen}, before the challenge of {challenge.issued}."
 
 
-def _further(path: Path) -> RunFinding:
+def _further(path: Path) -> tuple[RunFinding, ...]:
+    """A finding, or a list of them."""
     try:
-        return msgspec.json.decode(_read(path), type=RunFinding)
+        found = msgspec.json.decode(_read(path), type=RunFinding | tuple[RunFinding, ...])
+        return found if isinstance(found, tuple) else (found,)
     except msgspec.DecodeError as error:
         raise EvidenceError(f"not a finding: {error}", where=str(path)) from error
 

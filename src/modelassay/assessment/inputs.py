@@ -18,7 +18,7 @@ from modelassay.training.run import Run
 FOLDER = "inputs"
 _MOST_BYTES = 64 << 20
 _SUFFIXES = {"patterns": ".yaml", "evaluations": ".jsonl", "events": ".jsonl", "finding": ".json"}
-"""Files that are sealed with an assessment; data, challenge and opening are not: they disclose more."""
+"""Files that are sealed with an assessment; data, tasks and openings are not: they disclose more."""
 
 
 def inputs_of(run: Run, request: Request) -> tuple[AssessedInput, ...]:
@@ -39,7 +39,7 @@ def sealed_inputs(request: Request) -> dict[str, bytes]:
 
 
 def request_again(record: Assessment, folder: Path, given: Request) -> Request:
-    """The request that `record` came from; data, challenge, opening and keys are those of `given`.
+    """The request that `record` came from; data, tasks, opening and keys are those of `given`.
 
     Raises:
         EvidenceError: a sealed input is missing or not the one that was read.
@@ -132,6 +132,7 @@ def _files(request: Request) -> Iterator[tuple[str, Path]]:
         ("evaluations", request.evaluations),
         ("events", request.events),
         *(("data", path) for path in request.data),
+        *(("tasks", path) for path in request.tasks),
         ("challenge", proofs.challenge),
         ("opening", proofs.opening),
         *(("finding", path) for path in proofs.further),

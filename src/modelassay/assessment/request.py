@@ -45,6 +45,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Metrics or reward functions that were not optimised, to hold the reward against."""
     data: tuple[Path, ...] = ()
     """Supervised or preference data that the model was trained on, to be reviewed."""
+    tasks: tuple[Path, ...] = ()
+    """Task files of the run's environments; read, never run."""
     proofs: Proofs = Proofs()
     logged: Mapping[str, str] = {}
     """When a log took in each event of the run, by its digest."""

@@ -86,7 +86,7 @@ def not_assessed(findings: Sequence[RunFinding], run: Run, *, fixes: bool) -> tu
         ("challenge", "whether rollouts were committed to", "no challenge was drawn and opened"),
         ("replay", "replay of a segment from a checkpoint", "none was handed over"),
         ("data_review", "training data", "none was handed over"),
-        ("environment_pressure", "pressure of environments", "tasks or environments were not handed over"),
+        ("environment_pressure", "pressure of environments", "no environment has enough rollouts"),
         ("weights", "changes of the weights", "checkpoints were not compared"),
     ]
     tried = [NotAssessed(what=what, why=why) for check, what, why in absent if check not in checks]

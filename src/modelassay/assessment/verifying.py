@@ -66,7 +66,8 @@ class Trusted:
     run: Path | None = None
     """Folder of the run, to assess it again."""
     data: tuple[Path, ...] = ()
-    """Data that was reviewed, in the same order, for the same."""
+    """Data that was reviewed, in the same order, for the same; likewise the next."""
+    tasks: tuple[Path, ...] = ()
     proofs: Proofs = _NO_PROOFS
     """Challenge and opening, and whose witnesses are believed, for the same."""
 
@@ -217,12 +218,15 @@ def _comes_out(folder: Path, record: Assessment, trusted: Trusted) -> str:
         raise NotDoneError("the run was not given, so findings were not computed again", required=False)
     if record.tool_version != __version__:
         raise NotDoneError(f"made by version {record.tool_version}; this is {__version__}", required=False)
-    for name, given in (("opening", trusted.proofs.opening), ("data", trusted.data)):
+    brought = {"opening": trusted.proofs.opening, "data": trusted.data, "tasks": trusted.tasks}
+    for name, given in brought.items():
         if any(each.name == name for each in record.inputs) and not given:
             raise NotDoneError(f"the {name} was not given: nothing was computed again", required=False)
     run = Run(trusted.run)
-    given_here = Request(declaration=record.declaration, data=trusted.data, proofs=trusted.proofs)
-    request = request_again(record, folder, given_here)
+    here = Request(
+        declaration=record.declaration, data=trusted.data, tasks=trusted.tasks, proofs=trusted.proofs
+    )
+    request = request_again(record, folder, here)
     read = inputs_of(run, request)
     if read != record.inputs:
         other = next(

@@ -54,10 +54,17 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
     "--held-out", multiple=True, metavar="NAME", help="Metric or reward that was not optimised; repeatable."
 )
 @click.option("--data", type=_FILE, multiple=True, help="Training data to be reviewed; repeatable.")
+@click.option("--tasks", type=_FILE, multiple=True, help="Task files of its environments; repeatable.")
 @click.option("--challenge", type=_FILE, help="What you asked the developer to open.")
 @click.option("--opening", type=_FILE, help="What they opened.")
 @click.option("--received", type=click.DateTime([_TIME]), metavar="TIME", help="When you had it, UTC.")
-@click.option("--finding", "further", type=_FILE, multiple=True, help="Of a replay or canary; repeatable.")
+@click.option(
+    "--finding",
+    "further",
+    type=_FILE,
+    multiple=True,
+    help="Of replays, canaries, live graders, as other commands write them; repeatable.",
+)
 @click.option("--trust", type=_FILE, help="The developer's logs and witnesses (C2SP tlog-policy).")
 @click.option(
     "-o", "--output", type=_FILE, multiple=True, metavar="FILE", help="Copy the report: .html, .json."

@@ -20,6 +20,7 @@ _MARKS = {"passed": "ok", "failed": "WRONG", "not done": "-"}
 @click.option("--trust", type=_FILE, help="The assessor's log and witnesses (C2SP tlog-policy).")
 @click.option("--run", type=_FILE, help="The run's folder: assess it again, and compare everything.")
 @click.option("--data", type=_FILE, multiple=True, help="With --run, data that was reviewed; repeatable.")
+@click.option("--tasks", type=_FILE, multiple=True, help="With --run, task files; repeatable.")
 @click.option("--challenge", type=_FILE, help="With --run, where the assessment rests on an opening.")
 @click.option("--opening", type=_FILE, help="Likewise.")
 @click.option("--run-trust", type=_FILE, help="Likewise: the developer's log and witnesses.")
@@ -32,6 +33,7 @@ def command(
     trust: Path | None,
     run: Path | None,
     data: tuple[Path, ...],
+    tasks: tuple[Path, ...],
     challenge: Path | None,
     opening: Path | None,
     run_trust: Path | None,
@@ -59,6 +61,7 @@ def command(
         log=load_trust(trust) if trust else None,
         run=run,
         data=data,
+        tasks=tasks,
         proofs=proofs,
     )
     found = verify_assessment(folder, trusted, assessment_page)
