@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from modelassay.audit import read_audit
-from modelassay.cli import run
+from modelassay.cli import deciding, gate_options, run
+from modelassay.evidence import clearance_files, verification
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.clearance_files import clearance_at
 from modelassay.evidence.redaction import redact
@@ -86,6 +87,59 @@ def test_a_monitored_deployment_exits_10_until_its_risk_is_accepted(
     assert exit_code(record.verdict, later.date(), cleared=over.cleared) == 10
     assert call("review", "withdraw", audit, "--reason", "incident", "--key", "anna")[0] == 0
     assert call("show", audit)[1]["exit_code"] == 10
+
+
+def on_day(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """Have everything that decides by the date believe that so many days have passed."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=days)
+
+    for module in (deciding, gate_options, clearance_files, verification):
+        monkeypatch.setattr(module, "datetime", Later)
+
+
+def test_an_accepted_risk_that_is_over_is_10_again_in_every_command(
+    call: Call,
+    plan_of: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    audit = audited(call, plan_of, MONITORED)["audit"]
+    soon = (datetime.now(UTC).date() + timedelta(days=7)).isoformat()
+    accept = ("gate", "accept-risk", audit, "--reason", "pilot", "--key", "anna", "--expires")
+    assert call(*accept, soon)[0] == 0
+    folder = f"assay/audits/{audit}"
+    ours = (
+        "--key",
+        "keys/ci.verdict.pub.pem",
+        "--log-key",
+        "keys/ci.log.vkey",
+        "--no-witness",
+        "--log",
+        "assay/log",
+    )
+    hers = (*ours, "--key", "keys/anna.verdict.pub.pem")
+    assert call("verify", folder, *ours)[1]["clearance"]["missing"].startswith("no key of a person was given")
+    assert run(["verify", folder, *ours]) == 0
+    assert f"until {soon}: pilot (not shown to count)" in capsys.readouterr().out
+    on_day(monkeypatch, 6)
+    assert [call(*each)[0] for each in (("gate", audit), ("audit", "plan.yaml", "-q"))] == [0, 0]
+    assert call("verify", folder, *hers)[1]["clearance"]["missing"] == ""
+    on_day(monkeypatch, 7)
+    assert [call(*each)[0] for each in (("gate", audit), ("audit", "plan.yaml", "-q"))] == [10, 10]
+    assert call("show", audit)[1]["exit_code"] == 10
+    code, found = call("verify", folder, *hers)
+    assert (code, found["state"]) == (0, "verified"), "the verdict itself holds for longer"
+    assert "nobody's acceptance of its risk counts" in found["clearance"]["missing"]
+    assert found["clearance"]["not_counted"] == [
+        f"waiver 1 does not count: what Anna Weber said expired on {soon}"
+    ]
+    assert call(*accept, soon)[0] == 2  # a day that is over
+    assert call(*accept, (datetime.now(UTC).date() + timedelta(days=9)).isoformat())[0] == 0
+    assert call("gate", audit)[0] == 0
 
 
 def test_what_was_taken_back_can_be_said_again_and_what_stands_is_not_said_twice(

@@ -205,7 +205,8 @@ def _print(found: Verification) -> None:
         what = "signed off" if said.assessment else "risk accepted"
         role = f" as {said.role}" if said.role else ""
         line = f"{what} by {said.holder}{role} on {said.granted[:10]}, until {said.expires}: {said.reason}"
-        click.echo(visible(line))
+        counts = found.clearance and any(word.waiver == said for word in found.clearance.words)
+        click.echo(visible(line if counts else f"{line} (not shown to count)"))
     for file, count in found.withheld.items():
         click.echo(f"withheld: {count:,} {file}")
     order = list(_MARKS)

@@ -34,6 +34,11 @@ UNCLEARED = {
     "review": "no written risk assessment was signed off: `modelassay review sign`",
 }
 """What is missing while nobody said anything."""
+UNCOUNTED = {
+    "deploy-monitored": "nobody's acceptance of its risk counts: `modelassay gate accept-risk`",
+    "review": "no signed-off risk assessment counts: `modelassay review sign`",
+}
+"""What is missing where somebody said something that does not count."""
 NO_PERSONS_KEY = "no key of a person was given, so whether anybody cleared it was not checked"
 """What is missing where somebody did, and nothing shows who."""
 
@@ -138,10 +143,12 @@ def hear(hearing: Hearing) -> Clearance:
         groups.setdefault(word.waiver.assessment, []).append(word)
     best = [_weighed(hearing, words) for words in groups.values()]
     best.sort(key=lambda each: (each.cleared, each.until, len(each.words)))
-    found = best[-1] if best else unheard(outcome, expires)
+    if best:
+        return msgspec.structs.replace(best[-1], not_counted=tuple(refused))
+    missing = UNCOUNTED[outcome] if refused else UNCLEARED[outcome]
     if _nobody_known(hearing):
-        found = Clearance(outcome=outcome, until=expires, missing=NO_PERSONS_KEY)
-    return msgspec.structs.replace(found, not_counted=tuple(refused))
+        missing = NO_PERSONS_KEY
+    return Clearance(outcome=outcome, until=expires, missing=missing, not_counted=tuple(refused))
 
 
 def _nobody_known(hearing: Hearing) -> bool:
