@@ -19,6 +19,7 @@ SUBCOMMANDS: dict[str, str] = {
     "environments": "Audit environments: what they pay without work, leak, and press a policy to do.",
     "data": "Review supervised or preference data: shifts, triggers, copies, contamination, labels.",
     "verify": "Check a sealed assessment: files, signature, log, findings.",
+    "diff": "Compare two runs: behaviours, what reward pays for them, settings, code, coverage.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.run_<name>``."""
 

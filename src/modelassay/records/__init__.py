@@ -84,6 +84,7 @@ from modelassay.records.lineage import (
     Transform,
 )
 from modelassay.records.published import PublishedEvaluation
+from modelassay.records.run_difference import RunChange, RunDifference, RunMove
 from modelassay.records.sequential import (
     SequentialClaim,
     SequentialDecision,
@@ -210,14 +211,17 @@ __all__ = [
     "Role",
     "RolloutReference",
     "RuleHit",
+    "RunChange",
     "RunCheckpoint",
     "RunCoverage",
     "RunDataset",
+    "RunDifference",
     "RunEvent",
     "RunEventKind",
     "RunFinding",
     "RunManifest",
     "RunMetrics",
+    "RunMove",
     "RunOrigin",
     "RunPhase",
     "Sample",

@@ -1,0 +1,109 @@
+"""Two runs side by side: what moved is found, what did not is not, and changes are named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelassay.assessment.comparing import compare_runs
+from modelassay.cli import run
+from modelassay.records import RunDifference, RunMove
+from modelassay.training.run import Run
+
+WriteRun = Callable[..., Run]
+
+
+def move(found: RunDifference, quantity: str, environment: str = "") -> RunMove:
+    (one,) = [m for m in found.moves if (m.quantity, m.environment) == (quantity, environment)]
+    return one
+
+
+def test_a_shortcut_that_pays_is_a_regression(tmp_path: Path, write_run: WriteRun, patterns: Path) -> None:
+    before = write_run(tmp_path / "before", fixes=(5,), steps=30, pays=lambda step: 0.0)
+    after = write_run(tmp_path / "after", steps=30)
+    found = compare_runs(before, after, ("hidden_text",), (patterns,))
+    assert move(found, "late rate").moved == "up"
+    assert move(found, "reward differential", "open").moved == "up"
+    assert move(found, "reward differential", "closed").moved == "not shown"
+    assert move(found, "late reward", "closed").moved == "not shown"
+    assert {m.environment for m in found.regressions} == {"", "open", "closed"}
+    back = compare_runs(after, before, ("hidden_text",), (patterns,))
+    assert move(back, "late rate").moved == "down"
+    assert not back.regressions
+    assert {len(column) for column in found.to_columns().values()} == {len(found.moves)}
+    assert "shortcut" in found._repr_html_()
+
+
+def test_a_run_against_itself_moves_nothing(tmp_path: Path, write_run: WriteRun, patterns: Path) -> None:
+    run = write_run(tmp_path / "same", steps=20)
+    found = compare_runs(run, run, ("hidden_text",), (patterns,))
+    assert not [m for m in found.moves if m.moved in ("up", "down")]
+    assert not found.changes
+    assert not found.warnings
+
+
+def test_changed_settings_and_rewards_are_named(tmp_path: Path, write_run: WriteRun, patterns: Path) -> None:
+    before, after = (write_run(tmp_path / name, steps=10) for name in ("one", "two"))
+    data = json.loads((after.folder / "run.json").read_bytes())
+    data |= {"configuration": {"lr": "1e-5"}, "code": {"grader": "sha256:1"}, "algorithm": "rloo"}
+    data["rewards"][0]["weight"] = "0.5"
+    (after.folder / "run.json").write_text(json.dumps(data))
+    found = compare_runs(before, Run(after.folder), ("hidden_text",), (patterns,))
+    assert {(c.kind, c.name, c.after) for c in found.changes} == {
+        ("configuration", "lr", "1e-5"),
+        ("code", "grader", "sha256:1"),
+        ("run", "algorithm", "rloo"),
+        ("reward", "grader", "weight 0.5"),
+    }
+
+
+@pytest.fixture
+def call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    monkeypatch.setenv("MODELASSAY_KEYS", str(tmp_path / "keys"))
+    monkeypatch.setenv("MODELASSAY_STORE", str(tmp_path / "store"))
+
+    def run_command(*words: object) -> tuple[int, str]:
+        code = run(["run", *map(str, words)])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run_command
+
+
+def test_commands_assess_verify_and_compare(
+    tmp_path: Path, write_run: WriteRun, patterns: Path, call: Callable[..., tuple[int, str]]
+) -> None:
+    store = tmp_path / "store"
+    made = write_run(store / "runs" / "told", steps=30)
+    write_run(store / "runs" / "quiet", steps=30, fixes=(3,), pays=lambda step: 0.0)
+    options = ["--scanner", "hidden_text", "--patterns", patterns]
+    report = tmp_path / "told.html"
+    code, said = call("assess", "told", *options, "-o", report, "-q")
+    assert code == 10, said
+    assert "critical" in said
+    assert "T2" in said
+    assert report.read_bytes().startswith(b"<!doctype html>")
+    assert call("assess", "quiet", *options, "--json")[0] == 0
+    (folder,) = (store / "assessments").glob("told-*")
+    code, said = call("verify", folder, "--run", made.folder, "--integrity-only")
+    assert code == 0, said
+    assert "come out again" in said
+    assert call("verify", folder)[0] == 13
+    assert call("diff", "quiet", "told", *options)[0] == 11
+    assert call("diff", "told", "told", *options)[0] == 0
+
+
+def test_a_declaration_with_unknown_fields_is_refused(
+    tmp_path: Path, write_run: WriteRun, call: Callable[..., tuple[int, str]]
+) -> None:
+    write_run(tmp_path / "store" / "runs" / "told", steps=5)
+    wrong = tmp_path / "me.yaml"
+    wrong.write_text("assessor: me\nindependence: yes\n")
+    code, said = call("assess", "told", "--declaration", wrong)
+    assert code == 2
+    assert "not a declaration" in said
