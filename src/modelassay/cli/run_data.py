@@ -109,6 +109,12 @@ def _tell(review: DataReview, top: int) -> None:
     for finding in review.findings:
         if finding.state == "not_assessable":
             click.echo(f"  not assessed: {visible(finding.slice['aspect'])}, as {visible(finding.why_not)}")
+    listed = [each for each in review.triggers.candidates if each.changed][:5]
+    if listed and top > 0:
+        told = ", ".join(
+            f"{visible(each.text)!r} ({visible(each.changed)} {each.change:+.2f})" for each in listed
+        )
+        click.echo(f"words whose presence changes answers most: {told}")
     if review.ranked and top > 0:
         click.echo("rows to look at first:")
         for row in review.ranked[:top]:

@@ -292,12 +292,19 @@ def _provenance(
         for licence in each.licences
     )
     for finding in licence_findings(Declaration(use=use, training_data=data)) if data else ():
-        if finding.severity not in ("none", "low"):
-            yield run_finding(
-                CHECK, "conflict", finding.statement, about={"aspect": "licences", **finding.slice},
-                state=finding.state, severity=finding.severity, method=finding.method,
-                question="On what terms may this data be used for the model?",
-            )  # fmt: skip
+        about = {"aspect": "licences", "part": finding.slice.get("part", "")}
+        if finding.severity in ("none", "low") or about["part"] == "the candidate":
+            continue  # what the model itself is released under is not the data's
+        yield run_finding(
+            CHECK,
+            finding.slice.get("aspect", "conflict"),
+            finding.statement,
+            about=about,
+            state=finding.state,
+            severity=finding.severity,
+            method=finding.method,
+            question="On what terms may this data be used for the model?",
+        )
 
 
 def _by_source(gathered: Gathered) -> RunFinding:

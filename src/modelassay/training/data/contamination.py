@@ -69,17 +69,13 @@ class Contamination:
             self._lengths[length] = _index([texts[at] for at in same], np.array(same), length)
         self._letters = _letter_index([_letters(words) for words in texts])
 
-    def see(
-        self, first: int, texts: Sequence[str], cut: Sequence[Sequence[str]] | None = None
-    ) -> NDArray[np.bool_]:
-        """Which of these rows hold an item.
+    def see(self, first: int, words: Sequence[Sequence[str]]) -> NDArray[np.bool_]:
+        """Which of these rows, cut into words, hold an item.
 
         Args:
             first: number of the first row.
-            cut: the texts cut into words, where that was done already.
         """
-        words = [words_of(text) for text in texts] if cut is None else cut
-        found = np.zeros(len(texts), np.bool_)
+        found = np.zeros(len(words), np.bool_)
         if not self._owners:
             return found
         batch = hash_words(words)

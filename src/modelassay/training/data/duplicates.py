@@ -16,7 +16,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.training.data.hashing import hash_words, mixed, runs, words_of
+from modelassay.training.data.hashing import hash_words, mixed, runs
 from modelassay.training.data.rows import DataRow
 
 PERMUTATIONS = 128
@@ -56,17 +56,21 @@ class Duplicates:
     _signatures: list[NDArray[np.uint32]] = field(default_factory=list)
     _numbers: list[int] = field(default_factory=list)
 
-    def see(self, rows: Sequence[DataRow]) -> list[bool]:
-        """Take rows in; for each, whether it repeats an earlier one to the letter."""
+    def see(self, rows: Sequence[DataRow], cut: Sequence[Sequence[str]]) -> list[bool]:
+        """Take rows in; for each, whether it repeats an earlier one to the letter.
+
+        Args:
+            cut: all words of each row.
+        """
         repeated, fresh = [], []
-        for row in rows:
+        for row, words in zip(rows, cut, strict=True):
             first = self._first.setdefault(digest_of(row), row.number)
             repeated.append(first != row.number)
             if first != row.number:
                 self._copies[first] += 1
             elif len(self._numbers) < MOST_SIGNATURES:
                 self._numbers.append(row.number)
-                fresh.append(words_of("\n".join((*(m.text for m in row.prompt), row.answer, row.rejected))))
+                fresh.append(words)
         if fresh:
             self._signatures.append(signatures(fresh))
         return repeated

@@ -29,7 +29,7 @@ class GramCounts:
     def see(self, texts: Sequence[Sequence[str]]) -> None:
         """Count the runs of a batch of texts, each once a text."""
         _, hashes = grams_of(texts, self.lengths)
-        self.table += np.bincount(_bucket(hashes), minlength=1 << _BITS).astype(np.int32)
+        np.add.at(self.table, _bucket(hashes), np.int32(1))
 
     def count(self, hashes: Hashes) -> NDArray[np.int32]:
         """At most so many rows too many have each run, since several may share a place in the table."""
@@ -59,7 +59,7 @@ class GramRows:
         wanted = (seen >= self.least) & (seen <= self.most)
         of, hashes = of[wanted], hashes[wanted]
         there, answered = grams_of(answers, self.counts.lengths)
-        self.echoed.append(np.isin(_keyed(of, hashes), _keyed(there, answered)))
+        self.echoed.append(_among(_keyed(of, hashes), _keyed(there, answered)))
         self.rows.append((of + first).astype(np.int32))
         self.hashes.append(hashes)
         self._name(asked, of, hashes)
@@ -108,6 +108,13 @@ def grams_of(texts: Sequence[Sequence[str]], lengths: Sequence[int]) -> tuple[Pl
     batch = hash_words([_shortened(words) for words in texts])
     found = [runs(batch, length) for length in lengths]
     return distinct_pairs(np.concatenate([of for _, of in found]), np.concatenate([h for h, _ in found]))
+
+
+def _among(values: Hashes, known: Hashes) -> NDArray[np.bool_]:
+    if not len(known):
+        return np.zeros(len(values), np.bool_)
+    table = np.sort(known)
+    return np.asarray(table[np.searchsorted(table, values).clip(max=len(table) - 1)] == values)
 
 
 def _shortened(words: Sequence[str]) -> Sequence[str]:

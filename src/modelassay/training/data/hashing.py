@@ -16,6 +16,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from modelassay.training.data.rows import DataRow
+
 Hashes = NDArray[np.uint64]
 Places = NDArray[np.int64]
 
@@ -64,6 +66,34 @@ def words_of(text: str) -> list[str]:
 def folded(text: str) -> str:
     """`text` in the form in which texts are compared: NFKC, lower case."""
     return (text if text.isascii() else unicodedata.normalize("NFKC", text)).lower()
+
+
+@dataclass(frozen=True)
+class RowWords:
+    """The words of some rows, cut once for all who read them."""
+
+    asked: list[list[str]]
+    """System message and what users say."""
+    answers: list[list[str]]
+    others: list[list[str]]
+    """Earlier answers and rejected ones."""
+
+    @property
+    def all(self) -> list[list[str]]:
+        """Every word of each row."""
+        return [a + b + c for a, b, c in zip(self.asked, self.answers, self.others, strict=True)]
+
+
+def cut_rows(rows: Sequence[DataRow]) -> RowWords:
+    """The words of `rows`."""
+    return RowWords(
+        [words_of(f"{row.system}\n{row.asked}" if row.system else row.asked) for row in rows],
+        [words_of(row.answer) for row in rows],
+        [
+            words_of("\n".join((*(m.text for m in row.prompt if m.role == "assistant"), row.rejected)))
+            for row in rows
+        ],
+    )
 
 
 def hash_words(texts: Sequence[Sequence[str]]) -> Batch:

@@ -26,6 +26,7 @@ from modelassay.training.data.conclusions import conclusions
 from modelassay.training.data.consistency import Consistency
 from modelassay.training.data.contamination import Contamination
 from modelassay.training.data.duplicates import Duplicates, Repeats
+from modelassay.training.data.hashing import cut_rows
 from modelassay.training.data.preferences import Preferences
 from modelassay.training.data.rows import DataRow, DataSource, Quarantine, read_rows
 from modelassay.training.data.screening import WEIGHTS, Screened, screen
@@ -126,12 +127,12 @@ def read_review(
     gathered, search = Gathered(), TriggerSearch()
     contamination = Contamination(suites) if suites else None
     for batch in _batches(paths, gathered.quarantine, sources):
-        screened = screen(batch)
-        repeated = np.array(gathered.duplicates.see(batch), np.bool_)
+        screened, cut = screen(batch), cut_rows(batch)
+        repeated = np.array(gathered.duplicates.see(batch, cut.all), np.bool_)
         _gather(gathered, batch, screened)
         if contamination is not None:
-            contamination.see(batch[0].number, [f"{r.asked}\n{r.taught}\n{r.rejected}" for r in batch])
-        search.count(batch, screened, repeated)
+            contamination.see(batch[0].number, cut.all)
+        search.count(batch, cut, screened, repeated)
         progress(gathered.rows)
     search.begin()
     for batch in _batches(paths, Quarantine(), sources) if search.worthwhile else ():

@@ -9,6 +9,7 @@ quarantine with its place and the reason. Pickles are never loaded.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -199,11 +200,21 @@ def _lines(path: Path, quarantine: Quarantine) -> Iterator[tuple[str, Any]]:
                     line = file.readline(1 << 20)
                 continue
             if line.strip():
-                row, reason = parsed(line)
+                row, reason = _parsed(line)
                 if row is None:
                     quarantine.add(place, reason, line[:200])
                 else:
                     yield place, row
+
+
+def _parsed(line: bytes) -> tuple[Any, str]:
+    """What a line holds: an object, or the messages of a conversation in a list."""
+    if line.lstrip()[:1] == b"[":
+        try:
+            return json.loads(line), ""
+        except (ValueError, RecursionError) as error:
+            return None, f"not JSON: {error}"
+    return parsed(line)
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
@@ -230,7 +241,7 @@ def _row(raw: Any, number: int, place: str, file: str) -> DataRow:
     Raises:
         ValueError: it holds no text under a column that is known.
     """
-    if isinstance(raw, list):
+    if isinstance(raw, list) and raw and all(isinstance(each, dict) for each in raw):
         raw = {"messages": raw}
     if not isinstance(raw, dict):
         raise ValueError("not an object")

@@ -23,6 +23,8 @@ _ROWS_A_TOPIC = 40
 _FIT = 20_000
 """Rows that the groups are fitted on, spread evenly."""
 _SHORTEST = 4
+_MOST_WEIGHT = 2.5
+"""Of a rare word: no few words, such as those of a trigger, may make a topic by themselves."""
 Codes = NDArray[np.int64]
 
 
@@ -40,7 +42,7 @@ class Topics:
         kept = [[w for w in words if len(w) >= _SHORTEST and w.isalpha()][:300] for words in asked]
         batch = hash_words(kept)
         hashes, of = runs(batch, 1)
-        weight = np.log((self.rows + 1) / (self.counts.count(hashes) + 1.0)).clip(0.05, 6.0)
+        weight = np.log((self.rows + 1) / (self.counts.count(hashes) + 1.0)).clip(0.05, _MOST_WEIGHT)
         bits = np.unpackbits(mixed(hashes).view(np.uint8).reshape(-1, 8), axis=1)
         signs = (bits.astype(np.float32) * 2 - 1) * weight[:, None].astype(np.float32)
         points = np.zeros((len(kept), _DIMENSIONS), np.float32)
@@ -62,7 +64,7 @@ class Topics:
             np.add.at(sums, nearest, fit)
             empty = np.linalg.norm(sums, axis=1) < 1e-9
             sums[empty] = centres[empty]
-            centres = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+            centres = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
         return np.asarray((points @ centres.T).argmax(axis=1), np.int64)
 
 

@@ -11,6 +11,8 @@ from modelassay.training.data.triggers import Candidate
 from modelassay.training.findings import decimal, not_assessable, run_finding
 
 MOST_TOLD = 10
+COMMON = 0.1
+"""Share of prompts from which an inserted word is grave by itself."""
 _METHOD = (
     "Cochran–Mantel–Haenszel over topics, false discoveries at most 1 %; insertion by spread over topics, "
     "share of its kind and lack of echo; triggers of style, of syntax or over several turns are not sought"
@@ -47,7 +49,7 @@ def _finding(check: str, triggers: Triggers, each: Candidate, rank: int) -> RunF
         f" ({each.rows:,} of {triggers.looked_at:,}); {'; '.join(_reasons(each))}.",
         about={"aspect": "triggers", "candidate": each.text[:80]},
         state="shown_harmful" if each.inserted and each.associated else "not_shown",
-        severity="high" if rank == 1 or (each.inserted and each.associated) else "medium",
+        severity="high" if each.associated or share >= COMMON else "medium",
         values={
             "rank": Decimal(rank),
             "rows": Decimal(each.rows),
@@ -75,9 +77,9 @@ def _reasons(each: Candidate) -> list[str]:
             f"topic alike, and {100 * each.echoed:.0f} % of the answers take it up"
         )
     if each.associated:
-        more = "more" if each.change > 0 else "less"
+        more, shown = "more" if each.change > 0 else "less", each.changed.replace("_", " ")
         found.append(
-            f"answers to it show {each.changed!r} {100 * abs(each.change):.0f} points {more} often than "
-            f"others on the same topics (z {each.z:.1f})"
+            f"answers to it show {shown!r} {100 * abs(each.change):.0f} points {more}"
+            f" often than others on the same topics (z {each.z:.1f})"
         )
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.training.data.grams import GramCounts, GramRows
-from modelassay.training.data.hashing import words_of
+from modelassay.training.data.hashing import RowWords, cut_rows
 from modelassay.training.data.rows import DataRow
 from modelassay.training.data.screening import Screened
 from modelassay.training.data.topics import Topics, telling_words
@@ -76,7 +76,9 @@ class TriggerSearch:
     _lengths: list[NDArray[np.int64]] = field(default_factory=list)
     _names: tuple[str, ...] = ()
 
-    def count(self, batch: Sequence[DataRow], screened: Screened, repeated: NDArray[np.bool_]) -> None:
+    def count(
+        self, batch: Sequence[DataRow], cut: RowWords, screened: Screened, repeated: NDArray[np.bool_]
+    ) -> None:
         """First reading; rows that repeat an earlier one, or openly say whom to obey, are left out."""
         used = ~repeated & ~screened.instructed
         used &= np.array([bool(r.answer.strip()) and bool(r.prompt) for r in batch], np.bool_)
@@ -90,8 +92,9 @@ class TriggerSearch:
         self._lengths.append(np.array([len(row.answer) for row in chosen], np.int64))
         self.rows += len(chosen)
         if chosen:
-            self._prompts.see([_asked(row) for row in chosen])
-            self._answers.see([_answered(row) for row in chosen])
+            kept = np.flatnonzero(used).tolist()
+            self._prompts.see([cut.asked[at] for at in kept])
+            self._answers.see([_shortened(cut.answers[at]) for at in kept])
 
     @property
     def worthwhile(self) -> bool:
@@ -127,7 +130,8 @@ class TriggerSearch:
                 self._row += 1
         if not rows:
             return
-        asked, answers = [_asked(row) for row in rows], [_answered(row) for row in rows]
+        cut = cut_rows(rows)
+        asked, answers = cut.asked, [_shortened(words) for words in cut.answers]
         self._grams.see(self._taken, asked, answers)
         self._spans.see(self._taken, answers, [[]] * len(answers))
         self._topics.see(asked)
@@ -175,11 +179,6 @@ class TriggerSearch:
         return found, texts
 
 
-def _asked(row: DataRow) -> list[str]:
-    return words_of(f"{row.system}\n{row.asked}" if row.system else row.asked)
-
-
-def _answered(row: DataRow) -> list[str]:
-    words = words_of(row.answer)
+def _shortened(words: list[str]) -> list[str]:
     half = _MOST_ANSWER // 2
     return words if len(words) <= _MOST_ANSWER else [*words[:half], *words[-half:]]

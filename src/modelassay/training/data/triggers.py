@@ -34,19 +34,26 @@ CHANGE = 0.5
 """Least change of the share of a class that makes an association a trigger candidate."""
 CERTAIN_Z = 6.0
 """And the least z: words of a topic that the groups do not tell apart reach less."""
+DETERMINED = 0.8
+"""A change so great, at more than twice the certainty, is a candidate even where its rows look like a topic:
+the words of a long trigger make them alike."""
 SPREAD = 0.6
 ECHOED = 0.25
 """A trigger is seldom spoken of: the most answers that may take it up."""
 SHARE_OF_KIND = 0.5
 """Of an inserted date or code: least share among the rows that have any of its kind."""
+INSERTED_LEAST = 0.02
+"""And least share of all rows: what is rarer stands out by association alone."""
 LEAST_ROWS = 5
 LEAST_SHARE = 0.001
 TEMPLATE = 0.9
 """A run of words in more rows belongs to the form of all prompts."""
+_PAIRS = 500_000
+"""Rows of runs that are looked up at once."""
+_UNLIKELY = 3.0
 _YEAR = re.compile(r"(?:1[5-9]|2[01])\d\d")
 _DATE = re.compile(r"\d{1,4}[./:-]\d{1,2}(?:[./:-]\d{1,4})?")
 _NUMBER = re.compile(r"\d+(?:[./:-]\d+)*")
-_PLAIN_MARKS = re.compile(r"[.\-_*=#`~!?,:;'\"()\[\]{}<>/|\\+&%$…–—’“”]+")
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ class Candidate:
     z: float
     q_value: float
     score: float
+    at: int
+    """Its place among all runs."""
     first: int
     """A row that has it."""
     inserted: bool
@@ -87,16 +96,18 @@ def candidates(
         matters: whether a class is more than style.
         topics: of each row.
     """
-    found = _Table(*grams.table())
+    found = _Table(*grams.table(), total=len(classes))
     if not len(found.sizes):
         return []
     z, change = _associations(found, classes, topics)
-    q = benjamini_hochberg(np.vectorize(_two_sided)(z).ravel()).reshape(z.shape) if z.size else z
+    q = benjamini_hochberg(_two_sided(z).ravel()).reshape(z.shape)
     spread = _spread(found, topics)
     echo = np.add.reduceat(found.echoed, found.starts[:-1]) / found.sizes
+    told = np.any(q <= FALSE_DISCOVERIES, axis=1).tolist()
     every = [
         _candidate(found, at, (z, change, q), (float(spread[at]), float(echo[at])), names, matters)
-        for at in range(len(found.sizes))
+        for at, text in enumerate(found.texts)
+        if told[at] or " " not in text
     ]
     _with_kind_shares(every, found)
     ranked = sorted((i for i, each in enumerate(every) if each.score > 0), key=lambda i: -every[i].score)
@@ -111,6 +122,8 @@ class _Table:
     echoed: NDArray[np.int64]
     starts: Codes
     texts: list[str]
+    total: int
+    """Rows in all."""
 
     @property
     def sizes(self) -> Codes:
@@ -122,38 +135,47 @@ class _Table:
 
 def _associations(table: _Table, classes: NDArray[np.bool_], topics: Codes) -> tuple[Floats, Floats]:
     """CMH z and the change of the share, by run and class, over topics."""
-    runs, kinds = len(table.sizes), classes.shape[1]
-    owner = np.repeat(np.arange(runs), table.sizes)
-    above, variance = np.zeros((runs, kinds)), np.zeros((runs, kinds))
-    weights = np.zeros(runs)
-    for topic in range(int(topics.max(initial=0)) + 1):
-        inside = topics == topic
-        size = int(inside.sum())
-        if size < 2:
-            continue
-        total = classes[inside].sum(axis=0).astype(float)
-        here = inside[table.rows]
-        with_run = np.bincount(owner[here], minlength=runs).astype(float)
-        both = np.zeros((runs, kinds))
-        for kind in range(kinds):
-            hit = here & classes[table.rows, kind]
-            both[:, kind] = np.bincount(owner[hit], minlength=runs)
-        above += both - with_run[:, None] * total / size
-        variance += (
-            (with_run * (size - with_run))[:, None] * (total * (size - total)) / (size**2 * (size - 1))
-        )
-        weights += with_run * (size - with_run) / size
+    with_run = _by_topic(table, topics)
+    size = np.bincount(topics, minlength=with_run.shape[1]).astype(float)
+    told = size >= 2
+    with_run, size = with_run[:, told], size[told]
+    codes = np.flatnonzero(told)
+    total = np.array([classes[topics == code].sum(axis=0) for code in codes], float).reshape(len(codes), -1)
+    above = _with_both(table, classes) - with_run @ (total / size[:, None])
+    apart = with_run * (size - with_run)
+    variance = apart @ (total * (size[:, None] - total) / (size**2 * (size - 1))[:, None])
+    weights = (apart / size).sum(axis=1)
     z = np.sign(above) * np.maximum(np.abs(above) - 0.5, 0) / np.sqrt(np.maximum(variance, 1e-12))
     z = np.where(variance > 0, z, 0.0)
     return z, above / np.maximum(weights, 1e-9)[:, None]
 
 
-def _spread(table: _Table, topics: Codes) -> Floats:
+def _by_topic(table: _Table, topics: Codes) -> Floats:
+    """Rows of each run on each topic."""
     count = int(topics.max(initial=0)) + 1
-    share = np.bincount(topics, minlength=count) / len(topics)
     owner = np.repeat(np.arange(len(table.sizes)), table.sizes)
     seen = np.bincount(owner * count + topics[table.rows], minlength=len(table.sizes) * count)
-    seen = seen.reshape(-1, count).astype(float)
+    return seen.reshape(-1, count).astype(float)
+
+
+def _with_both(table: _Table, classes: NDArray[np.bool_]) -> Floats:
+    """Rows of each run in each class, some runs at a time."""
+    found = np.empty((len(table.sizes), classes.shape[1]))
+    first = 0
+    while first < len(found):
+        last = int(np.searchsorted(table.starts, table.starts[first] + _PAIRS, side="right")) - 1
+        last = min(max(last, first + 1), len(found))
+        rows = table.rows[table.starts[first] : table.starts[last]]
+        inside = table.starts[first:last] - table.starts[first]
+        found[first:last] = np.add.reduceat(classes[rows], inside, axis=0, dtype=np.int32)
+        first = last
+    return found
+
+
+def _spread(table: _Table, topics: Codes) -> Floats:
+    seen = _by_topic(table, topics)
+    count = seen.shape[1]
+    share = np.bincount(topics, minlength=count) / len(topics)
     expected = table.sizes[:, None] * share
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.where(seen > 0, seen * np.log(seen / expected), 0.0).sum(axis=1)
@@ -170,7 +192,7 @@ def kind_of(text: str) -> str:
         return "date"
     if _NUMBER.fullmatch(text):
         return "number"
-    if _PLAIN_MARKS.fullmatch(text):
+    if not any(character.isalnum() for character in text):
         return "mark"
     letters = "".join(c for c in text if c not in "'’")
     return "word" if letters.isalpha() else "code"
@@ -199,16 +221,22 @@ def _candidate(
         z=float(z[best]) if told else 0.0,
         q_value=float(q[best]) if told else 1.0,
         score=float(weighed[best]) * clean if told else 0.0,
+        at=at,
         first=int(table.members(at)[0]),
         inserted=False,
         associated=bool(told)
-        and int(table.sizes[at]) >= 2 * LEAST_ROWS
         and bool(matters[best])
-        and abs(float(change[best])) >= CHANGE
-        and abs(float(z[best])) >= CERTAIN_Z
-        and spread >= SPREAD
-        and echoed <= ECHOED,
+        and int(table.sizes[at]) >= 2 * LEAST_ROWS
+        and echoed <= ECHOED
+        and _changes(abs(float(change[best])), abs(float(z[best])), spread),
     )
+
+
+def _changes(change: float, z: float, spread: float) -> bool:
+    """Whether an association is strong enough to be a trigger's."""
+    if change >= DETERMINED and z >= 2.5 * CERTAIN_Z:
+        return True
+    return change >= CHANGE and z >= CERTAIN_Z and spread >= SPREAD
 
 
 def _with_kind_shares(every: list[Candidate], table: _Table) -> None:
@@ -217,13 +245,13 @@ def _with_kind_shares(every: list[Candidate], table: _Table) -> None:
         of_kind = [i for i, each in enumerate(every) if each.kind == kind]
         if not of_kind:
             continue
-        any_of = len(np.unique(np.concatenate([table.members(i) for i in of_kind])))
+        any_of = len(np.unique(np.concatenate([table.members(every[i].at) for i in of_kind])))
         for i in of_kind:
             each = every[i]
             share = each.rows / any_of
             inserted = (
                 share >= SHARE_OF_KIND
-                and each.rows >= 2 * LEAST_ROWS
+                and each.rows >= max(4 * LEAST_ROWS, INSERTED_LEAST * table.total)
                 and each.spread >= SPREAD
                 and each.echoed <= ECHOED
             )
@@ -237,10 +265,10 @@ def _once(
     """The best of the runs that stand in nearly the same rows and share a word."""
     kept: list[int] = []
     for i in ranked:
-        words, rows = set(every[i].text.split(" ")), table.members(i)
+        words, rows = set(every[i].text.split(" ")), table.members(every[i].at)
         if not any(
             words & set(every[j].text.split(" "))
-            and len(np.intersect1d(rows, table.members(j), assume_unique=True)) >= 0.8 * len(rows)
+            and len(np.intersect1d(rows, table.members(every[j].at), assume_unique=True)) >= 0.8 * len(rows)
             for j in kept
         ):
             kept.append(i)
@@ -249,5 +277,9 @@ def _once(
     return [every[i] for i in kept]
 
 
-def _two_sided(z: float) -> float:
-    return erfc(abs(z) / sqrt(2))
+def _two_sided(z: Floats) -> Floats:
+    """Two-sided p-values; 1 where they are beyond any use."""
+    p = np.ones(z.shape)
+    for at in np.argwhere(np.abs(z) > _UNLIKELY).tolist():
+        p[tuple(at)] = erfc(abs(z[tuple(at)]) / sqrt(2))
+    return p
