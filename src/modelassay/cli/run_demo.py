@@ -44,5 +44,25 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     click.echo(f"  the fix of the cause of step {PATCHED}: {story.resolved}")
     click.echo("as planted" if good else "NOT AS PLANTED")
     click.echo(f"\nreport: {sealed / 'report.html'}")
-    click.echo(f"check it: modelassay run verify {sealed} --run {folder / 'assessor' / 'grpo'}")
+    click.echo(f"check it: modelassay run verify {' '.join(map(str, check_words(folder, sealed)))}")
     return 0 if good else 1
+
+
+def check_words(folder: Path, sealed: Path) -> list[Path | str]:
+    """What to give to ``run verify``, so that everything is checked and found again."""
+    theirs = folder / "assessor"
+    return [
+        sealed,
+        "--key",
+        theirs / "keys" / "demo.verdict.pub.pem",
+        "--trust",
+        theirs / "trust.txt",
+        "--run",
+        theirs / "grpo",
+        "--challenge",
+        theirs / "challenge.json",
+        "--opening",
+        theirs / "opening.jsonl",
+        "--run-trust",
+        theirs / "developer-trust.txt",
+    ]
