@@ -81,7 +81,7 @@ for name, wrong in (("before", 20), ("after", 9)):
 PY
 expect 10 modelassay import --baseline before.csv --candidate after.csv --column prompt=question \
   --measure correct --exact correct --name imported -q
-modelassay export "$audit" --format inspect -o inspect.eval
+modelassay export "$audit" --format inspect -o inspect.json
 
 step "People: what is left to them they decide by name, in writing and for a time; then the exit code is 0"
 modelassay gate accept-risk imported --key jane --reason "arithmetic only" --expires "$(date -d '+30 days' +%F)"

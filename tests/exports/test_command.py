@@ -14,7 +14,7 @@ import pytest
 from modelassay.cli.export_command import NAMES
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import Bundle
-from modelassay.evidence.events import WaiverGranted, encode, event_of
+from modelassay.evidence.events import WaiverGranted, WaiverWithdrawn, encode, event_of
 from modelassay.exports.envelopes import sigstore_bundle, test_result_envelopes, verdict_envelope
 from modelassay.exports.formats import FORMATS
 from modelassay.exports.sealed import SealedAudit
@@ -131,6 +131,10 @@ def test_options_of_another_format_are_refused(command: Command, bundle: Path, t
     code, _, error = command(tmp_path, "export", str(bundle), "--format", "annex-iv", "--framework", "soc3")
     assert code == 2
     assert "did you mean 'soc2'" in error
+    code, _, error = command(tmp_path, "export", str(bundle), "--format", "inspect", "-o", "candidate.eval")
+    assert code == 2
+    assert "name it candidate.json" in error
+    assert not (tmp_path / "candidate.eval").exists()
 
 
 def test_options_reach_their_formats(command: Command, bundle: Path, tmp_path: Path) -> None:
@@ -215,6 +219,12 @@ def test_waivers_of_the_stores_log_suppress_results(
     assert code == 0, error
     told = [s["justification"] for s in json.loads(out)["runs"][0]["results"][0]["suppressions"]]
     assert told == ["pilot (accepted by Ann until 2999-01-01)"]
+    withdrawn = WaiverWithdrawn(audit=plain.record.id, payload=f"sha256:{0:064}", key="", reason="incident")
+    with LogWriter(store / "log") as log:
+        event = event_of(withdrawn, seq=log.size, time="2026-11-21T13:00:00Z", actor=Actor(name="test"))
+        log.append([encode(event)])
+        log.publish(None)
+    assert b"suppressions" not in command(tmp_path, *found)[1]
 
 
 def test_reports_may_be_named_so_too(plain: SealedAudit) -> None:

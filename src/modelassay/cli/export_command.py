@@ -89,6 +89,12 @@ def command(
     for option in given:
         if name not in _ONLY_FOR[option]:
             raise UsageError(f"--{option.rstrip('s')} is of no use to {name}", mend="leave it out")
+    if name == "inspect" and output is not None and output.suffix.lower() == ".eval":
+        raise UsageError(
+            "Inspect opens a file of this name as an archive, and its log is written as JSON",
+            where=str(output),
+            mend=f"name it {output.stem}.json; `inspect log convert --to eval` packs it",
+        )
     if as_json and output is None:
         raise UsageError("--json says what was written, and nothing is", mend="name a file with -o")
     place = chosen_store(store)
@@ -137,18 +143,23 @@ def _text(path: Path) -> str:
 
 
 def _waivers(store: Path, audit: str) -> list[Waiver]:
-    """The waivers of `audit` in the log of `store` that hold today."""
+    """The waivers of `audit` in the log of `store` that hold today, none of them taken back."""
     from datetime import UTC, date, datetime
 
-    from modelassay.evidence.events import WaiverGranted, body_of, decode
+    from modelassay.evidence.events import WaiverGranted, WaiverWithdrawn, body_of, decode
     from modelassay.exports.sarif import Waiver
     from modelassay.log.reader import LogReader, log_exists
 
     folder = store / "log"
     if not log_exists(folder):
         return []
-    events = (decode(entry) for entry in LogReader(folder).entries() if b'"waiver.granted"' in entry)
-    granted = [body_of(event, WaiverGranted) for event in events if event.kind == WaiverGranted.kind]
+    granted: list[WaiverGranted] = []
+    for event in (decode(entry) for entry in LogReader(folder).entries() if b'"waiver.' in entry):
+        if event.kind == WaiverGranted.kind:
+            granted.append(body_of(event, WaiverGranted))
+        elif event.kind == WaiverWithdrawn.kind:
+            gone = body_of(event, WaiverWithdrawn)
+            granted = [each for each in granted if (each.payload, each.key) != (gone.payload, gone.key)]
     today = datetime.now(UTC).date()
     waivers = [Waiver(w.holder, w.reason, date.fromisoformat(w.expires)) for w in granted if w.audit == audit]
     return [waiver for waiver in waivers if waiver.expires > today]
