@@ -100,18 +100,8 @@ def command(
     from modelassay.config import load_plan
 
     if dry_run:
-        from modelassay.cli.plan_command import command as plan_command
-
-        context.invoke(
-            plan_command,
-            plan=plan,
-            overrides=overrides,
-            store=store,
-            data_dir=data_dir,
-            offline=offline,
-            noise_floor=noise_floor,
-            as_json=as_json,
-        )
+        forecast = {"overrides": overrides, "noise_floor": noise_floor, "as_json": as_json}
+        context.invoke(plan_command(), plan=plan, store=store, data_dir=data_dir, offline=offline, **forecast)
         return 0
     output = load_plan(plan, overrides).output
     planned = () if noise_floor else output.reports  # those are of the candidate
@@ -133,6 +123,13 @@ def command(
             print_summary(record, folder, [path for path, _ in writers], clearance)
     _hint(record, code, "" if quiet else unsigned_hint(notary))
     return 0 if exit_zero else int(code)
+
+
+def plan_command() -> click.Command:
+    """``modelassay plan``, which is what a dry run is."""
+    from modelassay.cli.plan_command import command as planned
+
+    return planned
 
 
 def _hint(record: AuditRecord, code: ExitCode, unsigned: str) -> None:
