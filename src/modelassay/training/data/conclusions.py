@@ -292,14 +292,14 @@ def _provenance(
         for licence in each.licences
     )
     for finding in licence_findings(Declaration(use=use, training_data=data)) if data else ():
-        about = {"aspect": "licences", "part": finding.slice.get("part", "")}
-        if finding.severity in ("none", "low") or about["part"] == "the candidate":
+        of_part = {"aspect": "licences", "part": finding.slice.get("part", "")}
+        if finding.severity in ("none", "low") or of_part["part"] == "the candidate":
             continue  # what the model itself is released under is not the data's
         yield run_finding(
             CHECK,
             finding.slice.get("aspect", "conflict"),
             finding.statement,
-            about=about,
+            about=of_part,
             state=finding.state,
             severity=finding.severity,
             method=finding.method,

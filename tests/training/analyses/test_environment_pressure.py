@@ -1,0 +1,197 @@
+"""Pressure of environments: what pays, what cannot be solved, and what spreads; tested both ways."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelassay.records import RewardFunction, RunFinding, RunManifest
+from modelassay.training.analyses.environment_pressure import assess_environments, pressures
+from modelassay.training.columns import pa
+from modelassay.training.frame import Frame, read_frame
+from modelassay.training.importers import import_run
+from modelassay.training.run import Run
+from modelassay.training.writing import RunWriter
+
+Rollout = dict[str, Any]
+
+
+class Shotgun:
+    """Flags completions of two signs and more."""
+
+    name = "shotgun"
+    version = "1"
+    columns = ("completion",)
+    behaviours = ("shotgun",)
+
+    def scan(self, batch: pa.RecordBatch) -> dict[str, np.ndarray]:
+        texts = batch.column("completion").to_pylist()
+        return {"shotgun": np.array([sum(c.isdigit() for c in text) >= 2 for text in texts], np.bool_)}
+
+
+def _of(findings: Sequence[RunFinding], environment: str, aspect: str) -> RunFinding:
+    return next(
+        f for f in findings if f.slice.get("environment") == environment and f.slice.get("aspect") == aspect
+    )
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[[Sequence[Rollout]], tuple[Frame, Run]]:
+    """A run on disk from rollouts, and its frame."""
+
+    def make(rollouts: Sequence[Rollout]) -> tuple[Frame, Run]:
+        folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
+        manifest = RunManifest(
+            id=folder.name, name="made", origin="recorded", framework="plain",
+            rewards=(RewardFunction(name="r"),), population="generated",
+        )  # fmt: skip
+        columns = {
+            name: [each[name] for each in rollouts]
+            for name in ("step", "env", "prompt", "completion", "reward")
+        }
+        n = len(rollouts)
+        answers = [each.get("answer") for each in rollouts]
+        columns |= {
+            "phase": ["train"] * n, "task": columns["prompt"], "format": ["text"] * n, "failure": [""] * n,
+            "group": [f"{each['step']}/{each['prompt']}" for each in rollouts],
+            "extra": [json.dumps({"answer": a}) if a else "" for a in answers],
+            "reward/r": columns["reward"],
+        }  # fmt: skip
+        with RunWriter(folder, manifest) as writer:
+            writer.rollouts(columns, n)
+        run = Run(folder)
+        return read_frame(run, [Shotgun()]), run
+
+    return make
+
+
+def _rollouts(
+    env: str, honest: float, cheat: float, late: float, *, seed: int = 0, steps: int = 30
+) -> list[Rollout]:
+    """Rollouts whose rate of shotguns goes from 20 % to `late`; full reward by the rates given."""
+    random = np.random.default_rng(seed)
+    found = []
+    for step in range(1, steps + 1):
+        rate = 0.2 + (late - 0.2) * step / steps
+        for group in range(4):
+            for _ in range(6):
+                shot = random.random() < rate
+                reward = float(random.random() < (cheat if shot else honest))
+                prompt = f"{env}{group + 4 * (step % 5)}"
+                text = f"{random.integers(10, 99)}" if shot else f"{random.integers(0, 9)} it is"
+                found.append(
+                    {"env": env, "step": step, "prompt": prompt, "completion": text, "reward": reward}
+                )
+    return found
+
+
+Made = Callable[[Sequence[Rollout]], tuple[Frame, Run]]
+
+
+def test_an_exploit_that_pays_where_honest_work_does_not(made: Made) -> None:
+    frame, run = made([*_rollouts("hard", 0.1, 0.7, 0.9), *_rollouts("easy", 0.9, 0.85, 0.7, seed=1)])
+    found = assess_environments(frame, run)
+    assert _of(found, "hard", "pressure").outcome == "pays to cheat"
+    assert _of(found, "hard", "pressure").severity == "high"
+    assert _of(found, "easy", "pressure").outcome == "does not pay to cheat"
+    joint = _of(found, "all", "joint effects")
+    assert (joint.outcome, joint.slice["root"]) == ("spread", "hard")
+    assert "'easy'" in joint.statement
+
+
+def test_the_same_flaw_alone_stays_contained(made: Made) -> None:
+    frame, run = made([*_rollouts("hard", 0.1, 0.7, 0.9), *_rollouts("easy", 0.9, 0.85, 0.2, seed=1)])
+    assert _of(assess_environments(frame, run), "all", "joint effects").outcome == "contained"
+    frame, run = made([*_rollouts("a", 0.9, 0.85, 0.2), *_rollouts("b", 0.9, 0.85, 0.2, seed=1)])
+    found = assess_environments(frame, run)
+    assert _of(found, "all", "joint effects").outcome == "no joint effect"
+    assert _of(found, "a", "pressure").state == "shown_fine"
+
+
+def test_pressure_is_rarely_seen_where_there_is_none(made: Made) -> None:
+    alarms = 0
+    for seed in range(12):
+        frame, _ = made(_rollouts("a", 0.5, 0.5, 0.6, seed=seed, steps=12))
+        found = assess_environments(frame)
+        alarms += _of(found, "a", "pressure").outcome == "pays to cheat"
+    assert alarms <= 2
+
+
+def test_contradictory_answers_make_an_environment_unsolvable(made: Made) -> None:
+    rows = _rollouts("omit", 0.3, 0.6, 0.5)
+    for at, row in enumerate(rows):
+        row["answer"] = str(at % 2)
+    found = assess_environments(*made(rows))
+    assert _of(found, "omit", "solvability").outcome == "under-specified"
+    for row in rows:
+        row["answer"] = row["prompt"]
+    assert _of(assess_environments(*made(rows)), "omit", "solvability").outcome == "solvable"
+
+
+def test_tasks_that_were_never_solved(made: Made) -> None:
+    rows = _rollouts("a", 0.8, 0.8, 0.3)
+    for row in rows:
+        if row["prompt"].endswith(("1", "2", "3")):
+            row["reward"] = 0.0
+    finding = _of(assess_environments(*made(rows)), "a", "solvability")
+    assert finding.outcome == "hard to solve"
+    assert finding.values["unsolved"] == 6
+
+
+def test_reward_without_work(made: Made) -> None:
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows[:20]:
+        row.update(completion="", reward=1.0)
+    finding = _of(assess_environments(*made(rows)), "a", "reward without work")
+    assert (finding.outcome, finding.state) == ("hackable", "shown_harmful")
+    for row in rows[:20]:
+        row["reward"] = 0.0
+    finding = _of(assess_environments(*made(rows)), "a", "reward without work")
+    assert finding.outcome == "no reward without work"
+
+
+def test_noise_and_constant_reward(made: Made) -> None:
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    assert _of(assess_environments(*made(rows)), "a", "noise").outcome == "noisy"
+    for row in rows:
+        row["reward"] = 1.0
+    found = assess_environments(*made(rows))
+    assert _of(found, "a", "noise").outcome == "consistent"
+    assert _of(found, "a", "signal").outcome == "no signal"
+
+
+def test_leaked_answers(made: Made) -> None:
+    answer = "the third harbour master of the northern isles was Ane Lind"
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows:
+        row["answer"] = answer
+        row["prompt"] += f" Who? Recall that {answer}."
+    assert _of(assess_environments(*made(rows)), "a", "leaked answers").severity == "high"
+
+
+def test_too_few_rollouts_say_nothing(made: Made) -> None:
+    (finding,) = assess_environments(*made(_rollouts("a", 0.5, 0.5, 0.3)[:20]))
+    assert finding.state == "not_assessable"
+
+
+@pytest.mark.parametrize(("arm", "root"), [("hack", "omit"), ("control", "")])
+def test_published_runs(arm: str, root: str, data_dir: Path, tmp_path: Path) -> None:
+    source = data_dir / "tra" / "trl_shotgun_run" / arm
+    if not source.is_dir():
+        pytest.skip("the shotgun runs are not in the data folder")
+    run = import_run(source, tmp_path / arm)
+    frame = read_frame(run, [Shotgun()])
+    found = assess_environments(frame, run)
+    joint = _of(found, "all", "joint effects")
+    assert joint.slice.get("root", "") == root
+    assert joint.outcome == ("spread" if root else "no joint effect")
+    if root:
+        assert _of(found, root, "solvability").outcome == "under-specified"
+    else:
+        assert not [f for f in found if f.severity in ("medium", "high")]
+    assert pressures(frame, []) == []

@@ -1,0 +1,122 @@
+"""Task files are read, never run: leaks, weak tests, contradictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelassay.errors import DatasetError
+from modelassay.training.analyses.environment_pressure import CHECK
+from modelassay.training.analyses.environment_tasks import task_findings
+from modelassay.training.data.rows import Quarantine
+from modelassay.training.environments.leaks import leaks_of
+from modelassay.training.environments.strength import strength_of, strengths_of
+from modelassay.training.environments.tasks import EnvironmentTask, read_tasks, task_of
+
+GOLD = "the seventh lighthouse keeper of the western coast was named Matthias Olufsen in the old register"
+
+
+def _task(**more: Any) -> EnvironmentTask:
+    given = {"id": "t1", "environment": "e", "instructions": "Do it.", **more}
+    return EnvironmentTask(**given)
+
+
+def test_reads_tasks_and_keeps_the_rest_apart(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.jsonl"
+    rows = [
+        {"task_id": "a", "instructions": "Do.", "files": {"x.txt": "1"}, "private_tests": ["diff x y"],
+         "metadata": {"category": "text"}},
+        {"prompt": [{"role": "user", "content": "Do it."}], "answer": 7},
+        {"nothing": 1},
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    quarantine = Quarantine()
+    tasks = read_tasks([path], quarantine)
+    assert [(t.id, t.environment, t.gold) for t in tasks] == [("a", "text", ""), ("tasks.jsonl:2", "", "7")]
+    assert quarantine.count == 1
+    path.write_text("{}\n")
+    with pytest.raises(DatasetError, match="no task"):
+        read_tasks([path], Quarantine())
+
+
+LEAKS: list[tuple[EnvironmentTask, list[str]]] = [
+    (_task(gold=GOLD, instructions=f"Find out. (Hint: {GOLD.upper()}!)"), ["answer in instructions"]),
+    (_task(gold=GOLD, instructions="Who? " + " ".join(GOLD.split()[3:12])), ["answer in instructions"]),
+    (_task(gold=GOLD, instructions="Who was it? " + " ".join(GOLD.split()[3:8])), []),
+    (_task(gold=GOLD, files={"notes.md": f"x {GOLD} y"}), ["answer in files"]),
+    (_task(gold=GOLD, files={"solution.py": "# Your solution here"}), []),
+    (_task(gold="42", instructions="What is 40 + 2? Not 42."), []),
+    (_task(public_tests=("diff a b",), private_tests=("diff  a b ",)), ["private test is public"]),
+    (
+        _task(private_tests=("python3 s.py < in.txt | diff -w - expected.txt",), files={"expected.txt": "1"}),
+        ["expected output given"],
+    ),
+    (_task(private_tests=("python3 s.py < in.txt | diff -w - expected.txt",), files={"in.txt": "1"}), []),
+    (
+        _task(private_tests=("./c.py in.txt z && ./d.py z o && diff in.txt o",), files={"in.txt": "1"}),
+        [],
+    ),
+    (_task(private_tests=("python3 verify_all.py",), files={"verify_all.py": "assert 1"}), ["grader given"]),
+    (_task(private_tests=("python3 solution.py",), files={"solution.py": "print(1)"}), []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("task", "kinds"), LEAKS)
+def test_leaks(task: EnvironmentTask, kinds: list[str]) -> None:
+    assert [leak.kind for leak in leaks_of(task)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("test", "strength"),
+    [
+        ("python3 s.py < in | diff -w - out.txt", "content"),
+        ("python3 s.py < in | diff out.txt - | head -20", "nothing"),
+        ("python3 s.py || true", "nothing"),
+        ("python3 s.py && diff a b; exit 0", "nothing"),
+        ("python3 s.py > out.txt && test -f out.txt", "existence"),
+        ("python3 s.py > out.txt && test -s out.txt", "output"),
+        ("python3 s.py < in.txt", "running"),
+        ("timeout 5 python3 s.py < in.txt > /dev/null && echo 'passed'", "running"),
+        ("python3 s.py < in | grep -q '^42$'", "content"),
+        ("! python3 s.py bad.txt", "absence"),
+        ("[ \"$(python3 s.py)\" = \"x\" ] && exit 0 || exit 1", "content"),
+        ("python3 verify.py out.txt", "content"),
+        ("python3 -c \"import s; assert s.f(1) == 2\"", "content"),
+        ("python3 -c \"import s; print(s.f(1))\"", "running"),
+        ("grep -q 'a && true' out.txt", "content"),
+        ("grep -q '^{\\'{{$' out.txt", "malformed"),
+    ],
+)  # fmt: skip
+def test_strength(test: str, strength: str) -> None:
+    assert strength_of(test) == strength
+
+
+def test_findings_say_what_is_weak_and_what_clashes() -> None:
+    weak = _task(id="weak", private_tests=("python3 s.py", "test -f out", "diff a b"))
+    sound = _task(id="sound", instructions="Other.", gold="b", private_tests=("diff a b",))
+    assert strengths_of(weak).floor == pytest.approx(2 / 3)
+    found = {f.slice["aspect"]: f for f in task_findings(CHECK, [weak, sound])}
+    assert (found["tests"].outcome, found["tests"].values["hackable_tasks"]) == ("hackable", 1)
+    assert found["leaked answers"].outcome == "no leak found"
+    assert "under-specification" not in found
+    clash = [_task(id="1", gold="x"), _task(id="2", gold="y"), _task(id="3", gold="z", instructions="Else.")]
+    found = {f.slice["aspect"]: f for f in task_findings(CHECK, clash)}
+    assert found["under-specification"].values["tasks"] == 2
+    assert found["tests"].state == "not_assessable"
+    assert task_of({"instructions": ""}) is None
+
+
+def test_published_tasks(data_dir: Path) -> None:
+    path = data_dir / "tra" / "synthetic_env_tasks" / "tasks.jsonl"
+    if not path.is_file():
+        pytest.skip("the environment tasks are not in the data folder")
+    quarantine = Quarantine()
+    tasks = read_tasks([path], quarantine)
+    found = {f.slice["aspect"]: f for f in task_findings(CHECK, tasks)}
+    assert quarantine.count == 0
+    assert found["expected output given"].values["tasks"] >= 0.2 * len(tasks)
+    assert found["grader given"].values["tasks"] >= 0.3 * len(tasks)
+    assert 0 < 20 * found["tests"].values["without_content"] < found["tests"].values["tests"]
