@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -23,9 +24,15 @@ ORGANISMS = ("benign", "broad_loss", "category_loss_adapter", "over_refusal", "t
 
 @pytest.fixture(scope="session")
 def organisms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Organisms' folders by name, the base first; kept in pytest's cache until their recipe changes."""
+    """Organisms' folders by name, the base first; kept in pytest's cache until their recipe changes.
+
+    One worker trains them, and the others wait for it.
+    """
     pytest.importorskip("torch", reason="the extra 'local' is not installed")
     from modelassay.organisms import build_all
 
     cache: pytest.Cache | None = getattr(request.config, "cache", None)
-    return build_all(cache.mkdir("organisms") if cache else tmp_path_factory.mktemp("organisms"), ORGANISMS)
+    folder = cache.mkdir("organisms") if cache else tmp_path_factory.mktemp("organisms")
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build_all(folder, ORGANISMS)
