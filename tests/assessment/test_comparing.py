@@ -107,3 +107,12 @@ def test_a_declaration_with_unknown_fields_is_refused(
     code, said = call("assess", "told", "--declaration", wrong)
     assert code == 2
     assert "not a declaration" in said
+
+
+def test_the_public_names_are_what_the_documents_say() -> None:
+    import modelassay.assessment.assess as module
+    from modelassay.assessment import Request, assess_run
+    from modelassay.assessment.request import Request as There
+
+    assert assess_run is module.assess
+    assert Request is There
