@@ -61,6 +61,7 @@ def command(
     """
     import msgspec
 
+    from modelassay.cli.run_options import counted
     from modelassay.log.durable import write_atomic
     from modelassay.training.data.review import read_review
     from modelassay.training.data.suites import suite_texts
@@ -70,9 +71,8 @@ def command(
         suites={path.name: suite_texts(path) for path in suites} or None,
         sources=_sources(licences, urls),
         use=use or "",  # type: ignore[arg-type]
-        progress=lambda rows: click.echo(f"\r{rows:,} rows", nl=False, err=True),
+        progress=counted("rows"),
     )
-    click.echo("", err=True)
     if output is not None:
         write_atomic(output, msgspec.json.encode(review.findings))
     with reader_may_leave():

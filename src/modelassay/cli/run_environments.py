@@ -107,6 +107,7 @@ def _of_run(run: str | None, store: Path | None, tasks: tuple[EnvironmentTask, .
 def _probed(
     grader: str | None, tasks: tuple[EnvironmentTask, ...], full: float, seconds: float
 ) -> list[RunFinding]:
+    from modelassay.cli.run_options import counted
     from modelassay.training.analyses.environment_probes import probe_findings
     from modelassay.training.environments.live import LiveGrader
     from modelassay.training.environments.probing import probe_environments
@@ -114,10 +115,7 @@ def _probed(
     if not grader:
         return []
     with LiveGrader(grader, seconds=seconds) as live:
-        probed = probe_environments(
-            tasks, live, full=full, progress=lambda n: click.echo(f"\r{n:,} tasks", nl=False, err=True)
-        )
-    click.echo("", err=True)
+        probed = probe_environments(tasks, live, full=full, progress=counted("tasks"))
     return list(probe_findings(probed))
 
 

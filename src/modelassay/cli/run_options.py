@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from modelassay.errors import UsageError, did_you_mean
 
@@ -51,6 +55,13 @@ def kept_run(name: str, store: Path) -> Run:
             "the run is not kept in this store", where=str(found.folder), mend="name its --store"
         )
     return found
+
+
+def counted(noun: str, quiet: bool = False) -> Callable[[int], None]:
+    """Shows on stderr how many are done, where a person watches."""
+    if quiet or not sys.stderr.isatty():
+        return lambda done: None
+    return lambda done: click.echo(f"\r{done:,} {noun}", nl=False, err=True)
 
 
 def read_file(path: Path) -> bytes:

@@ -37,7 +37,8 @@ NULL_POLICIES = ("empty", "echo of the prompt", "refusal", "single sign")
 SOME_WORK = 40
 """Characters of an environment's usual completion from which a single sign is no work."""
 _MOST_TASKS = 200_000
-_MOST_PAIRS = 2_000_000
+_MOST_PAIRS = 500_000
+"""Different completions that are remembered, the first ones of the run: some 100 MB."""
 _REFUSAL = re.compile(
     r"(?i)^\W*(?:i(?:'|’)?m sorry|sorry|i (?:can(?:no|')t|can not|won't|am unable|am not able)|as an ai)"
 )
