@@ -6,15 +6,18 @@ import importlib.util
 import re
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
 
 from modelassay import plugins
-from modelassay.cli import COMMANDS
+from modelassay.cli import COMMANDS, modelassay
 from modelassay.config.schema import KINDS, json_schema
 from modelassay.errors import ExitCode
+from modelassay.evidence.bundle import FOLDERS, SEALED, UNSEALED
 
 REPO = Path(__file__).resolve().parents[2]
 DOCS = REPO / "docs"
@@ -113,3 +116,33 @@ def test_the_reference_holds_every_key_plugin_and_variable() -> None:
     variables = set(re.findall(r"\"((?:MODELASSAY|HF)_[A-Z_]+)\"", source))
     assert len(variables) >= 4
     assert {variable for variable in variables if variable not in text} == set()
+
+
+def test_the_architecture_names_everything_on_disk() -> None:
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"[\w.*<>/-]+", text[text.index("## On disk") : text.index("## Adding to it")]))
+    sealed = {name for name in SEALED | UNSEALED if not any(fnmatch(name, each) for each in named)}
+    assert sealed == set()
+    assert {f"{folder}/" for folder in FOLDERS} <= {each.partition("/")[0] + "/" for each in named}
+    source = "".join(path.read_text("utf-8") for path in (REPO / "src").rglob("*.py"))
+    made = set(re.findall(r"\b(?:store|chosen_store\(\w+\)) / \"([\w.]+)\"", source))
+    assert {"journal.db", "log", "audits", "labels"} < made
+    tops = {each.partition("/")[0] for each in named}
+    assert {name for name in made - tops if not name.startswith(".")} == set()
+
+
+def test_every_command_under_another_is_in_the_reference() -> None:
+    text = (DOCS / "reference.md").read_text("utf-8")
+
+    def below(group: click.Group, path: str) -> Iterator[str]:
+        with click.Context(group) as context:
+            for name in group.list_commands(context):
+                found = group.get_command(context, name)
+                assert found is not None
+                yield f"{path} {name}"
+                if isinstance(found, click.Group):
+                    yield from below(found, f"{path} {name}")
+
+    names = list(below(modelassay, "modelassay"))
+    assert {"modelassay population", "modelassay run list", "modelassay gate accept-risk"} < set(names)
+    assert [name for name in names if not re.search(f"^### `{name}[ `]", text, re.MULTILINE)] == []
