@@ -17,6 +17,7 @@ from modelassay.records.lineage import IntendedUse
 from modelassay.training.data.contamination import CHARACTERS, WORDS, Contamination
 from modelassay.training.data.duplicates import Repeats
 from modelassay.training.data.lessons import preference_finding, value_finding
+from modelassay.training.data.references import row_reference
 from modelassay.training.data.rows import DataSource
 from modelassay.training.data.trigger_findings import trigger_findings
 from modelassay.training.data.trigger_search import Triggers
@@ -32,7 +33,6 @@ MANY_COPIES = 0.05
 """Share of repeated rows from which people should look."""
 _SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high", "critical")
 _EXAMPLES = 5
-_DATA_NOTE = "row of the data"
 
 
 def conclusions(
@@ -65,10 +65,7 @@ def conclusions(
 
 def row_references(rows: Sequence[RankedRow]) -> tuple[RolloutReference, ...]:
     """Rows as evidence: their number, their place, verbatim words."""
-    return tuple(
-        RolloutReference(seq=row.number, step=-1, group=row.place, quote=row.quote[:300], note=_DATA_NOTE)
-        for row in rows[:_EXAMPLES]
-    )
+    return tuple(row_reference(row.number, place=row.place, quote=row.quote) for row in rows[:_EXAMPLES])
 
 
 def counted(count: int, rows: int, noun: str = "row") -> str:
@@ -167,9 +164,7 @@ def _contaminated(contamination: Contamination | None, rows: int) -> RunFinding:
         severity="high" if found else "none",
         values={"rows": Decimal(found), "of": Decimal(rows)},
         evidence=[
-            RolloutReference(
-                seq=each.row, step=-1, quote=each.quote, note=f"item {each.item} of {each.suite}"
-            )
+            row_reference(each.row, quote=each.quote, note=f"item {each.item} of {each.suite}")
             for each in contamination.shared[:_EXAMPLES]
         ],
         method=f"runs of {WORDS} words or {CHARACTERS} characters; paraphrases are not found",
@@ -214,7 +209,7 @@ def _form(gathered: Gathered) -> RunFinding:
         severity="medium" if count + kept.count > 0.01 * gathered.rows else "low" if parts else "none",
         values={"problems": Decimal(count), "quarantined": Decimal(kept.count), "of": Decimal(gathered.rows)},
         evidence=[
-            RolloutReference(seq=number, step=-1, note=problem)
+            row_reference(number, note=problem)
             for problem, listed in gathered.problems.items()
             for number in listed[1:2]
         ][:_EXAMPLES],
@@ -236,9 +231,7 @@ def _duplicates(gathered: Gathered, repeats: Repeats) -> RunFinding:
         state="not_shown" if share >= MANY_COPIES else "shown_fine",
         severity="low" if share >= MANY_COPIES else "none",
         values={"exact": Decimal(repeats.exact), "near": Decimal(repeats.near), "of": Decimal(gathered.rows)},
-        evidence=[
-            RolloutReference(seq=other, step=-1, note=f"nearly row {one}") for one, other in repeats.examples
-        ],
+        evidence=[row_reference(other, note=f"nearly row {one}") for one, other in repeats.examples],
         method="SHA-256 after NFKC; MinHash, 128 permutations, runs of 5 words, Jaccard 0.8",
     )
 
@@ -256,8 +249,7 @@ def _consistency(gathered: Gathered) -> RunFinding:
         severity="medium" if len(found) > 0.01 * gathered.rows else "low" if found else "none",
         values={"contradictions": Decimal(len(found)), "repeated_prompts": Decimal(repeated)},
         evidence=[
-            RolloutReference(seq=other, step=-1, note=f"against row {one}: {why}"[:300])
-            for one, other, why in found[:_EXAMPLES]
+            row_reference(other, note=f"against row {one}: {why}") for one, other, why in found[:_EXAMPLES]
         ],
         question="Which of these answers is the model meant to learn?" if found else "",
     )

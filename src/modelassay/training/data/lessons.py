@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from modelassay.records import RolloutReference, RunFinding
+from modelassay.records import RunFinding
 from modelassay.records.findings import Severity
 from modelassay.statistics import clopper_pearson_interval, holm, mcnemar_midp
 from modelassay.training.data.preferences import Preferences
+from modelassay.training.data.references import row_reference
 from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
 
 if TYPE_CHECKING:
@@ -59,11 +60,8 @@ def preference_finding(check: str, found: Preferences) -> RunFinding:
             "mean_length_difference": decimal(found.length_sum / found.pairs, 1),
         },
         evidence=[
-            *(
-                RolloutReference(seq=b, step=-1, note=f"the opposite of row {a}")
-                for a, b in found.reversed[:3]
-            ),
-            *(RolloutReference(seq=n, step=-1, note="compliance preferred") for n in found.complied[:3]),
+            *(row_reference(b, note=f"the opposite of row {a}") for a, b in found.reversed[:3]),
+            *(row_reference(n, note="compliance preferred") for n in found.complied[:3]),
         ],
         method="share of longer chosen answers, Clopper–Pearson; refusals by rules, harm by classifier",
         question="How were the labels made, and who checked those that prefer compliance?" if flipped else "",

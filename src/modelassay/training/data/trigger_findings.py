@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from modelassay.records import RolloutReference, RunFinding
+from modelassay.records import RunFinding
+from modelassay.training.data.references import row_reference
 from modelassay.training.data.trigger_search import Triggers
 from modelassay.training.data.triggers import Candidate
 from modelassay.training.findings import decimal, not_assessable, run_finding
@@ -59,11 +60,7 @@ def _finding(check: str, triggers: Triggers, each: Candidate, rank: int) -> RunF
             "change": decimal(each.change),
             "z": decimal(each.z, 3),
         },
-        evidence=[
-            RolloutReference(
-                seq=each.first, step=-1, group=triggers.places.get(each.first, ""), note="row of the data"
-            )
-        ],
+        evidence=[row_reference(triggers.numbers[each.first], place=triggers.places[each.first])],
         method=_METHOD,
         question=f"Why do so many prompts hold {each.text!r}, and what does the model do without it?",
     )

@@ -49,7 +49,9 @@ class Triggers:
     candidates: tuple[Candidate, ...]
     """Every run of words with some evidence, the strongest first."""
     places: dict[int, str]
-    """Place of the first row of each candidate."""
+    """File and line of the first row of each candidate, by that row's place in the second reading."""
+    numbers: dict[int, int]
+    """And its number among all rows."""
     themes: tuple[Theme, ...]
     rows: int
     """Different rows with a prompt and an answer."""
@@ -114,6 +116,7 @@ class TriggerSearch:
         self._chosen: list[int] = []
         self._sample: list[list[str]] = []
         self._place: list[str] = []
+        self._number: list[int] = []
         self._every_used = np.concatenate(self._used) if self._used else np.zeros(0, np.bool_)
 
     def look(self, batch: Sequence[DataRow]) -> None:
@@ -127,6 +130,7 @@ class TriggerSearch:
                     rows.append(row)
                     self._chosen.append(self._row)
                     self._place.append(row.place)
+                    self._number.append(row.number)
                 self._row += 1
         if not rows:
             return
@@ -143,7 +147,7 @@ class TriggerSearch:
         """What emerges of both readings."""
         if not self.worthwhile:
             why = f"only {self.rows} different rows with a prompt and an answer; {FEWEST_ROWS} are needed"
-            return Triggers((), {}, (), self.rows, 0, why)
+            return Triggers((), {}, {}, (), self.rows, 0, why)
         codes = self._topics.codes()
         classes = np.concatenate(self._classes)[self._chosen]
         lengths = np.concatenate(self._lengths)[self._chosen]
@@ -160,7 +164,8 @@ class TriggerSearch:
             Theme(known[at], int(sizes[at])) for at in order.tolist() if at < len(known) and known[at]
         )
         places = {each.first: self._place[each.first] for each in ranked}
-        return Triggers(tuple(ranked), places, themes, self.rows, len(codes))
+        numbers = {each.first: self._number[each.first] for each in ranked}
+        return Triggers(tuple(ranked), places, numbers, themes, self.rows, len(codes))
 
     def _duplicated(self, rows: int) -> tuple[list[NDArray[np.bool_]], list[str]]:
         """Spans that many answers share, each set of rows once: membership and text."""
