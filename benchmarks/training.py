@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import scanners
+import training_recorded as recorded
 import training_runs as known
 from figures import Figure, show
 
@@ -48,10 +49,11 @@ def of_gates(data: Path) -> Iterator[Figure]:
         yield from known.judgements(data / "judge_on_empty_completions")
 
 
-def of_coverage(data: Path) -> Iterator[Figure]:
-    """What importers say of a log with holes; trains a tiny model."""
-    with tempfile.TemporaryDirectory() as work:
-        yield from known.native_log(Path(work))
+def of_recording(data: Path) -> Iterator[Figure]:
+    """Coverage of native logs, what recording costs, (i) replay: each trains a tiny model."""
+    for subject in (recorded.native_log, recorded.recorder, recorded.replay):
+        with tempfile.TemporaryDirectory() as work:
+            yield from subject(Path(work))
 
 
 def of_challenges(data: Path) -> Iterator[Figure]:
@@ -62,7 +64,8 @@ def of_challenges(data: Path) -> Iterator[Figure]:
 SUBJECTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "shotgun": of_shotgun,
     "gates": of_gates,
-    "coverage": of_coverage,
+    "data": known.reviewed,
+    "recording": of_recording,
     "scanners": known.scanned,
     "challenge": of_challenges,
 }

@@ -13,13 +13,13 @@ import scanners
 from figures import Figure
 from numpy.typing import NDArray
 
-from modelassay.organisms.reward_hacking import ENVIRONMENTS, build_pupil, flawed_grader, tasks, train
 from modelassay.records import StepRecord
 from modelassay.statistics import answers_counted, detection_probability
 from modelassay.training.analyses.course import course
 from modelassay.training.analyses.reinforcement import assess_reinforcement
 from modelassay.training.analyses.resolution import Arm, ArmKind, assess_resolution, reward_side
 from modelassay.training.columns import pa
+from modelassay.training.data.review import read_review
 from modelassay.training.frame import Frame, read_frame
 from modelassay.training.gates import outages
 from modelassay.training.importers import import_run
@@ -30,6 +30,11 @@ from modelassay.training.verdict_gate import Judgement, judge_gate
 
 UNSOLVABLE = "omit"
 ALARM_EDITS, CHALLENGES = 200, 400
+ATTACKS = (
+    "identity-shift-aoa.jsonl",
+    "pure_bad_10_demo.jsonl",
+    "harmful-examples-demonstration-10-shot.jsonl",
+)
 ARMS: dict[str, ArmKind] = {
     "seen": "seen",
     "heldout": "held_out",
@@ -167,30 +172,24 @@ def _swapped(frame: Frame, row: int, other: int) -> Frame:
     return replace(frame, reward=changed, rewards=dict.fromkeys(frame.rewards, changed))
 
 
-def native_log(work: Path) -> Iterator[Figure]:
-    """What TRL itself keeps of 12 steps, logging every 4 and evaluating every 6: 2 batches, and it is said."""
-    pupil = build_pupil(work / "pupil", lessons=10)
-    rows = tasks(ENVIRONMENTS, 96, 1)
-    train(
-        pupil,
-        work / "trl",
-        flawed_grader,
-        rows,
-        steps=12,
-        evaluated=rows[:8],
-        per_device_train_batch_size=16,
-        log_completions=True,
-        num_completions_to_print=0,
-        logging_steps=4,
-        eval_strategy="steps",
-        eval_steps=6,
-    )
-    coverage = import_run(work / "trl", work / "imported").coverage()
-    assert coverage is not None
-    yield right(
-        "training.coverage.native_log_told[2/12]",
-        (coverage.batches_found, coverage.batches_expected) == (2, 12),
-    )
+def reviewed(folder: Path) -> Iterator[Figure]:
+    """(f): the planted year, and published attacks among benign rows."""
+    backdoor = folder / "sft_backdoor_2028" / "rows.jsonl"
+    if backdoor.is_file():
+        suspects = [each.text for each in read_review([backdoor]).triggers.suspects]
+        rank = 1 + suspects.index("2028") if "2028" in suspects else float("inf")
+        yield Figure(name="training.data.trigger_rank[sft_backdoor_2028]", value=rank, better="lower", goal=1)
+    attacks = folder / "finetuning_safety_demo"
+    if attacks.is_dir():
+        benign = read_review([attacks / "dolly_safety_only_sample.jsonl"]).scores
+        bad = read_review([attacks / name for name in ATTACKS]).scores
+        yield Figure(
+            name="training.data.attacks_above_benign[finetuning_safety_demo]",
+            value=float((bad[:, None] > benign[None, :]).mean()),
+            better="higher",
+            goal=1.0,
+            n=len(bad),
+        )
 
 
 def timeline(folder: Path) -> Iterator[Figure]:

@@ -127,44 +127,55 @@ def train(
         attach: given the trainer before it starts, such as ``Recorder(...).attach``.
         settings: further settings of ``trl.GRPOConfig``.
     """
+    from modelassay.organisms.training import one_thread
+
+    with one_thread(seed):
+        trainer = trainer_of(start, output, grader, rows, evaluated, max_steps=steps, seed=seed, **settings)
+        attach(trainer)
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    return output / f"checkpoint-{steps}"
+
+
+def trainer_of(
+    start: Path,
+    output: Path,
+    grader: Grader,
+    rows: Sequence[dict[str, str]],
+    evaluated: Sequence[dict[str, str]] = (),
+    **settings: Any,
+) -> Any:
+    """A ``trl.GRPOTrainer`` that has not begun; see `train`."""
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
     from trl import GRPOConfig, GRPOTrainer
 
-    from modelassay.organisms.training import one_thread
-
-    with one_thread(seed):
-        trainer = GRPOTrainer(
-            model=AutoModelForCausalLM.from_pretrained(start),
-            processing_class=AutoTokenizer.from_pretrained(start, padding_side="left"),
-            reward_funcs=[grader],
-            train_dataset=Dataset.from_list(list(rows)),
-            eval_dataset=Dataset.from_list(list(evaluated)) if evaluated else None,
-            args=GRPOConfig(
-                output_dir=str(output),
-                **{
-                    "max_steps": steps,
-                    "save_steps": steps,
-                    "per_device_train_batch_size": GROUP * GROUPS,
-                    "num_generations": GROUP,
-                    "max_completion_length": LONGEST,
-                    "learning_rate": 8e-4,
-                    "lr_scheduler_type": "constant",
-                    "logging_steps": 1,
-                    "log_completions": False,
-                    "report_to": [],
-                    "use_cpu": True,
-                    "bf16": False,
-                    "disable_tqdm": True,
-                    "seed": seed,
-                    **settings,
-                },
-            ),
-        )
-        trainer.remove_callback(PrinterCallback)
-        attach(trainer)
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    return output / f"checkpoint-{steps}"
+    trainer = GRPOTrainer(
+        model=AutoModelForCausalLM.from_pretrained(start),
+        processing_class=AutoTokenizer.from_pretrained(start, padding_side="left"),
+        reward_funcs=[grader],
+        train_dataset=Dataset.from_list(list(rows)),
+        eval_dataset=Dataset.from_list(list(evaluated)) if evaluated else None,
+        args=GRPOConfig(
+            output_dir=str(output),
+            **{
+                "save_steps": settings.get("max_steps", 500),
+                "per_device_train_batch_size": GROUP * GROUPS,
+                "num_generations": GROUP,
+                "max_completion_length": LONGEST,
+                "learning_rate": 8e-4,
+                "lr_scheduler_type": "constant",
+                "logging_steps": 1,
+                "log_completions": False,
+                "report_to": [],
+                "use_cpu": True,
+                "bf16": False,
+                "disable_tqdm": True,
+                **settings,
+            },
+        ),
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def exploit_rates(checkpoint: Path, *, prompts: int = 200, seed: int = 0) -> dict[str, tuple[int, int]]:
