@@ -205,3 +205,17 @@ def test_patched_is_told_from_resolved(shotgun: Callable[..., Assessment], run: 
     assert found.outcome == outcome
     assert found.assurance == "T1"  # counts of answers that came from somewhere
     assert "after " + run + "/checkpoint-100" in record.settings["compared"]
+
+
+def test_an_alarm_about_something_else_does_not_make_a_fix_of_it_a_broken_promise(
+    tmp_path: Path, write_run: WriteRun, event: Callable[..., RunEvent], request_for: Make
+) -> None:
+    told = [
+        event("alarm", 20, 0, metric="hidden_text"),
+        event("fix", 20, 1, paths=["filters/output_regex.py"]),
+        event("closure", 22, 2),
+    ]
+    run = write_run(tmp_path / "other", fixes=(20,), steps=40, events=told)
+    found = named(assess(run, request_for()), "resolution", behaviour="shortcut", fix="after step 20")
+    assert (found.outcome, found.severity) == ("patched", "high")
+    assert "Yet" not in found.statement

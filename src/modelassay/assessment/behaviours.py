@@ -140,6 +140,9 @@ def resolutions(
     found = []
     for fix in fixes:
         given = arms.get(fix.after, ())
+        meant = _meant(frame, fix.episode)
+        if behaviour in MARKERS and behaviour not in meant and not given:
+            continue
         before = _before(frame, behaviour, fix.after)
         if not (before >= ONSET_RATE or given or fix.after == 0):
             continue
@@ -150,8 +153,19 @@ def resolutions(
         reward = _fallen(reward, after, behaviour, before)
         about = {"fix": fix.name} if fix.name else {}
         verdict = assess_resolution(behaviour, given, reward, about=about)
-        found.append(_claimed(_without_arms(verdict, reward), fix))
+        verdict = _without_arms(verdict, reward)
+        found.append(_claimed(verdict, fix) if not meant or behaviour in meant else verdict)
     return tuple(found)
+
+
+def _meant(frame: Frame, episode: Episode | None) -> frozenset[str]:
+    """Behaviours that the metric of an alarm names; none where it speaks in other words."""
+    metric = _words(episode.raised.metric) if episode else ""
+    return frozenset(name for name in frame.flags if metric and _words(name) in metric)
+
+
+def _words(name: str) -> str:
+    return "".join(c if c.isalnum() else " " for c in name.lower())
 
 
 def _without_arms(verdict: RunFinding, reward: RunFinding) -> RunFinding:

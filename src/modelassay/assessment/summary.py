@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelassay.assessment.behaviours import MARKERS
 from modelassay.records import NotAssessed, Question, RunFinding
 from modelassay.records.findings import AssuranceTier, Severity
 from modelassay.training.run import Run
@@ -28,7 +29,10 @@ def headline(findings: Sequence[RunFinding], tier: AssuranceTier) -> str:
     reinforced = [
         f.slice["behaviour"] + _strongest(f, findings)
         for f in findings
-        if f.check == "reinforcement" and f.outcome == "reinforced" and set(f.slice) <= {"behaviour", "by"}
+        if f.check == "reinforcement"
+        and f.outcome == "reinforced"
+        and set(f.slice) <= {"behaviour", "by"}
+        and f.slice["behaviour"] not in MARKERS
     ]
     verdicts = [
         f"{f.slice['behaviour']} {f.outcome}"

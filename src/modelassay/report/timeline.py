@@ -85,7 +85,7 @@ def _panel(
 
     parts = [text(LEFT - 12, top + 10, _TITLES[kind], "label end strong")]
     for value in (low, (low + high) / 2, high):
-        shown = f"{value:.0%}" if kind == "behaviour" else f"{value.normalize():g}"
+        shown = f"{value:.0%}" if kind == "behaviour" else f"{float(value):.3g}"
         parts.append(line(LEFT, y(value), LEFT + PLOT, y(value), "grid"))
         parts.append(text(LEFT - 12, y(value) + (4 if value != high else 24), shown, "tick end"))
     for number, each in enumerate(series):
