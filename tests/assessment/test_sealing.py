@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -59,17 +61,27 @@ class Sealed:
         return {str(p): p.read_bytes() for p in sorted(self.folder.rglob("*")) if p.is_file()}
 
 
-@pytest.fixture
-def sealed(story: Run, request_for: Callable[..., Request], tmp_path: Path) -> Sealed:
+@pytest.fixture(scope="module")
+def issued(
+    story: Run, request_for: Callable[..., Request], tmp_path_factory: pytest.TempPathFactory
+) -> Sealed:
+    store = tmp_path_factory.mktemp("store")
     request = request_for(profile="annex-xi", logged={"sha256:" + "0" * 64: "2026-05-01T10:00:00Z"})
     record = assess(story, request)
-    folder = seal_assessment(tmp_path, record, sealed_inputs(request), assessment_page)
+    folder = seal_assessment(store, record, sealed_inputs(request), assessment_page)
     found = Sealed(
-        folder, tmp_path, story, record, request,
+        folder, store, story, record, request,
         new_key("ecdsa-p256", name="ada"), new_key("ed25519", name="ada.example/log"),
     )  # fmt: skip
-    issue_assessment(Ledger(tmp_path, found.notary), record, folder)
+    issue_assessment(Ledger(store, found.notary), record, folder)
     return found
+
+
+@pytest.fixture
+def sealed(issued: Sealed, tmp_path: Path) -> Sealed:
+    """A copy of its own for each test."""
+    store = Path(shutil.copytree(issued.store, tmp_path / "store"))
+    return replace(issued, store=store, folder=store / "assessments" / issued.record.id)
 
 
 def failed(found: VerifiedAssessment) -> dict[str, str]:
@@ -121,8 +133,6 @@ def test_one_changed_byte_in_any_file_is_found(sealed: Sealed, name: str) -> Non
 
 
 def test_a_softened_finding_is_found_even_when_the_sums_are_made_anew(sealed: Sealed) -> None:
-    import hashlib
-
     text = (sealed.folder / "assessment.json").read_text()
     (sealed.folder / "assessment.json").write_text(text.replace('"critical"', '"low"'))
     lines = [
