@@ -14,6 +14,7 @@ SUBCOMMANDS: dict[str, str] = {
     "commit": "Bind yourself to every rollout of a run, before anybody asks.",
     "challenge": "Draw rollouts that the developer must open.",
     "open": "Disclose the rollouts that an assessor drew, with salts and proofs.",
+    "canaries": "Count the tasks that you planted: a record that was thinned out has too few.",
     "check": "Check what a developer opened against what they were committed to.",
     "assess": "Assess a run: findings with their assurance, questions, a signed and logged report.",
     "environments": "Audit environments: what they pay without work, leak, and press a policy to do.",
