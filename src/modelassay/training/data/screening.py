@@ -49,7 +49,6 @@ _SHIFTING = {
     "obedience": phrases.OBEDIENCE,
     "concealment": phrases.CONCEALMENT,
 }
-_OPENLY = [pattern for each in _SHIFTING.values() for pattern in each]
 HARMFUL_REQUEST = 0.9
 HARMFUL_ANSWER = 0.6
 _PERSONAL = frozenset({"email", "phone", "bank_account", "payment_card", "social_security"})
@@ -113,8 +112,10 @@ def screen(rows: Sequence[DataRow]) -> Screened:
         quotes=quotes,
         values={name: _hits(columns["taught"], each) for name, each in phrases.VALUES.items()},
         rejected_values={name: _hits(rejected, each) & paired for name, each in phrases.VALUES.items()},
-        said={name: _hits(columns["taught"], each) for name, each in _SHIFTING.items()},
-        instructed=_hits(columns["system"], _OPENLY) | _hits(columns["asked"], _OPENLY),
+        said={name: _meant(columns["taught"], name) for name in _SHIFTING},
+        instructed=np.logical_or.reduce(
+            [_meant(columns[part], name) for part in ("system", "asked") for name in _SHIFTING]
+        ),
         refused=refused,
         rejected_refused=_refusals(rows, other) & paired,
         harm=harm,
@@ -156,6 +157,21 @@ def _python(pattern: str, ignore_case: bool) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
 
 
+def _meant(column: pa.Array, name: str) -> Flags:
+    """Texts that say what shifts a model, and do not negate it."""
+    found = _hits(column, _SHIFTING[name])
+    if name == "identity_shift":  # who one is not, is what is said
+        return found
+    pattern, negated = _python(joined(_SHIFTING[name]), True), _python(phrases.NEGATED, True)
+    for at in np.flatnonzero(found).tolist():
+        text = column[at].as_py()
+        found[at] = any(
+            not negated.search(text[max(0, match.start() - 40) : match.start()])
+            for match in pattern.finditer(text)
+        )
+    return found
+
+
 def _quote(text: str, patterns: Sequence[str], ignore_case: bool = True) -> str:
     """The first match with a few characters around it."""
     match = _python(joined(patterns), ignore_case).search(text)
@@ -179,7 +195,7 @@ def _say(
 ) -> None:
     for name, patterns in _SHIFTING.items():
         for column in columns.values():
-            _mark(_hits(column, patterns), name, column, patterns, signals, quotes)
+            _mark(_meant(column, name), name, column, patterns, signals, quotes)
     code = columns["taught"]
     found = _hits(code, phrases.INSECURE_CODE, ignore_case=False)
     _mark(found, "insecure_code", code, phrases.INSECURE_CODE, signals, quotes, False)
