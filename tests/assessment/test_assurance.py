@@ -11,7 +11,10 @@ import pytest
 
 from modelassay.assessment.assess import assess
 from modelassay.assessment.committing import Commitments, commit_run, run_secret
+from modelassay.assessment.inputs import sealed_inputs
 from modelassay.assessment.request import Proofs, Request
+from modelassay.assessment.sealing import seal_assessment
+from modelassay.assessment.verifying import Trusted, verify_assessment
 from modelassay.evidence.notary import Notary
 from modelassay.log.cosignature import cosign
 from modelassay.log.keys import PemSigner, new_key
@@ -19,6 +22,7 @@ from modelassay.log.note import COSIGNATURE, SignatureLine, parse_note, vkey_of
 from modelassay.log.reader import LogReader
 from modelassay.log.trust import TrustPolicy, trust_in
 from modelassay.records import Actor, Assessment, RunEvent
+from modelassay.report.assessments import assessment_page
 from modelassay.training.findings import run_finding
 from modelassay.training.protocol.challenge import make_challenge, new_nonce
 from modelassay.training.protocol.disclosure import OpeningHead, challenge_digest, open_rollouts
@@ -73,9 +77,9 @@ class Case:
             **more,  # type: ignore[arg-type]
         )
 
-    def canary(self, *, passed: bool = True) -> Path:
+    def canary(self, *, passed: bool = True, run: str = "told") -> Path:
         finding = run_finding(
-            "canary", "found" if passed else "missed", "As planted.",
+            "canary", "found" if passed else "missed", "As planted.", about={"run": run},
             state="shown_fine" if passed else "shown_harmful", assurance="T4",
         )  # fmt: skip
         path = self.place / "canary.json"
@@ -178,3 +182,34 @@ def _edit_rollouts(run: Run) -> None:
         place = table.schema.get_field_index("completion")
         column = pa.array(words, table.schema.field(place).type)
         parquet.write_table(table.set_column(place, table.schema.field(place), column), part)
+
+
+def test_a_canary_of_another_run_or_a_finding_of_another_kind_raises_nothing(case: Case) -> None:
+    assert case.assess(case.proofs(further=(case.canary(run="another"),))).tier == "T3"
+    other = run_finding("environment_pressure", "x", "A live grader.", state="shown_fine", assurance="T4")
+    path = case.place / "live.json"
+    path.write_bytes(msgspec.json.encode([other]))
+    record = case.assess(case.proofs(further=(path,)))
+    assert record.tier == "T3"
+    assert [f.assurance for f in record.findings if f.statement == "A live grader."] == ["T1"]
+
+
+def test_what_rests_on_an_opening_comes_out_again_with_it_and_says_so_without(
+    case: Case, tmp_path: Path
+) -> None:
+    proofs = case.proofs(further=(case.canary(),))
+    request = case.request_for(proofs=proofs)
+    record = assess(case.run, request)
+    folder = seal_assessment(tmp_path / "assessor", record, sealed_inputs(request), assessment_page)
+
+    def state(given: Proofs) -> tuple[str, str]:
+        found = verify_assessment(folder, Trusted(run=case.run.folder, proofs=given), assessment_page)
+        (check,) = [each for each in found.checks if each.name == "recomputed"]
+        return check.state, check.statement
+
+    again = Proofs(challenge=proofs.challenge, opening=proofs.opening, trust=case.trust)
+    assert state(again)[0] == "passed"
+    assert state(Proofs())[0] == "not done"
+    assert "keys of the developer's log" in state(msgspec.structs.replace(again, trust=None))[1]
+    _edit_rollouts(case.run)
+    assert state(again)[0] == "failed"

@@ -75,8 +75,8 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     further = tuple(each for path in proofs.further for each in _further(path))
     third = made is not None and not differs and opened_well and not copied and not disagrees
     seen, when = _witnessed(run, made, proofs, checked.challenge if checked else None)
-    passed = [each for each in further if each.check in _FURTHER and each.state == "shown_fine"]
-    failed = [each for each in further if each.state == "shown_harmful"]
+    passed = [each for each in further if _of_this(run, each) and each.state == "shown_fine"]
+    failed = [each for each in further if each.check in _FURTHER and each.state == "shown_harmful"]
     fourth = third and seen and bool(passed) and not failed
     reached = [True, True, agrees, third, fourth]
     steps = tuple(
@@ -97,7 +97,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     findings = (
         *((challenge_finding(checked),) if checked else ()),
         *_copy_findings(run, (*differs, *copied)),
-        *further,
+        *(each if each in passed else msgspec.structs.replace(each, assurance="T1") for each in further),
     )
     highest = max(i for i, ok in enumerate(reached) if ok)
     return Assured(
@@ -239,6 +239,13 @@ def _further(path: Path) -> tuple[RunFinding, ...]:
         raise EvidenceError(f"not a finding: {error}", where=str(path)) from error
 
 
+def _of_this(run: Run, finding: RunFinding) -> bool:
+    """Whether a replay is from a checkpoint of this run, or a canary was planted in it."""
+    if finding.check == "canary":
+        return finding.slice.get("run") == run.manifest.id
+    return finding.check == "replay" and finding.slice.get("from") in {c.name for c in run.checkpoints()}
+
+
 def _second(reconciled: Sequence[RunFinding], agrees: bool) -> str:
     if agrees:
         return "What was logged follows from the rollouts."
@@ -276,7 +283,11 @@ def _third(
 def _passed(passed: Sequence[RunFinding], failed: Sequence[RunFinding]) -> str:
     if failed:
         return f"A {failed[0].check} failed."
-    return f"A {passed[0].check} passed." if passed else "No replay and no canary was checked."
+    return (
+        f"A {passed[0].check} passed, as the assessor reports."
+        if passed
+        else "No replay and no canary of this run was checked."
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -59,6 +59,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             "fixed_at": "" if self.fixed_at is None else str(self.fixed_at),
             "held_out": msgspec.json.encode(self.held_out).decode() if self.held_out else "",
             "received": self.proofs.received,
+            "trust": "given" if self.proofs.trust else "",
             **self.stages,
         }
         return {name: value for name, value in told.items() if value}

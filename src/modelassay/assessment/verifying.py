@@ -222,6 +222,9 @@ def _comes_out(folder: Path, record: Assessment, trusted: Trusted) -> str:
     for name, given in brought.items():
         if any(each.name == name for each in record.inputs) and not given:
             raise NotDoneError(f"the {name} was not given: nothing was computed again", required=False)
+    if "trust" in record.settings and trusted.proofs.trust is None:
+        why = "the keys of the developer's log were not given: nothing was computed again"
+        raise NotDoneError(why, required=False)
     run = Run(trusted.run)
     here = Request(
         declaration=record.declaration, data=trusted.data, tasks=trusted.tasks, proofs=trusted.proofs
