@@ -93,6 +93,10 @@ class Backlog:
                 self._some.clear()
         return taken
 
+    def wake(self) -> None:
+        """Let `take` return now, though there may be nothing to take."""
+        self._some.set()
+
     def lost(self) -> Loss:
         """What was lost since this was last asked."""
         with self._lock:

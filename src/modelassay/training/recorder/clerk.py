@@ -17,7 +17,7 @@ from modelassay.log.durable import sync_path
 from modelassay.records import RunEvent, StepRecord
 from modelassay.training.recorder.troubles import Troubles
 
-INTERVAL_S = 1.0
+INTERVAL_S = 5.0
 """Step records and events wait so long for others that are logged with them."""
 
 
@@ -138,5 +138,5 @@ class Clerk:
             with self._lock:
                 self._events, self._records = events + self._events, records + self._records
                 self._files |= files
-            self._rest = time.monotonic() + 10 * INTERVAL_S
+            self._rest = time.monotonic() + 2 * INTERVAL_S
             raise

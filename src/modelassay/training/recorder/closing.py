@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import msgspec
 
@@ -16,27 +15,32 @@ from modelassay.training.recorder.clerk import LiveLog
 from modelassay.training.recorder.place import Place
 from modelassay.training.run import Run
 
-PATIENCE_S = 30.0
-"""How long process 0 waits for the others to seal their files."""
+PATIENCE_S = 60.0
+"""How long process 0 waits for the others to finish."""
 _PAUSE_S = 0.1
 
 
-def close_run(place: Place, world: int, log: LiveLog | None) -> None:
-    """State the coverage of a run whose processes are done, and bind it.
+def close_run(place: Place, first: int, world: int, log: LiveLog | None) -> bool:
+    """State the coverage of a run, and bind it, once all its processes are done; whether they were in time.
+
+    Args:
+        first: number of the first of the processes that ran together with this one.
 
     Raises:
         OSError: the disk is full.
         EvidenceError: a file is damaged.
     """
-    if world > 1:
-        until = time.monotonic() + PATIENCE_S
-        while _growing(place.folder) and time.monotonic() < until:
-            time.sleep(_PAUSE_S)
+    until = time.monotonic() + PATIENCE_S
+    while not place.are_done(first, world):
+        if time.monotonic() > until:
+            return False
+        time.sleep(_PAUSE_S)
     coverage = coverage_of_recorded(Run(place.folder))
     data = msgspec.json.format(msgspec.json.encode(coverage), indent=1) + b"\n"
     write_atomic(place.folder / "coverage.json", data)
     if log is not None:
         log.close(place.folder)
+    return True
 
 
 def coverage_of_recorded(run: Run) -> RunCoverage:
@@ -88,7 +92,3 @@ def _repeated(run: Run) -> tuple[int, ...]:
     world = max(1, len({rank for ranks in seen.values() for rank in ranks} - resumed))
     stretches = {step: {rank // world for rank in ranks} for step, ranks in seen.items()}
     return tuple(sorted(step for step, each in stretches.items() if len(each) > 1))
-
-
-def _growing(folder: Path) -> bool:
-    return any((folder / "rollouts").glob("*.arrows"))

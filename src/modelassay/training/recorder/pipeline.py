@@ -62,7 +62,7 @@ class Pipeline:
             self._backlog.put(item)
 
     def begin(self) -> tuple[bool, bool]:
-        """Start the threads; whether that was done now, and whether the run existed before.
+        """Start the threads; whether that was done now, and whether the run is resumed.
 
         Raises:
             OSError: the disk is full.
@@ -70,12 +70,13 @@ class Pipeline:
         with self._lock:
             if self._writer is not None or self.closing or self.is_foreign:
                 return False, False
-            resumed = self.place.exists
 
             def claim() -> int:
                 return self.place.claim(self.rank, self.world)
 
             process = claim()
+            self._first = process // self.world * self.world
+            resumed = process != self.rank
             self._clerk = Clerk(self._log, self.place.folder / "run.json", self._troubles)
             self._hasher = Worker("hashing checkpoints", self._troubles)
             self._writer = Writer(
@@ -116,7 +117,9 @@ class Pipeline:
         done = self._writer.close(timeout_s)
         self._ended = True
         done = self._clerk.close(timeout_s) and done
+        if done:
+            self.place.done(self._writer.process)
+        if done and self.rank == 0:
+            done = close_run(self.place, self._first, self.world, self._log)
         if not done:
             self._troubles.say("not all was written in time; `modelassay run commit` binds what is there")
-        elif self.rank == 0:
-            close_run(self.place, self.world, self._log)

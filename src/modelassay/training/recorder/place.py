@@ -106,6 +106,21 @@ class Place:
             except FileExistsError:
                 number += world
 
+    def done(self, process: int) -> None:
+        """Say that a process will write no more.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        (self.folder / "processes" / f"{process:05d}").write_text("done\n")
+
+    def are_done(self, first: int, world: int) -> bool:
+        """Whether the `world` processes from `first` on have come, and they and all later ones are done."""
+        folder = self.folder / "processes"
+        states = {int(path.name): path.stat().st_size > 0 for path in folder.iterdir()}
+        come = all(number in states for number in range(first, first + world))
+        return come and all(done for number, done in states.items() if number >= first)
+
     def part(self, process: int, number: int) -> Path:
         """Where part `number` of a process goes while it grows."""
         return self.folder / "rollouts" / f"{process:05d}-{number:06d}.arrows"

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -80,14 +80,16 @@ def code_digests(named: Mapping[str, Any]) -> dict[str, str]:
 def source_file(thing: Any) -> Path | None:
     """The file that a function, class, instance or module was defined in; None when there is none."""
     target = inspect.unwrap(thing) if callable(thing) else thing
-    for each in (target, type(target)):
-        try:
-            path = inspect.getsourcefile(each)
-        except TypeError:
-            continue
-        if path and Path(path).is_file():
-            return Path(path)
-    return None
+    code = getattr(target, "__code__", None)
+    named = code.co_filename if code is not None else _module_file(target)
+    return Path(named) if named and Path(named).is_file() else None
+
+
+def _module_file(thing: Any) -> str:
+    if inspect.ismodule(thing):
+        return thing.__file__ or ""
+    kind = thing if inspect.isclass(thing) else type(thing)
+    return getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
 
 
 _files: dict[Path, tuple[tuple[int, int], str]] = {}
@@ -113,10 +115,15 @@ def loaded_digest(thing: Any) -> str:
         codes = [c for f in vars(body).values() if (c := getattr(f, "__code__", None)) is not None]
     else:
         return ""
+    return _codes_digest(tuple(codes)) if codes else ""
+
+
+@lru_cache(maxsize=256)
+def _codes_digest(codes: tuple[CodeType, ...]) -> str:
     digest = hashlib.sha256()
     for each in codes:
         _take(digest, each)
-    return "sha256:" + digest.hexdigest() if codes else ""
+    return "sha256:" + digest.hexdigest()
 
 
 def _take(digest: Any, code: CodeType) -> None:

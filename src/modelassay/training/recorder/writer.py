@@ -75,14 +75,18 @@ class Writer:
     def flush(self, timeout_s: float) -> bool:
         """Wait until what was handed over before is written; whether that was done in time."""
         with self._round_done:
-            wanted = self._rounds + 2
-            return self._round_done.wait_for(
-                lambda: self._rounds >= wanted and not self._backlog.spilled, timeout_s
-            )
+            wanted = self._rounds + 2  # the round under way may have begun before the last item came
+
+            def done() -> bool:
+                self._backlog.wake()
+                return self._rounds >= wanted and not self._backlog.spilled
+
+            return self._round_done.wait_for(done, timeout_s)
 
     def close(self, timeout_s: float) -> bool:
         """Write everything, close every step, seal every part; whether that was done in time."""
         self._stopping = True
+        self._backlog.wake()
         self._thread.join(timeout_s)
         return not self._thread.is_alive() and self._sealer.close(timeout_s)
 
@@ -218,6 +222,8 @@ class Writer:
     def _start_over(self) -> None:
         """Go on under another number: steps that were closed come again."""
         self._finish_files()
+        ended = self.process
+        self._sealer.do(lambda: self._place.done(ended))
         before, self.process, self._parts = self.process, self._claim(), 0
         self._closed, self._previous = set(), NO_RECORD
         body = {"process": self.process, "continues": before, "reason": "steps that were closed came again"}
