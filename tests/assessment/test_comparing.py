@@ -10,7 +10,7 @@ import pytest
 
 from modelassay.assessment.comparing import compare_runs
 from modelassay.cli import run
-from modelassay.records import RunDifference, RunMove
+from modelassay.records import RunDifference, RunEvent, RunMove
 from modelassay.training.run import Run
 
 WriteRun = Callable[..., Run]
@@ -116,3 +116,32 @@ def test_the_public_names_are_what_the_documents_say() -> None:
 
     assert assess_run is module.assess
     assert Request is There
+
+
+def test_hostile_words_of_a_run_reach_no_terminal_and_no_page(
+    tmp_path: Path,
+    write_run: WriteRun,
+    patterns: Path,
+    event: Callable[..., RunEvent],
+    call: Callable[..., tuple[int, str]],
+) -> None:
+    hostile = "\x1b[31m<script>alert(1)</script>\u202e"
+    events = [
+        event("alarm", 5, 0, hostile, metric=hostile),
+        event("fix", 10, 1, hostile, text=hostile, paths=[hostile]),
+        event("closure", 12, 2, hostile, reason=hostile),
+    ]
+    write_run(
+        tmp_path / "store" / "runs" / "bad", steps=30, fixes=(10,), events=events, name=hostile,
+        prompt=hostile, completion=hostile,
+    )  # fmt: skip
+    code, said = call("assess", "bad", "--patterns", patterns, "-q")
+    assert code in (0, 10)
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    (folder,) = (tmp_path / "store" / "assessments").iterdir()
+    page = (folder / "report.html").read_text("utf-8")
+    assert "<script" not in page
+    assert "\x1b" not in page
+    assert "&lt;script&gt;" in page
+    assert "\x1b" not in call("diff", "bad", "bad", "--all", "--patterns", patterns)[1]

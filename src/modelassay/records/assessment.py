@@ -55,7 +55,7 @@ class TimelineSeries(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """A quantity over training; one value per position of the timeline."""
 
     name: str
-    kind: Literal["reward", "behaviour", "length", "evaluation"]
+    kind: Literal["reward", "behaviour", "length"]
     environment: str = ""
     values: tuple[Decimal | None, ...]
     """None where nothing was measured, or the position is invalid."""
