@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from modelassay.assessment.committing import commit_run
 from modelassay.assessment.comparing import compare_runs
 from modelassay.cli import run
-from modelassay.records import RunDifference, RunEvent, RunMove
+from modelassay.evidence.notary import Notary
+from modelassay.log.keys import new_key
+from modelassay.log.note import vkey_of
+from modelassay.records import Actor, RunDifference, RunEvent, RunMove
 from modelassay.training.run import Run
 
 WriteRun = Callable[..., Run]
@@ -145,3 +149,29 @@ def test_hostile_words_of_a_run_reach_no_terminal_and_no_page(
     assert "\x1b" not in page
     assert "&lt;script&gt;" in page
     assert "\x1b" not in call("diff", "bad", "bad", "--all", "--patterns", patterns)[1]
+
+
+def test_entries_that_a_copy_of_the_log_shows_to_be_late_are_named(
+    tmp_path: Path,
+    write_run: WriteRun,
+    patterns: Path,
+    event: Callable[..., RunEvent],
+    call: Callable[..., tuple[int, str]],
+) -> None:
+    """The developer's log, a copy of it with the assessor; a damaged copy is refused."""
+    told = [event("alarm", 10, 0, metric="shortcut"), event("acknowledged", 10, 1)]
+    developer = tmp_path / "developer"
+    run = write_run(developer / "runs" / "told", steps=20, events=told)
+    key = new_key("ed25519", name="dev.example/log")
+    commit_run(run, developer, Notary(actor=Actor(name="dev"), log_signer=key))
+    trust = tmp_path / "trust.txt"
+    trust.write_text(f"log {vkey_of(key.public)}\nquorum none\n")
+    words = ["assess", run.folder, "--scanner", "hidden_text", "--trust", trust, "--json", "-q"]
+    code, said = call(*words, "--log", developer / "log")
+    assert code in (0, 10), said
+    assert "logged well after the time that they give (acknowledged, alarm)" in said
+    assert "logged well after" not in call(*words)[1]
+    (tile,) = (developer / "log" / "tile" / "entries").rglob("000*")
+    file = tile if tile.is_file() else next(p for p in tile.rglob("*") if p.is_file())
+    file.write_bytes(file.read_bytes().replace(b"acknowledged", b"hypothesis  "))
+    assert call(*words, "--log", developer / "log")[0] == 13

@@ -22,6 +22,7 @@ from modelassay.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from modelassay.assessment.request import Request
     from modelassay.evidence.notary import Notary
+    from modelassay.log.trust import TrustPolicy
     from modelassay.records import Assessment, AssessorDeclaration
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -66,6 +67,12 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
     help="Of replays, canaries, live graders, as other commands write them; repeatable.",
 )
 @click.option("--trust", type=_FILE, help="The developer's logs and witnesses (C2SP tlog-policy).")
+@click.option(
+    "--log",
+    "log_copy",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Copy of the developer's log, which tells when it took in events. [default: the store's]",
+)
 @click.option(
     "-o", "--output", type=_FILE, multiple=True, metavar="FILE", help="Copy the report: .html, .json."
 )
@@ -124,6 +131,8 @@ def _assessed(
     run: str, place: Path, notary: Notary, asked: dict[str, Any], *, quiet: bool
 ) -> tuple[Assessment, Path]:
     """The assessment, sealed and logged, and its folder."""
+    import msgspec
+
     from modelassay.assessment.assess import assess
     from modelassay.assessment.inputs import sealed_inputs
     from modelassay.assessment.sealing import issue_assessment, seal_assessment
@@ -131,7 +140,10 @@ def _assessed(
     from modelassay.report.assessments import assessment_page
 
     found = open_run(run, place)
-    request = _request(asked, notary.actor.name, _logged(place, found.manifest.id))
+    log = asked.pop("log_copy") or place / "log"
+    request = _request(asked, notary.actor.name)
+    times = _logged(log, found.manifest.id, request.proofs.trust if log != place / "log" else None)
+    request = msgspec.structs.replace(request, logged=times)
     record = assess(found, request, _progress(quiet))
     folder = seal_assessment(place, record, sealed_inputs(request), assessment_page)
     issue_assessment(Ledger(place, notary), record, folder)
@@ -141,7 +153,7 @@ def _assessed(
     return record, folder
 
 
-def _request(asked: dict[str, Any], actor: str, logged: dict[str, str]) -> Request:
+def _request(asked: dict[str, Any], actor: str) -> Request:
     """What the options ask for."""
     from modelassay.assessment.request import Proofs, Request
     from modelassay.log.trust import load_trust
@@ -159,7 +171,6 @@ def _request(asked: dict[str, Any], actor: str, logged: dict[str, str]) -> Reque
         declaration=_declaration(asked.pop("declaration"), actor),
         proofs=proofs,
         stages={name: value for name, value in stages.items() if value},
-        logged=logged,
         **asked,
     )
 
@@ -186,13 +197,23 @@ def _declaration(path: Path | None, actor: str) -> AssessorDeclaration:
         ) from error
 
 
-def _logged(store: Path, run: str) -> dict[str, str]:
-    """When the store's log took in events of the run; none without a log."""
+def _logged(log: Path, run: str, trust: TrustPolicy | None) -> dict[str, str]:
+    """When the log in a folder took in events of the run; none without a log.
+
+    Raises:
+        EvidenceError: with `trust`: the log is damaged, or not signed by those who are believed.
+    """
     from modelassay.assessment.committing import logged_times
     from modelassay.evidence.ledger import read_events
     from modelassay.evidence.run_events import RunHappened
 
-    return logged_times(tuple(read_events(store / "log", RunHappened)), run)
+    if trust is not None:
+        from modelassay.log.verify import verify_log
+
+        report = verify_log(log, trust.verifiers)
+        if report.opened is not None:
+            trust.judge(report.opened)
+    return logged_times(tuple(read_events(log, RunHappened)), run)
 
 
 def _progress(quiet: bool) -> Any:
