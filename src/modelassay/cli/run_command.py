@@ -16,6 +16,7 @@ SUBCOMMANDS: dict[str, str] = {
     "open": "Disclose the rollouts that an assessor drew, with salts and proofs.",
     "canaries": "Count the tasks that you planted: a record that was thinned out has too few.",
     "check": "Check what a developer opened against what they were committed to.",
+    "replay": "Hold a replayed segment against the record: rollouts, weights, scores of logged tokens.",
     "assess": "Assess a run: findings with their assurance, questions, a signed and logged report.",
     "environments": "Audit environments: what they pay without work, leak, and press a policy to do.",
     "data": "Review supervised or preference data: shifts, triggers, copies, contamination, labels.",

@@ -6,13 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from click.testing import CliRunner
 
 from modelassay import Recorder
 from modelassay.assessment.committing import read_commitments
+from modelassay.cli.run_replay import command
+from modelassay.errors import EvidenceError
+from modelassay.records import RunFinding
 from modelassay.training.protocol.replay import (
     compare_rollouts,
     logged_rollouts,
+    recorded_checkpoint,
     replay_finding,
     sampling_of,
     scores_finding,
@@ -59,6 +65,15 @@ def test_a_segment_is_replayed_to_the_bit(
     assert weights.moved > 0
     finding = replay_finding(run.checkpoints()[0], rollouts, weights)
     assert (finding.outcome, finding.assurance) == ("replayed", "T4")
+    arguments = [str(run.folder), str(again.folder), "--from", str(start), "--store", str(tmp_path)]
+    ends = ["--to", str(claimed / "checkpoint-4"), "--reached", str(out / "checkpoint-4")]
+    done = CliRunner().invoke(command, [*arguments, *ends, "-o", str(tmp_path / "finding.json")])
+    assert done.exit_code == 0, done.output
+    assert "128 of 128 recorded rollouts token by token" in done.output
+    assert msgspec.json.decode((tmp_path / "finding.json").read_bytes(), type=RunFinding) == finding
+    (out / "checkpoint-2").mkdir()
+    with pytest.raises(EvidenceError, match="is not the one recorded"):
+        recorded_checkpoint(run, out / "checkpoint-2")
 
 
 def test_other_training_does_not_replay(

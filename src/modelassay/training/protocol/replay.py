@@ -22,10 +22,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from modelassay.artifacts.fingerprint import fingerprint_folder
+from modelassay.errors import EvidenceError, UsageError, did_you_mean
 from modelassay.records import RolloutReference, RunCheckpoint, RunFinding
 from modelassay.training.columns import REWARD_PREFIX
 from modelassay.training.findings import decimal, not_assessable, run_finding
@@ -322,3 +325,24 @@ def scores_finding(
         method="teacher-forced scores of the logged tokens",
         question="" if holds else f"Which policy sampled the rollouts of step {step}?",
     )
+
+
+def recorded_checkpoint(run: Run, folder: Path) -> RunCheckpoint:
+    """What `run` says of the checkpoint in `folder`, which must be that one.
+
+    Raises:
+        UsageError: the run has recorded no checkpoint of this name.
+        EvidenceError: the folder holds other files than were recorded, or the record has no digest of it.
+    """
+    known = {each.name: each for each in run.checkpoints()}
+    found = known.get(folder.name)
+    if found is None:
+        raise UsageError(
+            f"the run has recorded no checkpoint {folder.name!r}",
+            where=str(folder),
+            mend=did_you_mean(folder.name, known),
+        )
+    if found.digest is None or fingerprint_folder(folder).digest != found.digest:
+        what = "has no digest of it in the record" if found.digest is None else "is not the one recorded"
+        raise EvidenceError(f"{folder.name} {what}", where=str(folder), mend="restore it from a copy")
+    return found
