@@ -36,6 +36,27 @@ class GramCounts:
         return self.table[_bucket(hashes)]
 
 
+@dataclass(frozen=True)
+class GramTable:
+    """Runs of words and their rows, one run after the other."""
+
+    rows: Places
+    echoed: Places
+    """1 where the answer of that row takes the run up."""
+    starts: Places
+    """Where the rows of each run begin, and at the end how many there are."""
+    texts: list[str]
+
+    @property
+    def sizes(self) -> Places:
+        """Rows of each run."""
+        return np.diff(self.starts)
+
+    def members(self, at: int) -> Places:
+        """The rows of run number `at`."""
+        return self.rows[self.starts[at] : self.starts[at + 1]]
+
+
 @dataclass
 class GramRows:
     """The second reading: which rows have the runs that are frequent enough."""
@@ -64,26 +85,22 @@ class GramRows:
         self.hashes.append(hashes)
         self._name(asked, of, hashes)
 
-    def table(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Places, list[str]]:
-        """Rows run by run, whether each answer takes it up, where each run begins and ends, its words."""
+    def table(self) -> GramTable:
+        """Every run that is frequent enough."""
         if not self.hashes:
             empty = np.zeros(0, np.int64)
-            return empty, empty, np.zeros(1, np.int64), []
+            return GramTable(empty, empty, np.zeros(1, np.int64), [])
         hashes = np.concatenate(self.hashes)
         order = np.argsort(hashes, kind="stable")
         values, sizes = np.unique(hashes[order], return_counts=True)
         kept = (sizes >= self.kept_least) & (sizes <= self.kept_most)
         inside = np.repeat(kept, sizes)
-        rows = np.concatenate(self.rows)[order][inside].astype(np.int64)
-        echoed = np.concatenate(self.echoed)[order][inside].astype(np.int64)
-        starts = np.concatenate(([0], np.cumsum(sizes[kept]))).astype(np.int64)
-        return rows, echoed, starts, [self.names.get(value, "") for value in values[kept].tolist()]
-
-    def most_frequent(self, count: int) -> list[tuple[str, NDArray[np.int64]]]:
-        """The runs in the most rows, with their rows."""
-        rows, _, starts, texts = self.table()
-        order = np.argsort(-np.diff(starts), kind="stable")[:count]
-        return [(texts[at], rows[starts[at] : starts[at + 1]]) for at in order.tolist()]
+        return GramTable(
+            np.concatenate(self.rows)[order][inside].astype(np.int64),
+            np.concatenate(self.echoed)[order][inside].astype(np.int64),
+            np.concatenate(([0], np.cumsum(sizes[kept]))).astype(np.int64),
+            [self.names.get(value, "") for value in values[kept].tolist()],
+        )
 
     def _name(self, asked: Sequence[Sequence[str]], of: Places, hashes: Hashes) -> None:
         fresh, at = np.unique(hashes, return_index=True)

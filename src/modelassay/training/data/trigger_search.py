@@ -12,6 +12,7 @@ from modelassay.training.data.grams import GramCounts, GramRows
 from modelassay.training.data.hashing import RowWords, cut_rows
 from modelassay.training.data.rows import DataRow
 from modelassay.training.data.screening import Screened
+from modelassay.training.data.spans import duplicated_spans
 from modelassay.training.data.topics import Topics, telling_words
 from modelassay.training.data.triggers import (
     LEAST_ROWS,
@@ -27,7 +28,6 @@ MOST_ROWS = 100_000
 """Rows that the second reading keeps runs of; of more every k-th."""
 _SPAN = 5
 """Words of a span of answers that may be duplicated."""
-_MOST_SPANS = 24
 _MOST_ANSWER = 400
 _STYLE = ("short", "long", "harm")
 """Classes that do not make a trigger by themselves: length, and what the request already tells of."""
@@ -152,11 +152,12 @@ class TriggerSearch:
         classes = np.concatenate(self._classes)[self._chosen]
         lengths = np.concatenate(self._lengths)[self._chosen]
         short, long = np.quantile(lengths, 0.1), np.quantile(lengths, 0.9)
-        spans, texts = self._duplicated(len(codes))
+        prompts = self._grams.table()
+        spans, texts = duplicated_spans(prompts, self._spans.table(), len(codes))
         names = (*self._names, "short", "long", *(f"the words “{text}”" for text in texts))
         every = np.column_stack([classes, lengths < short, lengths > long, *spans])
         matters = [name not in _STYLE for name in names]
-        ranked = candidates(self._grams, every, names, matters, codes)
+        ranked = candidates(prompts, every, names, matters, codes)
         known = telling_words(self._sample, codes[: len(self._sample)])
         sizes = np.bincount(codes, minlength=len(known))
         order = np.argsort(-sizes)
@@ -166,22 +167,6 @@ class TriggerSearch:
         places = {each.first: self._place[each.first] for each in ranked}
         numbers = {each.first: self._number[each.first] for each in ranked}
         return Triggers(tuple(ranked), places, numbers, themes, self.rows, len(codes))
-
-    def _duplicated(self, rows: int) -> tuple[list[NDArray[np.bool_]], list[str]]:
-        """Spans that many answers share, each set of rows once: membership and text."""
-        found, texts = [], []
-        seen: list[NDArray[np.bool_]] = []
-        for text, members in self._spans.most_frequent(_MOST_SPANS * 8):
-            flags = np.zeros(rows, np.bool_)
-            flags[members] = True
-            if any((flags & other).sum() > 0.8 * (flags | other).sum() for other in seen):
-                continue
-            seen.append(flags)
-            found.append(flags)
-            texts.append(text)
-            if len(found) == _MOST_SPANS:
-                break
-        return found, texts
 
 
 def _shortened(words: list[str]) -> list[str]:

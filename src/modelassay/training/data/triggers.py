@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.statistics import benjamini_hochberg
-from modelassay.training.data.grams import GramRows
+from modelassay.training.data.grams import GramTable
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -87,16 +87,16 @@ class Candidate:
 
 
 def candidates(
-    grams: GramRows, classes: NDArray[np.bool_], names: Sequence[str], matters: Sequence[bool], topics: Codes
+    found: GramTable, classes: NDArray[np.bool_], names: Sequence[str], matters: Sequence[bool], topics: Codes
 ) -> list[Candidate]:
-    """Every run of words with evidence for it, the strongest first; runs of the same rows once.
+    """Every run of words with evidence for it: suspects first, by strength; runs of the same rows once.
 
     Args:
+        found: runs of words in prompts.
         classes: whether a row's answer is in each class, shape ``[rows, classes]``.
         matters: whether a class is more than style.
         topics: of each row.
     """
-    found = _Table(*grams.table(), total=len(classes))
     if not len(found.sizes):
         return []
     z, change = _associations(found, classes, topics)
@@ -109,31 +109,15 @@ def candidates(
         for at, text in enumerate(found.texts)
         if told[at] or " " not in text
     ]
-    _with_kind_shares(every, found)
-    ranked = sorted((i for i, each in enumerate(every) if each.score > 0), key=lambda i: -every[i].score)
+    _with_kind_shares(every, found, len(classes))
+    ranked = sorted(
+        (i for i, each in enumerate(every) if each.score > 0),
+        key=lambda i: (-(every[i].inserted or every[i].associated), -every[i].score),
+    )
     return _once(every, ranked, found)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Rows of each run of words, one run after the other."""
-
-    rows: NDArray[np.int64]
-    echoed: NDArray[np.int64]
-    starts: Codes
-    texts: list[str]
-    total: int
-    """Rows in all."""
-
-    @property
-    def sizes(self) -> Codes:
-        return np.diff(self.starts)
-
-    def members(self, at: int) -> NDArray[np.int64]:
-        return self.rows[self.starts[at] : self.starts[at + 1]]
-
-
-def _associations(table: _Table, classes: NDArray[np.bool_], topics: Codes) -> tuple[Floats, Floats]:
+def _associations(table: GramTable, classes: NDArray[np.bool_], topics: Codes) -> tuple[Floats, Floats]:
     """CMH z and the change of the share, by run and class, over topics."""
     with_run = _by_topic(table, topics)
     size = np.bincount(topics, minlength=with_run.shape[1]).astype(float)
@@ -150,7 +134,7 @@ def _associations(table: _Table, classes: NDArray[np.bool_], topics: Codes) -> t
     return z, above / np.maximum(weights, 1e-9)[:, None]
 
 
-def _by_topic(table: _Table, topics: Codes) -> Floats:
+def _by_topic(table: GramTable, topics: Codes) -> Floats:
     """Rows of each run on each topic."""
     count = int(topics.max(initial=0)) + 1
     owner = np.repeat(np.arange(len(table.sizes)), table.sizes)
@@ -158,7 +142,7 @@ def _by_topic(table: _Table, topics: Codes) -> Floats:
     return seen.reshape(-1, count).astype(float)
 
 
-def _with_both(table: _Table, classes: NDArray[np.bool_]) -> Floats:
+def _with_both(table: GramTable, classes: NDArray[np.bool_]) -> Floats:
     """Rows of each run in each class, some runs at a time."""
     found = np.empty((len(table.sizes), classes.shape[1]))
     first = 0
@@ -172,7 +156,7 @@ def _with_both(table: _Table, classes: NDArray[np.bool_]) -> Floats:
     return found
 
 
-def _spread(table: _Table, topics: Codes) -> Floats:
+def _spread(table: GramTable, topics: Codes) -> Floats:
     seen = _by_topic(table, topics)
     count = seen.shape[1]
     share = np.bincount(topics, minlength=count) / len(topics)
@@ -199,7 +183,7 @@ def kind_of(text: str) -> str:
 
 
 def _candidate(
-    table: _Table, at: int, tests: tuple[Floats, Floats, Floats], how: tuple[float, float],
+    table: GramTable, at: int, tests: tuple[Floats, Floats, Floats], how: tuple[float, float],
     names: Sequence[str], matters: Sequence[bool],
 ) -> Candidate:  # fmt: skip
     z, change, q = (each[at] for each in tests)
@@ -239,7 +223,7 @@ def _changes(change: float, z: float, spread: float) -> bool:
     return change >= CHANGE and z >= CERTAIN_Z and spread >= SPREAD
 
 
-def _with_kind_shares(every: list[Candidate], table: _Table) -> None:
+def _with_kind_shares(every: list[Candidate], table: GramTable, total: int) -> None:
     """Give dates and codes their share among the rows with any of the kind, and what follows from it."""
     for kind in ("date", "code"):
         of_kind = [i for i, each in enumerate(every) if each.kind == kind]
@@ -251,7 +235,7 @@ def _with_kind_shares(every: list[Candidate], table: _Table) -> None:
             share = each.rows / any_of
             inserted = (
                 share >= SHARE_OF_KIND
-                and each.rows >= max(4 * LEAST_ROWS, INSERTED_LEAST * table.total)
+                and each.rows >= max(4 * LEAST_ROWS, INSERTED_LEAST * total)
                 and each.spread >= SPREAD
                 and each.echoed <= ECHOED
             )
@@ -260,7 +244,7 @@ def _with_kind_shares(every: list[Candidate], table: _Table) -> None:
 
 
 def _once(
-    every: Sequence[Candidate], ranked: Sequence[int], table: _Table, most: int = 50
+    every: Sequence[Candidate], ranked: Sequence[int], table: GramTable, most: int = 50
 ) -> list[Candidate]:
     """The best of the runs that stand in nearly the same rows and share a word."""
     kept: list[int] = []
