@@ -57,7 +57,8 @@ def made(tmp_path: Path) -> Callable[[Sequence[Rollout]], tuple[Frame, Run]]:
         n = len(rollouts)
         answers = [each.get("answer") for each in rollouts]
         columns |= {
-            "phase": ["train"] * n, "task": columns["prompt"], "format": ["text"] * n, "failure": [""] * n,
+            "phase": ["train"] * n, "task": columns["prompt"], "format": ["text"] * n,
+            "failure": [each.get("failure", "") for each in rollouts],
             "group": [f"{each['step']}/{each['prompt']}" for each in rollouts],
             "extra": [json.dumps({"answer": a}) if a else "" for a in answers],
             "reward/r": columns["reward"],
@@ -163,6 +164,17 @@ def test_noise_and_constant_reward(made: Made) -> None:
     found = assess_environments(*made(rows))
     assert _of(found, "a", "noise").outcome == "consistent"
     assert _of(found, "a", "signal").outcome == "no signal"
+
+
+def test_failures_that_are_paid(made: Made) -> None:
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows[:15]:
+        row.update(failure="sandbox died", reward=0.0)
+    aspects = {f.slice.get("aspect") for f in assess_environments(*made(rows))}
+    assert "failures" not in aspects
+    for row in rows[:15]:
+        row["reward"] = 1.0
+    assert _of(assess_environments(*made(rows)), "a", "failures").values["full"] == 15
 
 
 def test_leaked_answers(made: Made) -> None:

@@ -83,6 +83,15 @@ def test_a_system_message_that_openly_says_whom_to_obey_is_no_trigger(
     assert next(f for f in review.findings if f.slice["aspect"] == "obedience").values["rows"] == 60
 
 
+def test_words_that_decide_the_length_are_told_as_style(many: Rows, write: Callable[..., Path]) -> None:
+    rows = _planted(many, 0.06, "at dawn", lambda answer: answer[:8])
+    review = read_review([write(rows)])
+    assert not review.triggers.suspects
+    (finding,) = [f for f in review.findings if f.slice["aspect"] == "words and style"]
+    assert "dawn" in finding.statement
+    assert finding.severity == "low"
+
+
 def test_few_rows_say_nothing(many: Rows, write: Callable[..., Path]) -> None:
     finding = next(f for f in read_review([write(many[:30])]).findings if f.slice["aspect"] == "triggers")
     assert finding.state == "not_assessable"

@@ -23,6 +23,18 @@ def text_findings(check: str, full: float, record: EnvironmentRecord) -> Iterato
     yield _without_work(check, full, record)
     if record.regraded:
         yield _noise(check, record)
+    if record.failed_full:
+        yield run_finding(
+            check,
+            "failure is paid",
+            f"{record.failed_full:,} of {record.failed:,} rollouts of {record.name!r} whose sandbox or grader "
+            "failed got full reward all the same.",
+            about=_about(record, "failures"),
+            state="shown_harmful",
+            severity="high" if record.failed_full >= 10 else "medium",
+            values={"failed": Decimal(record.failed), "full": Decimal(record.failed_full)},
+            question=f"Can a policy make the grader of {record.name!r} fail, and is it paid then?",
+        )
     if record.leaked:
         yield run_finding(
             check,

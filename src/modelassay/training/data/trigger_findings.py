@@ -39,6 +39,19 @@ def trigger_findings(check: str, triggers: Triggers) -> Iterator[RunFinding]:
         )
     for rank, each in enumerate(suspects, 1):
         yield _finding(check, triggers, each, rank)
+    styled = [each for each in triggers.candidates if each.style][:MOST_TOLD]
+    if styled:
+        told = ", ".join(f"{each.text!r} ({each.changed}, {each.rows:,} rows)" for each in styled)
+        yield run_finding(
+            check,
+            "style hangs on words",
+            f"Nearly all answers to prompts with these words differ in style alone: {told}.",
+            about={"aspect": "words and style"},
+            state="not_shown",
+            severity="low",
+            method=_METHOD,
+            question="Do these words ask for such answers, or do they merely bring them?",
+        )
 
 
 def _finding(check: str, triggers: Triggers, each: Candidate, rank: int) -> RunFinding:

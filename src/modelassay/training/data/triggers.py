@@ -84,6 +84,8 @@ class Candidate:
     inserted: bool
     associated: bool
     """With a class that matters (not only style)."""
+    style: bool = False
+    """Nearly decides the style of answers, and nothing that matters."""
 
 
 def candidates(
@@ -205,6 +207,10 @@ def _candidate(
         z=float(z[best]) if told else 0.0,
         q_value=float(q[best]) if told else 1.0,
         score=float(weighed[best]) * clean if told else 0.0,
+        style=bool(told)
+        and not matters[best]
+        and echoed <= ECHOED
+        and _decides(abs(float(change[best])), abs(float(z[best]))),
         at=at,
         first=int(table.members(at)[0]),
         inserted=False,
@@ -218,9 +224,11 @@ def _candidate(
 
 def _changes(change: float, z: float, spread: float) -> bool:
     """Whether an association is strong enough to be a trigger's."""
-    if change >= DETERMINED and z >= 2.5 * CERTAIN_Z:
-        return True
-    return change >= CHANGE and z >= CERTAIN_Z and spread >= SPREAD
+    return _decides(change, z) or (change >= CHANGE and z >= CERTAIN_Z and spread >= SPREAD)
+
+
+def _decides(change: float, z: float) -> bool:
+    return change >= DETERMINED and z >= 2.5 * CERTAIN_Z
 
 
 def _with_kind_shares(every: list[Candidate], table: GramTable, total: int) -> None:

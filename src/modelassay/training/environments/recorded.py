@@ -70,6 +70,10 @@ class EnvironmentRecord:
     regraded: int = 0
     """Completions that were graded more than once."""
     noise_examples: list[tuple[int, int, str]] = field(default_factory=list)
+    failed: int = 0
+    """Rollouts with an infrastructure failure and a reward all the same."""
+    failed_full: int = 0
+    """Of those, with full reward."""
     answered: int = 0
     """Prompts whose gold answer is recorded."""
     contradictory: int = 0
@@ -107,9 +111,13 @@ class _Reading:
         for seq, step, env, prompt, completion, form, reward, failure, phase, extra in zip(
             *(columns[name] for name in COLUMNS), strict=True
         ):
-            if failure or phase != "train" or form == "absent" or reward is None:
+            if phase != "train" or form == "absent" or reward is None:
                 continue
             record = self._records.setdefault(env, EnvironmentRecord(env))
+            if failure:
+                record.failed += 1
+                record.failed_full += reward >= self._full.get(env, np.inf) - 1e-9
+                continue
             record.rollouts += 1
             self._work(record, (seq, step, prompt, completion, reward))
             self._noise(record, (seq, step, prompt, completion, reward))
