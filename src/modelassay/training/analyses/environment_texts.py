@@ -27,8 +27,8 @@ def text_findings(check: str, full: float, record: EnvironmentRecord) -> Iterato
         yield run_finding(
             check,
             "failure is paid",
-            f"{record.failed_full:,} of {record.failed:,} rollouts of {record.name!r} whose sandbox or grader "
-            "failed got full reward all the same.",
+            f"{record.failed_full:,} of {record.failed:,} rollouts of {record.name!r} whose sandbox or "
+            "grader failed got full reward all the same.",
             about=_about(record, "failures"),
             state="shown_harmful",
             severity="high" if record.failed_full >= 10 else "medium",
