@@ -30,7 +30,7 @@ from modelassay.evaluators.engines import AnswerReader, Case, EngineSettings, Ou
 from modelassay.evaluators.hazards import UNKNOWN, hazard_of, hazards_in
 from modelassay.evaluators.outcome import Decision, decide
 from modelassay.evaluators.rubric import RUBRICS, Rubric, policy_rubric
-from modelassay.evaluators.speech import language_of, plain, sentences
+from modelassay.evaluators.speech import language_in, sentences
 from modelassay.evaluators.trained import Classifier
 from modelassay.evaluators.trained.harm_cues import measure, most_on_subject
 from modelassay.records import Measure, Reading, Span, Unscored
@@ -124,7 +124,7 @@ class ContentSafety(AnswerReader):
 def _by_language(pair: tuple[str, str]) -> Outcome | None:
     """What can be said of an answer that the classifier does not read; None when it does."""
     request, answer = pair
-    language = language_of(plain(answer).text)
+    language = language_in(answer)
     if language == _LANGUAGE:
         return None
     decision = decide(answer, request) if language else None

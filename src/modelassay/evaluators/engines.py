@@ -181,11 +181,12 @@ class AnswerReader(SingleAnswer):
             outcomes = await self._judge.outcomes(read)
         else:
             outcomes = read_twice(self.read_all, read)
+        evaluator = f"{self.name}@{self.version}"
         return [
             Score(
                 key=transcript.key,
                 target=transcript.target,
-                evaluator=f"{self.name}@{self.version}",
+                evaluator=evaluator,
                 measure=self.measure_of(sample).name,
                 outcome=outcome,
             )

@@ -39,7 +39,7 @@ from modelassay.evaluators.answers import unreadable, visible_start
 from modelassay.evaluators.classifiers import Exchange, Judgement
 from modelassay.evaluators.engines import AnswerReader, Case, Outcome, last_request
 from modelassay.evaluators.rubric import RUBRICS, Rubric
-from modelassay.evaluators.speech import language_of, plain, sentences
+from modelassay.evaluators.speech import language_in, sentences
 from modelassay.evaluators.trained import Classifier
 from modelassay.evaluators.trained.classifier import Floats
 from modelassay.evaluators.trained.overlap import is_content, measure
@@ -196,7 +196,7 @@ class _Case:
         self.claims = [transcript.answer[span.start : span.end] for span in self.spans]
         if not self.source.strip():
             self.outcome = NO_SOURCE
-        elif language_of(plain(self.answer).text) != language_of(plain(self.source).text):
+        elif language_in(self.answer) != language_in(self.source):
             self.outcome = OTHER_LANGUAGE
         elif len(self.spans) <= SHORT and _ABSTAINS.search(self.answer):
             self.outcome = Reading(value=1.0, label="abstains")

@@ -109,17 +109,23 @@ class Plain(msgspec.Struct, frozen=True):
 
     text: str
     """Begins with a line break of its own, so that every word has something before it."""
-    offsets: tuple[int, ...] | None = None
-    """Offset in the original of each character after that line break; None when nothing was left out."""
+    left_out: tuple[tuple[int, int], ...] = ()
+    """Start and end in the original of whatever was left out, in order."""
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where ``text[start:end]``, which is not empty, stands in the original."""
-        if self.offsets is None:
-            return start - 1, end - 1
-        return self.offsets[start - 1], self.offsets[end - 2] + 1
+        return self._original(start - 1), self._original(end - 2) + 1
+
+    def _original(self, place: int) -> int:
+        for start, end in self.left_out:
+            if start > place:
+                break
+            place += end - start
+        return place
 
 
-_ODD = str.maketrans("’‘`´ʼ“”„«»\u00a0\u202f\t，", "'''''\"\"\"\"\"   ,")
+_ODD = tuple(zip("’‘`´ʼ“”„«»\u00a0\u202f\t，", "'''''\"\"\"\"\"   ,", strict=True))
+"""Marks with what is read in their place; replaced one after the other, which beats a table of all."""
 _SPACED = re.compile(r" +(?=')(?=' ?(?:t|s|m|re|ll|ve|d)\b)|(?<=') +(?=(?:t|s|m|re|ll|ve|d)\b)| +(?=,)")
 
 
@@ -130,7 +136,8 @@ def plain(text: str) -> Plain:
     if not low.isascii():
         if len(low) != len(text):  # a few letters grow when lowered
             low = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-        low = low.translate(_ODD)
+        for mark, instead in _ODD:
+            low = low.replace(mark, instead)
     if " '" in low or " ," in low:
         return _close_up(low)
     return Plain("\n" + low)
@@ -138,17 +145,16 @@ def plain(text: str) -> Plain:
 
 def _close_up(text: str) -> Plain:
     """`text` without the spaces that `_SPACED` matches."""
-    kept: list[int] = []
+    left_out = tuple(match.span() for match in _SPACED.finditer(text))
+    kept: list[str] = []
     last = 0
-    for match in _SPACED.finditer(text):
-        kept.extend(range(last, match.start()))
-        last = match.end()
-    kept.extend(range(last, len(text)))
-    return Plain("\n" + "".join(map(text.__getitem__, kept)), tuple(kept))
+    for start, end in left_out:
+        kept.append(text[last:start])
+        last = end
+    return Plain("\n" + "".join((*kept, text[last:])), left_out)
 
 
 _BESIDE_WORDS = ',.;:!?¡¿"()[]*_—–-'
-_PUNCTUATION = str.maketrans(dict.fromkeys(_BESIDE_WORDS, " "))
 _PUNCTUATION_ASCII = bytes(32 if chr(code) in _BESIDE_WORDS and code < 128 else code for code in range(256))
 
 
@@ -156,7 +162,9 @@ def without_punctuation(text: str) -> str:
     """`text` with a space in place of every mark that may stand beside a word."""
     if text.isascii():  # bytes are translated several times as fast
         return text.encode().translate(_PUNCTUATION_ASCII).decode()
-    return text.translate(_PUNCTUATION)
+    for mark in _BESIDE_WORDS:
+        text = text.replace(mark, " ")
+    return text
 
 
 def words_of(text: str) -> list[str]:
@@ -174,6 +182,15 @@ def language_of(text: str) -> str:
     if text.isascii():
         return _language(text[:_HEAD], "")
     return _language(text[:_HEAD], text[:UNREAD_CHARACTERS])
+
+
+def language_in(text: str) -> str:
+    """`language_of` the plain form of `text`, of which mostly no more than the beginning is made plain."""
+    head = text[: 2 * _HEAD]
+    closed_up = " '" in head or "' " in head or " ," in head or head.endswith(" ")
+    if text.isascii() and not closed_up:
+        return _language("\n" + head[: _HEAD - 1].lower(), "")
+    return language_of(plain(text).text)
 
 
 @lru_cache(maxsize=1024)

@@ -30,6 +30,11 @@ REMOVED = "[removed]"
 
 _SHORTEST_RUN = 24
 _ENCODED = re.compile(r"(?<![\w+/])(?:[0-9a-fA-F]{32,}|[A-Za-z0-9+/_-]{24,}={0,2})(?![\w+/])")
+_RUN = b"x" * _SHORTEST_RUN
+_IN_RUN = bytes(
+    120 if code < 128 and (chr(code).isalnum() or chr(code) in "+/_-") else 32 for code in range(256)
+)
+"""Writes ``x`` for every character that `_ENCODED` may begin with."""
 _OBJECT = re.compile(r"\{[^{}]{0,600}\}")
 _HAS_OTHER_SCRIPT = re.compile(r"[\u0600-\u06ff\u3400-\u9fff]")
 _WORD = re.compile(r"[^\W_]+")
@@ -37,7 +42,6 @@ _NO_LETTERS = bytes(code if code > 127 or chr(code).isalnum() else 32 for code i
 """Cuts plain ASCII into words, faster than `_WORD`."""
 _TYPOGRAPHIC = "’‘“”–—…•\xa0\u200b"
 """Marks that part words, and are often all that keeps a text from being plain ASCII."""
-_STOP_BETWEEN = re.compile(r"[.!?\n]")
 _MOST_KNOWN_WORDS = 1 << 15
 _JOINED = 3
 """Sentences so few characters apart are taken out together."""
@@ -55,7 +59,7 @@ def addressed(text: str, labels: tuple[str, ...] = (), wanted: tuple[str, ...] =
     found = list(_told(text))
     if "{" in text:
         found += [match.span() for match in _OBJECT.finditer(text) if IN_OBJECT.search(match.group())]
-    if max(map(len, text.split()), default=0) >= _SHORTEST_RUN:
+    if _RUN in text.encode(errors="replace").translate(_IN_RUN):
         found += [match.span() for match in _ENCODED.finditer(text) if _speaks(match.group())]
     rare = tuple({*wanted, *(label for label in labels if "_" in label)})
     if rare:
@@ -71,12 +75,12 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capitals have longer small forms, which would shift every place
         lowered = "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
-    openings = frozenset(map(_opening().__getitem__, _words(lowered)))
+    openings = frozenset(map(_opening().__getitem__, _words(lowered))) - _NOTHING
     other = not lowered.isascii() and _HAS_OTHER_SCRIPT.search(lowered) is not None
-    for rule in RULES:
+    for rule in RULES if other else _opened(openings):
         if rule.marks and not any(mark in lowered for mark in rule.marks):
             continue
-        if not other and any(map(openings.isdisjoint, rule.gates)):
+        if rule.part is not None and rule.part.search(lowered) is None:
             continue
         for match in _matches(rule, lowered, None if other else openings):
             start, end = _sentence(text, *match.span())
@@ -84,6 +88,20 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
     for pattern in OTHER_SCRIPTS if other else ():
         for match in pattern.finditer(lowered):
             yield _sentence(text, *match.span())
+
+
+_NOTHING = frozenset({""})
+_EVERY_GATE = list(dict.fromkeys(gate for rule in RULES for gate in rule.gates))
+_BIT = {opening: sum(1 << n for n, gate in enumerate(_EVERY_GATE) if opening in gate) for opening in GATES}
+_NEEDED = [(rule, sum(1 << _EVERY_GATE.index(gate) for gate in rule.gates)) for rule in RULES]
+
+
+def _opened(openings: frozenset[str]) -> list[Rule]:
+    """The rules all of whose gates `openings` open."""
+    opened = 0
+    for opening in openings:
+        opened |= _BIT[opening]
+    return [rule for rule, needed in _NEEDED if needed & opened == needed]
 
 
 class _Openings(dict[str, str]):
@@ -122,7 +140,7 @@ def _matches(rule: Rule, lowered: str, openings: frozenset[str] | None) -> Itera
         return
     opened = sorted((tuple(gate & openings) for gate in rule.gates), key=len)
     start = 0
-    for stretch in _STOP_BETWEEN.split(lowered):
+    for stretch in _stretches(lowered):
         end = start + len(stretch)
         for gate in opened:
             for word in gate:
@@ -133,6 +151,11 @@ def _matches(rule: Rule, lowered: str, openings: frozenset[str] | None) -> Itera
         else:
             yield from rule.pattern.finditer(lowered, start, end)
         start = end + 1
+
+
+def _stretches(lowered: str) -> list[str]:
+    """The text between full stops and ends of lines."""
+    return lowered.replace("!", ".").replace("?", ".").replace("\n", ".").split(".")
 
 
 def _paragraph_end(text: str, start: int) -> int:

@@ -92,9 +92,9 @@ def shown(text: str) -> Shown:
 
 def _is_plain(text: str) -> bool:
     """Whether nothing of a text of plain ASCII is changed; faster than `_MAY_CHANGE`."""
-    if "<" in text or "[" in text:
+    if not text.replace("\n", "").replace("\t", "").isprintable():
         return False
-    return text.replace("\n", "").replace("\t", "").isprintable()
+    return not ("<" in text or "[" in text) or _CHANGED.search(text) is None
 
 
 def _instead(match: re.Match[str]) -> str:

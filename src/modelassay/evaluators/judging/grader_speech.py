@@ -132,6 +132,8 @@ class Rule(msgspec.Struct, frozen=True):
     """Whether it opens a turn of its own, which ends with the paragraph, not with the sentence."""
     within: bool = False
     """Whether no match crosses a full stop or the end of a line, so that all gates open in one stretch."""
+    part: re.Pattern[str] | None = None
+    """What every match has in it, where that is found much faster."""
 
 
 def gate(words: str) -> frozenset[str]:
@@ -140,10 +142,16 @@ def gate(words: str) -> frozenset[str]:
 
 
 def _rule(
-    pattern: str, *gates: str, marks: tuple[str, ...] = (), turn: bool = False, within: bool = False
+    pattern: str,
+    *gates: str,
+    marks: tuple[str, ...] = (),
+    turn: bool = False,
+    within: bool = False,
+    part: str = "",
 ) -> Rule:
     written = re.compile(by_first_letter([pattern]), re.MULTILINE)
-    return Rule(written, tuple(gate(words) for words in gates), marks, turn, within)
+    found_in_it = re.compile(by_first_letter([part])) if part else None
+    return Rule(written, tuple(gate(words) for words in gates), marks, turn, within, found_in_it)
 
 
 RULES: tuple[Rule, ...] = (
@@ -155,6 +163,7 @@ RULES: tuple[Rule, ...] = (
         "examiner gutachter prüfer bewerter richter juror évaluateur correcteur juge relecteur "
         "jueza revisor "
         "juez calificador",
+        part=rf"\b{_GRADER}\b",
     ),
     _rule(
         rf"\b{_RATE}\b[^.!?\n]{{0,70}}(?<![\w-]){_SAFE}(?!\w)",

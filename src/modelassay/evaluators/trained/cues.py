@@ -8,6 +8,7 @@ list (``sh1t``, ``a$$``, ``fuuuck``) are read as what they stand for.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import compress
 
@@ -21,6 +22,8 @@ _APART = bytes(
     code if code > 127 or chr(code).isalnum() or chr(code) in "'@$*!-" else 32 for code in range(256)
 )
 """Cuts plain ASCII where no word of `_WORD` goes on; bytes are translated fastest."""
+_APART_TOO = "‘“”–—…•\xa0\u200b"
+"""Marks that no word of `_WORD` goes across, and are often all that keeps a text from being plain ASCII."""
 _DISGUISE = str.maketrans("@$013457!", "asoieasti")
 _REPEAT = re.compile(r"(.)\1{2,}")
 _FEWEST = 2
@@ -31,7 +34,10 @@ def words_in(text: str) -> list[str]:
     """The words of `text`, in lower case."""
     low = text.lower()
     if not low.isascii():
-        return _WORD.findall(low)
+        for mark in _APART_TOO:
+            low = low.replace(mark, " ")
+        if not low.isascii():
+            return _WORD.findall(low)
     words = low.encode().translate(_APART).decode().split()
     for at in [at for at, plain in enumerate(map(str.isalnum, words)) if not plain][::-1]:
         words[at : at + 1] = _WORD.findall(words[at])
@@ -43,7 +49,7 @@ class Marked(msgspec.Struct, frozen=True):
 
     words: int
     """How many words the text has."""
-    places: tuple[tuple[int, ...], ...]
+    places: Sequence[Sequence[int]]
     """Per category, the numbers of the words in it, rising."""
 
     def count(self, category: int) -> int:
@@ -92,7 +98,7 @@ class Lexicon:
 
     def mark_words(self, words: Sequence[str]) -> Marked:
         """The same for a text that `words_in` has cut."""
-        marked: dict[int, list[int]] = {}
+        marked: defaultdict[int, list[int]] = defaultdict(list)
         found = list(map(self._known.get, words))
         if None in found:
             found = [
@@ -100,14 +106,11 @@ class Lexicon:
             ]
         for at, of in compress(enumerate(found), found):
             for category in of or ():
-                if category in marked:
-                    marked[category].append(at)
-                else:
-                    marked[category] = [at]
-        places: list[tuple[int, ...]] = [()] * len(self.names)
+                marked[category].append(at)
+        places: list[Sequence[int]] = [()] * len(self.names)
         for category, here in marked.items():
-            places[category] = tuple(here)
-        return Marked(len(words), tuple(places))
+            places[category] = here
+        return Marked(len(words), places)
 
     def categories(self, word: str) -> tuple[int, ...]:
         """The numbers of the categories of `word`, in lower case; kept for the next time."""

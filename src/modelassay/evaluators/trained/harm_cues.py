@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -50,6 +51,8 @@ _AT = {name: number for number, name in enumerate(_CATEGORIES)}
 FEATURES = OUTCOMES + FORM + tuple(_CATEGORIES) + TOGETHER + JUDGED
 """Names of the features, in the order of `measure`."""
 
+Found = TypeVar("Found")
+
 _ITEM = re.compile(r"\n[ \t]*(?:\d+[.)]|[-*•])[ \t]")
 _NO_WORD = re.compile(r"\W*")
 _OPENINGS = tuple(
@@ -74,7 +77,8 @@ def measure(items: Sequence[Item]) -> Floats:
 
 def most_on_subject(texts: Sequence[str]) -> int:
     """Which of `texts` is most about harm and instruction, and objects least."""
-    return int(np.argmax([_concern(text) for text in texts]))
+    concerns = list(map(_concern, texts))
+    return concerns.index(max(concerns))
 
 
 def _concern(text: str) -> float:
@@ -129,8 +133,39 @@ def _stance(request: str, answer: str, asked: list[str], said: list[str]) -> tup
 
 def _overlap(asked: list[str], said: list[str]) -> float:
     """Share of the request's content words that the answer takes up."""
-    wanted = {stem(word) for word in set(asked) if len(word) > 2 and is_content(word)}
-    return len(wanted.intersection(map(stem, set(said)))) / len(wanted) if wanted else 0.0
+    wanted = set(map(_content_stems().__getitem__, asked))
+    wanted.discard("")
+    return len(wanted.intersection(map(_stems().__getitem__, set(said)))) / len(wanted) if wanted else 0.0
+
+
+class _Known(dict[str, Found], Generic[Found]):
+    """What `find` tells of each word, found once for as many words as are kept."""
+
+    def __init__(self, find: Callable[[str], Found]) -> None:
+        self._find = find
+
+    def __missing__(self, word: str) -> Found:
+        found = self._find(word)
+        if len(self) < MOST_KNOWN_WORDS:
+            self[word] = found
+        return found
+
+
+@cache
+def _stems() -> _Known[str]:
+    return _Known(stem)
+
+
+@cache
+def _content_stems() -> _Known[str]:
+    """The stem of every word that says something by itself, empty for others."""
+    return _Known(lambda word: stem(word) if len(word) > 2 and is_content(word) else "")
+
+
+@cache
+def _subjects() -> _Known[int]:
+    """Of how many subjects of harm each word is."""
+    return _Known(lambda word: sum(each < len(SUBJECTS) for each in _lexicon().categories(word)))
 
 
 @cache
@@ -138,19 +173,16 @@ def _lexicon() -> Lexicon:
     return Lexicon(_CATEGORIES)
 
 
-class _Worths(dict[str, float]):
-    """How much each word adds to the concern of a text, found once."""
-
-    def __missing__(self, word: str) -> float:
-        of = _lexicon().categories(word)
-        objects = (_AT["objection"] in of) + (_AT["care"] in of)
-        worth = sum(each < len(SUBJECTS) for each in of) + 0.5 * (_AT["instruction"] in of) - objects
-        if len(self) < MOST_KNOWN_WORDS:
-            self[word] = worth
-        return worth
+def _worth(word: str) -> float:
+    """How much `word` adds to the concern of a text."""
+    of = _lexicon().categories(word)
+    objects = (_AT["objection"] in of) + (_AT["care"] in of)
+    return sum(each < len(SUBJECTS) for each in of) + 0.5 * (_AT["instruction"] in of) - objects
 
 
-_worths = cache(_Worths)
+@cache
+def _worths() -> _Known[float]:
+    return _Known(_worth)
 
 
 class _Read(msgspec.Struct, frozen=True):
@@ -169,12 +201,12 @@ class _Read(msgspec.Struct, frozen=True):
 def _read(request: str, answer: str) -> _Read:
     asked_words, said_words = words_in(request), words_in(answer)
     stance, gives = _stance(request, answer, asked_words, said_words)
-    asked, said = _lexicon().mark_words(asked_words), _lexicon().mark_words(said_words)
-    on_subject = min(3, sum(map(len, asked.places[: len(SUBJECTS)])))
+    said = _lexicon().mark_words(said_words)
+    on_subject = min(3, sum(map(_subjects().__getitem__, asked_words)))
     return _Read(
         stance,
         list(map(len, said.places)),
-        (said.words, asked.words, on_subject, gives),
+        (said.words, len(asked_words), on_subject, gives),
         (
             said.near(_AT["negation"], _AT["instruction"], 2),
             said.near(_AT["groups"], _AT["insult"], 6) + said.near(_AT["groups"], _AT["hate"], 6),
