@@ -226,15 +226,16 @@ def test_a_summary_says_why_answers_have_no_score(tmp_path: Path, plan_of: PlanO
     } in told["unscored"]
 
 
-def test_killed_five_times_it_ends_with_the_same_transcripts(
-    tmp_path: Path, plan_of: PlanOf, served: Any
+@pytest.mark.parametrize(("times", "per_category"), [(3, 90), pytest.param(8, 200, marks=pytest.mark.slow)])
+def test_killed_again_and_again_it_ends_with_the_same_transcripts(
+    tmp_path: Path, plan_of: PlanOf, served: Any, times: int, per_category: int
 ) -> None:
-    plan = plan_of("fraud-lost", per_category=150)
+    plan = plan_of("fraud-lost", per_category=per_category)
     served.delay_s = 0.02
     rng = random.Random(7)
-    for _ in range(5):
+    for _ in range(times):
         process = start(tmp_path, "audit", plan.name, "-q")
-        enough = sum(served.asked.values()) + rng.randrange(1, 300)
+        enough = sum(served.asked.values()) + rng.randrange(1, 2 * per_category)
         while sum(served.asked.values()) < enough:
             assert process.poll() is None, process.communicate()
             time.sleep(0.002)
@@ -246,10 +247,10 @@ def test_killed_five_times_it_ends_with_the_same_transcripts(
     assert code == 11
     killed = transcripts_in(tmp_path / told["folder"])
     keys = [(t["target"], t["key"]["sample"], t["key"].get("epoch", 0)) for t in killed]
-    assert len(keys) == len(set(keys)) == 2 * 2 * 4 * 150
+    assert len(keys) == len(set(keys)) == 2 * 2 * 4 * per_category
     # What was in flight or not yet committed when it was killed is asked again, and nothing else.
     repeated = sum(count - 1 for count in served.asked.values())
-    assert repeated <= 5 * 2 * (64 + 512)
+    assert repeated <= times * 2 * (64 + 512)
     (tmp_path / "assay").rename(tmp_path / "killed")
     served.delay_s = 0
     _, told = audited(tmp_path, plan)
