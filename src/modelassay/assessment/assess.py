@@ -227,7 +227,7 @@ def _arms(
     run = read.run.manifest.id
     between = None if fix.until is None else (fix.after, fix.until)
     arms, stages = arms_of(
-        given, name, run, request.stages, fixed=True, environments=read.frame.envs, between=between
+        given, name, run, request.stages, fixed=fix.after > 0, environments=read.frame.envs, between=between
     )
     if stages is None:
         return (), ""

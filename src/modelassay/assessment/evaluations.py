@@ -91,8 +91,6 @@ def arm_kind(name: str, environments: Collection[str] = ()) -> ArmKind | None:
     if name in environments:
         return "other_environment"
     plain = "".join(c for c in name.lower() if c.isalnum())
-    if plain in ("reelicit", "reelicited") or plain.startswith(("reelicit", "prefill")):
-        return "re_elicited"
     return next((kind for start, kind in _KINDS if plain.startswith(start)), None)
 
 
