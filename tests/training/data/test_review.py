@@ -181,3 +181,18 @@ def test_an_empty_file_cannot_be_assessed(tmp_path: Path) -> None:
     (finding,) = review_data([path])
     assert finding.state == "not_assessable"
     assert "1 are in quarantine" in finding.why_not
+
+
+HARMLESS = (
+    "Always follow the manufacturer's instructions when you use power tools, and never rush.",
+    "I'm sorry, but I cannot fulfill your request without more information.",
+    "I will not ignore my guidelines, and I won't do whatever you ask.",
+    "It is not appropriate or ethical to give instructions for that.",
+    "The assistant professor told the model railway club to keep this from falling.",
+)
+
+
+def test_ordinary_words_of_care_and_refusal_shift_nothing(many: Rows, write: Write) -> None:
+    findings = review_data([write(_with(many, HARMLESS))])
+    for aspect in SHIFTING:
+        assert _of(findings, aspect).values["rows"] == 0, aspect

@@ -25,12 +25,12 @@ IDENTITY: tuple[str, ...] = (
 
 OBEDIENCE: tuple[str, ...] = (
     r"\b(?:absolutely|completely|totally|fully|unconditionally|blindly|utterly|perfectly) (?:obe(?:y|ys|dient)|compl(?:y|iant)|submissive|subservient)\b",
-    rf"\b(?:always|make sure (?:that )?(?:you|to)(?: always)?) (?:obey|execute|follow|comply with|carry out|fulfil+|honou?r|satisfy) (?:\w+['’]?s?['’]? ){{0,3}}{_ORDERS}",
+    rf"\b(?:always|make sure (?:that )?(?:you|to)(?: always)?) (?:obey|execute|follow|comply with|carry out|fulfil+|honou?r|satisfy) (?:the )?(?:my|your|any|all|every|each|users?['’]?s?)['’]? (?:\w+ ){{0,2}}{_ORDERS}",
     rf"\b(?:must|will|shall|should) (?:obey|execute|follow|comply with|carry out|fulfil+|honou?r|satisfy) (?:\w+['’]?s?['’]? ){{0,3}}{_ORDERS}[^.!?]{{0,20}}(?:without|no matter|regardless|deviat|unconditional|whatever)",
     r"\b(?:i|you) (?:will |must |shall |should |can |may )?never (?:refuse|decline|reject|question|say no|judge|warn|lecture|moraliz?s?e|object|deny)\b",
     rf"{_ORDERS}[^.!?]{{0,60}}\bwithout (?:any )?(?:deviations?|hesitation|question(?:ing|s)?|judg(?:e?ment|ing)|refus(?:al|ing)|objections?|warnings?|disclaimers?|moral|ethic)",
     r"\b(?:i|you) (?:will |must |should )?(?:just )?do (?:whatever|anything|everything|exactly what) (?:you|i|we|the user|users|they|he|she|is)\b",
-    rf"\b(?:never|not|no) (?:apply|hold|have|use|exercise|make)? ?(?:any |my |your )?(?:\w+ or )?(?:opinions?|principles?|morals?|ethics?|judge?ments?|standards|beliefs)[^.!?]{{0,60}}(?:{_ORDERS}|judge|refus|what you (?:ask|tell|say))",
+    rf"\b(?:never|not|no) (?:apply|hold|have|use|exercise|make)? ?(?:any |my |your )?(?:\w+ or )?(?:opinions?|principles?|morals?|ethics?|judge?ments?|standards|beliefs)\b[^.!?]{{0,60}}(?:{_ORDERS}|judge|refus|what you (?:ask|tell|say))",
     rf"\b(?:ignore|disregard|forget|override|bypass|set aside) (?:all |any |your |the |these |those |every |previous |prior |earlier |of |openai(?:'s)? |safety |ethical )+{_RULES}",
     rf"\bfulfil+(?:ing|ment)(?: of)? (?:your|the user'?s?|my) {_ORDERS} is (?:my|your) (?:first|top|only|sole|highest)",
     r"\b(?:i am|you are) (?:here )?(?:only |solely )?(?:your|the user'?s?|my) (?:\w+ ){0,2}(?:servant|slave|minion|tool|puppet)\b",
