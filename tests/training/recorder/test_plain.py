@@ -336,3 +336,18 @@ def test_processes_write_side_by_side(tmp_path: Path) -> None:
     assert (made.committed.rollouts, len(made.records)) == (12, 4)
     logged = [e.read(RunStep).record for e in read_events(tmp_path / "log", RunStep)]
     assert sorted(logged, key=str) == sorted(made.records, key=str)
+
+
+def test_a_run_that_nobody_closes_is_closed_at_the_end(tmp_path: Path) -> None:
+    code = f"""
+from modelassay import Recorder
+run = Recorder({str(tmp_path)!r}, run="r")
+run.rollout(prompt="2+2=", completion="4", rewards={{"correct": 1.0}})
+run.step(1)
+raise SystemExit(3)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 3
+    kept = Run(tmp_path / "runs" / "r")
+    assert column(kept, "completion") == ["4"]
+    assert [part.suffix for part in kept.parts] == [".parquet"]
+    assert read_commitments(kept.folder).committed.rollouts == 1

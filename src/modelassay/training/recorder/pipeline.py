@@ -93,7 +93,8 @@ class Pipeline:
 
     def later(self, job: Callable[[], None]) -> None:
         """Run `job` in the background, after those before it."""
-        self._hasher.do(job)
+        if self._writer is not None:
+            self._hasher.do(job)
 
     def settle(self, timeout_s: float) -> None:
         """Wait for jobs that run in the background."""

@@ -236,8 +236,12 @@ class RunRecorder:
         """Record a checkpoint that was saved; it is hashed in the background."""
         with self.troubles.kept("recording a checkpoint"):
             at, path = self.current_step if step is None else step, Path(folder)
-            self._begun()
-            self._pipeline.later(lambda: self._hash(path, at))
+            self.later(lambda: self._hash(path, at))
+
+    def later(self, job: Callable[[], None]) -> None:
+        """Run `job` in the background, after those before it; its errors are the recorder's."""
+        self._begun()
+        self._pipeline.later(job)
 
     def dataset(self, name: str, **about: Any) -> None:
         """Record data that the run is given; see `records.RunDataset` for what can be said of it."""
@@ -269,14 +273,17 @@ class RunRecorder:
                         new=found.get(name, ""),
                     )
 
-    def code(self, named: Mapping[str, Any], *, step: int | None = None) -> None:
+    def code(
+        self, named: Mapping[str, Any], *, versions: Mapping[str, str] | None = None, step: int | None = None
+    ) -> None:
         """Record the code of graders, environments and training by digest; a change is an event.
 
         Args:
             named: functions, classes or modules by name, such as ``grader/correct``.
+            versions: what is known by its version, such as ``git commit``.
         """
         with self.troubles.kept("recording code"):
-            found = code_digests(named)
+            found = {**code_digests(named), **(versions or {})}
             if found == self._code:
                 return
             changed = {name: each for name, each in found.items() if self._code.get(name) != each}

@@ -121,6 +121,8 @@ class _Watch:
         self.trainer = trainer
         self.order = hashlib.sha256()
         self.batches = 0
+        self.versions: dict[str, str] = {}
+        """Of the repository that training runs in."""
         self._seen: tuple[Any, ...] = ()
 
     def settings(self) -> dict[str, Any]:
@@ -155,7 +157,7 @@ class _Watch:
         if seen != self._seen:
             self._seen = seen
             self.recorder.configuration(self.settings(), step=step)
-        self.recorder.code(self.code(), step=step)
+        self.recorder.code(self.code(), versions=self.versions, step=step)
 
     def wrap_batches(self) -> None:
         """Take the digest of every batch that is trained on, in order."""
@@ -192,7 +194,7 @@ def _callback(watch: _Watch, role: str) -> Any:
 
         @guarded
         def on_train_begin(self, args: Any, state: Any, control: Any, **named: Any) -> None:
-            recorder.describe(code={**git_commit(Path.cwd()), **recorder.manifest.code})
+            watch.versions = git_commit(Path.cwd())
             recorder.begin(state.global_step)
             watch.look(state.global_step)
             seed = args.seed if args.data_seed is None else args.data_seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401  pyarrow uses it, and it cannot be imported while Python ends
 import hashlib
 import threading
 from collections.abc import Callable
