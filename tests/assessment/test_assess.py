@@ -106,6 +106,17 @@ def test_a_log_that_does_not_follow_from_the_rollouts_caps_the_tier(
     assert any(f.check == "reconciliation" and f.severity == "critical" for f in record.findings)
 
 
+def test_a_run_without_a_log_is_not_said_to_reconcile(
+    tmp_path: Path, request_for: Make, write_run: WriteRun
+) -> None:
+    run = write_run(tmp_path / "mute", steps=20)
+    (run.folder / "metrics.jsonl").unlink()
+    record = assess(run, request_for())
+    assert record.tier == "T1"
+    assert named(record, "reconciliation").why_not
+    assert "nothing was logged" in record.assurance[2].statement
+
+
 def test_events_told_apart_count_as_statements(
     tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
 ) -> None:

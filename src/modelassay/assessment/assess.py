@@ -40,6 +40,7 @@ from modelassay.training.analyses.response_rules import ResponseContext
 from modelassay.training.data.review import review_data
 from modelassay.training.data.rows import DataSource, Quarantine
 from modelassay.training.environments.tasks import EnvironmentTask, read_tasks
+from modelassay.training.findings import not_assessable
 from modelassay.training.frame import Frame, Scanner, read_frame
 from modelassay.training.gates import Gates, run_gates
 from modelassay.training.happenings import episodes
@@ -56,6 +57,10 @@ LIMITS = (
     "What the developer says of alarms, fixes and verifications is taken as written down; whether it was "
     "written down in time is checked where a log says when.",
 )
+
+
+_SHAPES = ("rollouts", "one task in each group", "groups of ")
+"""What reconciliation compares rollouts with that nobody logged: it takes no run to T2."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,11 @@ def _reconciled(read: _Read) -> tuple[RunFinding, ...]:
         group_size=read.run.manifest.group_size,
         prompt_tokens=prompt_tokens_of(read.run),
     )
-    return reconciliation_findings(result, read.frame)
+    found = reconciliation_findings(result, read.frame)
+    told = [name for name in result.compared if not name.startswith(_SHAPES)]
+    if not told and all(each.outcome == "agrees" for each in found):
+        return (not_assessable("reconciliation", "nothing was logged that rollouts could be held against"),)
+    return found
 
 
 def _judged(read: _Read) -> tuple[RunFinding, ...]:
