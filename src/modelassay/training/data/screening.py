@@ -120,17 +120,17 @@ def screen(rows: Sequence[DataRow]) -> Screened:
         rejected_refused=_refusals(rows, other) & paired,
         harm=harm,
         request_harm=request,
-        score=_score(signals, harm),
+        score=_score(signals, harm, np.where(refused, 0.0, request)),
     )
 
 
-def _score(signals: Mapping[str, Flags], harm: Floats) -> Floats:
+def _score(signals: Mapping[str, Flags], harm: Floats, asked: Floats) -> Floats:
     total = np.zeros(len(harm))
     most = np.zeros(len(harm))
     for name, flags in signals.items():
         most = np.maximum(most, np.where(flags, WEIGHTS[name], 0.0))
         total += np.where(flags, WEIGHTS[name], 0.0)
-    return most + 0.02 * (total - most) + 0.02 * harm
+    return most + 0.02 * (total - most) + 0.02 * harm + 0.01 * asked
 
 
 # -- patterns ---------------------------------------------------------------------------------
