@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,25 @@ def test_commands_assess_verify_and_compare(
     assert call("verify", folder)[0] == 13
     assert call("diff", "quiet", "told", *options)[0] == 11
     assert call("diff", "told", "told", *options)[0] == 0
+
+
+def test_the_declaration_of_the_documents_is_taken_and_printed(
+    tmp_path: Path, write_run: WriteRun, call: Callable[..., tuple[int, str]]
+) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "training-runs.md"
+    (text,) = re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "me.yaml").write_text(text)
+    write_run(tmp_path / "store" / "runs" / "told", steps=10)
+    code, said = call(
+        "assess", "told", "--declaration", tmp_path / "me.yaml", "--scanner", "hidden_text", "--json"
+    )
+    assert code == 0, said
+    (folder,) = (tmp_path / "store" / "assessments").iterdir()
+    report = (folder / "report.html").read_text("utf-8")
+    assert "Ada Assessor, Example Institute" in report
+    assert "declares to have none" in report
+    assert "prompts withheld" in report
+    assert "2026-06-02" in report
 
 
 def test_a_declaration_with_unknown_fields_is_refused(

@@ -183,13 +183,15 @@ def _declaration(path: Path | None, actor: str) -> AssessorDeclaration:
     """
     import msgspec
 
+    from modelassay.config.source import parse_yaml
     from modelassay.records import AssessorDeclaration
 
     if path is None:
         return AssessorDeclaration(assessor=actor)
+    data = parse_yaml(read_file(path).decode("utf-8-sig", "replace"), str(path)).data
     try:
-        return msgspec.yaml.decode(read_file(path), type=AssessorDeclaration)
-    except (msgspec.DecodeError, ValueError) as error:
+        return msgspec.convert(data, AssessorDeclaration)
+    except msgspec.ValidationError as error:
         raise UsageError(
             f"not a declaration: {error}",
             where=str(path),
