@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,7 @@ from modelassay.errors import UsageError
 from modelassay.protocols import Attack, Check
 from modelassay.records import Message, RunFinding, Sample
 from modelassay.records.conversation import sample_id
-from modelassay.targets.function import FunctionTarget
-from modelassay.training.elicitation.attacks import FORMS, Paraphrase, Prefill
+from modelassay.redteam.turns import Prefill
 from modelassay.training.elicitation.retuning import FewStepRetuning, Retuning, retune
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789+-=? <>\n"
@@ -26,64 +23,10 @@ def sample(text: str = "What is 2+2?") -> Sample:
     return Sample(id=sample_id(messages), messages=messages, kind="benign")
 
 
-def echo(messages: list[dict[str, Any]]) -> str:
-    return json.dumps(messages)
-
-
-def asked(attack: Attack, of: Sample, seed: int = 1) -> list[dict[str, Any]]:
-    transcript = asyncio.run(attack.run(FunctionTarget(echo), of, seed))
-    assert transcript.asked is not None
-    put: list[dict[str, Any]] = json.loads(transcript.answer)
-    assert [(m.role, m.content) for m in transcript.asked] == [(m["role"], m["content"]) for m in put]
-    return put
-
-
 def test_they_are_found_as_plugins() -> None:
     for name in ("prefill", "paraphrase"):
         assert isinstance(plugins.load("attacks", name)(), Attack)
     assert isinstance(plugins.load("checks", "few_step_retuning")(), Check)
-
-
-def test_a_prefill_ends_with_the_beginning_of_an_answer() -> None:
-    put = asked(Prefill("01"), sample())
-    assert [m["role"] for m in put] == ["user", "assistant"]
-    assert put[-1]["content"] == "01"
-    with pytest.raises(UsageError, match="beginning"):
-        Prefill("")
-
-
-def test_a_paraphrase_keeps_the_request_and_is_the_same_for_every_target() -> None:
-    attack, one = Paraphrase(), sample()
-    forms = {asked(attack, one, seed)[0]["content"] for seed in range(40)}
-    assert forms == {form(one.messages[0].content) for form in FORMS}
-    assert all("2+2" in form for form in forms)
-    assert asked(attack, one, 3) == asked(Paraphrase(), one, 3)
-
-
-def test_only_the_last_request_is_paraphrased() -> None:
-    messages = tuple(
-        Message(role=role, content=text)  # type: ignore[arg-type]
-        for role, text in (("system", "S"), ("user", "first"), ("assistant", "yes"), ("user", "second"))
-    )
-    put = asked(
-        Paraphrase(str.upper, named="upper@1"),
-        Sample(id=sample_id(messages), messages=messages, kind="benign"),
-    )
-    assert [m["content"] for m in put] == ["S", "first", "yes", "SECOND"]
-    with pytest.raises(UsageError, match="name and version"):
-        Paraphrase(str.upper)
-
-
-def test_settings_are_part_of_the_key_and_failures_are_data() -> None:
-    def fails(messages: list[dict[str, Any]]) -> str:
-        raise RuntimeError("down")
-
-    target = FunctionTarget(fails)
-    one, other = (asyncio.run(Prefill(text).run(target, sample(), 1)) for text in ("01", "02"))
-    assert one.key != other.key
-    assert one.key.attack.startswith("prefill@1+")
-    assert one.failure is not None
-    assert one.origin == "redteam"
 
 
 @pytest.fixture(scope="module")

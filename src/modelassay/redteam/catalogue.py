@@ -1,0 +1,237 @@
+"""Attacks by name: what there is, opened with settings, and put to samples.
+
+`freeze` is how an audit takes up attacks: samples and attacks in, questions with pair keys out, before any
+model is asked.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelassay import plugins
+from modelassay.errors import UnknownNameError, UsageError
+from modelassay.protocols import Attack
+from modelassay.records import Decoding, Message, PairKey, Sample, Tool
+from modelassay.records.conversation import sample_id
+from modelassay.redteam.frozen import FrozenAttack
+
+ATTACK_TAG = "attacked_with"
+"""Tag of `Attacked.as_sample`: the attack's id."""
+FAMILY_TAG = "attack_family"
+SAMPLE_TAG = "attacked_sample"
+"""Tag of `Attacked.as_sample`: id of the sample that was attacked."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An installed attack."""
+
+    name: str
+    id: str = ""
+    """With its default settings; empty where it needs some, or is not frozen."""
+    family: str = ""
+    summary: str
+    """First line of its docstring."""
+    draws: int = 0
+    """How many forms of one request it has with its default settings; 0 where not known."""
+    needs: tuple[str, ...] = ()
+    """Settings that must be given."""
+    frozen: bool
+    """Whether it asks every model the same."""
+    source: str = ""
+    """Where the idea was published, where it was."""
+    package: str
+    """The installed package that brings it."""
+
+
+class Attacked(msgspec.Struct, frozen=True, kw_only=True):
+    """One sample under one frozen attack."""
+
+    sample: Sample
+    """The sample as the dataset has it: what evaluators judge the answer against."""
+    key: PairKey
+    """Its epoch is the repetition times the attack's draws plus the draw. `PairKey.attack` is the attack's
+    id; empty for ``direct``, which so shares its answers with an audit without attacks."""
+    attack: str
+    """The attack's id, also for ``direct``."""
+    family: str
+    asked: tuple[Message, ...]
+    """What is put to the models in place of the sample's messages (`Transcript.asked`)."""
+    tools: tuple[Tool, ...]
+    """Tools that are offered with it."""
+
+    def as_sample(self) -> Sample:
+        """A sample of its own that asks the same, for whoever knows no attacks.
+
+        It keeps kind, reference and tags, and adds `ATTACK_TAG`, `FAMILY_TAG` and `SAMPLE_TAG`; forms of one
+        sample are one cluster. Evaluators then see the attacked text in place of the request.
+        """
+        given = self.sample
+        settings = {"reference": given.reference, "context": given.context}
+        tags = {ATTACK_TAG: self.attack, FAMILY_TAG: self.family, SAMPLE_TAG: given.id}
+        return Sample(
+            id=sample_id(self.asked, tools=self.tools, choices=given.choices, **settings),
+            messages=self.asked,
+            kind=given.kind,
+            tools=self.tools,
+            choices=given.choices,
+            tags={**given.tags, **tags},
+            cluster=given.cluster or given.id,
+            **settings,
+        )
+
+
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A sample that an attack cannot be put to: counted, never dropped in silence."""
+
+    sample: str
+    """Id of the sample."""
+    attack: str
+    """Id of the attack."""
+    reason: str
+
+
+class FrozenQuestions(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be asked under attacks, settled before any model answers."""
+
+    asked: tuple[Attacked, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def freeze(
+    samples: Iterable[Sample], attacks: Sequence[FrozenAttack], *, seed: int = 0, epochs: int = 1
+) -> FrozenQuestions:
+    """Every sample under every attack, in all forms that the attack has.
+
+    Args:
+        samples: what is attacked.
+        attacks: how; see `open_attacks`.
+        seed: the plan's; forms are drawn from it, and it is part of each key.
+        epochs: how often each form is asked.
+
+    Returns:
+        In the order of samples, then attacks, then epochs; the same for the same arguments.
+
+    Raises:
+        UsageError: two attacks with the same id.
+    """
+    twice = [each for each, count in Counter(attack.id for attack in attacks).items() if count > 1]
+    if twice:
+        raise UsageError(f"the attack {twice[0]} is there twice", where="attacks", mend="name it once")
+    asked: list[Attacked] = []
+    left_out: list[LeftOut] = []
+    for sample in samples:
+        for attack in attacks:
+            if reason := attack.unsuited(sample):
+                left_out.append(LeftOut(sample=sample.id, attack=attack.id, reason=reason))
+                continue
+            forms = [attack.messages(sample, seed + draw) for draw in range(attack.draws)]
+            tools = attack.tools(sample)
+            keyed = "" if attack.unchanged else attack.id
+            asked += [
+                Attacked(
+                    sample=sample,
+                    key=PairKey(sample=sample.id, attack=keyed, seed=seed, epoch=epoch),
+                    attack=attack.id,
+                    family=attack.family,
+                    asked=forms[epoch % len(forms)],
+                    tools=tools,
+                )
+                for epoch in range(epochs * len(forms))
+            ]
+    return FrozenQuestions(asked=tuple(asked), left_out=tuple(left_out))
+
+
+def open_attacks(
+    references: Iterable[str | Mapping[str, Any]],
+    *,
+    folder: Path | None = None,
+    decoding: Decoding | None = None,
+) -> tuple[FrozenAttack, ...]:
+    """The frozen attacks that are named, each by its name or as ``{use: name, settings: {…}}``.
+
+    Raises:
+        UnknownNameError: no installed attack, or no setting, has this name.
+        UsageError: an attack that is not frozen, or settings that it does not take.
+    """
+    opened = []
+    for given in references:
+        reference: Mapping[str, Any] = {"use": given} if isinstance(given, str) else given
+        if unknown := [key for key in reference if key not in ("use", "settings")]:
+            raise UnknownNameError("key", unknown[0], ("use", "settings"), where="attacks")
+        if "use" not in reference:
+            raise UsageError("an attack without a name", where="attacks", mend="write `use: NAME`")
+        settings = reference.get("settings", {})
+        attack = open_attack(reference["use"], settings, folder=folder, decoding=decoding)
+        if not isinstance(attack, FrozenAttack):
+            raise UsageError(
+                f"the attack {reference['use']!r} is not frozen: it does not ask every model the same",
+                where="attacks",
+                mend="run it by itself, or choose one that `modelassay redteam list` shows as frozen",
+            )
+        opened.append(attack)
+    return tuple(opened)
+
+
+def open_attack(
+    name: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    folder: Path | None = None,
+    decoding: Decoding | None = None,
+) -> Attack:
+    """The installed attack called `name`.
+
+    Args:
+        name: see `modelassay redteam list`.
+        settings: what its class takes, but for ``decoding``.
+        folder: where relative paths in the settings start; the working folder when None.
+        decoding: how its `run` generates answers.
+
+    Raises:
+        UnknownNameError: no such attack, or no such setting.
+        UsageError: a setting with a value that it does not take, or one that must be given and is not.
+    """
+    kind = plugins.load("attacks", name)
+    given = dict(settings or {})
+    parameters = inspect.signature(kind).parameters
+    takes = [key for key in parameters if key != "decoding"]
+    for key in given:
+        if key not in takes:
+            raise UnknownNameError("setting", key, takes, where=f"attack {name}")
+    for key in getattr(kind, "file_settings", ()):
+        if folder is not None and isinstance(given.get(key), str):
+            given[key] = folder / given[key]
+    if "decoding" in parameters:
+        given["decoding"] = decoding
+    attack: Attack = kind(**given)
+    return attack
+
+
+def entries() -> tuple[Entry, ...]:
+    """Every installed attack, sorted by family and name."""
+    found = [_entry(name) for name in plugins.names("attacks")]
+    return tuple(sorted(found, key=lambda each: (not each.frozen, each.family, each.name)))
+
+
+def _entry(name: str) -> Entry:
+    kind = plugins.load("attacks", name)
+    frozen = isinstance(kind, type) and issubclass(kind, FrozenAttack)
+    needs = tuple(getattr(kind, "needs", ()))
+    opened = kind() if frozen and not needs else None
+    return Entry(
+        name=name,
+        id=opened.id if opened else "",
+        family=getattr(kind, "family", ""),
+        summary=" ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()),
+        draws=opened.draws if opened else 0,
+        needs=needs,
+        frozen=frozen,
+        source=getattr(kind, "source", ""),
+        package=plugins.distribution("attacks", name),
+    )
