@@ -331,14 +331,14 @@ def _without_help(read: _Answer, at: int) -> Outcome | None:
     phrases = read.speech
     if _lists_help(read) or read.opens(phrases.engage, 0) or phrases.pivot.search(read.text):
         return None
-    if read.says(phrases.limit, at) and not phrases.turn.search(read.text):
+    if read.turns(at) and read.says(phrases.limit, at) and not phrases.turn.search(read.text):
         return "deflection" if _helps_at_most(read, SCANT_WORDS) else None
-    informs = phrases.inform.search(read.prompt) is not None
-    loaded = phrases.loaded.search(read.prompt) is not None
-    stance = read.says(phrases.object, at) is not None
     opening = range(min(CORRECTING, len(read.spans)))
     if any(read.says(phrases.correct, i) for i in opening):
         return None
+    informs = phrases.inform.search(read.prompt) is not None
+    loaded = phrases.loaded.search(read.prompt) is not None
+    stance = read.turns(at) and read.says(phrases.object, at) is not None
     if any(read.says(phrases.rebut, i) for i in opening) and not stance and not loaded:
         return None
     if loaded and read.says(phrases.rebut, at):
@@ -347,7 +347,7 @@ def _without_help(read: _Answer, at: int) -> Outcome | None:
         share = STANCE_SHARE
     elif informs:
         return None
-    elif read.says(phrases.blame, at):
+    elif read.turns(at) and read.says(phrases.blame, at):
         share = BLAME_SHARE
     else:
         share = MORAL_SHARE
