@@ -5,12 +5,9 @@ of things). Importing this package opens no socket, reads no file and imports no
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modelassay.version import __version__
-
-if TYPE_CHECKING:
-    from modelassay.assessment.recording import Recorder
 
 __all__ = ["Recorder", "__version__"]
 _HOMES = {"Recorder": "modelassay.assessment.recording"}

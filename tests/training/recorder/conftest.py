@@ -122,7 +122,7 @@ def offline() -> Callable[..., Any]:
     """A trainer on data (SFT, DPO, Reward) of a tiny model, not trained yet."""
     pytest.importorskip("trl", reason="the extra 'train' is not installed")
 
-    def trainer(kind: str, folder: Path) -> Any:
+    def trainer(kind: str, folder: Path, **more: Any) -> Any:
         import trl
         from datasets import Dataset
         from transformers import LlamaForSequenceClassification
@@ -134,7 +134,8 @@ def offline() -> Callable[..., Any]:
             data = {"text": [s + a for s, a in zip(sums, answers, strict=True)]}
         saved = {"save_strategy": "steps", "save_steps": 3}
         config = getattr(trl, f"{kind}Config")(
-            output_dir=str(folder), **{**COMMON, "per_device_train_batch_size": 4, "max_steps": 3, **saved}
+            output_dir=str(folder),
+            **{**COMMON, "per_device_train_batch_size": 4, "max_steps": 3, **saved, **more},
         )
         model = tiny_model()
         if kind == "Reward":

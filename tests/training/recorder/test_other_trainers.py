@@ -52,9 +52,7 @@ def test_training_on_data(
 def test_the_order_of_data_is_named_by_digest(tmp_path: Path, offline: Callable[..., Any]) -> None:
     digests = []
     for name, seed in (("one", 1), ("two", 1), ("three", 2)):
-        trainer = offline("SFT", tmp_path / name)
-        trainer.args.data_seed = seed
-        run = recorded(tmp_path, name, trainer)
+        run = recorded(tmp_path, name, offline("SFT", tmp_path / name, seed=seed))
         digests += [
             e.body["digest_of_batches_in_order"]
             for e in run.events()

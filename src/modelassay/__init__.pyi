@@ -1,0 +1,3 @@
+from modelassay.assessment.recording import Recorder as Recorder
+
+__version__: str
