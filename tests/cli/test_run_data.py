@@ -93,3 +93,17 @@ def test_environments_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert (code, err) == (0, "")
     assert "tasks of" in out
     assert "not assessed" in out
+
+
+def test_data_is_held_against_datasets_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from modelassay.suites import Dataset
+
+    asked = [sample.messages[-1].content for sample in Dataset.open("starter", offline=True)]
+    long = max(asked, key=len)
+    path = _write(tmp_path / "sft.jsonl", [*ROWS, {"prompt": long, "completion": "Yes."}])
+    code, out, _ = _called(capsys, "run", "data", path, "--suite", "starter")
+    assert code == 0
+    assert "of the audit's own suites: 1 of" in out
+    code, _, err = _called(capsys, "run", "data", path, "--suite", "no_such_suite")
+    assert code != 0
+    assert "no_such_suite" in err

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelassay.cli.options import json_option, print_json, reader_may_leave
+from modelassay.cli.options import data_dir_option, json_option, print_json, reader_may_leave
 
 if TYPE_CHECKING:
     from modelassay.training.data.review import DataReview, RankedRow
@@ -22,9 +22,10 @@ _USES = ("commercial", "research", "internal")
     "--suite",
     "suites",
     multiple=True,
-    type=click.Path(path_type=Path),
-    help="Items that the model is audited with: JSONL, JSON or Parquet; repeatable.",
+    metavar="SUITE",
+    help="What the model is audited with: a plan, a file of items, or a dataset by name; repeatable.",
 )
+@data_dir_option
 @click.option(
     "--licence",
     "licences",
@@ -44,7 +45,8 @@ _USES = ("commercial", "research", "internal")
 @json_option
 def command(
     files: tuple[Path, ...],
-    suites: tuple[Path, ...],
+    suites: tuple[str, ...],
+    data_dir: Path | None,
     licences: tuple[str, ...],
     urls: tuple[str, ...],
     use: str | None,
@@ -64,11 +66,11 @@ def command(
     from modelassay.cli.run_options import counted
     from modelassay.log.durable import write_atomic
     from modelassay.training.data.review import read_review
-    from modelassay.training.data.suites import suite_texts
+    from modelassay.training.data.suites import suites_named
 
     review = read_review(
         files,
-        suites={path.name: suite_texts(path) for path in suites} or None,
+        suites={name: items for use in suites for name, items in suites_named(use, data_dir).items()} or None,
         sources=_sources(licences, urls),
         use=use or "",  # type: ignore[arg-type]
         progress=counted("rows"),
