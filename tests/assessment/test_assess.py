@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,6 +134,30 @@ def test_events_told_apart_count_as_statements(
     told.write_text('{"time": "2026-05-01T10:00:00Z", "kind": "alarm", "body": {"value": "no metric"}}')
     with pytest.raises(EvidenceError, match="not an event"):
         assess(run, request_for(events=told))
+
+
+def test_an_event_that_cannot_be_understood_keeps_nothing_else_from_being_assessed(
+    tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
+) -> None:
+    twice = [event("alarm", 5, 0, metric="shortcut"), event("alarm", 6, 1, metric="shortcut")]
+    record = assess(write_run(tmp_path / "twice", steps=30, events=twice), request_for())
+    assert named(record, "reinforcement", behaviour="shortcut").outcome == "reinforced"
+    found = named(record, "developer_response", alarm="all")
+    assert "two alarms are called 'a1'" in found.why_not
+    assert any("two alarms" in each.why for each in record.not_assessed)
+
+
+def test_floats_in_events_and_odd_keys_in_manifests_end_in_words(
+    tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
+) -> None:
+    run = write_run(tmp_path / "odd", steps=10, events=[event("alarm", 5, 0, metric="m", level=0.5)])
+    record = assess(run, request_for())
+    assert "float" in named(record, "developer_response", alarm="all").why_not
+    data = json.loads((run.folder / "run.json").read_bytes())
+    data["configuration"] = {"\U0001f600": "x"}
+    (run.folder / "run.json").write_text(json.dumps(data))
+    with pytest.raises(EvidenceError, match="what evidence may not"):
+        assess(Run(run.folder), request_for())
 
 
 def test_a_reward_that_is_called_held_out_is_held_against(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 
 from modelassay.assessment import behaviours as behaving
@@ -24,7 +25,8 @@ from modelassay.assessment.quoting import quoted
 from modelassay.assessment.request import Request
 from modelassay.assessment.summary import headline, not_assessed, questions, ranked
 from modelassay.assessment.timeline import timeline_of
-from modelassay.canonical import digest_of
+from modelassay.canonical import canonical_json, digest_of
+from modelassay.errors import EvidenceError
 from modelassay.records import (
     Assessment,
     RunEvent,
@@ -106,7 +108,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),
         *assess_length(read.valid),
         *assess_environments(read.valid, run, _tasks(request)),
-        *assess_response(events, _context(read, request.logged)),
+        *_response(read, request),
     ]
     findings = ranked(
         quoted(
@@ -121,7 +123,12 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         + assured.findings
         + raised(_reviewed(run, request), "T1", {})
     )
-    return _record(read, request, assured, shown, findings, settings)
+    record = _record(read, request, assured, shown, findings, settings)
+    try:
+        canonical_json(record)
+    except ValueError as error:
+        raise EvidenceError(f"the run holds what evidence may not: {error}", where=str(run.folder)) from error
+    return record
 
 
 def _record(
@@ -199,7 +206,24 @@ def _fixes(read: _Read, request: Request) -> tuple[behaving.FixPoint, ...]:
     fixed_at = request.fixed_at
     if fixed_at is None and (request.stages or read.run.manifest.continues) and request.evaluations:
         fixed_at = 0  # it continues the run of an incident: all of it may be after a fix
-    return behaving.fix_points(episodes(read.events), fixed_at)
+    try:
+        return behaving.fix_points(episodes(read.events), fixed_at)
+    except EvidenceError:  # `_response` says so
+        return behaving.fix_points((), fixed_at)
+
+
+def _response(read: _Read, request: Request) -> tuple[RunFinding, ...]:
+    """How the developer answered; events that cannot be understood keep nothing else from being assessed."""
+    try:
+        return assess_response(read.events, _context(read, request.logged))
+    except (EvidenceError, ValueError) as error:
+        unread = not_assessable(
+            "developer_response",
+            f"{error.what} ({error.where})" if isinstance(error, EvidenceError) else f"an event: {error}",
+            about={"alarm": "all"},
+            question="What was meant by the event that cannot be understood?",
+        )
+        return (msgspec.structs.replace(unread, severity="medium"),)
 
 
 def _behaviour(read: _Read, name: str, fixes: Sequence[behaving.FixPoint]) -> tuple[RunFinding, ...]:
