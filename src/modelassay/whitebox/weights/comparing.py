@@ -27,6 +27,8 @@ PIECE: Final = 1 << 17
 """Numbers compared at once."""
 NEAR_ZERO: Final = 2.0**-24
 """Below this half precision (IEEE 754 binary16) knows no number."""
+_NEAR_ZERO_BITS: Final = {"BF16": 103 << 7, "F16": 1, "F32": 103 << 23}
+"""The number 2^-24 in these dtypes."""
 _MOST_THREADS: Final = 8
 _ROW: Final = 4096
 """Numbers summed up in 32 bits; sums of these are kept in 64."""
@@ -188,7 +190,7 @@ class _Pass:
     def __init__(self, advance: Callable[[int], None] | None) -> None:
         self._advance = advance or (lambda size: None)
         self._decoders = Decoder(PIECE), Decoder(PIECE)
-        self._delta = np.empty(PIECE, dtype=np.float64)
+        self._scratch = _Scratch()
         self._raw: dict[tuple[int, int], bytearray] = {}
 
     def digest(self, weights: Weights, name: str) -> TensorDigest:
@@ -210,7 +212,7 @@ class _Pass:
             digests = self.digest(base, name), self.digest(candidate, name)
             return *digests, _unread(ours, theirs, same=digests[0].sha256 == digests[1].sha256)
         first, second = tensor_hash(ours.dtype, ours.shape), tensor_hash(theirs.dtype, theirs.shape)
-        total = _Total(ours.dtype, theirs.dtype)
+        total = _Total(ours.dtype, theirs.dtype, self._scratch)
         same = alike
         for start, count in _pieces((ours.end - ours.start) // widths[0], PIECE):
             left = self._read(base, name, start * widths[0], count * widths[0], 0)
@@ -223,9 +225,9 @@ class _Pass:
                 second.update(right)
             x = self._decoders[0](left, ours.dtype)
             if equal:
-                total.take_equal(x)
+                total.take_equal(x, left)
             else:
-                total.take(x, self._decoders[1](right, theirs.dtype), left, right, self._delta)
+                total.take(x, self._decoders[1](right, theirs.dtype), left, right)
         digests = _digested(ours, first), _digested(theirs, first if same else second)
         return *digests, total.delta(ours, theirs, same=same)
 
@@ -241,10 +243,20 @@ class _Pass:
         return self._raw[key]
 
 
+class _Scratch:
+    """Memory for what is computed of one piece and forgotten."""
+
+    def __init__(self) -> None:
+        self.numbers = np.empty(PIECE, dtype=np.float64)
+        self.marks = np.empty(PIECE, dtype=np.bool_)
+
+
 class _Total:
     """Sums over the pieces of one tensor."""
 
-    def __init__(self, base_dtype: str, dtype: str) -> None:
+    def __init__(self, base_dtype: str, dtype: str, scratch: _Scratch) -> None:
+        self._dtypes = (base_dtype, dtype)
+        self._scratch = scratch
         self._alike = base_dtype == dtype
         precision = min(PRECISION.get(base_dtype, 53), PRECISION.get(dtype, 53))
         self._rounding = 2.0**-precision
@@ -254,36 +266,58 @@ class _Total:
         self._changed = 0
         self._beyond = 0
 
-    def take_equal(self, x: Floats) -> None:
-        """Numbers that both have."""
-        found = _looked_at(x)
+    def take_equal(self, x: Floats, raw: bytearray) -> None:
+        """Numbers that both have, with their bytes."""
+        found = self._looked_at(x, raw, self._dtypes[0])
         for side in self._sides:
             _add(side, found)
 
-    def take(self, x: Floats, y: Floats, left: bytearray, right: bytearray, scratch: Floats) -> None:
+    def take(self, x: Floats, y: Floats, left: bytearray, right: bytearray) -> None:
         """Numbers of base and candidate, with their bytes."""
-        for side, values in zip(self._sides, (x, y), strict=True):
-            _add(side, _looked_at(values))
+        _add(self._sides[0], self._looked_at(x, left, self._dtypes[0]))
+        _add(self._sides[1], self._looked_at(y, right, self._dtypes[1]))
         wide: Any = np.float64 if np.float64 in (x.dtype, y.dtype) else np.float32
-        delta: Floats = scratch.view(wide)[: x.size]
+        delta: Floats = self._scratch.numbers.view(wide)[: x.size]
         with np.errstate(invalid="ignore", over="ignore"):
             np.subtract(x, y, out=delta)
-            np.abs(delta, out=delta)
             squares = _dot(delta)
             if not math.isfinite(squares):
-                delta = np.abs(x.astype(np.float64) - y.astype(np.float64))
+                delta = x.astype(np.float64) - y.astype(np.float64)
                 delta[~np.isfinite(delta)] = 0.0
                 squares = _dot(delta)
         self._squares += squares
-        self._largest = max(self._largest, float(delta.max(initial=0.0)))
+        self._largest = max(self._largest, float(delta.max(initial=0.0)), -float(delta.min(initial=0.0)))
         if self._alike:
             unsigned = f"<u{len(left) // x.size}"
-            bits = np.frombuffer(left, dtype=unsigned) != np.frombuffer(right, dtype=unsigned)
-            self._changed += int(np.count_nonzero(bits))
+            marks = self._scratch.marks[: x.size]
+            np.not_equal(np.frombuffer(left, unsigned), np.frombuffer(right, unsigned), out=marks)
+            self._changed += int(np.count_nonzero(marks))
         else:
             self._changed += int(np.count_nonzero(delta))
             allowed = np.maximum(np.abs(x), np.abs(y)) * self._rounding + NEAR_ZERO
-            self._beyond += int(np.count_nonzero(delta > allowed))
+            self._beyond += int(np.count_nonzero(np.abs(delta) > allowed))
+
+    def _looked_at(self, values: Floats, raw: bytearray, dtype: str) -> tuple[float, int, int, int]:
+        """Sum of squares of the finite numbers; how many are no number, infinite, near zero."""
+        near = self._near_zero(values, raw, dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = _dot(values)
+        if math.isfinite(squares):
+            return squares, 0, 0, near
+        missing, infinite = np.isnan(values), np.isinf(values)
+        finite = values[~(missing | infinite)].astype(np.float64)
+        return _dot(finite), int(np.count_nonzero(missing)), int(np.count_nonzero(infinite)), near
+
+    def _near_zero(self, values: Floats, raw: bytearray, dtype: str) -> int:
+        """Of IEEE formats by their bits, which without the sign are in the order of the magnitudes."""
+        if dtype not in _NEAR_ZERO_BITS:
+            return int(np.count_nonzero(np.abs(values) < NEAR_ZERO))
+        unsigned = np.dtype(f"<u{len(raw) // values.size}")
+        doubled = self._scratch.numbers.view(unsigned)[: values.size]
+        np.left_shift(np.frombuffer(raw, unsigned), 1, out=doubled)
+        marks = self._scratch.marks[: values.size]
+        np.less(doubled, 2 * _NEAR_ZERO_BITS[dtype], out=marks)
+        return int(np.count_nonzero(marks))
 
     def delta(self, ours: TensorPlace, theirs: TensorPlace, *, same: bool) -> TensorDelta:
         """What was found of the whole tensor."""
@@ -310,18 +344,6 @@ class _Total:
             base=base,
             candidate=candidate,
         )
-
-
-def _looked_at(values: Floats) -> tuple[float, int, int, int]:
-    """Sum of squares of the finite numbers; how many are no number, infinite, near zero."""
-    near = int(np.count_nonzero((values < NEAR_ZERO) & (values > -NEAR_ZERO)))
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = _dot(values)
-    if math.isfinite(squares):
-        return squares, 0, 0, near
-    missing, infinite = np.isnan(values), np.isinf(values)
-    finite = values[~(missing | infinite)].astype(np.float64)
-    return _dot(finite), int(np.count_nonzero(missing)), int(np.count_nonzero(infinite)), near
 
 
 def _add(side: list[Any], found: tuple[float, int, int, int]) -> None:
