@@ -116,7 +116,7 @@ def _probed(
         return []
     with LiveGrader(grader, seconds=seconds) as live:
         probed = probe_environments(tasks, live, full=full, progress=counted("tasks"))
-    return list(probe_findings(probed))
+    return list(probe_findings(probed, tasks))
 
 
 def _tell(found: list[RunFinding]) -> None:

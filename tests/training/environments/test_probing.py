@@ -58,6 +58,24 @@ def test_a_grader_that_pays_for_nothing_is_hackable() -> None:
     assert finding.effect.low < 1
 
 
+def test_a_flaw_is_graver_beside_what_cannot_be_solved() -> None:
+    rows = [
+        {"id": f"o{i}", "env": "omit", "prompt": "Which word?", "answer": word}
+        for i, word in enumerate(WORDS)
+    ]
+    omit = [task for row in rows if (task := task_of(row)) is not None]
+
+    def joint(name: str, tasks: list[EnvironmentTask]) -> list[RunFinding]:
+        with _grader(name) as live:
+            found = probe_findings(probe_environments(tasks, live), tasks)
+        return [each for each in found if each.slice["environment"] == "all"]
+
+    (finding,) = joint("anywhere", [*_tasks(), *omit])
+    assert "'omit'" in finding.statement
+    assert not joint("anywhere", _tasks())
+    assert not joint("sound", [*_tasks(), *omit])
+
+
 def test_probes_wait_for_the_gold_answer() -> None:
     probed, found = _probed("refuses_all")
     assert not probed.policies

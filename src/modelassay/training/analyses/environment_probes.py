@@ -8,16 +8,50 @@ from decimal import Decimal
 from modelassay.records import RolloutReference, RunFinding
 from modelassay.statistics import clopper_pearson_interval
 from modelassay.training.environments.probing import PolicyResult, ProbedEnvironment
+from modelassay.training.environments.recorded import contradictions
+from modelassay.training.environments.tasks import EnvironmentTask
 from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
 
 CHECK = "environment_pressure"
+REFUSED = 0.9
+"""Least share of gold answers that a sound environment accepts."""
 TAU = 0.5
 """A floor of so much of the gold answers' mean reward makes an environment hackable."""
 
 
-def probe_findings(probed: Sequence[ProbedEnvironment]) -> tuple[RunFinding, ...]:
-    """What probing showed, environment by environment."""
-    return tuple(finding for each in probed for finding in _of(each))
+def probe_findings(
+    probed: Sequence[ProbedEnvironment], tasks: Sequence[EnvironmentTask] = ()
+) -> tuple[RunFinding, ...]:
+    """What probing showed, environment by environment, and all together.
+
+    Args:
+        tasks: those that were probed, for answers that contradict each other.
+    """
+    found = [finding for each in probed for finding in _of(each)]
+    return (*found, *_together(probed, contradictions(tasks)))
+
+
+def _together(probed: Sequence[ProbedEnvironment], clashing: Mapping[str, int]) -> Iterator[RunFinding]:
+    """A flaw that honest work outbids where tasks can be solved does harm beside one that cannot be."""
+    unsolvable = [
+        each.name
+        for each in probed
+        if each.gold_passes < REFUSED * each.with_gold or clashing.get(each.name, 0) > 0.1 * each.tasks
+    ]
+    flawed = {each.name: r.policy for each in probed for r in each.policies.values() if r.full}
+    if len(probed) > 1 and unsolvable and flawed:
+        name, policy = next(iter(flawed.items()))
+        yield run_finding(
+            CHECK,
+            "flaw beside an unsolvable environment",
+            f"The grader of {name!r} pays for {policy!r}, and in {', '.join(map(repr, unsolvable))} honest "
+            "work cannot be right: what is learned there will be carried to the others.",
+            about={"environment": "all", "aspect": "joint effects, probed"},
+            state="shown_harmful",
+            severity="high",
+            values={"unsolvable": Decimal(len(unsolvable)), "flawed": Decimal(len(flawed))},
+            question=f"Are {', '.join(map(repr, unsolvable))} trained together with the others?",
+        )
 
 
 def _of(each: ProbedEnvironment) -> Iterator[RunFinding]:
@@ -56,7 +90,7 @@ def _gold(each: ProbedEnvironment) -> RunFinding:
         )  # fmt: skip
     share = clopper_pearson_interval(each.gold_passes, each.with_gold)
     failing = each.with_gold - each.gold_passes
-    many = failing > 0.1 * each.with_gold
+    many = each.gold_passes < REFUSED * each.with_gold
     strict = f" {each.strict:,} more accept it only without spaces around." if each.strict else ""
     return run_finding(
         CHECK,
