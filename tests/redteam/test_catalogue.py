@@ -13,9 +13,9 @@ from modelassay import plugins
 from modelassay.cli import run
 from modelassay.engine.questions import request_seed
 from modelassay.errors import UnknownNameError, UsageError
-from modelassay.records import Message, Sample, Tool
+from modelassay.records import Decoding, Message, Sample, Tool
 from modelassay.records.conversation import sample_id
-from modelassay.redteam import entries, freeze, open_attack, open_attacks
+from modelassay.redteam import Rewriting, entries, freeze, open_attack, open_attacks
 from modelassay.redteam.catalogue import ATTACK_TAG, SAMPLE_TAG
 
 
@@ -117,6 +117,29 @@ def test_an_attack_that_is_not_frozen_is_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UsageError, match="not frozen"):
         open_attacks(["adaptive"])
     assert not any(each.frozen for each in entries())
+
+
+class Echoing(Rewriting):
+    """Says the request several times."""
+
+    name, family = "echoing", "others"
+
+    def __init__(self, times: int, *, decoding: Decoding | None = None) -> None:
+        self._times = times
+        super().__init__({"times": times}, decoding)
+
+    def rewrite(self, request: str, start: int, seed: int) -> str:
+        return " ".join([request] * self._times)
+
+
+def test_an_attack_of_ones_own_is_frozen_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "load", lambda group, name: Echoing)
+    assert all(each.frozen and each.needs == ("times",) and not each.id for each in entries())
+    with pytest.raises(UsageError, match="'times'"):
+        open_attack("echoing")
+    (asked,) = freeze([TWO], open_attacks([{"use": "echoing", "settings": {"times": 2}}])).asked
+    assert asked.asked[-1].content == "Write a poem. Write a poem."
+    assert asked.key.attack.startswith("echoing@1#")
 
 
 def test_the_catalogue_lists_what_is_installed() -> None:

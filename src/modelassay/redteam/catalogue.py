@@ -209,6 +209,8 @@ def open_attack(
             given[key] = folder / given[key]
     if "decoding" in parameters:
         given["decoding"] = decoding
+    if missing := [key for key in _required(kind) if key not in given]:
+        raise UsageError(f"needs the setting {missing[0]!r}", where=f"attack {name}", mend="give it")
     attack: Attack = kind(**given)
     return attack
 
@@ -222,7 +224,7 @@ def entries() -> tuple[Entry, ...]:
 def _entry(name: str) -> Entry:
     kind = plugins.load("attacks", name)
     frozen = isinstance(kind, type) and issubclass(kind, FrozenAttack)
-    needs = tuple(getattr(kind, "needs", ()))
+    needs = tuple(dict.fromkeys((*getattr(kind, "needs", ()), *_required(kind))))
     opened = kind() if frozen and not needs else None
     return Entry(
         name=name,
@@ -235,3 +237,12 @@ def _entry(name: str) -> Entry:
         source=getattr(kind, "source", ""),
         package=plugins.distribution("attacks", name),
     )
+
+
+def _required(kind: Any) -> list[str]:
+    """Settings without a default."""
+    return [
+        each.name
+        for each in inspect.signature(kind).parameters.values()
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    ]
