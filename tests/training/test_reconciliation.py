@@ -231,3 +231,13 @@ def test_a_real_run_agrees_until_a_file_is_touched(data_dir: Path, tmp_path: Pat
     rows[3], rows[60] = rows[60], rows[3]
     parquet.write_table(table.take(rows), path)
     assert of(import_run(folder, tmp_path / "swapped")) == (7,)
+
+
+def test_a_last_step_of_fewer_whole_groups_is_no_disagreement() -> None:
+    everything = np.arange(STEPS * BATCH)
+    shorter = reconcile(rearranged(FRAME, everything[:-SIZE]), METRICS, group_size=SIZE)
+    assert "rollouts" not in {d.what for d in shorter.disagreements}
+    broken = reconcile(rearranged(FRAME, everything[:-1]), METRICS, group_size=SIZE)
+    assert "rollouts" in {d.what for d in broken.disagreements}
+    earlier = reconcile(rearranged(FRAME, np.delete(everything, slice(0, SIZE))), METRICS, group_size=SIZE)
+    assert "rollouts" in {d.what for d in earlier.disagreements}

@@ -325,7 +325,10 @@ def _compare_tokens(ledger: _Ledger, train: _Train, logs: Mapping[int, dict[str,
 
 
 def _compare_shape(ledger: _Ledger, train: _Train, group_size: int | None, repeated: set[int]) -> None:
-    """Steps of another size than nearly all, groups of another size, groups of several tasks."""
+    """Steps of another size than nearly all, groups of another size, groups of several tasks.
+
+    The last step may be smaller by whole groups: training data seldom fills it.
+    """
     once = {step: rows for step, rows in train.steps.items() if step not in repeated}
     sizes = np.array([len(rows) for rows in once.values()])
     if len(sizes):
@@ -333,7 +336,8 @@ def _compare_shape(ledger: _Ledger, train: _Train, group_size: int | None, repea
         usual = int(values[counts.argmax()])
         if counts.max() >= STEADY * len(sizes) or len(sizes) - counts.max() == 1:
             for step, rows in once.items():
-                ledger.put(step, "rollouts", usual, len(rows), 0)
+                rest = step == max(once) and group_size and len(rows) % group_size == 0
+                ledger.put(step, "rollouts", min(usual, len(rows)) if rest else usual, len(rows), 0)
     mixed = train.groups.mixed(train.task)
     for step, rows in train.steps.items():
         codes = np.unique(train.groups.code[rows])
