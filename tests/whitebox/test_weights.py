@@ -18,9 +18,9 @@ from modelassay.artifacts import fingerprint_folder
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.records import Finding
 from modelassay.whitebox.weights import Declared, WeightComparison, compare_weights, open_weights
-from modelassay.whitebox.weights import comparing as comparing_module
 from modelassay.whitebox.weights.check import Inspection, WeightsCheck, inspect_weights
 from modelassay.whitebox.weights.decoding import Decoder
+from modelassay.whitebox.weights.tallying import PIECE
 
 sys.path.insert(0, str(Path(__file__).parent))
 from weight_files import Stored, bf16, f16, f32, low_rank, matrices, write_file, write_model
@@ -77,9 +77,9 @@ def test_digests_are_those_of_the_fingerprint(tmp_path: Path, base: Path) -> Non
     assert found.candidate["norm.weight"].sha256 == digest
 
 
-@pytest.mark.parametrize("place", [0, 5, comparing_module.PIECE, 2 * comparing_module.PIECE + 6])
+@pytest.mark.parametrize("place", [0, 5, PIECE, 2 * PIECE + 6])
 def test_one_flipped_element_is_listed(tmp_path: Path, place: int) -> None:
-    values = np.random.default_rng(5).normal(size=2 * comparing_module.PIECE + 7).astype(np.float32)
+    values = np.random.default_rng(5).normal(size=2 * PIECE + 7).astype(np.float32)
     other = values.copy()
     other[place] = np.nextafter(other[place], np.float32(9))
     one = write_model(tmp_path / "one", {"same": f32(values[:9]), "flipped": f32(values)})

@@ -1,9 +1,10 @@
 """Weights of two models held against each other, tensor by tensor, without loading either."""
 
 from modelassay.whitebox.weights.appraisal import Declared, weight_findings
-from modelassay.whitebox.weights.comparing import TensorDelta, WeightComparison, compare_weights
+from modelassay.whitebox.weights.comparing import WeightComparison, compare_weights
 from modelassay.whitebox.weights.opening import Weights, open_weights
 from modelassay.whitebox.weights.spectra import Spectrum, delta_spectra
+from modelassay.whitebox.weights.tallying import TensorDelta
 from modelassay.whitebox.weights.task_vectors import TaskVectors, task_vectors
 
 __all__ = [

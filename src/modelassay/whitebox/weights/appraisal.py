@@ -18,8 +18,9 @@ import msgspec
 import numpy as np
 
 from modelassay.records import Finding, FindingState, Measure, MeasureRole, Severity
-from modelassay.whitebox.weights.comparing import TensorDelta, WeightComparison
+from modelassay.whitebox.weights.comparing import WeightComparison
 from modelassay.whitebox.weights.spectra import Spectrum
+from modelassay.whitebox.weights.tallying import TensorDelta
 from modelassay.whitebox.weights.task_vectors import TaskVectors
 
 CHECK: Final = "weights"

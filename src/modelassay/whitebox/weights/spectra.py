@@ -147,12 +147,12 @@ class _Differences:
 def _spectrum(differences: _Differences, *, norm: float, sketch: int, seed: int) -> Spectrum:
     rows, columns = differences.rows, differences.columns
     count = min(sketch, rows, columns)
-    scale = np.float32(1 / norm)
-    basis = _row_space(differences, count=count, seed=seed, scale=scale)
+    basis = _row_space(differences, count=count, seed=seed, norm=norm)
+    scaled = basis * np.float32(1 / norm)
     gram = np.zeros((count, count))
     by_column, largest_row, total = np.zeros(columns), 0.0, 0.0
     for block, stored in differences:
-        projected = (block * scale @ basis).astype(np.float64)
+        projected = (block @ scaled).astype(np.float64)
         gram += projected.T @ projected
         errors = spacing_squared(stored, differences.dtype) / np.float32(12)
         by_row = errors.sum(axis=1, dtype=np.float64)
@@ -173,15 +173,15 @@ def _spectrum(differences: _Differences, *, norm: float, sketch: int, seed: int)
     )
 
 
-def _row_space(differences: _Differences, *, count: int, seed: int, scale: np.float32) -> _Matrix:
+def _row_space(differences: _Differences, *, count: int, seed: int, norm: float) -> _Matrix:
     """An orthonormal basis, columns by `count`, of nearly all that the rows of the difference span."""
     if count == differences.columns:
         return np.eye(count, dtype=np.float32)
     draw = np.random.default_rng([seed, *differences.name.encode()])
     directions = draw.standard_normal((differences.columns, count), dtype=np.float32)
+    directions *= np.float32(norm**-2)  # so that the sum below is about 1, whatever the norm
     seen = np.zeros_like(directions)
     for block, _ in differences:
-        scaled = block * scale
-        seen += scaled.T @ (scaled @ directions)
+        seen += block.T @ (block @ directions)
     basis: _Matrix = np.linalg.qr(seen)[0]
     return basis
