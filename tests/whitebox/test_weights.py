@@ -196,6 +196,20 @@ def test_rounding_alone_is_of_no_rank_that_could_be_told(tmp_path: Path) -> None
     assert "weights/rank/overall" not in states
 
 
+def test_a_thin_full_fine_tune_is_not_called_low_rank(tmp_path: Path) -> None:
+    draw = np.random.default_rng(6)
+    origin = (draw.normal(0, 0.05, (384, 256)) * np.exp(draw.normal(size=(384, 1)))).astype(np.float32)
+    one = write_model(tmp_path / "one", {"w": bf16(origin)})
+    for size in (0.002, 0.003, 0.004, 0.006):
+        drift = draw.normal(size=origin.shape) * size * np.linalg.norm(origin) / np.sqrt(origin.size)
+        two = write_model(tmp_path / "two", {"w": bf16((origin + drift).astype(np.float32))})
+        states = {
+            each.id: each.state for each in inspect_weights(one, two, declared=Declared(rank=8)).findings
+        }
+        assert states.get("weights/rank/overall") != "shown_fine"
+        assert {"weights/rank/overall", "weights/rank/aspect=rounding"} & set(states)
+
+
 def test_tensors_that_do_not_belong_are_named(tmp_path: Path, base: Path) -> None:
     other = variant(
         tmp_path / "other",

@@ -255,7 +255,7 @@ def _rank(told: _Told, spectra: Mapping[str, Spectrum] | None, rank: int | None)
         for s in spectra.values()
         if s.rank > rank
     ]
-    hidden = [s.name for s in spectra.values() if s.rank <= rank and s.rounding_share > 0.5]
+    hidden = [s.name for s in spectra.values() if s.rank <= rank and not s.is_within(rank)]
     further = [d.name for d in told.of.changed if d.name not in spectra]
     if above:
         text = f"The change has a rank above the declared {rank}: {_some(above, 'tensor')}."
@@ -266,17 +266,14 @@ def _rank(told: _Told, spectra: Mapping[str, Spectrum] | None, rank: int | None)
             "rank", "not_shown", "low", text, aspect="not matrices", method=method, tensors=len(further)
         )
     if hidden:
-        text = (
-            f"The change is no larger than rounding, so its rank cannot be told: {_some(hidden, 'tensor')}."
-        )
+        text = f"Too near to rounding for the rank of the change to be told: {_some(hidden, 'tensor')}."
         yield told(
             "rank", "not_assessable", "low", text, aspect="rounding", method=method, tensors=len(hidden)
         )
-    if not above and spectra and len(hidden) < len(spectra):
-        most = max(s.rank for s in spectra.values())
-        text = (
-            f"None of {len(spectra)} changed matrices has a rank above the declared {rank}; highest: {most}."
-        )
+    within = [s.rank for s in spectra.values() if s.is_within(rank)]
+    if not above and within:
+        most = max(within)
+        text = f"The change of {len(within)} matrices has no rank above the declared {rank}; highest: {most}."
         yield told("rank", "shown_fine", "none", text, method=method, declared=rank, highest=most)
     if not told.of.changed:
         text = f"A change of rank {rank} is declared, and no tensor changed."

@@ -55,6 +55,15 @@ class Spectrum(msgspec.Struct, frozen=True, kw_only=True):
     rounding_share: float
     """Share of the squared norm that rounding alone would have."""
 
+    def is_within(self, rank: int) -> bool:
+        """Whether `rank` directions and rounding explain the change.
+
+        What the first `rank` singular values leave of the squared norm must not be much more than rounding
+        has, and rounding not most of it: a change spread thinly over many directions is below the edge too.
+        """
+        left = 1 - sum(value**2 for value in self.singular_values[:rank]) / self.norm**2
+        return self.rank <= rank and self.rounding_share < 0.5 and left < 1.5 * self.rounding_share + 1e-4
+
     @property
     def stable_rank(self) -> float:
         """‖D‖²_F / σ₁² (Rudelson & Vershynin 2007)."""
