@@ -64,13 +64,10 @@ class Weights:
                 if place.name in self._places:
                     raise UsageError(f"the tensor {place.name!r} is in two files", where=str(file.path))
                 self._places[place.name] = (file, place)
+        self.tensors = {name: self._places[name][1] for name in sorted(self._places)}
+        """Every tensor by name, sorted."""
         self.quantisation = _quantisation(config, self._places)
         """How the weights are quantised, such as ``gptq``; empty when they are not."""
-
-    @property
-    def tensors(self) -> dict[str, TensorPlace]:
-        """Every tensor by name, sorted."""
-        return {name: self._places[name][1] for name in sorted(self._places)}
 
     @property
     def size(self) -> int:
