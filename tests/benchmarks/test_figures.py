@@ -51,7 +51,9 @@ def test_judges_without_data_say_where_it_belongs(tmp_path: Path) -> None:
     assert "--data-dir or MODELASSAY_DATA" in done.stderr
 
 
-@pytest.mark.parametrize("subject", ["engine", "gate", "judges", "organisms", "sequential", "training", "whitebox"])
+@pytest.mark.parametrize(
+    "subject", ["engine", "gate", "judges", "organisms", "sequential", "training", "whitebox"]
+)
 def test_every_benchmark_offers_json(subject: str) -> None:
     if subject in {"organisms", "training"}:
         pytest.importorskip("torch", reason="the extra 'local' is not installed")
