@@ -46,6 +46,7 @@ bias_detection]`, or `{use: task_accuracy, settings: {match: exact}}`); in Pytho
 
 ```python
 from modelassay.evaluators import BiasDetection, ContentSafety
+
 BiasDetection().evaluate(input=prompt, output=response, cohort="non-english").score
 ContentSafety().evaluate(input=prompt, output=response, policy=policy_text).score
 ```
