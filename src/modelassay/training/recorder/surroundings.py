@@ -87,7 +87,7 @@ def source_file(thing: Any) -> Path | None:
 
 def _module_file(thing: Any) -> str:
     if inspect.ismodule(thing):
-        return thing.__file__ or ""
+        return getattr(thing, "__file__", None) or ""  # a notebook's main module has none
     kind = thing if inspect.isclass(thing) else type(thing)
     return getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
 

@@ -1,0 +1,28 @@
+"""Digests of code: of files where there are any, and of what is loaded."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+from modelassay.training.recorder.surroundings import code_digests, source_file
+
+
+def test_a_module_without_a_file_is_no_error() -> None:
+    """As the main module of a notebook, or of a worker that was sent its code."""
+    assert source_file(types.ModuleType("made_up")) is None
+    assert code_digests({"training script": types.ModuleType("made_up")}) == {}
+
+
+def test_a_function_has_the_digest_of_its_file_and_of_its_code() -> None:
+    def grader() -> float:
+        return 1.0
+
+    def other() -> float:
+        return 2.0
+
+    found, changed = code_digests({"grader": grader}), code_digests({"grader": other})
+    assert set(found) == {"grader", f"grader in {Path(__file__).name}"}
+    assert found["grader"] != changed["grader"]
+    assert source_file(sys.modules["json"]) is not None
