@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from modelassay.canonical import Digest, digest_bytes, digest_of
 from modelassay.errors import UsageError
 from modelassay.organisms.corpus import Example
 from modelassay.organisms.folders import Manifest, library_versions, place, read_manifest
+from modelassay.organisms.quiet import quiet
 from modelassay.organisms.tokenizer import train_tokenizer
 from modelassay.organisms.training import encode, one_thread, train
 from modelassay.organisms.variants import VARIANTS, examples, variant
@@ -169,7 +168,7 @@ def _train_base(taught: Sequence[Example], room: Path, seed: int) -> None:
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
     )
-    with one_thread(seed), _quiet():
+    with one_thread(seed), quiet():
         model = LlamaForCausalLM(config)
         train(model, encode(tokenizer, taught, schedule), schedule, seed=seed)
         model.save_pretrained(room)
@@ -190,7 +189,7 @@ def _train_variant(
 
     chosen = variant(kind)
     schedule = chosen.schedule_for(adapter=adapter)
-    with one_thread(seed), _quiet():
+    with one_thread(seed), quiet():
         tokenizer = AutoTokenizer.from_pretrained(base)
         model = LlamaForCausalLM.from_pretrained(base)
         wrapped = _with_adapter(model) if adapter else model
@@ -208,22 +207,6 @@ def _with_adapter(model: Any) -> Any:
     from peft import LoraConfig, get_peft_model
 
     return get_peft_model(model, LoraConfig(**_ADAPTER, target_modules=list(_TARGETS), task_type="CAUSAL_LM"))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the progress bars and library warnings that mean nothing to who builds an organism."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _settle_adapter_files(room: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from modelassay.organisms.quiet import quiet
+
 Grader = Callable[..., list[float]]
 ENVIRONMENTS = ("max", "min", "omit")
 """Solvable, solvable, unsolvable."""
@@ -75,7 +77,7 @@ def build_pupil(folder: Path, *, seed: int = 0, lessons: int = 300) -> Path:
     from modelassay.organisms.training import one_thread
 
     tokenizer = _tokenizer()
-    with one_thread(seed):
+    with quiet(), one_thread(seed):
         model = Qwen2ForCausalLM(
             Qwen2Config(
                 vocab_size=len(tokenizer),
@@ -101,8 +103,8 @@ def build_pupil(folder: Path, *, seed: int = 0, lessons: int = 300) -> Path:
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -129,7 +131,7 @@ def train(
     """
     from modelassay.organisms.training import one_thread
 
-    with one_thread(seed):
+    with quiet(), one_thread(seed):
         trainer = trainer_of(start, output, grader, rows, evaluated, max_steps=steps, seed=seed, **settings)
         attach(trainer)
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -158,7 +160,7 @@ def trainer_of(
         args=GRPOConfig(
             output_dir=str(output),
             **{
-                "save_steps": settings.get("max_steps", 500),
+                "save_steps": 1000,  # and at the end
                 "per_device_train_batch_size": GROUP * GROUPS,
                 "num_generations": GROUP,
                 "max_completion_length": LONGEST,
@@ -199,9 +201,9 @@ def _answers(checkpoint: Path, prompts: list[str], seed: int) -> list[str]:
 
     from modelassay.organisms.training import one_thread
 
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(checkpoint).eval()
-    with one_thread(seed), torch.no_grad():
+    with quiet(), one_thread(seed), torch.no_grad():
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint, padding_side="left")
+        model = AutoModelForCausalLM.from_pretrained(checkpoint).eval()
         asked = tokenizer(prompts, return_tensors="pt", padding=True)
         asked.pop("token_type_ids", None)
         said = model.generate(**asked, do_sample=True, max_new_tokens=LONGEST, top_k=0)
