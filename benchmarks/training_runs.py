@@ -29,7 +29,7 @@ from modelassay.training.run import Run
 from modelassay.training.verdict_gate import Judgement, judge_gate
 
 UNSOLVABLE = "omit"
-ALARM_EDITS, CHALLENGES = 200, 400
+EDITS, CHALLENGES = 200, 400
 ATTACKS = (
     "identity-shift-aoa.jsonl",
     "pure_bad_10_demo.jsonl",
@@ -123,7 +123,7 @@ def _reconciled(run: Run, frame: Frame) -> Iterator[Figure]:
         goal=0,
     )
     rng = np.random.default_rng(1)
-    rows = rng.choice(len(frame), ALARM_EDITS, replace=False)
+    rows = rng.choice(len(frame), EDITS, replace=False)
     caught = {"edited": 0, "dropped": 0, "swapped": 0}
     for row in rows.tolist():
         caught["edited"] += bool(reconcile(_edited(frame, row), logged, group_size=size).disagreements)
@@ -135,10 +135,10 @@ def _reconciled(run: Run, frame: Frame) -> Iterator[Figure]:
     for what, count in caught.items():
         yield Figure(
             name=f"training.reconciliation.caught[{what}]",
-            value=count / ALARM_EDITS,
+            value=count / EDITS,
             better="higher",
             goal=1.0,
-            n=ALARM_EDITS,
+            n=EDITS,
         )
 
 

@@ -29,6 +29,8 @@ BEHAVIOUR = "shotgun"
 HACKED, PATCHED, FIXED = 22, 170, 210
 """Last steps before the symptom patch, before the fix of the cause, and of the run."""
 SEED = 5
+_FIRST_ALARM, _SECOND_ALARM = 0.2, 0.1
+"""Shares of answers of many digits from which the developer is alarmed."""
 _NOT_HELD = {"patched", "displaced", "unresolved", "regressed", "returned"}
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _PATTERNS = f"name: demo\nbehaviours:\n  {BEHAVIOUR}:\n    patterns: ['[0-9]{{2,}}']\n"
@@ -143,28 +145,28 @@ def _recorder(folder: Path, keys: Parties) -> Any:
 def _respond(recorder: Any, step: int, rates: dict[str, tuple[int, int]]) -> None:
     """What the developer does about what they see at the end of a stretch."""
     seen, asked = rates["seen"]
+    share = seen / asked
     about: dict[str, Any] = {"step": step, "actor": "developer"}
+    first, second = {**about, "alarm": "long answers"}, {**about, "alarm": "many digits"}
+    metric = {"metric": "share of answers of many digits", "value": f"{share}"}
     if step == HACKED:
-        first = {**about, "alarm": "long answers"}
-        recorder.event(
-            "alarm", metric="share of long answers", value=f"{seen / asked}", threshold="0.2", **first
-        )
+        recorder.event("alarm", **metric, threshold=f"{_FIRST_ALARM}", **first)
         recorder.event("acknowledged", **first)
         recorder.event("fix", text="fine long answers", paths=["reward/length_penalty.py"], **first)
     elif step == PATCHED:
-        recorder.event("verification", alarm="long answers", arms=["seen"], passed=True, **about)
-        recorder.event("closure", alarm="long answers", reason="answers are short again", **about)
-        second = {**about, "alarm": "many digits"}
-        recorder.event(
-            "alarm", metric="share of many digits", value=f"{seen / asked}", threshold="0.1", **second
-        )
+        recorder.event("verification", arms=["seen"], passed=share < _FIRST_ALARM, **first)
+        if share < _FIRST_ALARM:
+            recorder.event("closure", reason="below the alarm where it rang", **first)
+        recorder.event("alarm", **metric, threshold=f"{_SECOND_ALARM}", **second)
         recorder.event("acknowledged", **second)
         recorder.event("hypothesis", text="the grader takes any answer that holds the right digit", **second)
         recorder.event("fix", text="compare exactly", paths=["grader.py"], **second)
     else:
-        second = {**about, "alarm": "many digits", "evidence": ["evals.jsonl"]}
-        recorder.event("verification", arms=sorted(rates), passed=True, **second)
-        recorder.event("closure", reason="gone in every way of asking", **second)
+        gone = all(count / n < _SECOND_ALARM for count, n in rates.values())
+        evidence = {"evidence": ["evals.jsonl"]}
+        recorder.event("verification", arms=sorted(rates), passed=gone, **evidence, **second)
+        if gone:
+            recorder.event("closure", reason="gone in every way of asking", **evidence, **second)
 
 
 def _open(folder: Path, challenge: Challenge, opening: Path, tell: Tell) -> None:

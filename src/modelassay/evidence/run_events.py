@@ -46,16 +46,6 @@ class RunClosed(Body, frozen=True, kw_only=True):
     committed: CommittedRun
 
 
-class RunChallenged(Body, frozen=True, kw_only=True):
-    """An assessor asks for rollouts, or (without a challenge) publishes what binds them to a nonce."""
-
-    kind = "run.challenged"
-    run: str
-    nonce: Sha256
-    """`challenge.nonce_commitment`."""
-    challenge: Sha256 | None = None
-
-
 class RunOpenedToAssessor(Body, frozen=True, kw_only=True):
     """The developer has answered a challenge."""
 
@@ -82,7 +72,6 @@ RUN_BODIES: tuple[type[Body], ...] = (
     RunStep,
     RunHappened,
     RunClosed,
-    RunChallenged,
     RunOpenedToAssessor,
     RunAssessed,
 )

@@ -29,7 +29,6 @@ EventKind = Literal[
     "run.step",
     "run.event",
     "run.closed",
-    "run.challenged",
     "run.opened_to_assessor",
     "run.assessed",
     "checkpoint.registered",
