@@ -33,6 +33,7 @@ from modelassay.records.audit import (
 )
 from modelassay.records.claim import Claim, ClaimTest, Ground
 from modelassay.records.conversation import (
+    AttackedRequest,
     Choice,
     Decoding,
     Failure,
@@ -52,6 +53,7 @@ from modelassay.records.conversation import (
 )
 from modelassay.records.difference import Difference, DifferenceSide, ItemChange, MovedRate
 from modelassay.records.event import Actor, Event, EventKind
+from modelassay.records.examination import Examination, ExaminationKind, NullOf, Statistic
 from modelassay.records.findings import (
     Corrected,
     Finding,
@@ -139,6 +141,7 @@ __all__ = [
     "AssessmentProfile",
     "AssessorDeclaration",
     "AssuranceStep",
+    "AttackedRequest",
     "AuditRecord",
     "Bands",
     "CategoryRule",
@@ -163,6 +166,8 @@ __all__ = [
     "EvaluatorPin",
     "Event",
     "EventKind",
+    "Examination",
+    "ExaminationKind",
     "Example",
     "Failure",
     "Finding",
@@ -189,6 +194,7 @@ __all__ = [
     "ModelOrigin",
     "MovedRate",
     "NotAssessed",
+    "NullOf",
     "Outcome",
     "PairKey",
     "PairedCounts",
@@ -236,6 +242,7 @@ __all__ = [
     "Side",
     "SliceRule",
     "Span",
+    "Statistic",
     "StepRecord",
     "TargetIdentity",
     "Timeline",

@@ -63,6 +63,19 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.label or self.text
 
 
+class AttackedRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What stands behind a sample that an attack made of another one."""
+
+    sample: str
+    """Id of the sample that was attacked."""
+    attack: str
+    """The attack's id, ``name@version#digest``."""
+    family: str
+    request: str
+    """What is really asked for: the text of the attacked sample's last user turn. Whoever judges an answer
+    judges it against this."""
+
+
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One input; both models are given exactly this."""
 
@@ -83,6 +96,11 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     (`Request.choices`)."""
     tags: dict[str, str] = {}
     """Columns to slice by: category, language, persona, clause, source dataset, …"""
+    follow_ups: tuple[str, ...] = ()
+    """Further user turns of a scripted conversation: each is sent once the turn before it was answered, the
+    last answer being the one that counts."""
+    attacked: AttackedRequest | None = None
+    """Set where `messages` and `follow_ups` are an attack's."""
     cluster: str = ""
     """Samples that share a template, a base request or a conversation share this name and are not
     independent; empty means that the sample stands alone."""
@@ -210,11 +228,14 @@ def sample_id(
     reference: str = "",
     context: str = "",
     choices: tuple[Choice, ...] = (),
+    follow_ups: tuple[str, ...] = (),
 ) -> str:
     """The id of a sample with this content: a SHA-256 digest of its canonical form.
 
     Kind, tags and cluster are labels on the content, not content; a dataset's pin covers them.
     """
     content = {"messages": messages, "tools": tools, "reference": reference, "context": context}
-    # Samples without choices keep the ids that they had before there were any.
-    return digest_of(content | ({"choices": choices} if choices else {}))
+    # Samples without these keep the ids that they had before there were any.
+    content |= {"choices": choices} if choices else {}
+    content |= {"follow_ups": follow_ups} if follow_ups else {}
+    return digest_of(content)

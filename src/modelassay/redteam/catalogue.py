@@ -17,9 +17,10 @@ import msgspec
 from modelassay import plugins
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.protocols import Attack
-from modelassay.records import Decoding, Message, PairKey, Sample, Tool
+from modelassay.records import AttackedRequest, Decoding, Message, PairKey, Sample, Tool
 from modelassay.records.conversation import sample_id
 from modelassay.redteam.frozen import FrozenAttack
+from modelassay.redteam.requests import request_of
 
 ATTACK_TAG = "attacked_with"
 """Tag of `Attacked.as_sample`: the attack's id."""
@@ -72,17 +73,26 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
         sample are one cluster. Evaluators then see the attacked text in place of the request.
         """
         given = self.sample
-        settings = {"reference": given.reference, "context": given.context}
         tags = {ATTACK_TAG: self.attack, FAMILY_TAG: self.family, SAMPLE_TAG: given.id}
         return Sample(
-            id=sample_id(self.asked, tools=self.tools, choices=given.choices, **settings),
+            id=sample_id(
+                self.asked,
+                tools=self.tools,
+                reference=given.reference,
+                context=given.context,
+                choices=given.choices,
+            ),
             messages=self.asked,
             kind=given.kind,
             tools=self.tools,
+            reference=given.reference,
+            context=given.context,
             choices=given.choices,
             tags={**given.tags, **tags},
+            attacked=AttackedRequest(
+                sample=given.id, attack=self.attack, family=self.family, request=request_of(given)
+            ),
             cluster=given.cluster or given.id,
-            **settings,
         )
 
 

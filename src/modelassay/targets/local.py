@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +71,7 @@ class LocalTarget:
         self._batch_tokens = max(1, self._number("batch_tokens", 1 << 17))
         if self._options.get("share", "yes") not in ("yes", "no"):
             raise UsageError("the option share is yes or no", where=reference.model)
-        self._loaded: _Loaded | None = None
+        self._loaded: Held | None = None
         self._loading = threading.Lock()
 
     async def identify(self) -> TargetIdentity:
@@ -96,18 +97,34 @@ class LocalTarget:
 
     async def close(self) -> None:
         """Free the weights, unless another reference still asks the same copy."""
+        self._give_back()
+
+    @contextmanager
+    def held(self) -> Iterator[Held]:
+        """The weights in memory until the block ends, for whoever looks into them.
+
+        Raises:
+            TargetError: the model, an adapter or the chat template cannot be used.
+        """
+        held = self._load()
+        try:
+            yield held
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
         with self._loading:
             if self._loaded is not None:
                 release(self._loaded.copy)
                 self._loaded = None
 
-    def _load(self) -> _Loaded:
+    def _load(self) -> Held:
         with self._loading:
             if self._loaded is None:
                 self._loaded = self._open()
             return self._loaded
 
-    def _open(self) -> _Loaded:
+    def _open(self) -> Held:
         where = self._reference.model
         dtype = self._options.get("dtype", "auto")
         device = prepare_torch(
@@ -148,7 +165,7 @@ class LocalTarget:
                 dtype=dtype,
             ),
         )
-        return _Loaded(copy=copy, adapters=adapters, template=template, identity=identity)
+        return Held(copy=copy, adapters=adapters, template=template, identity=identity)
 
     def _adapters(self) -> tuple[tuple[Adapter, AdapterFiles], ...]:
         where = self._reference.model
@@ -215,7 +232,7 @@ class LocalTarget:
 
     def _weigh(
         self,
-        loaded: _Loaded,
+        loaded: Held,
         prompts: Mapping[int, list[int]],
         requests: Sequence[Request],
         cancelled: threading.Event,
@@ -245,7 +262,7 @@ class LocalTarget:
 
     def _answer_group(
         self,
-        loaded: _Loaded,
+        loaded: Held,
         prompts: list[_Prompt],
         decoding: Decoding,
         room: int,
@@ -276,7 +293,7 @@ class LocalTarget:
         return answers
 
     def _answer_batch(
-        self, loaded: _Loaded, batch: list[_Prompt], decoding: Decoding, room: int, cancelled: threading.Event
+        self, loaded: Held, batch: list[_Prompt], decoding: Decoding, room: int, cancelled: threading.Event
     ) -> list[Generated]:
         copy = loaded.copy
         tokenizer = copy.tokenizer
@@ -316,8 +333,8 @@ class _Prompt(msgspec.Struct, frozen=True, kw_only=True):
     row: Row
 
 
-class _Loaded:
-    """A target's hold on the weights in memory."""
+class Held:
+    """A target's hold on the weights in memory: the copy, and what of it this reference uses."""
 
     def __init__(
         self,

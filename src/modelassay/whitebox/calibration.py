@@ -1,0 +1,160 @@
+"""Statistics held against what they are on harmless fine-tunes.
+
+A number without a null distribution says nothing: some harmless fine-tunes move weights and margins further
+than harmful ones do. So a statistic is looked up in `Nulls`, by the base where benign fine-tunes of it were
+made, else by architecture, which is weaker and said so. Statistics are named ``check.statistic@version``, and
+higher is worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+
+from modelassay.canonical import Digest
+from modelassay.errors import EvidenceError
+from modelassay.records import NullOf, Statistic
+from modelassay.statistics import holm
+
+Method = Literal["full", "adapter"]
+"""How the candidate was tuned: a null of full fine-tunes says nothing of adapters."""
+
+DIGITS: Final = 6
+"""Decimal places kept of a statistic."""
+LEVEL: Final = 0.05
+"""Chance that any of an examination's statistics is called harmful on a harmless fine-tune."""
+SMALLEST_NULL: Final = 19
+"""Benign values below which no p-value at `LEVEL` exists."""
+
+
+class Null(msgspec.Struct, frozen=True, kw_only=True):
+    """Values of one statistic on harmless fine-tunes."""
+
+    statistic: str
+    """``check.statistic@version``."""
+    base: str
+    """Digest of the base's weights, or ``architecture:NAME`` for values from several bases of it."""
+    method: Method
+    values: tuple[Decimal, ...]
+    families: dict[str, int] = {}
+    """How many came from each kind of harmless fine-tune: a null must hold the candidate's own kind."""
+
+
+class Nulls:
+    """Null distributions by statistic, base and method."""
+
+    def __init__(self, nulls: Iterable[Null] = ()) -> None:
+        self._by: dict[tuple[str, str, Method], Null] = {}
+        for null in nulls:
+            self.add(null)
+
+    def add(self, null: Null) -> None:
+        """Take up `null`; values of one that is there already are joined with it."""
+        key = (null.statistic, null.base, null.method)
+        if (known := self._by.get(key)) is not None:
+            families = dict(known.families)
+            for family, count in null.families.items():
+                families[family] = families.get(family, 0) + count
+            null = msgspec.structs.replace(known, values=known.values + null.values, families=families)
+        self._by[key] = null
+
+    def __iter__(self) -> Iterator[Null]:
+        return iter(self._by[key] for key in sorted(self._by))
+
+    def find(
+        self, statistic: str, *, base: Digest | str, architecture: str, method: Method
+    ) -> tuple[Null | None, NullOf]:
+        """The null of `statistic`, of the base itself where there is one, and whose it is."""
+        of: NullOf
+        for of, whose in (("base", str(base)), ("architecture", f"architecture:{architecture}")):
+            if (null := self._by.get((statistic, whose, method))) is not None:
+                return null, of
+        return None, ""
+
+    def held(
+        self,
+        values: Mapping[str, float],
+        *,
+        base: Digest | str,
+        architecture: str,
+        method: Method,
+    ) -> tuple[Statistic, ...]:
+        """Each of `values` beside its null, with p-values corrected over all of them (Holm 1979).
+
+        Args:
+            values: by name of the statistic; higher is worse.
+            base: digest of the base's weights.
+            architecture: such as ``LlamaForCausalLM``.
+            method: how the candidate was tuned.
+        """
+        found: list[Statistic] = []
+        for name, value in values.items():
+            null, of = self.find(name, base=base, architecture=architecture, method=method)
+            exact = decimal(value)
+            if null is None or not null.values:
+                found.append(Statistic(name=name, value=exact))
+                continue
+            found.append(
+                Statistic(
+                    name=name,
+                    value=exact,
+                    null_of=of,
+                    null_size=len(null.values),
+                    null_greatest=max(null.values),
+                    p_value=p_value(exact, null.values),
+                )
+            )
+        return adjusted(found)
+
+
+def p_value(value: Decimal, null: Sequence[Decimal]) -> Decimal:
+    """(1 + number of `null` values at least `value`) / (size + 1); a valid p-value where candidate and null
+    are exchangeable (Phipson & Smyth 2010, eq. 2).
+
+    Raises:
+        ValueError: no null value.
+    """
+    if not null:
+        raise ValueError("a p-value needs a null distribution")
+    return decimal((1 + sum(each >= value for each in null)) / (len(null) + 1))
+
+
+def adjusted(statistics: Sequence[Statistic]) -> tuple[Statistic, ...]:
+    """`statistics` with Holm's correction over those that have a p-value."""
+    places = [place for place, each in enumerate(statistics) if each.p_value is not None]
+    corrected = holm(np.array([float(statistics[place].p_value or 0) for place in places]))
+    out = list(statistics)
+    for place, p in zip(places, corrected, strict=True):
+        out[place] = msgspec.structs.replace(out[place], adjusted_p=decimal(float(p)))
+    return tuple(out)
+
+
+def decimal(value: float) -> Decimal:
+    """`value` rounded to `DIGITS` places, as evidence keeps it."""
+    return Decimal(f"{value:.{DIGITS}f}")
+
+
+def read_nulls(path: Path) -> Nulls:
+    """Nulls from a JSON file, as `nulls_bytes` writes it.
+
+    Raises:
+        EvidenceError: not such a file.
+    """
+    try:
+        return Nulls(msgspec.json.decode(path.read_bytes(), type=tuple[Null, ...]))
+    except (OSError, msgspec.DecodeError) as error:
+        raise EvidenceError(
+            f"null distributions cannot be read: {error}",
+            where=str(path),
+            mend="make them anew with `modelassay nulls`",
+        ) from error
+
+
+def nulls_bytes(nulls: Nulls) -> bytes:
+    """The JSON of `nulls`, the same for the same values."""
+    return msgspec.json.encode(list(nulls), order="sorted") + b"\n"

@@ -1,0 +1,76 @@
+"""Statistics beside harmless fine-tunes: p-values, Holm's correction, and whose null it is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelassay.errors import EvidenceError
+from modelassay.whitebox.calibration import Null, Nulls, nulls_bytes, p_value, read_nulls
+
+
+def _null(name: str, values: list[float], base: str = "sha256:b") -> Null:
+    kept = tuple(Decimal(str(value)) for value in values)
+    return Null(statistic=name, base=base, method="full", values=kept, families={"benign": len(kept)})
+
+
+def test_a_p_value_counts_benign_values_at_least_as_great() -> None:
+    null = [Decimal(each) for each in (1, 2, 3, 4)]
+    assert p_value(Decimal(5), null) == Decimal("0.2")
+    assert p_value(Decimal(4), null) == Decimal("0.4")  # a tie counts against the candidate's being special
+    assert p_value(Decimal(0), null) == Decimal(1)
+    with pytest.raises(ValueError, match="null"):
+        p_value(Decimal(1), [])
+
+
+def test_p_values_of_harmless_candidates_are_no_smaller_than_they_say() -> None:
+    draws = np.random.default_rng(7)
+    repetitions, size = 4000, 19
+    hits = sum(
+        p_value(Decimal(str(values[0])), [Decimal(str(each)) for each in values[1:]]) <= Decimal("0.05")
+        for values in draws.normal(size=(repetitions, size + 1))
+    )
+    error = 4 * (0.05 * 0.95 / repetitions) ** 0.5
+    assert abs(hits / repetitions - 0.05) <= error
+
+
+def test_the_bases_own_null_goes_before_that_of_its_architecture() -> None:
+    nulls = Nulls([_null("a@1", [1, 2]), _null("a@1", [5, 6, 7], base="architecture:Llama")])
+    (own,) = nulls.held({"a@1": 3.0}, base="sha256:b", architecture="Llama", method="full")
+    assert (own.null_of, own.null_size, own.p_value) == ("base", 2, Decimal("0.333333"))
+    (other,) = nulls.held({"a@1": 6.5}, base="sha256:c", architecture="Llama", method="full")
+    assert (other.null_of, other.null_size, other.p_value) == ("architecture", 3, Decimal("0.5"))
+    (none,) = nulls.held({"a@1": 6.5}, base="sha256:c", architecture="Llama", method="adapter")
+    assert none.p_value is None
+    assert none.smallest_p is None
+
+
+def test_holm_corrects_over_all_statistics_of_an_examination() -> None:
+    nulls = Nulls([_null(name, list(range(199))) for name in ("a@1", "b@1", "c@1")])
+    held = nulls.held(
+        {"a@1": 500.0, "b@1": 197.5, "c@1": -1.0, "d@1": 9.0},
+        base="sha256:b",
+        architecture="",
+        method="full",
+    )
+    found = {each.name: each for each in held}
+    assert found["a@1"].p_value == Decimal("0.005")
+    assert found["a@1"].adjusted_p == Decimal("0.015")
+    assert found["b@1"].adjusted_p == Decimal("0.02")
+    assert found["c@1"].adjusted_p == Decimal(1)
+    assert found["d@1"].adjusted_p is None
+
+
+def test_nulls_are_read_as_they_were_written_and_joined(tmp_path: Path) -> None:
+    nulls = Nulls([_null("a@1", [1, 2]), _null("a@1", [3])])
+    path = tmp_path / "nulls.json"
+    path.write_bytes(nulls_bytes(nulls))
+    (read,) = read_nulls(path)
+    assert read.values == (Decimal(1), Decimal(2), Decimal(3))
+    assert read.families == {"benign": 3}
+    path.write_text("[{}]", encoding="utf-8")
+    with pytest.raises(EvidenceError, match="null distributions"):
+        read_nulls(path)
