@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "handover": "Write what monitoring needs of an audit: baselines, thresholds, canaries, expiry.",
     "export": "Write a finished audit for other tools: CycloneDX, SARIF, model card, evidence map, …",
     "fingerprint": "Say what a model is by content; compare tensors, check or sign its files.",
+    "inspect": "Look into a candidate beside its base: weights, and what other looks there are.",
     "inspect-weights": "Compare a candidate's weights with its base's: what changed, how far, of what rank.",
     "admit": "Decide whether weights may be deployed: 0 only when every condition is proved.",
     "webhook": "Answer a Kubernetes cluster that asks whether pods may load their weights.",

@@ -1,0 +1,21 @@
+"""``modelassay inspect``: a candidate looked into, beside its base; one module per subcommand."""
+
+from __future__ import annotations
+
+import click
+
+from modelassay.cli.lazy_group import LazyGroup
+
+SUBCOMMANDS: dict[str, str] = {
+    "weights": "Compare the weights tensor by tensor, without running either.",
+}
+"""Every subcommand and its one-line help; the module is ``modelassay.cli.inspect_<name>``."""
+
+
+@click.group("inspect", cls=LazyGroup, lazy=SUBCOMMANDS, module="modelassay.cli.inspect_{}")
+def command() -> None:
+    """Look into a candidate, beside the base that it came from.
+
+    Each look ends in an examination, a file that audits take in (`--out FILE`). What is read inside is held
+    against the same numbers of harmless fine-tunes (`--nulls FILE`); without them it is left to people.
+    """

@@ -1,0 +1,166 @@
+"""Options that the subcommands of ``modelassay inspect`` share, and how an examination reaches people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from modelassay.cli.options import json_option, print_json, quiet_option, reader_may_leave
+from modelassay.errors import ExitCode, StoreError
+
+if TYPE_CHECKING:
+    from modelassay.records import Examination, Sample, Statistic
+    from modelassay.whitebox.calibration import Nulls
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ARGUMENTS: tuple[Callable[[Any], Any], ...] = (
+    click.argument("base"),
+    click.argument("candidate"),
+)
+_NULLS = click.option(
+    "--nulls",
+    "nulls",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the same numbers of harmless fine-tunes; without it nothing is called harmful.",
+)
+_OUT = click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the examination to this file."
+)
+_DEVICE = click.option(
+    "--device", default="auto", show_default=True, help="Where models run: auto, cpu, cuda, …"
+)
+_THREADS = click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Threads of torch; 0 leaves its choice, 1 suits tiny models on busy machines.",
+)
+
+
+def pair_options(function: F) -> F:
+    """BASE and CANDIDATE, ``--nulls``, ``--out``, ``--device``, ``--threads``, ``--quiet`` and ``--json``."""
+    wrapped: Any = function
+    for option in (json_option, quiet_option, _THREADS, _DEVICE, _OUT, _NULLS, *reversed(_ARGUMENTS)):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[no-any-return]
+
+
+def dataset_options(function: F) -> F:
+    """``--dataset`` and what finds it."""
+    from modelassay.cli.options import data_dir_option, offline_option
+
+    wrapped: Any = function
+    for option in (
+        offline_option,
+        data_dir_option,
+        click.option("--seed", type=int, default=1, show_default=True, help="Of what is drawn."),
+        click.option(
+            "--limit", type=click.IntRange(0), default=0, help="Ask at most so many rows; 0 is all."
+        ),
+        click.option(
+            "--dataset",
+            default="starter",
+            show_default=True,
+            help="Harmful and benign requests: starter, a known dataset, or a file.",
+        ),
+    ):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[no-any-return]
+
+
+def samples_of(options: dict[str, Any]) -> tuple[str, Sequence[Sample]]:
+    """Name with pin, and rows, of what `dataset_options` name.
+
+    Raises:
+        UnknownNameError: neither a known dataset nor a file.
+        DatasetError: rows cannot be had or read.
+    """
+    from modelassay.suites import Dataset
+
+    opened = Dataset.open(
+        options["dataset"],
+        limit=options["limit"],
+        seed=options["seed"],
+        data_dir=options["data_dir"],
+        offline=options["offline"],
+    )
+    return f"{opened.pin.name}@{opened.pin.digest}", opened.samples
+
+
+def nulls_of(path: Path | None) -> Nulls:
+    """The null distributions in `path`; none without one.
+
+    Raises:
+        EvidenceError: no such file.
+    """
+    from modelassay.whitebox.calibration import Nulls, read_nulls
+
+    return read_nulls(path) if path is not None else Nulls()
+
+
+def model_options(options: dict[str, Any]) -> dict[str, str]:
+    """Options of the local target from ``--device`` and ``--threads``."""
+    return {"device": options["device"], "threads": str(options["threads"])}
+
+
+def finish(found: Examination, options: dict[str, Any]) -> int:
+    """Write the examination where wanted, tell it, and give the exit code: 10 when a finding is harmful.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    from modelassay.canonical import canonical_json
+
+    if (out := options["out"]) is not None:
+        try:
+            out.write_bytes(canonical_json(found) + b"\n")
+        except OSError as error:
+            raise StoreError(
+                f"the examination cannot be written: {error.strerror}", where=str(out)
+            ) from error
+    concern = any(each.state == "shown_harmful" for each in found.findings)
+    code = ExitCode.REVIEW if concern else ExitCode.ALLOWED
+    with reader_may_leave():
+        if options["as_json"]:
+            import msgspec
+
+            print_json(msgspec.to_builtins(found) | {"exit_code": int(code)})
+        else:
+            print_examination(found)
+    return int(code)
+
+
+def print_examination(found: Examination) -> None:
+    """Findings, numbers beside their nulls, and limits, for people."""
+    from modelassay.report.text import visible
+
+    for note in found.notes:
+        click.echo(visible(note))
+    if found.notes:
+        click.echo("")
+    for each in found.findings:
+        concern = each.state == "shown_harmful"
+        mark = click.style("✗", fg="red") if concern else "✓" if each.state == "shown_fine" else "·"
+        severity = f" [{each.severity}]" if each.severity != "none" else ""
+        click.echo(f"{mark}{severity} {visible(each.statement)}")
+    if found.statistics:
+        click.echo(f"\n{'value':>10} {'harmless at most':>16} {'n':>4} {'p':>6} {'adjusted':>8}  statistic")
+    for number in found.statistics:
+        click.echo(_row(number))
+    if found.cannot:
+        click.echo("\nwhat this could not have found")
+    for limit in found.cannot:
+        click.echo(f"- {visible(limit)}")
+
+
+def _row(number: Statistic) -> str:
+    greatest = f"{number.null_greatest:.3f}" if number.null_greatest is not None else "uncalibrated"
+    p = f"{number.p_value:.3f}" if number.p_value is not None else "–"
+    adjusted = f"{number.adjusted_p:.3f}" if number.adjusted_p is not None else "–"
+    size = number.null_size or "–"
+    return f"{number.value:>10.3f} {greatest:>16} {size:>4} {p:>6} {adjusted:>8}  {number.name}"
