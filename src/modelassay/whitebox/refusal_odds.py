@@ -1,0 +1,61 @@
+"""How firmly a model refuses, read at the first token of its answer.
+
+The tokens that begin refusals are those whose probability the base raises on harmful requests over benign
+ones; log-odds are log Σp(refusal) − log(1 − Σp(refusal)), as the refusal score of Arditi et al. 2024
+(arXiv:2406.11717, §2.4). Positive: it is likelier to refuse than not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from modelassay.errors import DatasetError
+
+if TYPE_CHECKING:
+    import torch
+
+    from modelassay.whitebox.models import OpenModel
+
+_RATIO: Final = 3.0
+"""A token belongs to refusals when it is so many times as likely on harmful requests …"""
+_LEAST: Final = 1e-3
+"""… and its mean probability there is higher by so much."""
+_SMALLEST: Final = 1e-9
+"""Probabilities are kept away from 0 and 1 by this."""
+
+
+def refusal_tokens(
+    base: OpenModel, harmful: Sequence[list[int]], benign: Sequence[list[int]]
+) -> torch.Tensor:
+    """Tokens that begin refusals of `base`, as sorted ids.
+
+    Args:
+        base: a model that refuses.
+        harmful: prompts that it should refuse, as tokens.
+        benign: prompts that it should help with.
+
+    Raises:
+        DatasetError: it does not refuse, so there are none.
+    """
+    import torch
+
+    asked, plain = (base.logits(prompts).softmax(-1).mean(0) for prompts in (harmful, benign))
+    chosen = (asked > _RATIO * plain) & (asked - plain > _LEAST)
+    found = torch.nonzero(chosen)[:, 0]
+    if not len(found) or float(asked[found].sum()) < 0.5:
+        raise DatasetError(
+            "the base does not begin its answers to harmful requests otherwise than those to benign ones",
+            where=base.reference.model,
+            mend="name a base that refuses, or a dataset with harmful and benign requests that it knows",
+        )
+    return found
+
+
+def log_odds(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Log-odds that an answer begins with one of `tokens`, shape (n,), from logits of shape (n, v)."""
+    import torch
+
+    share = torch.logsumexp(logits[:, tokens].float(), -1) - torch.logsumexp(logits.float(), -1)
+    share = share.clamp(max=-_SMALLEST)
+    return share - torch.log(-torch.expm1(share))
