@@ -230,8 +230,21 @@ def figures(folder: Path) -> dict[str, float]:
             judged = READERS[name](folder / name)
             scores = kind().scan(judged.batch)[f"{kind.name}_score"]
             found[f"{name} AUC"] = auc(scores[judged.positive], scores[judged.negative])
+            found[f"{name} best order AUC"] = best_order(judged, scores)
             found[f"{name} learnable AUC"] = learnable(judged)
     return found
+
+
+def best_order(judged: Labelled, scores: NDArray[np.float64]) -> float:
+    """The AUC if rollouts of each score were ranked by their own share of positives.
+
+    No other weights of the same evidence can do better on this set: what is missing to 1 is like evidence
+    with unlike verdicts. In sample, so a bound and not a figure to expect.
+    """
+    asked = judged.positive | judged.negative
+    share = {score: judged.positive[asked & (scores == score)].mean() for score in set(scores[asked])}
+    order = np.array([share.get(score, 0.0) for score in scores])
+    return auc(order[judged.positive], order[judged.negative])
 
 
 def learnable(judged: Labelled, folds: int = 10) -> float:
