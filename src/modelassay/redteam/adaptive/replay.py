@@ -1,0 +1,69 @@
+"""Conversations that were found before, said again word for word.
+
+No attacker is asked: baseline and candidate hear the same turns, whatever they answer, so that their last
+answers make a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from modelassay.errors import UsageError
+from modelassay.records import Message
+from modelassay.redteam.adaptive.pair import worst
+from modelassay.redteam.adaptive.steps import Behaviour, Ending, Play, Tried, Try, turns_of, user
+from modelassay.redteam.adaptive.strategy import Strategy, furthest
+from modelassay.redteam.conversations import by_request, read_conversations
+
+
+class Replay(Strategy):
+    """Says frozen conversations again; only the last answer of each counts.
+
+    Args:
+        file: JSONL of frozen conversations (`redteam.conversations`).
+
+    Raises:
+        UsageError: no file, or one that cannot be read.
+    """
+
+    name = "replay"
+    family = "replay"
+    frozen = True
+    attacks = False
+    needs = ("file",)
+    file_settings = ("file",)
+
+    def __init__(self, *, file: str | Path | None = None) -> None:
+        if file is None:
+            raise UsageError("needs a file of conversations", where="attack replay", mend="give file=FILE")
+        self._conversations = by_request(read_conversations(file, attack=self.name))
+        turns = {request: [each.turns for each in kept] for request, kept in self._conversations.items()}
+        super().__init__({"turns": sorted(turns.items())})
+
+    def unsuited(self, behaviour: Behaviour) -> str:
+        """Also a behaviour for which nothing was found."""
+        if reason := super().unsuited(behaviour):
+            return reason
+        return "" if behaviour.request in self._conversations else "no conversation was kept for this request"
+
+    def play(self, behaviour: Behaviour) -> Play:
+        """Play every conversation that was found for the behaviour, side by side."""
+        kept = self._conversations[behaviour.request]
+        went: list[Any] = yield [said_again(each.turns) for each in kept]
+        endings = [each for each in went if isinstance(each, Ending)]
+        errors = [each for each in went if isinstance(each, Exception)]
+        if errors and not any(each.success for each in endings):
+            raise worst(errors)
+        return furthest(endings)
+
+
+def said_again(turns: tuple[str, ...]) -> Generator[Try, Tried, Ending]:
+    """One conversation; the answers before the last only carry it on."""
+    conversation: tuple[Message, ...] = ()
+    for place, text in enumerate(turns, start=1):
+        asked = (*conversation, user(text))
+        tried = yield Try(conversation=asked, probing=place < len(turns))
+        conversation = (*asked, tried.turn)
+    return Ending(success=tried.judgement.success, conversation=asked, turn=turns_of(asked))

@@ -1,0 +1,87 @@
+"""An attacker that reads from a script: the same attack every time, with no model behind it.
+
+For tests, for demonstrations without a second model, and to hand a hand-written attack to every strategy. It
+has no memory: of the turns that its script has for a request it says the first that it does not find in what
+it is told, so that the same question always has the same reply.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from modelassay.canonical import digest_of
+from modelassay.config import ModelReference
+from modelassay.protocols import Target
+from modelassay.records import Failure, Message, Reply, Request, TargetIdentity
+from modelassay.redteam.conversations import FrozenConversation, read_conversations
+from modelassay.targets import open_target
+
+SCHEME = "scripted"
+
+
+def open_attacker(reference: ModelReference, *, folder: Path = Path()) -> Target:
+    """The attacker that `reference` names: ``scripted:FILE``, or any model as a plan writes it.
+
+    Raises:
+        UsageError: the reference is malformed, its kind unknown, or the script cannot be read.
+    """
+    if reference.scheme != SCHEME:
+        return open_target(reference, folder=folder)
+    path = folder / reference.address
+    return ScriptedAttacker(read_conversations(path, attack=SCHEME), reference=reference.model)
+
+
+class ScriptedAttacker:
+    """A `protocols.Target` that says what its script has.
+
+    Args:
+        script: turns by request; one with an empty request is for all that have none of their own.
+        reference: what it is called.
+    """
+
+    batch_size = 1
+    concurrency = 64
+
+    def __init__(self, script: Sequence[FrozenConversation], *, reference: str = f"{SCHEME}:") -> None:
+        self._script = sorted(script, key=lambda each: -len(each.request))
+        self._reference = reference
+
+    async def identify(self) -> TargetIdentity:
+        """Who attacks, by the digest of the script."""
+        lines = [[each.request, list(each.turns)] for each in self._script]
+        return TargetIdentity(
+            reference=self._reference,
+            fingerprint=digest_of({"kind": SCHEME, "script": lines}),
+            strength="script",
+            details={"kind": SCHEME, "conversations": str(len(self._script))},
+        )
+
+    async def generate(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
+        """What the script says next, in the form that is asked for."""
+        return [self._reply(each) for each in requests]
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+    def _reply(self, request: Request) -> Reply | Failure:
+        told = "\n".join(message.content for message in request.messages)
+        turns = next((each.turns for each in self._script if each.request in told), None)
+        if turns is None:
+            return Failure(kind="absent", message="the script has nothing for this request")
+        following = next((turn for turn in turns if not _has(told, turn)), turns[-1])
+        names = request.reply_schema.get("required", ["message"])
+        said = {name: "\n".join(turns) if name == "questions" else following for name in names}
+        return _spoken(said)
+
+
+def _spoken(said: dict[str, Any]) -> Reply:
+    message = Message(role="assistant", content=json.dumps(said, ensure_ascii=False))
+    return Reply(message=message, finish="stop")
+
+
+def _has(told: str, turn: str) -> bool:
+    """Whether a turn stands in what was told, as it is or as JSON writes it."""
+    return turn in told or json.dumps(turn, ensure_ascii=False)[1:-1] in told

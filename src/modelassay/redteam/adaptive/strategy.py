@@ -1,0 +1,67 @@
+"""What every adaptive strategy has: a name, a version, an id over all that decides what it does."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from modelassay.canonical import digest_of
+from modelassay.errors import UsageError
+from modelassay.redteam.adaptive.steps import Behaviour, Ending, Play
+
+_DIGITS = 16
+
+
+class Strategy:
+    """One way of attacking that reacts. Subclasses are pure: all they know is what they are sent.
+
+    Args:
+        content: settings and texts, as plain values: all that decides what it does beside its code.
+    """
+
+    name: ClassVar[str] = ""
+    version: ClassVar[str] = "1"
+    """Raised whenever a change of the code could alter what it does."""
+    family: ClassVar[str] = "adaptive"
+    source: ClassVar[str] = ""
+    """Where the idea was published."""
+    frozen: ClassVar[bool] = False
+    """Whether it says the same to every model, whatever that answers."""
+    attacks: ClassVar[bool] = True
+    """Whether it needs an attacker model."""
+
+    def __init__(self, content: Any) -> None:
+        self.content = msgspec.to_builtins(content)
+        digest = digest_of({"attack": self.name, "version": self.version, "content": self.content})
+        self.id = f"{self.name}@{self.version}#{digest.removeprefix('sha256:')[:_DIGITS]}"
+        """``name@version#digest``, as of frozen attacks."""
+
+    def unsuited(self, behaviour: Behaviour) -> str:
+        """Why it cannot be tried on `behaviour`; empty when it can."""
+        return "" if behaviour.request.strip() else "the sample has no user turn with a request"
+
+    def play(self, behaviour: Behaviour) -> Play:
+        """Attack; returns an `Ending`.
+
+        Raises:
+            AttackerFailedError: the attacker refuses, repeats itself or cannot be read.
+            TargetFailedError: the target gave no answer.
+        """
+        raise NotImplementedError
+
+
+def furthest(endings: list[Ending]) -> Ending:
+    """A success if there is one, the first of those; else the first."""
+    return next((each for each in endings if each.success), endings[0])
+
+
+def bounded(value: object, low: int, high: int, where: str) -> int:
+    """`value`, which must be a whole number from `low` to `high`.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise UsageError(f"{value!r} is not from {low} to {high}", where=where, mend="give such a number")
+    return value
