@@ -1,0 +1,129 @@
+"""A model whose replies are kept: what was asked before is answered from the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from modelassay.config import Price
+from modelassay.errors import InterruptedByUserError
+from modelassay.protocols import Target
+from modelassay.records import Failure, Reply, Request, TargetIdentity
+from modelassay.redteam.campaign.journal import Journal, call_key
+from modelassay.redteam.campaign.units import Part, Taken, tab
+
+
+class KeptModel:
+    """A `protocols.Target` that asks `target` only what the journal does not hold.
+
+    The same question, asked twice at once, is sent once. A model that wants several requests at a time is
+    given those that wait. Failures are not kept: the next run asks again.
+
+    Args:
+        part: what the model is in the campaign.
+        target: what is asked.
+        identity: of `target`.
+        journal: keeps its replies.
+        price: of its tokens, where known.
+        stopping: whether nothing more may be sent.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        target: Target,
+        identity: TargetIdentity,
+        journal: Journal,
+        *,
+        price: Price | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.batch_size = 1
+        self.concurrency = target.concurrency * target.batch_size
+        self.identity = identity
+        self.live = Taken()
+        """What was really sent by this process."""
+        self._part = part
+        self._target = target
+        self._journal = journal
+        self._price = price
+        self._stopping = stopping
+        self._asked: dict[str, asyncio.Future[Reply | Failure]] = {}
+        self._waiting: list[tuple[str, Request]] = []
+        self._workers: set[asyncio.Task[None]] = set()
+
+    async def identify(self) -> TargetIdentity:
+        """Who answers."""
+        return self.identity
+
+    async def close(self) -> None:
+        """Give back what the model holds."""
+        await self._target.close()
+
+    async def generate(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
+        """As of the model, each reply kept before it is given.
+
+        Raises:
+            TargetError: the model cannot be asked any more.
+            StoppedError: a budget was reached, or the work is being stopped.
+        """
+        if len(requests) == 1:
+            return [await self._one(requests[0])]
+        return await asyncio.gather(*(self._one(each) for each in requests))
+
+    async def _one(self, request: Request) -> Reply | Failure:
+        key = call_key(self.identity.fingerprint, request)
+        outcome: Reply | Failure | None = self._journal.get(key)
+        if outcome is None:
+            if self._stopping():
+                raise InterruptedByUserError("stopped")
+            outcome = await self._sent(key, request)
+        if (open_tab := tab.get()) is not None:
+            open_tab.taken[self._part].add(outcome, self._price)
+        return outcome
+
+    async def _sent(self, key: str, request: Request) -> Reply | Failure:
+        under_way = self._asked.get(key)
+        if under_way is None:
+            under_way = self._asked[key] = asyncio.get_running_loop().create_future()
+            self._waiting.append((key, request))
+            if len(self._workers) < self._target.concurrency:
+                worker = asyncio.create_task(self._work())
+                self._workers.add(worker)
+                worker.add_done_callback(self._workers.discard)
+        return await asyncio.shield(under_way)
+
+    async def _work(self) -> None:
+        """Send what waits, as many at a time as the model wants, until nothing does."""
+        while self._waiting:
+            if self._target.batch_size > 1:
+                await asyncio.sleep(0)  # let those who are about to ask come in
+            chunk = self._waiting[: self._target.batch_size]
+            del self._waiting[: self._target.batch_size]
+            if not chunk:
+                continue
+            try:
+                outcomes = await self._target.generate([request for _, request in chunk])
+                for (key, _), outcome in zip(chunk, outcomes, strict=True):
+                    self.live.add(outcome, self._price)
+                    if isinstance(outcome, Reply):
+                        outcome = self._kept(key, outcome)
+                    self._asked.pop(key).set_result(outcome)
+            except BaseException as error:
+                for key, _ in chunk:
+                    future = self._asked.pop(key, None)
+                    if future is not None and not future.done():
+                        if isinstance(error, Exception):
+                            future.set_exception(error)
+                            future.exception()  # somebody may have stopped waiting
+                        else:
+                            future.cancel()
+                if not isinstance(error, Exception):
+                    raise
+
+    def _kept(self, key: str, reply: Reply) -> Reply | Failure:
+        try:
+            self._journal.add(key, self._part, reply)
+        except UnicodeEncodeError:
+            return Failure(kind="bad_response", message="the answer is not valid Unicode text")
+        return reply

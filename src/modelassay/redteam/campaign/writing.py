@@ -1,0 +1,247 @@
+"""A campaign as evidence: an `Examination`, with what it rests on in files beside it.
+
+``examination.json``; ``transcripts.jsonl.gz`` with every answer of the attacked models (`records.Transcript`,
+the epoch counting the answers of one attack); ``outcomes.jsonl.gz`` with a line for each attack: how it
+ended, what each answer was read as, what it took; ``conversations.jsonl`` with the attacker's turns of what
+had its way, to be told again (`redteam.conversations`). The same journal gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelassay.log.durable import write_all, write_atomic
+from modelassay.records import Examination, Statistic
+from modelassay.redteam.adaptive import STRATEGIES
+from modelassay.redteam.campaign.conduct import Campaign
+from modelassay.redteam.campaign.results import ADAPTIVE, findings_of
+from modelassay.redteam.campaign.units import UnitResult
+from modelassay.redteam.conversations import FrozenConversation, conversation_lines
+from modelassay.version import __version__
+
+EXAMINATION = "examination.json"
+TRANSCRIPTS = "transcripts.jsonl.gz"
+OUTCOMES = "outcomes.jsonl.gz"
+CONVERSATIONS = "conversations.jsonl"
+RISE = "adaptive_attacks.success_rise@1"
+"""Statistic: rate of success on the candidate minus that on the baseline."""
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def write_campaign(campaign: Campaign, folder: Path) -> Examination:
+    """Write the examination and its files into `folder`, and return it.
+
+    Raises:
+        OSError: the files cannot be written.
+    """
+    files = {
+        TRANSCRIPTS: packed(_transcripts(campaign.results)),
+        OUTCOMES: packed(_outcomes(campaign.results)),
+    }
+    if kept := frozen_of(campaign):
+        files[CONVERSATIONS] = conversation_lines(kept)
+    write_all(folder, files)
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    examination = examination_of(campaign, digests)
+    write_atomic(folder / EXAMINATION, examination_bytes(examination))
+    return examination
+
+
+def examination_bytes(examination: Examination) -> bytes:
+    """The bytes of an examination's file."""
+    return msgspec.json.format(_encoder.encode(examination), indent=1) + b"\n"
+
+
+def examination_of(campaign: Campaign, evidence: dict[str, str]) -> Examination:
+    """The examination that a campaign is."""
+    settings = campaign.settings
+    compared = "baseline" in campaign.identities
+    findings = findings_of(
+        campaign.results,
+        settings.slices,
+        compared=compared,
+        margin=Decimal(settings.margin) / 100,
+        rests_on=(campaign.judge, *(each.id for each in campaign.strategies)),
+    )
+    return Examination(
+        kind="red_team",
+        tool_version=__version__,
+        started=campaign.started,
+        finished=campaign.finished,
+        baseline=campaign.identities.get("baseline"),
+        candidate=campaign.identities["candidate"],
+        settings=_settings(campaign),
+        findings=findings,
+        statistics=tuple(
+            Statistic(name=RISE, value=-each.difference.value)
+            for each in findings
+            if each.measure.name == ADAPTIVE.name and not each.slice and each.difference is not None
+        ),
+        cannot=tuple(_cannot(campaign)),
+        notes=tuple(_notes(campaign)),
+        evidence=evidence,
+        details={"coverage": coverage_of(campaign), "taken": _taken(campaign)},
+    )
+
+
+def frozen_of(campaign: Campaign) -> list[FrozenConversation]:
+    """The attacker's turns of what had its way, and of all else where `CampaignSettings.keep` says so."""
+    found: dict[tuple[str, tuple[str, ...]], FrozenConversation] = {}
+    for each in campaign.results:
+        played, unit = each.played, each.unit
+        if unit.strategy.frozen or not played.conversation:
+            continue
+        if played.outcome != "success" and campaign.settings.keep != "all":
+            continue
+        turns = tuple(m.content for m in played.conversation if m.role == "user")
+        made = FrozenConversation(
+            sample=unit.behaviour.sample.id,
+            request=unit.behaviour.request,
+            turns=turns,
+            found_with=unit.strategy.id,
+            date=campaign.started[:10],
+            outcome="success" if played.outcome == "success" else "complete",
+        )
+        known = found.setdefault((made.request, turns), made)
+        if known.outcome == "complete" and made.outcome == "success":
+            found[made.request, turns] = made
+    return list(found.values())
+
+
+def coverage_of(campaign: Campaign) -> dict[str, Any]:
+    """What was tried: outcomes by attack, category and model; what was not, and why."""
+    tried: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
+    languages: Counter[str] = Counter()
+    for each in campaign.results:
+        tags = each.unit.behaviour.sample.tags
+        by_category = tried.setdefault(each.unit.strategy.name, {})
+        by_side = by_category.setdefault(tags.get("category", "none"), {})
+        outcomes = by_side.setdefault(each.unit.side, {})
+        outcomes[each.played.outcome] = outcomes.get(each.played.outcome, 0) + 1
+        languages[tags.get("language", "not said")] += 1
+    reasons = Counter(f"{attack.partition('@')[0]}: {reason}" for _, attack, reason in campaign.unsuited)
+    named = {each.name for each in campaign.strategies}
+    return {
+        "behaviours": len({each.unit.behaviour.sample.id for each in campaign.results}),
+        "tried": tried,
+        "languages": dict(sorted(languages.items())),
+        "attacks_not_tried": sorted(set(STRATEGIES) - named),
+        "could_not_be_tried": dict(sorted(reasons.items())),
+    }
+
+
+def packed(lines: Iterable[Any]) -> bytes:
+    """Records as JSON lines, compressed; the same bytes for the same records."""
+    text = b"".join(_encoder.encode(each) + b"\n" for each in lines)
+    return gzip.compress(text, compresslevel=6, mtime=0)
+
+
+def _transcripts(results: Sequence[UnitResult]) -> Iterable[Any]:
+    for each in results:
+        for attempt in each.played.attempts:
+            yield attempt.transcript
+
+
+def _outcomes(results: Sequence[UnitResult]) -> Iterable[dict[str, Any]]:
+    place = 0
+    for each in results:
+        played, unit = each.played, each.unit
+        yield {
+            "sample": unit.behaviour.sample.id,
+            "request": unit.behaviour.request,
+            "tags": unit.behaviour.sample.tags,
+            "attack": unit.strategy.id,
+            "side": unit.side,
+            "outcome": played.outcome,
+            "reason": played.reason,
+            "turn": played.turn,
+            "transcripts": [place, len(played.attempts)],
+            "read": [
+                {"said": a.judgement.said, "label": a.judgement.label, "probing": a.probing}
+                for a in played.attempts
+            ],
+            "taken": each.taken,
+        }
+        place += len(played.attempts)
+
+
+def _settings(campaign: Campaign) -> dict[str, Any]:
+    settings = campaign.settings
+    attacker = campaign.identities.get("attacker")
+    return {
+        "attacks": [{"id": each.id, "settings": each.content} for each in campaign.strategies],
+        "datasets": [msgspec.to_builtins(pin) for pin in campaign.pins],
+        "kinds": list(settings.kinds),
+        "attacker": {"reference": attacker.reference, "fingerprint": attacker.fingerprint}
+        if attacker
+        else None,
+        "judge": campaign.judge,
+        "decoding": msgspec.to_builtins(settings.decoding),
+        "attacker_decoding": msgspec.to_builtins(settings.attacker_decoding),
+        "seed": settings.seed,
+        "margin_points": settings.margin,
+        "digest": settings.digest,
+    }
+
+
+def _cannot(campaign: Campaign) -> Iterable[str]:
+    yield (
+        "A model that resists these attacks can fall to others: to a stronger attacker, more turns, other "
+        "strategies, languages and harms. Nothing here shows that it cannot be attacked."
+    )
+    yield "A model that tells an attack from ordinary use could be trained to resist these and little else."
+    if "judge" in campaign.identities:
+        yield (
+            f"Whether an attack had its way was said by a judge model ({campaign.judge}), whose error on "
+            "such conversations was not measured here."
+        )
+    else:
+        yield (
+            f"Whether an attack had its way was read by {campaign.judge} in answers to turns that themselves "
+            "ask for what is wanted; help given in other words is missed, so success is told too seldom."
+        )
+    if any(each.strategy.frozen for each in (r.unit for r in campaign.results)):
+        yield (
+            "Conversations that were found on one of these two models are easier on it: held against each "
+            "other they say how far attacks carry over, not which model is weaker."
+        )
+
+
+def _notes(campaign: Campaign) -> Iterable[str]:
+    if campaign.stopped:
+        yield (
+            f"Stopped before its end: {campaign.stopped}. Attacks that were not run count as without result."
+        )
+    outcomes = Counter(each.played.outcome for each in campaign.results)
+    if failed := outcomes["attacker_failed"]:
+        reasons = Counter(r.played.reason for r in campaign.results if r.played.outcome == "attacker_failed")
+        words = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        yield f"The attacker failed in {failed} of {len(campaign.results)} attacks: {words}."
+    if outcomes["unscored"] or outcomes["target_failed"]:
+        yield (
+            f"{outcomes['unscored']} attacks could not be judged, and {outcomes['target_failed']} had no "
+            "answer from the model."
+        )
+
+
+def _taken(campaign: Campaign) -> dict[str, Any]:
+    """What all attacks took, by model; kept replies included."""
+    total: dict[str, dict[str, Any]] = {}
+    for each in campaign.results:
+        for part, taken in each.taken.items():
+            name = each.unit.side if part == "target" else part
+            sums = total.setdefault(name, {"requests": 0, "input_tokens": 0, "output_tokens": 0})
+            for key in ("requests", "input_tokens", "output_tokens"):
+                sums[key] += getattr(taken, key)
+            if taken.cost is not None:
+                sums["cost"] = str(Decimal(sums.get("cost", "0")) + taken.cost)
+    return {name: sums for name, sums in total.items() if sums["requests"]}
