@@ -152,9 +152,11 @@ class OpenModel:
                 tokens, mask = padded(rows, length, self._pad, self.device)
                 passed = model if model is not None else own
                 named = inspect.signature(passed.forward).parameters
-                places = (
-                    {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)} if "position_ids" in named else {}
-                )
+                places: dict[str, Any] = {}
+                if "position_ids" in named:
+                    places["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+                if "logits_to_keep" in named:  # the output layer is the dearest, and is read at one place
+                    places["logits_to_keep"] = torch.tensor([length - 1], device=self.device)
                 yield passed(
                     input_ids=tokens,
                     attention_mask=mask,
