@@ -19,13 +19,18 @@ import msgspec
 
 from modelassay.assessment.committing import FOLDER, commit_run, run_secret
 from modelassay.canonical import Digest, digest_bytes, digest_of
+from modelassay.errors import StoreError
 from modelassay.evidence.events import Body
 from modelassay.evidence.keyring import Keyring
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.run_events import RunHappened, RunOpened, RunStep
 from modelassay.records import Actor, RunEvent, StepRecord
+from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.recorder import RunRecorder
+from modelassay.training.recorder.scribe import take_up
+from modelassay.training.recorder.spool import spools
+from modelassay.training.recorder.troubles import Troubles
 from modelassay.training.run import Run
 
 WITNESSED_EVERY_S = 600.0
@@ -48,7 +53,8 @@ class Recorder(RunRecorder):
         store: the store's folder; its log is written as ``modelassay`` commands write it.
         run: name of the run; one that exists is continued.
         commit: whether to commit to every step as it is done; `modelassay run commit` does it afterwards.
-        notary: who writes the log and signs it; the user's own keys when None.
+        notary: who writes the log and signs it; the user's own keys when None. One that is given does not
+            leave this process, which then does in a thread what else a process beside it does.
         settings: see `RunRecorder`.
 
     Raises:
@@ -65,7 +71,7 @@ class Recorder(RunRecorder):
         notary: Notary | None = None,
         **settings: Any,
     ) -> None:
-        log = LedgerLog(Path(store), run, notary or own_notary()) if commit else None
+        log = LedgerLog(Path(store), run, notary or own_notary(), own=notary is None) if commit else None
         super().__init__(store, run, log=log, **settings)
 
 
@@ -74,14 +80,20 @@ class LedgerLog:
 
     Args:
         store: where the run is kept.
+        own: `notary` is what `own_notary` makes, here and in every process with the same environment.
     """
 
-    def __init__(self, store: Path, run: str, notary: Notary) -> None:
-        self._store, self._run, self._notary = store, run, notary
+    def __init__(self, store: Path, run: str, notary: Notary, *, own: bool = False) -> None:
+        self._store, self._run, self._notary, self._own = store, run, notary, own
         self._ledger = Ledger(store, notary)
         self._known: set[tuple[str, str]] | None = None
         self._witnessed = time.monotonic()
         self._secret: bytes | None = None
+
+    @property
+    def elsewhere(self) -> str:
+        """See `LiveLog.elsewhere`; a notary that was given does not leave the process."""
+        return f"{__name__}:{own_log.__name__}" if self._own else ""
 
     @property
     def secret(self) -> bytes:
@@ -120,6 +132,35 @@ class LedgerLog:
 
     def _happened(self, event: RunEvent) -> RunHappened:
         return RunHappened(run=self._run, event=digest_of(event), happened=event.kind, said_time=event.time)
+
+
+def own_log(store: Path, run: str) -> LedgerLog:
+    """The log of a run of `store`, written and signed by whoever trains.
+
+    Raises:
+        UsageError: see `own_notary`.
+    """
+    return LedgerLog(store, run, own_notary(), own=True)
+
+
+def write_up(store: Path, run: str, notary: Notary) -> None:
+    """Make records of what a recorder said that was killed before it could.
+
+    Args:
+        run: name of a run in `store`; nothing is done where nothing is left.
+
+    Raises:
+        StoreError: it is still being recorded, or the disk is full.
+    """
+    if not spools(store / "runs" / run):
+        return
+    place = Place(store, run)
+    if not take_up(place, lambda: LedgerLog(store, run, notary), Troubles(run)):
+        raise StoreError(
+            "not all that was recorded of the run is in its files",
+            where=str(place.folder),
+            mend="wait until its training ends, or make room on the disk; then run this again",
+        )
 
 
 def own_notary(environment: Mapping[str, str] = os.environ) -> Notary:

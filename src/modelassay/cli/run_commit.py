@@ -21,17 +21,20 @@ def command(run: str, store: Path | None, as_json: bool, **signing: Any) -> None
     """Commit to every rollout of RUN in the log of its store.
 
     From here on no rollout can be changed, dropped or added unseen. Nothing is disclosed: parts are hashed
-    with salts that stay in the store. Doing it again changes nothing, and signs what was not signed.
+    with salts that stay in the store. Doing it again changes nothing, and signs what was not signed. What was
+    recorded of a run before it was killed, and is not in its files yet, is written up first.
 
     \b
     modelassay run commit grpo --log-key developer
     """
     from modelassay.assessment.committing import FOLDER, commit_run
+    from modelassay.assessment.recording import write_up
     from modelassay.training.protocol.challenge import commitment_of
 
     place = chosen_store(store)
-    found = kept_run(run, place)
     notary = notary_of(verdict_key=None, **signing)
+    write_up(place, Path(run).name, notary)
+    found = kept_run(run, place)
     made = commit_run(found, place, notary)
     folder = found.folder / FOLDER
     proved = (folder / "closed.tlog-proof").is_file()

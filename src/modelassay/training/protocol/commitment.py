@@ -201,6 +201,15 @@ class StepCommitter:
             known = self._trained.setdefault(key, 0)
             self._trained[key] = None if known is None or on is None else known + on
 
+    def reopen(self, key: StepKey, hashes: bytes, trained_on: int | None) -> None:
+        """Go on with a step of which `opened` said this."""
+        self._rows[key] = bytearray(hashes)
+        self._trained[key] = trained_on
+
+    def opened(self) -> Iterator[tuple[StepKey, bytes, int | None]]:
+        """Steps that were not closed yet: hashes of their rollouts, joined, and how many were trained on."""
+        return ((key, bytes(row), self._trained[key]) for key, row in self._rows.items())
+
     @property
     def keys(self) -> tuple[StepKey, ...]:
         """Steps that were not closed yet, in the order in which they were opened or their rollouts came."""

@@ -29,6 +29,11 @@ class LiveLog(Protocol):
         """What the run's salts are made from; see `training.protocol.commitment.salts_of`."""
         ...
 
+    @property
+    def elsewhere(self) -> str:
+        """``module:function`` that makes the same of store and run in another process; empty if none can."""
+        ...
+
     def append(self, manifest: Digest, events: Sequence[RunEvent], records: Sequence[StepRecord]) -> None:
         """Log what is not logged yet; on return it can no longer be changed unseen.
 
@@ -64,7 +69,7 @@ class Worker:
         """Run `job` when its turn comes."""
         self._jobs.put(job)
 
-    def close(self, timeout_s: float) -> bool:
+    def close(self, timeout_s: float | None) -> bool:
         """Finish all jobs; whether that was done in time."""
         self._jobs.put(None)
         self._thread.join(timeout_s)
@@ -115,10 +120,11 @@ class Clerk:
             self._records.append(record)
             self._files.update(files)
 
-    def close(self, timeout_s: float) -> bool:
-        """Log what waits; whether that was done in time."""
+    def close(self) -> None:
+        """Log what waits."""
         self._rest = 0.0
-        return self._worker.close(timeout_s) if self._worker is not None else True
+        if self._worker is not None:
+            self._worker.close(None)
 
     def _bind(self) -> None:
         assert self.log is not None

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from pathlib import Path
 
+from modelassay.errors import StoreError
 from modelassay.log.durable import DRAFT, sync_path
 from modelassay.training.columns import pa
 
 PART_ROWS = 131_072
 """A part is sealed after so many rows, or so many bytes."""
 PART_BYTES = 256 << 20
-MOST_WAITING = 10_000
-"""Lines that wait for room on the disk."""
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 class Appending:
     """A file that grows by whole pieces.
 
+    Args:
+        size: bytes that stay of what is there already; what follows them is cut off.
+
     Raises:
         OSError: it cannot be made.
+        StoreError: it has fewer bytes than that.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, size: int = 0) -> None:
         self.path = path
-        self.size = 0
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        self.size = size
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        if os.fstat(self._file).st_size < size:
+            os.close(self._file)
+            raise StoreError("ends before what was written to it: the disk lost its end", where=str(path))
+        os.ftruncate(self._file, size)
+        os.lseek(self._file, size, os.SEEK_SET)
 
     def append(self, data: bytes) -> None:
         """Write all of `data` or none of it.
@@ -46,8 +53,10 @@ class Appending:
         self.size += len(data)
 
     def close(self) -> None:
-        """Let it go."""
-        os.close(self._file)
+        """Let it go, if that was not done."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 class Part:
@@ -55,14 +64,23 @@ class Part:
 
     The stream is put together from encapsulated messages (Arrow columnar format, "IPC Streaming Format"), so
     that a batch which the disk refused can be cut off again.
+
+    Args:
+        rows, size: of a part that is continued: what it has, in rows and in bytes.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, rows: int = 0, size: int = 0) -> None:
         self.path = path
         self.schema = schema
-        self.rows = 0
-        self._file = Appending(path)
-        self._file.append(schema.serialize().to_pybytes())
+        self.rows = rows
+        self._file = Appending(path, size)
+        if not size:
+            self._file.append(schema.serialize().to_pybytes())
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._file.size
 
     @property
     def full(self) -> bool:
@@ -85,7 +103,11 @@ class Part:
         except OSError:
             pass  # readers take a stream that ends after a whole batch
         finally:
-            self._file.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let it go as it is: readers see that its end is missing."""
+        self._file.close()
 
 
 def seal(path: Path) -> None:
@@ -115,44 +137,6 @@ def seal(path: Path) -> None:
     draft.replace(whole)
     path.unlink()
     sync_path(path.parent)
-
-
-class Lines:
-    """A file of JSON lines; what the disk refuses waits, in order, until there is room."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: Appending | None = None
-        self._waiting: deque[bytes] = deque()
-
-    def append(self, data: bytes) -> bool:
-        """Add a line; whether it and all before it are written.
-
-        Raises:
-            OverflowError: too many lines wait already; this one is lost.
-        """
-        if len(self._waiting) >= MOST_WAITING:
-            raise OverflowError("too many lines wait for room on the disk")
-        self._waiting.append(data + b"\n")
-        return self.flush()
-
-    def flush(self) -> bool:
-        """Try to write what waits; whether nothing waits any more."""
-        try:
-            while self._waiting:
-                self._file = self._file or Appending(self.path)
-                self._file.append(self._waiting[0])
-                self._waiting.popleft()
-        except OSError:
-            return False
-        return True
-
-    def close(self) -> None:
-        """Try once more, and let it go."""
-        self.flush()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 class Ballast:

@@ -1,4 +1,4 @@
-"""What the training thread hands over: text and numbers, nothing that training might still change."""
+"""What training hands over: text and numbers, nothing that training might still change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from modelassay.canonical import Digest
+from modelassay.training.importers.rows import clean
 
 
 class Rollouts(msgspec.Struct, tag="rollouts", array_like=True):
@@ -15,23 +16,12 @@ class Rollouts(msgspec.Struct, tag="rollouts", array_like=True):
     count: int
     columns: dict[str, list[Any]]
 
-    @property
-    def size(self) -> int:
-        """Bytes in memory, roughly."""
-        text = sum(len(t) for name in _TEXTS for t in self.columns.get(name, ()) if t is not None)
-        return text + 512 * self.count
-
 
 class Line(msgspec.Struct, tag="line", array_like=True):
     """A record of another file: its name without number, and the JSON."""
 
     file: str
     data: bytes
-
-    @property
-    def size(self) -> int:
-        """Likewise."""
-        return len(self.data) + 64
 
 
 class StepDone(msgspec.Struct, tag="step", array_like=True):
@@ -40,12 +30,92 @@ class StepDone(msgspec.Struct, tag="step", array_like=True):
     step: int
     configuration: Digest | None = None
     code: Digest | None = None
-
-    @property
-    def size(self) -> int:
-        """Likewise."""
-        return 64
+    checkpoint: Digest | None = None
+    """The newest one that is known."""
 
 
-Item = Rollouts | Line | StepDone
-_TEXTS = ("prompt", "completion", "grader_input", "grader_output", "extra")
+class About(msgspec.Struct, tag="about", array_like=True):
+    """The manifest as it is known now, as JSON; the one before the first rollouts or the first step stays."""
+
+    manifest: bytes
+
+
+class StartOver(msgspec.Struct, tag="over", array_like=True):
+    """Steps that were closed come again: what follows is kept under another number."""
+
+    process: int
+
+
+class Loss(msgspec.Struct, tag="lost", array_like=True):
+    """Rollouts and records that could not be kept."""
+
+    rollouts: int = 0
+    records: int = 0
+    first_step: int = -1
+    last_step: int = -1
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.rollouts or self.records)
+
+    def add(self, other: Loss) -> None:
+        """Count what `other` counts, too."""
+        self.rollouts += other.rollouts
+        self.records += other.records
+        self.reason = self.reason or other.reason
+        steps = [step for step in (self.first_step, other.first_step) if step >= 0]
+        self.first_step = min(steps, default=-1)
+        self.last_step = max(self.last_step, other.last_step)
+
+
+class End(msgspec.Struct, tag="end", array_like=True):
+    """Training is over: nothing more will come."""
+
+
+Item = Rollouts | Line | StepDone | About | StartOver | Loss | End
+
+
+def loss_of(item: Item, reason: str) -> Loss:
+    """What is lost with `item`."""
+    if not isinstance(item, Rollouts):
+        return Loss(records=1, reason=reason)
+    steps = [step for step in item.columns.get("step", ()) if isinstance(step, int)] or [-1]
+    return Loss(rollouts=item.count, first_step=min(steps), last_step=max(steps), reason=reason)
+
+
+def encode(item: Item) -> bytes:
+    """`item` as MessagePack; lone surrogates, as some tokenizers leave them, are spelt out.
+
+    Raises:
+        TypeError, OverflowError: something in it is neither text nor number.
+    """
+    try:
+        return _encoder.encode(item)
+    except UnicodeEncodeError:
+        assert isinstance(item, Rollouts)
+        columns = {
+            name: [clean(each) if isinstance(each, str) else each for each in values]
+            for name, values in item.columns.items()
+        }
+        return _encoder.encode(Rollouts(item.count, columns))
+
+
+def decode(data: bytes | memoryview) -> Item:
+    """What `encode` made.
+
+    Raises:
+        msgspec.DecodeError: it is something else.
+    """
+    item: Item = _decoder.decode(data)
+    return item
+
+
+def _number(value: Any) -> Any:
+    """A scalar of numpy or torch as Python's own."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__} is neither text nor number")
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_number)
+_decoder = msgspec.msgpack.Decoder(Item)

@@ -1,55 +1,71 @@
-"""From the training thread to the disk: the queue, the threads behind it, and their beginning and end."""
+"""From the training thread to the spool: what it says is appended to a file, and that is all."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 
+import msgspec
+
 from modelassay.canonical import Digest
-from modelassay.records import RunManifest
-from modelassay.training.recorder.backlog import Backlog
-from modelassay.training.recorder.clerk import Clerk, LiveLog, Worker
-from modelassay.training.recorder.closing import close_run
-from modelassay.training.recorder.items import Item
+from modelassay.records import RunEvent, RunManifest
+from modelassay.training.recorder.clerk import LiveLog, Worker
+from modelassay.training.recorder.course import Course
+from modelassay.training.recorder.files import Ballast
+from modelassay.training.recorder.host import Host
+from modelassay.training.recorder.items import About, End, Item, Line, Rollouts, StartOver, StepDone
 from modelassay.training.recorder.place import Place
+from modelassay.training.recorder.spool import Places, Spool, State
+from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
-from modelassay.training.recorder.writer import Writer
+
+WATCHED_EVERY_S = 1.0
+"""Whether the scribe is still there is looked at so often, when something is said."""
+_PAUSE_S = 0.01
 
 
 class Pipeline:
     """Everything behind the recorder's calls; nothing is started before it is needed.
 
     Args:
-        backlog: what waits for the writer.
+        room: bytes of the disk that may wait for the scribe.
         log: binds the run as it goes; None when nothing is bound.
-        manifest: the run's manifest as it is known when the first step is written.
+        manifest: the run's manifest as it is known now.
     """
 
     def __init__(
         self,
         place: Place,
-        backlog: Backlog,
+        room: int,
         log: LiveLog | None,
         troubles: Troubles,
         manifest: Callable[[], RunManifest],
     ) -> None:
         self.place = place
         self.rank, self.world = 0, 1
+        self.process = 0
+        """The number under which this process records."""
         self.last_checkpoint: Digest | None = None
         """Digest of the newest checkpoint; every step record names it."""
-        self._backlog, self._log, self._troubles, self._manifest = backlog, log, troubles, manifest
+        self._room, self._log, self._troubles, self._manifest = room, log, troubles, manifest
         self._owner = os.getpid()
         self._lock = threading.RLock()
-        self._writer: Writer | None = None
+        self._spool: Spool | None = None
+        self._host: Host | None = None
+        self._hasher: Worker | None = None
+        self._course = Course() if log is not None else None
+        self._about: RunManifest | None = None
+        self._watched = 0.0
         self.closing = False
-        """Whether the end has begun; what the writer itself has to say is still taken."""
+        """Whether the end has begun; what happens on the way is still taken."""
         self._ended = False
 
     @property
-    def process(self) -> int:
-        """The number under which this process records."""
-        return self._writer.process if self._writer is not None else self.rank
+    def host(self) -> Host | None:
+        """Where the scribe runs; None before it does."""
+        return self._host
 
     @property
     def is_foreign(self) -> bool:
@@ -57,70 +73,126 @@ class Pipeline:
         return os.getpid() != self._owner
 
     def put(self, item: Item) -> None:
-        """Hand `item` to the writer, once begun."""
-        if self._writer is not None and not self._ended and not self.is_foreign:
-            self._backlog.put(item)
+        """Append `item` to the spool, once begun; what is refused is told in the record.
+
+        Raises:
+            TypeError, OverflowError: something in it is neither text nor number.
+            OSError: steps come again, and no other number can be had for them.
+        """
+        if self._spool is None or self._ended or self.is_foreign:
+            return
+        with self._lock:
+            if isinstance(item, Rollouts | StepDone):
+                self._tell_manifest()
+                if self._course is not None and self._course.comes_again(item):
+                    self._start_over()
+            if lost := self._spool.put(item):
+                self.place.ballast(self._number).unlink(missing_ok=True)
+                self._troubles.note("writing rollouts", lost)
+            if time.monotonic() - self._watched > WATCHED_EVERY_S and self._host is not None:
+                self._watched = time.monotonic()
+                self._host.watch()
 
     def begin(self) -> tuple[bool, bool]:
-        """Start the threads; whether that was done now, and whether the run is resumed.
+        """Begin the spool, and have it read; whether that was done now, and whether the run is resumed.
 
         Raises:
             OSError: the disk is full.
         """
+        if self._spool is not None:
+            return False, False
         with self._lock:
-            if self._writer is not None or self.closing or self.is_foreign:
+            if self._spool is not None or self.closing or self.is_foreign:
                 return False, False
-
-            def claim() -> int:
-                return self.place.claim(self.rank, self.world)
-
-            process = claim()
-            self._first = process // self.world * self.world
-            resumed = process != self.rank
-            self._clerk = Clerk(self._log, self.place.folder / "run.json", self._troubles)
-            self._hasher = Worker("hashing checkpoints", self._troubles)
-            self._writer = Writer(
-                self.place,
-                process,
-                claim,
-                self._manifest,
-                self._backlog,
-                self._clerk,
-                self._troubles,
-                lambda: self.last_checkpoint,
+            self.process = self._number = self.place.claim(self.rank, self.world)
+            first = self.process // self.world * self.world
+            places = Places(self.place.folder, self._number)
+            Ballast(self.place.ballast(self._number))
+            spool = Spool(places, self._room)
+            places.save(
+                State(process=self.process, first=first, world=self.world, binds=self._log is not None)
             )
-            return True, resumed
+            self._places, self._spool = places, spool
+            self._host = Host(self.place, self._number, first, self._log, self._troubles)
+            self._watched = time.monotonic()
+            return True, self.process != self.rank
 
     def later(self, job: Callable[[], None]) -> None:
         """Run `job` in the background, after those before it."""
-        if self._writer is not None:
-            self._hasher.do(job)
+        if self._spool is None or self.is_foreign:
+            return
+        if self._hasher is None:
+            self._hasher = Worker("hashing checkpoints", self._troubles)
+        self._hasher.do(job)
 
     def settle(self, timeout_s: float) -> None:
         """Wait for jobs that run in the background."""
-        if not self._hasher.close(timeout_s):
+        if self._hasher is not None and not self._hasher.close(timeout_s):
             self._troubles.say("a checkpoint was not hashed in time")
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything so far is on disk; whether that was done in time."""
-        return self._writer.flush(timeout_s) if self._writer is not None else True
+        """Wait until everything so far is in the files; whether that was done in time."""
+        if self._spool is None or self._host is None or self.is_foreign:
+            return True
+        until, poked = time.monotonic() + timeout_s, False
+        while True:
+            with self._lock:
+                wanted = self._spool.position if self._caught_up() else None
+            if wanted is not None and self._is_written(wanted):
+                return True
+            if time.monotonic() > until:
+                return False
+            if not poked or wanted is None:
+                self._host.poke()
+                poked = True
+            self._host.watch()
+            time.sleep(_PAUSE_S)
 
     def close(self, timeout_s: float) -> None:
-        """Write what is left, seal the files, and let process 0 state the coverage and bind the whole run.
+        """Say that training is over, and wait until the run is whole, stated and bound.
 
         Raises:
             OSError: the disk is full.
-            EvidenceError: the run is not what was bound.
         """
         self.closing = True
-        if self._writer is None:
+        if self._spool is None or self._host is None:
             return
-        done = self._writer.close(timeout_s)
-        self._ended = True
-        done = self._clerk.close(timeout_s) and done
-        if done:
-            self.place.done(self._writer.process)
-        if done and self.rank == 0:
-            done = close_run(self.place, self._first, self.world, self._log)
-        if not done:
-            self._troubles.say("not all was written in time; `modelassay run commit` binds what is there")
+        until = time.monotonic() + timeout_s
+        with self._lock:
+            self._tell_manifest()
+            self._spool.put(End())
+            self._ended = True
+        while not self._caught_up() and time.monotonic() < until:
+            time.sleep(_PAUSE_S)
+        self._spool.close()
+        self._host.poke()
+        if not self._host.join(max(until - time.monotonic(), 1.0)):
+            self._troubles.say("not all was written in time; `modelassay run commit` takes up what is there")
+            self._host.leave()
+
+    def _caught_up(self) -> bool:
+        assert self._spool is not None
+        try:
+            self._spool.catch_up()
+        except OSError:
+            return False
+        return True
+
+    def _is_written(self, position: tuple[int, int]) -> bool:
+        state = self._places.load()
+        return (state.segment, state.offset) >= position
+
+    def _tell_manifest(self) -> None:
+        assert self._spool is not None
+        if (manifest := self._manifest()) is not self._about:
+            self._about = manifest
+            self._spool.put(About(msgspec.json.encode(manifest)))
+
+    def _start_over(self) -> None:
+        """Go on under another number: steps that were closed come again."""
+        assert self._spool is not None
+        before, self.process = self.process, self.place.claim(self.rank, self.world)
+        self._spool.put(StartOver(self.process))
+        body = {"process": self.process, "continues": before, "reason": "steps that were closed came again"}
+        event = RunEvent(time=now(), kind="resumed", rank=self.process, body=body)
+        self._spool.put(Line("events", msgspec.json.encode(event)))

@@ -125,6 +125,15 @@ class Place:
         """Where part `number` of a process goes while it grows."""
         return self.folder / "rollouts" / f"{process:05d}-{number:06d}.arrows"
 
+    def parts_from(self, process: int, number: int) -> list[Path]:
+        """Parts of a process from `number` on that were not sealed."""
+        found = sorted((self.folder / "rollouts").glob(f"{process:05d}-*.arrows"))
+        return [path for path in found if int(path.stem.partition("-")[2]) >= number]
+
+    def ballast(self, process: int) -> Path:
+        """Where a process keeps some room on the disk."""
+        return self.folder / f".ballast-{process:05d}"
+
     def lines(self, stem: str, process: int) -> Path:
         """Where records of a process go; those of its steps beside the commitments."""
         if stem == "steps":

@@ -27,13 +27,13 @@ from modelassay.records import (
 from modelassay.training.columns import REWARD_PREFIX
 from modelassay.training.importers.lines import flattened
 from modelassay.training.importers.rows import json_text, text_of
-from modelassay.training.recorder.backlog import MEMORY_BYTES, SPILL_BYTES, Backlog
 from modelassay.training.recorder.checkpoints import read_checkpoint
 from modelassay.training.recorder.clerk import LiveLog
 from modelassay.training.recorder.items import Item, Line, Rollouts, StepDone
 from modelassay.training.recorder.pipeline import Pipeline
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.rewards import GradedBatches, recording
+from modelassay.training.recorder.spool import ROOM_BYTES
 from modelassay.training.recorder.surroundings import code_digests, library_versions, without_secrets
 from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
@@ -47,8 +47,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 class RunRecorder:
     """Records one training run; a context manager.
 
-    Nothing here raises once recording has begun, and nothing waits for a disk: what could not be kept stands
-    in the record as a gap. A run that exists already is continued.
+    Nothing here raises once recording has begun, and nothing waits for records to be made: what is said is
+    appended to a file, from which a process beside this one makes them. What could not be kept stands in the
+    record as a gap. A run that exists already is continued.
 
     Args:
         store: the store's folder.
@@ -57,7 +58,7 @@ class RunRecorder:
         about: further fields of the manifest, such as ``framework`` and ``algorithm``.
         rank: number of this process among `world`; from the environment (``RANK``, ``WORLD_SIZE``) when None.
         log: binds the run as it goes; see `LiveLog`.
-        memory: bytes that may wait for the disk, in memory and (`spill`) in the local temporary folder.
+        spill: bytes of the disk that what was said may take until it is in the run's files.
 
     Raises:
         UsageError: the name cannot be used.
@@ -74,8 +75,7 @@ class RunRecorder:
         rank: int | None = None,
         world: int | None = None,
         log: LiveLog | None = None,
-        memory: int = MEMORY_BYTES,
-        spill: int = SPILL_BYTES,
+        spill: int = ROOM_BYTES,
     ) -> None:
         self.place = Place(Path(store), run)
         weights = rewards if isinstance(rewards, Mapping) else dict.fromkeys(rewards)
@@ -98,9 +98,7 @@ class RunRecorder:
         """What is going on while a reward function is called."""
         self.graded = GradedBatches(self)
         """What wrapped reward functions were asked and answered, until all of them have."""
-        self._pipeline = Pipeline(
-            self.place, Backlog(memory, spill), log, self.troubles, lambda: self.manifest
-        )
+        self._pipeline = Pipeline(self.place, spill, log, self.troubles, lambda: self.manifest)
         own_rank = int(os.environ.get("RANK", "0")) if rank is None else rank
         self.share(own_rank, int(os.environ.get("WORLD_SIZE", "1")) if world is None else world)
         self._alone = 0
@@ -210,7 +208,7 @@ class RunRecorder:
                 self.metrics(metrics, step=step)
             self.graded.flush()
             self.current_step = step
-            self.put(StepDone(step, *self._digests))
+            self.put(StepDone(step, *self._digests, self._pipeline.last_checkpoint))
 
     def metrics(
         self, values: Mapping[str, Any], *, step: int | None = None, phase: RunPhase = "train"
@@ -321,7 +319,7 @@ class RunRecorder:
         self._pipeline.rank, self._pipeline.world = rank, max(world, rank + 1)
 
     def put(self, item: Item) -> None:
-        """Hand `item` to the writer; in a process forked off from this one nothing is recorded."""
+        """Keep `item`; in a process forked off from this one nothing is recorded."""
         self._begun()
         self._pipeline.put(item)
 
@@ -332,7 +330,7 @@ class RunRecorder:
             self._begun(step)
 
     def flush(self, timeout_s: float = FLUSH_S) -> bool:
-        """Wait until everything so far is on disk; whether that was done in time."""
+        """Wait until everything so far is in the run's files; whether that was done in time."""
         return self._pipeline.flush(timeout_s)
 
     def close(self, timeout_s: float = FLUSH_S) -> None:

@@ -62,15 +62,7 @@ def _array(values: list[Any] | None, field: pa.Field, given: Mapping[str, list[A
     elif not field.nullable:
         default = _DEFAULTS.get(field.name, "")
         values = [default if v is None else v for v in values]
-    try:
-        return pa.array(values, field.type)
-    except UnicodeEncodeError:  # lone surrogates, as some tokenizers leave them
-        return pa.array([v if v is None else sound(v) for v in values], field.type)
-
-
-def sound(text: str) -> str:
-    """`text` with lone surrogates spelt out, so that it can be written as UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return pa.array(values, field.type)
 
 
 def _with(extras: list[str | None], unknown: Mapping[str, list[Any]]) -> list[str]:

@@ -36,14 +36,8 @@ class Troubles:
 
     def tell(self, doing: str, error: BaseException) -> None:
         """Say that `doing` failed, on stderr and in the record."""
-        kind = f"{doing}: {type(error).__name__}"
-        with self._lock:
-            self._counts[kind] += 1
-            times = self._counts[kind]
-        if times > SHOWN:
+        if not self._counted(f"{doing}: {type(error).__name__}", f"{type(error).__name__}: {error}"):
             return
-        last = "; further ones are only counted" if times == SHOWN else ""
-        self.say(f"{doing} failed: {type(error).__name__}: {error}{last}")
         body = {
             "where": "recorder",
             "doing": doing,
@@ -51,6 +45,20 @@ class Troubles:
             "message": str(error)[:500],
         }
         self.record(RunEvent(time=now(), kind="exception", body=body))
+
+    def note(self, doing: str, reason: str) -> None:
+        """Say on stderr alone that `doing` failed, which the record tells in another way."""
+        self._counted(f"{doing}: lost", reason)
+
+    def _counted(self, kind: str, reason: str) -> bool:
+        """Count an error, and say it where it is one of the first of its kind; whether it is."""
+        with self._lock:
+            self._counts[kind] += 1
+            times = self._counts[kind]
+        if times <= SHOWN:
+            last = "; further ones are only counted" if times == SHOWN else ""
+            self.say(f"{kind.rpartition(': ')[0]} failed: {reason}{last}")
+        return times <= SHOWN
 
     def say(self, line: str) -> None:
         """A line on stderr, where there is one."""

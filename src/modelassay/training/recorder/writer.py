@@ -1,269 +1,316 @@
-"""The writer: takes what training handed over and puts it into files, step by step bound by a record each."""
+"""The writer: takes what training said and puts it into files, step by step bound by a record each.
+
+It does nothing behind the back of its caller: after each `write` its `state` is kept, and only then is what
+it wrote sealed and logged (`Written`), so that a writer can be killed at any instant and another one goes on
+from the last state.
+"""
 
 from __future__ import annotations
 
-import concurrent.futures.thread  # noqa: F401  pyarrow uses it, and it cannot be imported while Python ends
 import hashlib
-import threading
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
 
 import msgspec
 
 from modelassay.canonical import Digest, canonical_json
 from modelassay.log.durable import sync_path
 from modelassay.records import RunEvent, RunManifest, StepRecord
-from modelassay.training.columns import rollout_schema
+from modelassay.training.columns import pa, rollout_schema
 from modelassay.training.protocol.commitment import NO_RECORD, StepCommitter, StepKey, record_digest
-from modelassay.training.recorder.backlog import Backlog, Loss
-from modelassay.training.recorder.clerk import Clerk, Worker
-from modelassay.training.recorder.files import Ballast, Lines, Part, seal
-from modelassay.training.recorder.items import Item, Line, Rollouts, StepDone
+from modelassay.training.recorder.files import Appending, Part
+from modelassay.training.recorder.items import About, Item, Line, Loss, Rollouts, StartOver, StepDone, loss_of
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.rows import merged, reward_columns, to_batch
+from modelassay.training.recorder.spool import OpenStep, State
 from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
 
-WAIT_S = 0.5
-LINGER_S = 0.05
-"""What comes within this time is written together; a killed process loses no more than it."""
+FILES = ("metrics", "events", "checkpoints", "datasets", "steps")
+
+
+@dataclass
+class Written:
+    """What may be sealed and logged once the state is kept."""
+
+    events: list[RunEvent] = field(default_factory=list)
+    records: list[tuple[StepRecord, tuple[Path, ...]]] = field(default_factory=list)
+    """With the files that must be on the disk itself before it is logged."""
+    parts: list[Path] = field(default_factory=list)
+    """That will not grow any more."""
+    ended: list[int] = field(default_factory=list)
+    """Numbers under which nothing more will be kept."""
 
 
 class Writer:
-    """Owns the files of one process. All of it runs in one thread but `__init__` and `close`.
+    """Owns the files of one process.
 
     Args:
-        process: its number, already claimed.
-        claim: gives the next number, should steps go back.
-        manifest: what is settled with the first rollouts or the first step.
-        clerk: gets what is written; nothing is committed to when its log is None.
-        last_checkpoint: digest of the newest checkpoint.
+        state: where another writer stopped; what its files have beyond it is cut off.
+        secret: see `StepCommitter`; None when nothing is bound.
+
+    Raises:
+        OSError, StoreError: its files cannot be continued.
     """
 
-    def __init__(
-        self,
-        place: Place,
-        process: int,
-        claim: Callable[[], int],
-        manifest: Callable[[], RunManifest],
-        backlog: Backlog,
-        clerk: Clerk,
-        troubles: Troubles,
-        last_checkpoint: Callable[[], Digest | None],
-    ) -> None:
-        self.process = process
-        self._place, self._claim, self._manifest = place, claim, manifest
-        self._backlog, self._clerk, self._troubles = backlog, clerk, troubles
-        self._last_checkpoint = last_checkpoint
-        self._settled: RunManifest | None = None
-        self._part: Part | None = None
-        self._parts = 0
-        self._lines: dict[str, Lines] = {}
-        self._unlogged: list[StepRecord] = []
-        self._closed: set[StepKey] = set()
-        self._previous = NO_RECORD
-        self._metrics = hashlib.sha256()
-        self._any_metrics = False
-        self._loss, self._lost_in_step = Loss(), 0
-        self._ballast = Ballast(place.folder / f".ballast-{process:05d}")
-        self._committer = StepCommitter(place.run, clerk.log.secret) if clerk.log is not None else None
-        self._sealer = Worker("sealing", troubles)
-        self._stopping = False
-        self._round_done = threading.Condition()
-        self._rounds = 0
-        self._thread = threading.Thread(target=self._run, name="modelassay writer", daemon=True)
-        self._thread.start()
+    def __init__(self, place: Place, state: State, secret: bytes | None, troubles: Troubles) -> None:
+        self._place, self._state, self._troubles = place, state, troubles
+        self.process, self._past = state.process, state.past
+        self.written = Written()
+        self._settled = place.manifest()
+        self._committer = StepCommitter(place.run, secret) if secret is not None else None
+        self._loss = Loss()
+        self._resume(state)
 
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until what was handed over before is written; whether that was done in time."""
-        with self._round_done:
-            wanted = self._rounds + 2  # the round under way may have begun before the last item came
+    def _resume(self, state: State) -> None:
+        self._manifest = state.manifest
+        self._previous, self._lost_in_step = state.previous, state.lost_in_step
+        self._lines = {
+            name: Appending(self._place.lines(name, self.process), n) for name, n in state.lines.items()
+        }
+        for name in set(FILES) - state.lines.keys():
+            self._place.lines(name, self.process).unlink(missing_ok=True)
+        self._parts, self._part = state.parts, None
+        if state.part is not None:
+            assert self._settled is not None
+            self._part = Part(self._place.part(self.process, self._parts - 1), self._schema(), *state.part)
+        for path in self._place.parts_from(self.process, self._parts):
+            path.unlink()
+        self._metrics_from = state.metrics_from
+        self._metrics = hashlib.sha256(self._bytes_of("metrics")[state.metrics_from :])
+        if self._committer is not None:
+            for step in state.open:
+                key = StepKey(step.phase, step.step, step.rank)
+                self._committer.reopen(key, step.hashes, step.trained_on)
 
-            def done() -> bool:
-                self._backlog.wake()
-                return self._rounds >= wanted and not self._backlog.spilled
+    def _bytes_of(self, name: str) -> bytes:
+        return self._lines[name].path.read_bytes() if name in self._lines else b""
 
-            return self._round_done.wait_for(done, timeout_s)
+    def state(self, segment: int, offset: int) -> State:
+        """Where another writer can go on, having read the spool up to there."""
+        opened = self._committer.opened() if self._committer is not None else ()
+        return msgspec.structs.replace(
+            self._state,
+            process=self.process,
+            past=self._past,
+            segment=segment,
+            offset=offset,
+            manifest=self._manifest,
+            parts=self._parts,
+            part=(self._part.rows, self._part.size) if self._part is not None else None,
+            lines={name: file.size for name, file in self._lines.items()},
+            open=tuple(OpenStep(*key, hashes, trained) for key, hashes, trained in opened),
+            previous=self._previous,
+            metrics_from=self._metrics_from,
+            lost_in_step=self._lost_in_step,
+        )
 
-    def close(self, timeout_s: float) -> bool:
-        """Write everything, close every step, seal every part; whether that was done in time."""
-        self._stopping = True
-        self._backlog.wake()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive() and self._sealer.close(timeout_s)
+    def write(self, items: Iterable[Item]) -> None:
+        """Put `items` into the files; what has no place in them is told as a gap.
 
-    def _run(self) -> None:
-        pause = threading.Event()
-        while True:
-            stopping = self._stopping
-            items = self._backlog.take(0.0 if stopping else WAIT_S)
-            with self._troubles.kept("writing"):
-                self._handle(items)
-            with self._troubles.kept("noting losses"):
-                self._tell_losses()
-            with self._round_done:
-                self._rounds += 1
-                self._round_done.notify_all()
-            if stopping and not items and not self._backlog.spilled:
-                break
-            if not stopping:
-                pause.wait(LINGER_S)
-        with self._troubles.kept("closing"):
-            self._finish()
+        Raises:
+            OSError: the disk refuses; the files have parts of it.
+        """
+        run: list[Item] = []
+        for item in items:
+            if isinstance(item, StartOver):
+                self._write(run)
+                self._start_over(item.process)
+                run = []
+            elif isinstance(item, About):
+                self._manifest = item.manifest
+            else:
+                run.append(item)
+        self._write(run)
+        self._tell_losses()
 
-    def _handle(self, items: list[Item]) -> None:
-        waiting: list[Rollouts] = []
+    def finish(self) -> None:
+        """Close every step and every file.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._settle(())
+        self._finish_files()
+
+    def close(self) -> None:
+        """Let all files go as they are."""
+        if self._part is not None:
+            self._part.close()
+        for file in self._lines.values():
+            file.close()
+
+    def everything(self) -> Written:
+        """All that may be sealed and logged, for who does not know how much of it was."""
+        files = [self._lines[name].path for name in ("steps",) if name in self._lines]
+        records = msgspec.json.Decoder(StepRecord).decode_lines(self._bytes_of("steps"))
+        growing = self._part.path if self._part is not None else None
+        parts = [path for each in (*self._past, self.process) for path in self._place.parts_from(each, 0)]
+        return Written(
+            events=msgspec.json.Decoder(RunEvent).decode_lines(self._bytes_of("events")),
+            records=[(record, tuple(files)) for record in records],
+            parts=[path for path in parts if path != growing],
+            ended=list(self._past),
+        )
+
+    def said(self, event: RunEvent) -> None:
+        """Keep an event of the recorder's own.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._line(Line("events", msgspec.json.encode(event)))
+
+    # -- rollouts and steps ------------------------------------------------------------------------------
+    def _write(self, items: Sequence[Item]) -> None:
+        """All rollouts of `items` in one batch, then each item in its turn."""
+        batches = self._batches([item for item in items if isinstance(item, Rollouts)])
+        waiting: list[pa.RecordBatch] = []
         for item in items:
             if isinstance(item, Rollouts):
-                waiting.append(item)
-                continue
-            self._rollouts(waiting)
-            waiting = []
-            try:
-                if isinstance(item, Line):
-                    self._line(item)
-                else:
-                    self._step_done(item)
-            except Exception as error:  # the others must still be written
-                self._loss.add(item, "it could not be written")
-                self._troubles.tell("writing", error)
-        self._rollouts(waiting)
+                waiting += next(batches)
+            elif isinstance(item, Line):
+                self._line(item)
+            elif isinstance(item, Loss):
+                self._lost(item)
+            elif isinstance(item, StepDone):
+                self._commit(waiting)
+                waiting = []
+                self._step_done(item)
+        self._commit(waiting)
+        if self._part is not None and self._part.full:
+            self._finish_part()
 
-    def _rollouts(self, items: list[Rollouts]) -> None:
-        """Write all of `items` at once; one by one when there is something wrong with one of them."""
+    def _batches(self, items: list[Rollouts]) -> Iterator[list[pa.RecordBatch]]:
+        """What of the files' rows is each of `items`; nothing where it could not be written."""
         if not items:
-            return
+            return iter(())
         try:
-            self._write(merged(items))
-        except OSError as error:
-            self._ballast.drop()
-            for item in items:
-                self._loss.add(item, f"the disk refuses: {error.strerror}")
-            self._troubles.tell("writing rollouts", error)
-        except Exception as error:
+            whole = self._append(merged(items))
+        except OSError:
+            raise
+        except Exception as error:  # the others must still be written
             if len(items) > 1:
-                for item in items:
-                    self._rollouts([item])
-            else:
-                self._loss.add(items[0], f"{type(error).__name__}: {error}"[:200])
-                self._troubles.tell("writing rollouts", error)
+                return iter([next(self._batches([item])) for item in items])
+            self._lost(loss_of(items[0], f"{type(error).__name__}: {error}"[:200]))
+            self._troubles.tell("writing rollouts", error)
+            return iter([[]])
+        starts = accumulate((item.count for item in items), initial=0)
+        return iter([[whole.slice(start, item.count)] for start, item in zip(starts, items, strict=False)])
 
-    def _write(self, rollouts: Rollouts) -> None:
-        settled = self._settle(reward_columns(rollouts.columns))
-        batch = to_batch(rollouts, rollout_schema([reward.name for reward in settled.rewards]), self.process)
-        keys = set(zip(batch.column("phase").to_pylist(), batch.column("step").to_pylist(), strict=True))
-        if any(StepKey(phase, step, self.process) in self._closed for phase, step in keys):
-            self._start_over()
-            batch = to_batch(rollouts, batch.schema, self.process)
+    def _append(self, rollouts: Rollouts) -> pa.RecordBatch:
+        self._settle(reward_columns(rollouts.columns))
+        batch = to_batch(rollouts, self._schema(), self.process)
         if self._part is None:
             self._part = Part(self._place.part(self.process, self._parts), batch.schema)
             self._parts += 1
         self._part.write(batch)
-        if self._committer is not None:
-            self._committer.add(batch)
-        if self._part.full:
-            self._finish_part()
+        return batch
 
-    def _settle(self, rewards: tuple[str, ...]) -> RunManifest:
-        if self._settled is None:
-            self._settled = self._place.settle(self._manifest(), rewards)
-        return self._settled
-
-    def _line(self, item: Line) -> None:
-        lines = self._lines_of(item.file)
-        if not lines.append(item.data):
-            self._ballast.drop()
-            lines.flush()
-        if item.file == "metrics":
-            self._metrics.update(item.data + b"\n")
-            self._any_metrics = True
-        elif item.file == "events" and self._clerk.log is not None:
-            self._clerk.event(msgspec.json.decode(item.data, type=RunEvent))
-
-    def _lines_of(self, stem: str) -> Lines:
-        if stem not in self._lines:
-            self._lines[stem] = Lines(self._place.lines(stem, self.process))
-        return self._lines[stem]
+    def _commit(self, batches: list[pa.RecordBatch]) -> None:
+        if self._committer is not None and batches:
+            self._committer.add(pa.concat_batches(batches))
 
     def _step_done(self, done: StepDone) -> None:
         self._settle(())
         if self._committer is None:
             return
-        train = StepKey("train", done.step, self.process)
-        if train in self._closed:
-            self._start_over()
-            train = train._replace(rank=self.process)
-        self._committer.open(train)
+        self._committer.open(StepKey("train", done.step, self.process))
         for key in [key for key in self._committer.keys if key.step <= done.step]:
             self._bind(key, done)
 
     def _bind(self, key: StepKey, done: StepDone) -> None:
-        """Close a step: its record is written, chained, and given to the clerk once it is on the disk."""
+        """Close a step: its record is written, and chained."""
         assert self._committer is not None
-        metrics = Digest("sha256:" + self._metrics.hexdigest()) if self._any_metrics else None
+        metrics = self._lines.get("metrics")
+        some = metrics is not None and metrics.size > self._metrics_from
         record, _ = self._committer.close_step(
             key,
             self._previous,
             lost=self._lost_in_step,
             configuration=done.configuration,
             code=done.code,
-            checkpoint=self._last_checkpoint(),
-            metrics=metrics,
+            checkpoint=done.checkpoint,
+            metrics=Digest("sha256:" + self._metrics.hexdigest()) if some else None,
         )
-        self._closed.add(key)
         self._previous = record_digest(record)
-        self._metrics, self._any_metrics, self._lost_in_step = hashlib.sha256(), False, 0
-        self._unlogged.append(record)
-        steps = self._lines_of("steps")
-        if steps.append(canonical_json(record)):
-            files = [steps.path, *([self._part.path] if self._part else [])]
-            for each in self._unlogged:
-                self._clerk.step(each, *files)
-            self._unlogged.clear()
+        self._metrics, self._lost_in_step = hashlib.sha256(), 0
+        self._metrics_from = metrics.size if metrics is not None else 0
+        steps = self._file("steps")
+        steps.append(canonical_json(record) + b"\n")
+        files = (steps.path, *((self._part.path,) if self._part is not None else ()))
+        self.written.records.append((record, files))
 
-    def _start_over(self) -> None:
+    # -- files -------------------------------------------------------------------------------------------
+    def _settle(self, rewards: tuple[str, ...]) -> RunManifest:
+        if self._settled is None:
+            known = msgspec.json.decode(self._manifest, type=RunManifest)
+            self._settled = self._place.settle(known, rewards)
+        return self._settled
+
+    def _schema(self) -> pa.Schema:
+        return rollout_schema([reward.name for reward in self._settle(()).rewards])
+
+    def _line(self, item: Line) -> None:
+        data = item.data
+        if item.file == "events":
+            try:
+                event = msgspec.json.decode(data, type=RunEvent)
+            except msgspec.DecodeError as error:
+                self._lost(Loss(records=1, reason=f"an event cannot be read: {error}"[:200]))
+                return
+            if event.rank != self.process:
+                event = msgspec.structs.replace(event, rank=self.process)
+                data = msgspec.json.encode(event)
+            self.written.events.append(event)
+        self._file(item.file).append(data + b"\n")
+        if item.file == "metrics":
+            self._metrics.update(data + b"\n")
+
+    def _file(self, name: str) -> Appending:
+        if name not in self._lines:
+            self._lines[name] = Appending(self._place.lines(name, self.process))
+        return self._lines[name]
+
+    def _start_over(self, process: int) -> None:
         """Go on under another number: steps that were closed come again."""
         self._finish_files()
-        ended = self.process
-        self._sealer.do(lambda: self._place.done(ended))
-        before, self.process, self._parts = self.process, self._claim(), 0
-        self._closed, self._previous = set(), NO_RECORD
-        body = {"process": self.process, "continues": before, "reason": "steps that were closed came again"}
-        event = RunEvent(time=now(), kind="resumed", rank=self.process, body=body)
-        self._line(Line("events", msgspec.json.encode(event)))
-
-    def _finish(self) -> None:
-        self._settle(())
-        self._finish_files()
-        self._ballast.drop()
+        self.written.ended.append(self.process)
+        self._past = (*self._past, self.process)
+        self.process, self._lines = process, {}
+        self._parts, self._previous, self._metrics_from = 0, NO_RECORD, 0
+        self._metrics = hashlib.sha256()
+        for path in self._place.parts_from(process, 0):  # of a writer that was killed over this
+            path.unlink()
 
     def _finish_files(self) -> None:
         if self._committer is not None:
             for key in self._committer.keys:
                 self._bind(key, StepDone(key.step))
+        self._tell_losses()
         self._finish_part()
-        for lines in self._lines.values():
-            lines.close()
-            if lines.path.exists():
-                sync_path(lines.path)
-        self._lines = {}
+        for file in self._lines.values():
+            file.close()
+            sync_path(file.path)
 
     def _finish_part(self) -> None:
         if self._part is not None:
             part, self._part = self._part, None
             part.finish()
-            self._sealer.do(lambda: seal(part.path))
+            self.written.parts.append(part.path)
+
+    # -- losses ------------------------------------------------------------------------------------------
+    def _lost(self, loss: Loss) -> None:
+        self._loss.add(loss)
+        self._lost_in_step += loss.rollouts
 
     def _tell_losses(self) -> None:
-        """Write down what was lost, as soon as there is room for it."""
-        for lines in self._lines.values():
-            lines.flush()
-        lost = self._backlog.lost()
-        if lost:
-            self._merge(lost)
+        """Write down what was lost."""
         if not self._loss:
             return
         loss, self._loss = self._loss, Loss()
-        self._lost_in_step += loss.rollouts
         body = {
             "rollouts": loss.rollouts,
             "first_step": loss.first_step,
@@ -272,14 +319,4 @@ class Writer:
             "reason": loss.reason,
         }
         self._troubles.say(f"{loss.rollouts:,} rollouts and {loss.records:,} records lost: {loss.reason}")
-        event = RunEvent(time=now(), kind="gap", step=loss.last_step, rank=self.process, body=body)
-        self._line(Line("events", msgspec.json.encode(event)))
-
-    def _merge(self, lost: Loss) -> None:
-        mine = self._loss
-        mine.rollouts += lost.rollouts
-        mine.records += lost.records
-        mine.reason = mine.reason or lost.reason
-        steps = [s for s in (mine.first_step, lost.first_step) if s >= 0]
-        mine.first_step = min(steps, default=-1)
-        mine.last_step = max(mine.last_step, lost.last_step)
+        self.said(RunEvent(time=now(), kind="gap", step=loss.last_step, rank=self.process, body=body))
