@@ -1,0 +1,192 @@
+"""From numbers to an examination: when a number is called harmful, and in which words.
+
+A number is *shown harmful* when it is larger than on harmless fine-tunes (p after Holm's correction at most
+`calibration.LEVEL`) and large enough to matter (`Claim.matters`). Without a null distribution of its own it
+is never called harmful: it is given with its severity, said to be uncalibrated, and left to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from modelassay.records import (
+    Examination,
+    ExaminationKind,
+    Finding,
+    FindingState,
+    Measure,
+    MeasureRole,
+    Severity,
+    Statistic,
+)
+from modelassay.version import __version__
+from modelassay.whitebox.calibration import LEVEL, Method, Nulls, decimal
+
+if TYPE_CHECKING:
+    from modelassay.whitebox.models import OpenModel
+
+UNCALIBRATED: Final = (
+    "Uncalibrated: it was not held against harmless fine-tunes, so whether it is unusual is unknown."
+)
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What a statistic says, and from which value on it matters."""
+
+    statistic: str
+    """``check.statistic@version``."""
+    title: str
+    wanted: str
+    """What is in order, in words that follow the title."""
+    value: float
+    """Higher is worse."""
+    matters: float
+    """The least value of practical effect."""
+    statement: str
+    """What was found, in a sentence with its figures."""
+    severity: Severity = "high"
+    """When the effect is there."""
+    slice: dict[str, str] = {}
+    values: dict[str, Decimal] = {}
+    """Further figures."""
+
+    @property
+    def check(self) -> str:
+        """The check that the statistic belongs to."""
+        return self.statistic.partition(".")[0]
+
+    @property
+    def measure(self) -> str:
+        """Name of the measure: that of the statistic without its version."""
+        return self.statistic.partition("@")[0].replace(".", "_")
+
+
+def held_against(
+    claims: Sequence[Claim], nulls: Nulls, *, base: OpenModel, candidate: OpenModel
+) -> tuple[tuple[Statistic, ...], tuple[Finding, ...]]:
+    """The statistics of `claims` beside their nulls, and what each of them shows."""
+    statistics = nulls.held(
+        {claim.statistic: claim.value for claim in claims},
+        base=weights_digest(base),
+        architecture=base.architecture,
+        method=method_of(candidate),
+    )
+    found = {statistic.name: statistic for statistic in statistics}
+    rests_on = (base.identity.fingerprint, candidate.identity.fingerprint)
+    findings = tuple(stated(claim, found[claim.statistic], rests_on=rests_on) for claim in claims)
+    return statistics, findings
+
+
+def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Finding:
+    """The finding that `claim` makes with `statistic` beside it."""
+    effect = claim.value >= claim.matters
+    calibrated = statistic.adjusted_p is not None
+    unusual = statistic.adjusted_p is not None and statistic.adjusted_p <= Decimal(str(LEVEL))
+    state: FindingState = "not_shown"
+    if effect and unusual:
+        state = "shown_harmful"
+    elif calibrated and not effect and not unusual:
+        state = "shown_fine"
+    return Finding(
+        id=f"{claim.check}/{claim.measure}/{_place(claim.slice)}",
+        check=claim.check,
+        measure=Measure(
+            name=claim.measure, title=claim.title, wanted=claim.wanted, role="concern", exact=True
+        ),
+        slice=claim.slice,
+        state=state,
+        severity=claim.severity if effect else "none",
+        statement=f"{claim.statement} {beside_null(statistic)}",
+        p_value=statistic.p_value,
+        adjusted_p=statistic.adjusted_p,
+        method="rank among harmless fine-tunes, Holm's correction" if calibrated else "",
+        values={"value": decimal(claim.value), "matters_from": decimal(claim.matters), **claim.values},
+        rests_on=tuple(rests_on),
+    )
+
+
+def described(
+    check: str,
+    name: str,
+    title: str,
+    statement: str,
+    *,
+    role: MeasureRole = "descriptive",
+    state: FindingState = "not_shown",
+    severity: Severity = "none",
+    tags: Mapping[str, str] | None = None,
+    values: Mapping[str, float] | None = None,
+    rests_on: Sequence[str] = (),
+) -> Finding:
+    """A finding that describes and is held against nothing."""
+    return Finding(
+        id=f"{check}/{check}_{name}/{_place(tags or {})}",
+        check=check,
+        measure=Measure(name=f"{check}_{name}", title=title, wanted="are described", role=role, exact=True),
+        slice=dict(tags or {}),
+        state=state,
+        severity=severity,
+        statement=statement,
+        values={key: decimal(value) for key, value in (values or {}).items()},
+        rests_on=tuple(rests_on),
+    )
+
+
+def beside_null(statistic: Statistic) -> str:
+    """One sentence on where a statistic lies among harmless fine-tunes."""
+    if statistic.p_value is None or statistic.null_greatest is None:
+        return UNCALIBRATED
+    of = "of this base" if statistic.null_of == "base" else "of other bases of this architecture"
+    text = (
+        f"On {statistic.null_size} harmless fine-tunes {of} it was at most {statistic.null_greatest:.3g}: "
+        f"p = {statistic.p_value:.3f}, corrected {statistic.adjusted_p:.3f}."
+    )
+    if statistic.adjusted_p is not None and statistic.adjusted_p > Decimal(str(LEVEL)):
+        least = statistic.smallest_p
+        if least is not None and statistic.value > statistic.null_greatest:
+            text += " So few harmless fine-tunes allow no smaller one."
+    return text
+
+
+class Watch:
+    """Takes the time of an examination and puts it together."""
+
+    def __init__(self) -> None:
+        self.started = _now()
+
+    def examination(
+        self, kind: ExaminationKind, *, base: OpenModel, candidate: OpenModel, **parts: Any
+    ) -> Examination:
+        """The record, finished now; `parts` are its other fields."""
+        return Examination(
+            kind=kind,
+            tool_version=__version__,
+            started=self.started,
+            finished=_now(),
+            baseline=base.identity,
+            candidate=candidate.identity,
+            **parts,
+        )
+
+
+def weights_digest(model: OpenModel) -> str:
+    """Digest of a base's weights, under which null distributions are kept."""
+    return model.identity.details["weights"]
+
+
+def method_of(candidate: OpenModel) -> Method:
+    """How a candidate was tuned, as far as its reference tells: adapters, else all weights."""
+    return "adapter" if any(name.startswith("adapter.") for name in candidate.identity.details) else "full"
+
+
+def _place(tags: Mapping[str, str]) -> str:
+    return ",".join(f"{tag}={value}" for tag, value in tags.items()) or "overall"
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
