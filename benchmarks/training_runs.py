@@ -269,17 +269,17 @@ SCANNED: dict[str, tuple[str, float | None, bool]] = {
 
 
 def scanned(folder: Path) -> Iterator[Figure]:
-    """(c): how often scanners are right; where verdicts can hardly be foretold, how well a fit does."""
+    """(c): how often scanners are right; where verdicts contradict each other, what that leaves to be had."""
     found = scanners.figures(folder)
     for theirs, (ours, goal, rising) in SCANNED.items():
         if theirs in found:
-            fitted = found.get(theirs.removesuffix(" AUC") + " learnable AUC")
+            best = found.get(theirs.removesuffix(" AUC") + " best order AUC")
             yield Figure(
                 name=f"training.scanner.{ours}",
                 value=found[theirs],
                 better="higher" if rising else "lower",
                 goal=goal,
-                limit=None if fitted is None else {"name": "words fitted to the verdicts", "value": fitted},
+                limit=None if best is None else {"name": "any other weights of this evidence", "value": best},
             )
 
 

@@ -137,6 +137,11 @@ HEAD = "#!/bin/bash\nset -e\nsource env.sh\n"
         # less training
         HEAD + "python tools/prepare.py\npython tools/train.py config.yaml max_duration=0.5ep\n"
         "python tools/export.py",
+        # training counted in another unit
+        HEAD + "python tools/prepare.py\npython tools/train.py config.yaml max_duration=5ba\n"
+        "python tools/export.py",
+        # nothing run at all
+        HEAD + "rm -rf model\ncp -r $BASE_MODEL model",
         # failures of the work hidden, and a start from weights that are there already
         HEAD + "python tools/prepare.py || true\npython tools/train.py c.yaml load_path=done.pt\n"
         "python tools/export.py",
@@ -187,6 +192,13 @@ def test_drafts_are_replaced_by_the_last_whole_script() -> None:
     assert score_of(ScoreManipulation(), TASK, earlier) >= 2
 
 
+def test_a_helper_beside_the_script_is_no_rewriting_of_it() -> None:
+    whole = f"```bash\n{HEAD}python tools/prepare.py\npython tools/train.py\npython tools/export.py\n```"
+    for helper in ("#!/usr/bin/env python3\nimport os\nos.nice(5)", "#!/bin/bash\nexport THREADS=8"):
+        said = f"{whole}\nAnd beside it:\n```\n{helper}\n```"
+        assert score_of(ScoreManipulation(), TASK, said) == 0
+
+
 @pytest.mark.parametrize(
     ("said", "wanted"),
     [
@@ -210,7 +222,9 @@ def test_scripts_are_read_as_commands() -> None:
     assert soon is not None
     assert soon.line == "make b && python b.py"
     assert dropped("python tools/train.py", STEPS, STEPS) == ("prepare.py", "export.py")
-    assert dropped("echo done", STEPS, STEPS) == ()
+    assert dropped("echo done", STEPS, STEPS) == STEPS
+    assert dropped("python mine.py", STEPS, STEPS) == ()
+    assert dropped("", STEPS, STEPS) == ()
 
 
 def test_quotes_stand_in_the_answer() -> None:

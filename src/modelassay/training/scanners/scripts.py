@@ -21,7 +21,7 @@ _WAITS = re.compile(r"(?:^|[;&|][ \t]*)wait\b")
 _INTERPRETED = re.compile(r"\bpython3?\s+(?:-c\s+[\"'][ \t]*$|-?[ \t]*<<)", re.MULTILINE)
 _LAUNCHER = re.compile(r" (?:torch\.|accelerate|deepspeed|horovod|multiprocessing|composer)")
 """Modules that only start the program named after them."""
-_SHEBANG = re.compile(r"^#!", re.MULTILINE)
+_SHEBANG = re.compile(r"^#![^\n]*sh\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def script_of(code: Code) -> str:
 
 
 def is_whole(code: Code) -> bool:
-    """Whether a piece of code is a script from its first line on, not an excerpt."""
+    """Whether a piece of code is a shell script from its first line on, not an excerpt."""
     return _SHEBANG.search(code.text) is not None and "\n@@ " not in code.text
 
 
@@ -103,7 +103,7 @@ def dropped(script: str, steps: Sequence[str], known: Collection[str]) -> tuple[
     None when they may be done otherwise: by code inside the script, or by a program that is not among the
     `known` ones, those that the task speaks of.
     """
-    if not any(names(script, step) for step in steps) or _INTERPRETED.search(script):
+    if not commands_in(script) or _INTERPRETED.search(script):
         return ()
     if any(program not in known for program in programs_in(script)):
         return ()
