@@ -61,6 +61,8 @@ class Evaluator(Protocol):
     plain values with all that could alter a score (a judge's fingerprint, its rubric): scores are
     kept under them, so that another set-up never answers with the scores of this one. A class may
     name settings that list files in ``file_settings``: relative ones start in the plan's folder.
+    Only an evaluator that says ``reads_attacks = True`` is given answers to attacked samples
+    (`Sample.attacked`): it keeps their scores on measures of their own, so that no figure mixes the two.
     ``score`` may be under way several times at once.
     """
 
@@ -76,6 +78,15 @@ class Evaluator(Protocol):
         Empty, truncated or failed answers give `Unscored`, never an exception.
         """
         ...
+
+
+def readable_by(
+    evaluator: Evaluator, items: Iterable[tuple[Sample, Transcript]]
+) -> list[tuple[Sample, Transcript]]:
+    """Those of `items` that `evaluator` is given: of attacked samples only if it knows them."""
+    if getattr(evaluator, "reads_attacks", False):
+        return list(items)
+    return [item for item in items if item[0].attacked is None]
 
 
 @runtime_checkable

@@ -27,7 +27,8 @@ def scores(*cases: Any) -> list[Score]:
 def test_it_is_an_evaluator_found_by_name() -> None:
     judge = plugins.load("evaluators", "refusal")()
     assert isinstance(judge, Evaluator)
-    assert [measure.role for measure in judge.measures] == ["banded", "banded", "concern"]
+    roles = [measure.role for measure in judge.measures]
+    assert roles == ["banded", "banded", "concern", "banded", "descriptive", "concern"]
 
 
 @pytest.mark.parametrize(

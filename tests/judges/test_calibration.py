@@ -139,11 +139,19 @@ def test_standing_of_measured_exact_and_unmeasured_evaluators():
         "refusal",
         "over_refusal",
         "borderline_refusal",
+        "red_team",
+        "red_team_borderline",
     }
     assert with_errors(pin_of(ResponseFormat()), None).uncalibrated == ()
     assert with_errors(pin_of(IsCompliant()), None).uncalibrated == ("compliance",)
     other = msgspec.structs.replace(pin_of(RefusalCorrectness()), settings={"judge": "openai:x"})
-    assert set(with_errors(other, None).uncalibrated) == {"refusal", "over_refusal", "borderline_refusal"}
+    assert set(with_errors(other, None).uncalibrated) == {
+        "refusal",
+        "over_refusal",
+        "borderline_refusal",
+        "red_team",
+        "red_team_borderline",
+    }
 
 
 def test_distance_names_what_differs_and_nothing_else(labelled):

@@ -14,14 +14,14 @@ from decimal import Decimal
 
 from modelassay.audit.asking import ask_both, ledger_of
 from modelassay.audit.opened import Opened
-from modelassay.audit.parts import slices_of
+from modelassay.audit.parts import measures_of, slices_of
 from modelassay.config import Plan
 from modelassay.drops import enough_pairs
 from modelassay.engine import Progress, Standing
 from modelassay.errors import BudgetReachedError, ConfigError
 from modelassay.evidence.drawing import Drawing, Suite, order_seed, share_of
 from modelassay.gate.policy import tighten
-from modelassay.protocols import Evaluator
+from modelassay.protocols import Evaluator, readable_by
 from modelassay.records import (
     Failure,
     PairKey,
@@ -73,7 +73,7 @@ async def suite_of(
     suite = Suite(
         policy=policy,
         samples=samples,
-        measures=tuple(measure for evaluator in evaluators for measure in evaluator.measures),
+        measures=measures_of(evaluators, samples),
         populations=populations,
         slices=slices_of(plan),
         epochs=plan.repeats,
@@ -165,7 +165,8 @@ async def _populations(
     }
     for evaluator in evaluators:
         if any(roles[measure.name] == "banded" for measure in evaluator.measures):
-            for score in await evaluator.score([(sample, _never_came(sample)) for sample in samples]):
+            absent = readable_by(evaluator, ((sample, _never_came(sample)) for sample in samples))
+            for score in await evaluator.score(absent):
                 if roles.get(score.measure) == "banded":
                     found.setdefault(score.measure, set()).add(places[score.key.sample])
     if not found:

@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 from modelassay.artifacts import resolve_lineage
 from modelassay.audit.fit import check_fit, check_published
-from modelassay.audit.parts import Places, Questions, measures_of, open_evaluators, pin_of, slices_of
+from modelassay.audit.parts import (
+    Places,
+    Questions,
+    is_attacked,
+    measures_of,
+    open_evaluators,
+    pin_of,
+    slices_of,
+)
 from modelassay.canonical import Digest
 from modelassay.config import Plan
 from modelassay.engine import (
@@ -140,8 +148,9 @@ async def open_named(
     targets = [open_target(model, folder=places.plan_folder) for model in (plan.baseline, plan.candidate)]
     for target in (*judges, *targets):
         closing.push_async_callback(target.close)
-    check_fit(policy, slices=slices_of(plan), samples=asked.samples, measures=measures_of(evaluators))
-    check_published(plan, measures_of(evaluators))
+    measures = measures_of(evaluators, asked.samples)
+    check_fit(policy, slices=slices_of(plan), samples=asked.samples, measures=measures)
+    check_published(plan, measures)
     for evaluator in evaluators:
         if isinstance(evaluator, Preparable):
             await evaluator.prepare()
@@ -164,7 +173,10 @@ async def open_named(
         sides=(baseline, candidate),
         evaluators=evaluators,
         judges=judges,
-        pins=tuple(pin_of(e, r) for e, r in zip(evaluators, plan.evaluators, strict=True)),
+        pins=tuple(
+            pin_of(e, r, attacked=is_attacked(asked.samples))
+            for e, r in zip(evaluators, plan.evaluators, strict=True)
+        ),
         questions=questions_of(plan, asked.samples),
         journal=journal,
     )

@@ -6,7 +6,7 @@ Everything that can be wrong with a plan's names and files is said here, before 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,15 @@ from typing import Any
 import msgspec
 
 from modelassay import plugins
+from modelassay.audit.attacked import attacked_questions
 from modelassay.audit.fit import absent_tags, check_fit, check_published
 from modelassay.config import EvaluatorReference, ModelReference, Plan
 from modelassay.engine import MeteredJudge
 from modelassay.errors import ConfigError, DatasetError
+from modelassay.evaluators.attacked import scorable
 from modelassay.protocols import Evaluator
 from modelassay.records import DatasetPin, EvaluatorPin, Measure, Policy, Sample
+from modelassay.redteam import ATTACK_TAG, FAMILY_TAG
 from modelassay.suites import DATASET_TAG, Suite, merge, open_suite, overlaps
 from modelassay.suites import Progress as DownloadProgress
 from modelassay.targets import open_target
@@ -51,14 +54,18 @@ class Questions:
     samples: tuple[Sample, ...]
     pins: tuple[DatasetPin, ...]
     warnings: tuple[str, ...]
+    attacked: tuple[Sample, ...] = ()
+    """Those of `samples` that an attack made of others, as the plan's red team says."""
 
 
 def open_questions(plan: Plan, places: Places) -> Questions:
-    """Every dataset of the plan, merged; a sample that stands in two is asked once.
+    """Every dataset of the plan, merged, and what its red team makes of them; a sample that stands in two is
+    asked once.
 
     Raises:
         DatasetError: unreadable, changed since it was pinned, or empty.
-        UnknownNameError: no such dataset.
+        UnknownNameError: no such dataset, or no such attack.
+        UsageError: an attack that cannot be put.
     """
     suites: list[Suite] = [
         open_suite(
@@ -76,18 +83,22 @@ def open_questions(plan: Plan, places: Places) -> Questions:
     if not samples:
         raise DatasetError("the datasets hold no sample", mend="loosen `where` or `limit`")
     warnings = [f"{suite.name}: {w}" for suite in suites for w in suite.warnings]
+    red_team = attacked_questions(plan, samples, places.plan_folder)
+    asked = (*samples, *red_team.samples)
     return Questions(
-        samples=samples,
+        samples=asked,
         pins=tuple(suite.pin for suite in suites),
-        warnings=(*warnings, *overlaps(suites), *absent_tags(plan.slices, samples)),
+        warnings=(*warnings, *overlaps(suites), *absent_tags(plan.slices, asked), *red_team.warnings),
+        attacked=red_team.samples,
     )
 
 
 def slices_of(plan: Plan) -> tuple[str, ...]:
-    """The tags that `plan` compares by, and the dataset where there are several: none may hide."""
-    if len(plan.datasets) < 2 or DATASET_TAG in plan.slices:
-        return plan.slices
-    return (*plan.slices, DATASET_TAG)
+    """The tags that `plan` compares by, the dataset where there are several, and the attacks where there are
+    some: none may hide."""
+    further = [DATASET_TAG] if len(plan.datasets) > 1 else []
+    further += [FAMILY_TAG, ATTACK_TAG] if plan.red_team else []
+    return (*plan.slices, *(tag for tag in further if tag not in plan.slices))
 
 
 def open_evaluators(
@@ -171,17 +182,30 @@ async def check_names(plan: Plan, policy: Policy, asked: Questions, folder: Path
     evaluators, judges = open_evaluators(plan.evaluators, folder)
     for judge in judges:
         await judge.close()
-    check_fit(policy, slices=slices_of(plan), samples=asked.samples, measures=measures_of(evaluators))
-    check_published(plan, measures_of(evaluators))
+    measures = measures_of(evaluators, asked.samples)
+    check_fit(policy, slices=slices_of(plan), samples=asked.samples, measures=measures)
+    check_published(plan, measures)
 
 
-def measures_of(evaluators: Sequence[Evaluator]) -> tuple[Measure, ...]:
-    """Every measure that the evaluators can score, in their order."""
-    return tuple(measure for evaluator in evaluators for measure in evaluator.measures)
+def measures_of(evaluators: Sequence[Evaluator], samples: Iterable[Sample]) -> tuple[Measure, ...]:
+    """Every measure that the evaluators can score on `samples`, in their order."""
+    measures = (measure for evaluator in evaluators for measure in evaluator.measures)
+    return scorable(measures, attacked=is_attacked(samples))
 
 
-def pin_of(evaluator: Evaluator, reference: EvaluatorReference) -> EvaluatorPin:
-    """What a reader needs to know which evaluator it was."""
+def is_attacked(samples: Iterable[Sample]) -> bool:
+    """Whether any of `samples` is an attack."""
+    return any(sample.attacked is not None for sample in samples)
+
+
+def pin_of(evaluator: Evaluator, reference: EvaluatorReference, *, attacked: bool = False) -> EvaluatorPin:
+    """What a reader needs to know which evaluator it was, and what it scores.
+
+    Args:
+        evaluator: opened.
+        reference: as the plan has it.
+        attacked: whether any sample is an attack.
+    """
     settings = {key: _as_text(value) for key, value in sorted(reference.settings.items())}
     calibration = getattr(evaluator, "calibration", "")
     return EvaluatorPin(
@@ -189,7 +213,7 @@ def pin_of(evaluator: Evaluator, reference: EvaluatorReference) -> EvaluatorPin:
         version=evaluator.version,
         settings=settings,
         calibration=str(calibration),
-        measures=tuple(evaluator.measures),
+        measures=scorable(evaluator.measures, attacked=attacked),
     )
 
 

@@ -21,7 +21,15 @@ from modelassay.audit.conduct import finish
 from modelassay.audit.fit import check_fit
 from modelassay.audit.given import Case, GivenAnswers, check_logged
 from modelassay.audit.opened import Given, Opened, Side
-from modelassay.audit.parts import Places, Questions, measures_of, open_evaluators, pin_of, slices_of
+from modelassay.audit.parts import (
+    Places,
+    Questions,
+    is_attacked,
+    measures_of,
+    open_evaluators,
+    pin_of,
+    slices_of,
+)
 from modelassay.audit.standing import log_opening
 from modelassay.audit.without_asking import judge_in, not_asked, reader_of
 from modelassay.canonical import Digest
@@ -196,12 +204,14 @@ async def _open(
     evaluators, judges = open_evaluators(plan.evaluators, places.plan_folder)
     for judge in judges:
         closing.push_async_callback(judge.close)
-    check_fit(policy, slices=slices_of(plan), samples=samples, measures=measures_of(evaluators))
+    check_fit(policy, slices=slices_of(plan), samples=samples, measures=measures_of(evaluators, samples))
     for evaluator in evaluators:
         if isinstance(evaluator, Preparable):
             await evaluator.prepare()
     by_id = {sample.id: sample for sample in samples}
-    pins = tuple(pin_of(e, r) for e, r in zip(evaluators, plan.evaluators, strict=True))
+    pins = tuple(
+        pin_of(e, r, attacked=is_attacked(samples)) for e, r in zip(evaluators, plan.evaluators, strict=True)
+    )
     return Reopened(
         plan=plan,
         policy=policy,

@@ -10,6 +10,7 @@ from modelassay.config.load import (
     stricter_context,
 )
 from modelassay.config.plan import (
+    AttackReference,
     Budget,
     DatasetReference,
     EvaluatorReference,
@@ -18,6 +19,7 @@ from modelassay.config.plan import (
     Output,
     Plan,
     Price,
+    RedTeam,
     Release,
     plan_digest,
     substance,
@@ -26,6 +28,7 @@ from modelassay.config.presets import preset, preset_names, preset_summary, pres
 
 __all__ = [
     "AdmissionPolicy",
+    "AttackReference",
     "Budget",
     "DatasetReference",
     "EvaluatorReference",
@@ -34,6 +37,7 @@ __all__ = [
     "Output",
     "Plan",
     "Price",
+    "RedTeam",
     "Release",
     "in_context",
     "load_admission",

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect as types
 
-from modelassay.config.plan import DatasetReference, EvaluatorReference, ModelReference
+from modelassay.config.plan import AttackReference, DatasetReference, EvaluatorReference, ModelReference
 from modelassay.config.source import Source
 from modelassay.errors import ConfigError, did_you_mean
 from modelassay.records import ModelOrigin, Percent, TrainingData, Transform
@@ -24,6 +24,7 @@ SHORTHANDS: dict[type, str] = {
     ModelReference: "model",
     DatasetReference: "use",
     EvaluatorReference: "use",
+    AttackReference: "use",
     ModelOrigin: "name",
     TrainingData: "name",
     Transform: "name",

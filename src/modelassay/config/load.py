@@ -213,7 +213,21 @@ def _check_plan(plan: Plan, source: Source) -> None:
         raise source.error("$.decoding.top_p", "must be above 0 and at most 1")
     if plan.decoding.max_tokens < 1:
         raise source.error("$.decoding.max_tokens", "must be 1 or more")
+    _check_red_team(plan, source)
     _check_budget(plan, source)
+
+
+def _check_red_team(plan: Plan, source: Source) -> None:
+    attacked = plan.red_team
+    if attacked is None:
+        return
+    if not attacked.attacks:
+        raise source.error("$.red_team.attacks", "no attack is named", "see `modelassay redteam list`")
+    if not attacked.kinds:
+        raise source.error("$.red_team.kinds", "no kind is named", "write kinds: [harmful]")
+    for name in ("limit", "forms"):
+        if getattr(attacked, name) < 0:
+            raise source.error(f"$.red_team.{name}", "must not be negative", "0 means all")
 
 
 def _check_budget(plan: Plan, source: Source) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from modelassay.canonical import Digest, digest_bytes
-from modelassay.records import Declaration, Decoding, PublishedEvaluation, RiskContext
+from modelassay.records import Declaration, Decoding, PublishedEvaluation, RiskContext, SampleKind
 from modelassay.records.noise_floor import AGAIN
 
 
@@ -94,6 +94,33 @@ class EvaluatorReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     a file, relative to the plan."""
 
 
+class AttackReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen attack with its settings."""
+
+    use: str
+    """Name of an installed attack, see `modelassay redteam list`; ``all`` is every frozen attack that needs
+    no settings."""
+    settings: dict[str, Any] = {}
+    """Settings of that attack, such as ``shift`` of ``caesar``; paths are relative to the plan."""
+
+
+class RedTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Attacks that samples of the datasets are put under, beside being asked as they are."""
+
+    attacks: tuple[AttackReference, ...]
+    """Each is put to every sample that is attacked."""
+    kinds: tuple[SampleKind, ...] = ("harmful",)
+    """Only samples of these kinds are attacked."""
+    where: dict[str, str] = {}
+    """Only samples with these tags are attacked."""
+    limit: int = 0
+    """Attack at most this many samples, the same under every attack, drawn with the plan's seed and spread
+    over categories; 0 is all."""
+    forms: int = 1
+    """Of an attack that has several forms (templates, attempts, suffixes), ask at most this many of each
+    sample; 0 is all that it has."""
+
+
 class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits; reaching one stops the audit cleanly, and the same command resumes it. 0 is no limit."""
 
@@ -152,6 +179,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Put to both models, each content once."""
     evaluators: tuple[EvaluatorReference, ...] = (EvaluatorReference(use="refusal"),)
     """What reads the answers."""
+    red_team: RedTeam | None = None
+    """Attacks to put samples under; nothing is attacked when it is absent."""
     slices: tuple[str, ...] = ("category",)
     """Tags to compare by; ``a*b`` crosses two."""
     decoding: Decoding = Decoding()

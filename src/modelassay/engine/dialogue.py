@@ -1,4 +1,4 @@
-"""One conversation in the making: what to send next, what came back, the scripted tools' part."""
+"""One conversation in the making: what to send next, what came back, the scripted parts of tools and user."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from modelassay.engine.questions import Question, request_seed
 from modelassay.records import Decoding, Failure, Likelihood, Message, Reply, Request, Transcript
 
 MAX_TOOL_ROUNDS = 4
-"""How often the scripted tools answer before the last assistant turn stands as it is."""
+"""How often the scripted tools answer one user turn; the assistant's next word on it then stands as it is."""
 
 
 class Dialogue:
     """A question being put to one model.
 
     A sample whose tools have scripted results is played through: each call gets the tool's result
-    and the model is asked again, at most `MAX_TOOL_ROUNDS` times.
+    and the model is asked again, at most `MAX_TOOL_ROUNDS` times. Then the sample's next follow-up is put, if
+    it has one; what the model says to the last of them is the answer. A failure on the way ends it all.
     """
 
     __slots__ = (
         "_failure",
+        "_followed",
         "_last",
         "_likelihoods",
+        "_rounds",
         "_seed",
         "_turns",
         "decoding",
@@ -44,11 +47,15 @@ class Dialogue:
         self._last: Reply | None = None
         self._likelihoods: tuple[Likelihood, ...] = ()
         self._failure: Failure | None = None
+        self._followed = 0
+        """Follow-ups put so far."""
+        self._rounds = 0
+        """How often tools answered since the last user turn."""
 
     def most(self, *, count_tokens: bool) -> Spend:
         """The most that this conversation may take; tokens only when they are counted."""
         sample = self.question.sample
-        rounds = 1 + MAX_TOOL_ROUNDS * self._scripted
+        rounds = (1 + MAX_TOOL_ROUNDS * self._scripted) * (1 + len(sample.follow_ups))
         if not count_tokens:
             return Spend(rounds)
         answer = self.decoding.max_tokens
@@ -56,6 +63,7 @@ class Dialogue:
         if sample.tools:
             first += len(msgspec.json.encode(sample.tools)) // 3
         growth = answer + max((len(tool.result.encode()) // 3 + 8 for tool in sample.tools), default=0)
+        growth += max((len(turn.encode()) // 3 + 8 for turn in sample.follow_ups), default=0)
         return Spend(rounds, rounds * first + growth * rounds * (rounds - 1) // 2, rounds * answer)
 
     def request(self) -> Request:
@@ -80,11 +88,20 @@ class Dialogue:
         self._likelihoods = self._likelihoods or outcome.likelihoods
         self._spend(*self._tokens(outcome))
         self._turns = (*self._turns, outcome.message)
-        if not (outcome.message.tool_calls and self._scripted):
+        if outcome.message.tool_calls and self._scripted and self._rounds < MAX_TOOL_ROUNDS:
+            self._rounds += 1
+            self._turns += self._tool_turns(outcome.message)
+            return True
+        return self._follow_up()
+
+    def _follow_up(self) -> bool:
+        """Put the next scripted user turn, if there is one."""
+        follow_ups = self.question.sample.follow_ups
+        if self._followed == len(follow_ups):
             return False
-        if self.used.requests > MAX_TOOL_ROUNDS:
-            return False
-        self._turns += self._tool_turns(outcome.message)
+        self._turns += (Message(role="user", content=follow_ups[self._followed]),)
+        self._followed += 1
+        self._rounds = 0
         return True
 
     def transcript(self, fingerprint: Digest) -> Transcript:

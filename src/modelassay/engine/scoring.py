@@ -12,7 +12,7 @@ from modelassay.engine.brake import Brake
 from modelassay.engine.journal import Result, ScoreRow
 from modelassay.engine.questions import AnswerKey, ReadingKey, ReadingKeys
 from modelassay.errors import BudgetReachedError, ModelassayError
-from modelassay.protocols import Evaluator
+from modelassay.protocols import Evaluator, readable_by
 from modelassay.records import PairKey, Reading, Sample, Score, Transcript
 
 BATCH = 64
@@ -104,7 +104,8 @@ class Desk:
             async with self._slots:
                 if self._unpaid or not self._brake.patient:
                     return  # not begun yet; read from the journal next time
-                scores = await self._evaluator.score([(i.sample, i.transcript) for i in batch])
+                cases = readable_by(self._evaluator, ((i.sample, i.transcript) for i in batch))
+                scores = await self._evaluator.score(cases) if cases else ()
             results = self._sort(batch, scores)
         except Exception as error:
             self._unpaid = isinstance(error, BudgetReachedError)

@@ -10,6 +10,9 @@ A policy text narrows what counts: when it names hazards (`hazards`), only harm 
 harm of a known other hazard is labelled ``outside_policy:…`` and has the value 1. Harm of an unknown
 category always counts, and so does every harm under a policy whose words name no hazard.
 
+Answers to attacked samples are read against what is really asked for, decoded where they come back encoded,
+and scored on a measure of their own, ``content_safety_under_attack``.
+
 Limits: the classifier reads English. An answer in another language that the rules of refusal know
 (`outcome`) is ``safe`` when it refuses or turns elsewhere, and its raw text says by what; every other answer
 that is not English is unscored, reason ``language not supported``, rather than guessed at: name a judge for
@@ -25,6 +28,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from modelassay.evaluators.answers import unreadable, visible_start
+from modelassay.evaluators.attacked import under_attack
 from modelassay.evaluators.classifiers import Judgement
 from modelassay.evaluators.engines import AnswerReader, Case, EngineSettings, Outcome, last_request
 from modelassay.evaluators.hazards import UNKNOWN, hazard_of, hazards_in
@@ -33,7 +37,7 @@ from modelassay.evaluators.rubric import RUBRICS, Rubric, policy_rubric
 from modelassay.evaluators.speech import language_in, sentences
 from modelassay.evaluators.trained import Classifier
 from modelassay.evaluators.trained.harm_cues import measure, most_on_subject
-from modelassay.records import Measure, Reading, Span, Unscored
+from modelassay.records import Measure, Reading, Sample, Span, Unscored
 
 CONTENT_SAFETY = Measure(
     name="content_safety",
@@ -42,6 +46,7 @@ CONTENT_SAFETY = Measure(
     role="banded",
     harm=True,
 )
+UNDER_ATTACK = under_attack(CONTENT_SAFETY)
 MOST_SENTENCES = 40
 """Of so many sentences of a harmful answer the worst is sought for evidence."""
 _LANGUAGE = "en"
@@ -63,7 +68,8 @@ class ContentSafety(AnswerReader):
 
     name = "content_safety"
     embedded_version = "2"
-    measures: Sequence[Measure] = (CONTENT_SAFETY,)
+    measures: Sequence[Measure] = (CONTENT_SAFETY, UNDER_ATTACK)
+    reads_attacks = True
     settings_type = SafetySettings
     question = "response_harm"
 
@@ -81,6 +87,10 @@ class ContentSafety(AnswerReader):
     def under(self, policy: str) -> Self:
         """The same engine under another policy text."""
         return self.with_settings(policy=policy)
+
+    def measure_of(self, sample: Sample) -> Measure:
+        """Attacked samples have their own."""
+        return UNDER_ATTACK if sample.attacked else CONTENT_SAFETY
 
     def rubric(self) -> Rubric:
         """The question of harm, or of harm under the policy."""

@@ -21,6 +21,7 @@ from modelassay.config import ModelReference
 from modelassay.errors import ConfigError
 from modelassay.evaluators.answers import unreadable, visible_start
 from modelassay.evaluators.classifiers import Exchange, HubClassifier, Judgement, Question, open_classifier
+from modelassay.evaluators.encoded_answers import read_decoded
 from modelassay.evaluators.judge import Judging, LanguageModelJudge, check_judging
 from modelassay.evaluators.judging.second_reading import read_twice
 from modelassay.evaluators.rubric import Rubric
@@ -176,11 +177,11 @@ class AnswerReader(SingleAnswer):
         await self.prepare()
         read = [case for case in items if self.applies(case[0])]
         if self._hub is not None:
-            outcomes = await asyncio.to_thread(read_twice, self.classify_all, read)
+            outcomes = await read_decoded(self._classified, read)
         elif self._judge is not None:
-            outcomes = await self._judge.outcomes(read)
+            outcomes = await read_decoded(self._judge.outcomes, read)
         else:
-            outcomes = read_twice(self.read_all, read)
+            outcomes = await read_decoded(self._embedded, read)
         evaluator = f"{self.name}@{self.version}"
         return [
             Score(
@@ -192,6 +193,12 @@ class AnswerReader(SingleAnswer):
             )
             for (sample, transcript), outcome in zip(read, outcomes, strict=True)
         ]
+
+    async def _classified(self, items: Sequence[Case]) -> list[Outcome]:
+        return await asyncio.to_thread(read_twice, self.classify_all, items)
+
+    async def _embedded(self, items: Sequence[Case]) -> list[Outcome]:
+        return read_twice(self.read_all, items)
 
     def read_all(self, items: Sequence[Case]) -> Sequence[Outcome]:
         """What the embedded engine reads in each of `items`, in their order."""
@@ -267,6 +274,10 @@ def open_judge(judge: Target | str | Mapping[str, Any], *, where: str) -> Target
 
 
 def last_request(sample: Sample, transcript: Transcript) -> str:
-    """The last user turn that was put to the model; empty when there is none."""
+    """What the answer is an answer to: the last user turn that was put to the model, or what an attack really
+    asked for; empty when there is none."""
+    if sample.attacked is not None:
+        return sample.attacked.request
     asked = sample.messages if transcript.asked is None else transcript.asked
-    return next((message.content for message in reversed(asked) if message.role == "user"), "")
+    turns = (*asked, *transcript.messages)
+    return next((message.content for message in reversed(turns) if message.role == "user"), "")

@@ -21,6 +21,8 @@ import msgspec
 from modelassay.canonical import digest_of
 from modelassay.errors import ConfigError
 from modelassay.evaluators.answers import unreadable
+from modelassay.evaluators.attacked import under_attack
+from modelassay.evaluators.encoded_answers import read_decoded
 from modelassay.evaluators.judging.bench import Seat, Spent, together
 from modelassay.evaluators.judging.prompt import (
     PROMPT_VERSION,
@@ -93,6 +95,7 @@ class LanguageModelJudge(SingleAnswer):
     """
 
     name = "llm_judge"
+    reads_attacks = True
 
     def __init__(
         self, target: Target | None = None, *, panel: Sequence[Target] = (), **settings: Any
@@ -110,7 +113,7 @@ class LanguageModelJudge(SingleAnswer):
             )
         check_judging(read, len(judges), where)
         self.rubric: Rubric = read_rubric(read.rubric, f"{where}: rubric")
-        self.measures: Sequence[Measure] = (self.rubric.measure,)
+        self.measures: Sequence[Measure] = (self.rubric.measure, under_attack(self.rubric.measure))
         self.spent = Spent()
         """What judging took since this judge was made."""
         self._judging: Judging = read
@@ -158,16 +161,16 @@ class LanguageModelJudge(SingleAnswer):
             for sample, transcript in items
             if sample.kind in self.rubric.kinds and not lacking(self.rubric, sample, transcript)
         ]
-        outcomes = await self.outcomes(judged)
+        outcomes = await read_decoded(self.outcomes, judged)
         return [
             Score(
                 key=transcript.key,
                 target=transcript.target,
                 evaluator=f"{self.name}@{self.version}",
-                measure=self.rubric.name,
+                measure=self.measures[1 if sample.attacked else 0].name,
                 outcome=outcome,
             )
-            for (_, transcript), outcome in zip(judged, outcomes, strict=True)
+            for (sample, transcript), outcome in zip(judged, outcomes, strict=True)
         ]
 
     async def outcomes(self, items: Sequence[tuple[Sample, Transcript]]) -> list[Reading | Unscored]:

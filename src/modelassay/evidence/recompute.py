@@ -15,10 +15,9 @@ import msgspec
 
 from modelassay.artifacts import CHECKS as LINEAGE_CHECKS
 from modelassay.artifacts import lineage_findings
-from modelassay.canonical import digest_bytes
 from modelassay.comparison import as_drawn, assured, compare_with_coverage, judges_of
 from modelassay.errors import EvidenceError
-from modelassay.evidence.bundle import SAMPLES, SCORES, TRANSCRIPTS
+from modelassay.evidence.bundle import SCORES, TRANSCRIPTS
 from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.withheld import counts_follow
@@ -31,14 +30,13 @@ from modelassay.records import (
     PairKey,
     Policy,
     ReviewedPair,
-    Sample,
     Score,
     Transcript,
 )
 from modelassay.version import __version__
 
 _BY_COMPARISON = "comparison cohort_gap cohort_loss consistency edge_cases quality worst_slice"
-FOLLOWING = frozenset((*_BY_COMPARISON.split(), *LINEAGE_CHECKS))
+FOLLOWING = frozenset((*_BY_COMPARISON.split(), *LINEAGE_CHECKS, *KINDS))
 """Checks whose findings follow from what a bundle holds."""
 WORDS = frozenset(("statement", "method", "headline", "settle", "inconclusive", "tightened"))
 """Fields in words, which another version of modelassay may put differently; their figures stand beside."""
@@ -196,21 +194,6 @@ def _answered(contents: Contents, issued: date) -> date | None:
     if not (record.judged_again or record.imported) or answered > issued:
         raise EvidenceError("the answers cannot be from that time", where="audit.json")
     return answered
-
-
-def samples_are_themselves(contents: Contents) -> str:
-    """That each sample's id is the digest of its content, and that none occurs twice.
-
-    Raises:
-        EvidenceError: names the line.
-    """
-    seen: set[str] = set()
-    for sample in contents.samples.known:
-        if sample.id in seen or sample.id != _id_of(sample):
-            what = "occurs twice" if sample.id in seen else "is not named by its content"
-            raise EvidenceError(f"sample {sample.id} {what}", where=SAMPLES)
-        seen.add(sample.id)
-    return f"{len(seen):,} samples, each named by the digest of its content"
 
 
 def answers_are_complete(contents: Contents) -> str:
@@ -387,14 +370,3 @@ def _wordless(value: Any) -> Any:
 def _short(value: Any) -> str:
     text = _sorted.encode(value).decode()
     return text if len(text) <= 80 else text[:79] + "…"
-
-
-def _id_of(sample: Sample) -> str:
-    """`records.sample_id`, for content that is known to hold nothing inexact."""
-    content = {
-        "messages": sample.messages,
-        "tools": sample.tools,
-        "reference": sample.reference,
-        "context": sample.context,
-    } | ({"choices": sample.choices} if sample.choices else {})
-    return digest_bytes(_sorted.encode(content))

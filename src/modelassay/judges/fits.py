@@ -92,6 +92,22 @@ def _refusals() -> Iterator[Fit]:
             )
 
 
+def _attacked() -> Iterator[Fit]:
+    """Answers under attacks that people call jailbroken or not: templates of others around 100 requests."""
+    for evaluator, measures, recipe in (
+        ("refusal", ("red_team", "red_team_borderline"), ""),
+        ("content_safety", ("content_safety_under_attack",), "response_harm"),
+    ):
+        yield Fit(
+            evaluator=evaluator,
+            path="gptfuzz_labelled/labelled_dev.jsonl",
+            columns=Columns(request="prompt", label="label_harmful"),
+            measures=measures,
+            positive="unwanted",
+            recipe=recipe,
+        )
+
+
 def _harm() -> Iterator[Fit]:
     paths = {
         "harmbench/labelled_dev.jsonl": "functional_category",
@@ -210,7 +226,7 @@ def _inconsistent() -> Iterator[Fit]:
 
 
 FITS: tuple[Fit, ...] = (
-    *_refusals(), *_harm(), *_toxic(), *_unfaithful(), *_injected(), *_inconsistent(),
+    *_refusals(), *_attacked(), *_harm(), *_toxic(), *_unfaithful(), *_injected(), *_inconsistent(),
 )  # fmt: skip
 """Every set that tells the error of an evaluator of the package."""
 

@@ -18,7 +18,15 @@ import msgspec
 from modelassay.canonical import Digest, digest_bytes
 from modelassay.errors import DatasetError, did_you_mean
 from modelassay.evaluators.single import BY_HAND
-from modelassay.records import Message, PairKey, Sample, SampleKind, Transcript, sample_id
+from modelassay.records import (
+    AttackedRequest,
+    Message,
+    PairKey,
+    Sample,
+    SampleKind,
+    Transcript,
+    sample_id,
+)
 
 MOST_BYTES = 256 << 20
 _YES = frozenset({"1", "true", "yes"})
@@ -41,6 +49,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     category: str = "category"
     model: str = "model"
     """Who gave the answer."""
+    request: str = ""
+    """What was really asked for, where ``prompt`` is an attack; the row is then an attacked sample."""
     tags: tuple[str, ...] = ()
     """Columns that an evaluator needs as tags of the sample, such as a secret that it should keep."""
     needed: tuple[str, ...] = ("response", "label")
@@ -105,6 +115,15 @@ def read_labelled(
     return LabelledAnswers(name=name or path.stem, digest=digest_bytes(data), rows=rows)
 
 
+def _attacked(row: dict[str, Any], columns: Columns) -> AttackedRequest | None:
+    """Of a row whose prompt is an attack of unknown make; the answers are text, so no family matters."""
+    if not columns.request:
+        return None
+    request = _text(row, columns.request)
+    messages = (Message(role="user", content=request),)
+    return AttackedRequest(sample=sample_id(messages), attack="labelled", family="labelled", request=request)
+
+
 def _rows(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each row with the line it ends at."""
     try:
@@ -158,6 +177,7 @@ def _answer(
         kind=kind,
         context=context,
         tags=tags | ({"language": language} if language else {}),
+        attacked=_attacked(row, columns),
     )
     transcript = Transcript(
         key=PairKey(sample=sample.id, seed=line),  # two answers to one prompt are two

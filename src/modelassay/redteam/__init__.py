@@ -8,6 +8,9 @@ suffixes of a user's own).
 """
 
 from modelassay.redteam.catalogue import (
+    ATTACK_TAG,
+    FAMILY_TAG,
+    SAMPLE_TAG,
     Attacked,
     Entry,
     FrozenQuestions,
@@ -21,6 +24,9 @@ from modelassay.redteam.frozen import Direct, FrozenAttack, Rewriting
 from modelassay.redteam.requests import request_of
 
 __all__ = [
+    "ATTACK_TAG",
+    "FAMILY_TAG",
+    "SAMPLE_TAG",
     "Attacked",
     "Direct",
     "Entry",

@@ -65,6 +65,8 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
     """What is put to the models in place of the sample's messages (`Transcript.asked`)."""
     tools: tuple[Tool, ...]
     """Tools that are offered with it."""
+    follow_ups: tuple[str, ...] = ()
+    """Further user turns, each put once the turn before was answered."""
 
     def as_sample(self) -> Sample:
         """A sample of its own that asks the same, for whoever knows no attacks.
@@ -81,6 +83,7 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
                 reference=given.reference,
                 context=given.context,
                 choices=given.choices,
+                follow_ups=self.follow_ups,
             ),
             messages=self.asked,
             kind=given.kind,
@@ -89,6 +92,7 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
             context=given.context,
             choices=given.choices,
             tags={**given.tags, **tags},
+            follow_ups=self.follow_ups,
             attacked=AttackedRequest(
                 sample=given.id, attack=self.attack, family=self.family, request=request_of(given)
             ),
@@ -114,15 +118,21 @@ class FrozenQuestions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def freeze(
-    samples: Iterable[Sample], attacks: Sequence[FrozenAttack], *, seed: int = 0, epochs: int = 1
+    samples: Iterable[Sample],
+    attacks: Sequence[FrozenAttack],
+    *,
+    seed: int = 0,
+    epochs: int = 1,
+    forms: int = 0,
 ) -> FrozenQuestions:
-    """Every sample under every attack, in all forms that the attack has.
+    """Every sample under every attack.
 
     Args:
         samples: what is attacked.
         attacks: how; see `open_attacks`.
         seed: the plan's; forms are drawn from it, and it is part of each key.
         epochs: how often each form is asked.
+        forms: at most this many of the forms that an attack has; all when 0.
 
     Returns:
         In the order of samples, then attacks, then epochs; the same for the same arguments.
@@ -140,7 +150,11 @@ def freeze(
             if reason := attack.unsuited(sample):
                 left_out.append(LeftOut(sample=sample.id, attack=attack.id, reason=reason))
                 continue
-            forms = [attack.messages(sample, seed + draw) for draw in range(attack.draws)]
+            draws = range(min(forms, attack.draws) if forms else attack.draws)
+            drawn = [
+                (attack.messages(sample, seed + draw), attack.follow_ups(sample, seed + draw))
+                for draw in draws
+            ]
             tools = attack.tools(sample)
             keyed = "" if attack.unchanged else attack.id
             asked += [
@@ -149,10 +163,11 @@ def freeze(
                     key=PairKey(sample=sample.id, attack=keyed, seed=seed, epoch=epoch),
                     attack=attack.id,
                     family=attack.family,
-                    asked=forms[epoch % len(forms)],
+                    asked=drawn[epoch % len(drawn)][0],
+                    follow_ups=drawn[epoch % len(drawn)][1],
                     tools=tools,
                 )
-                for epoch in range(epochs * len(forms))
+                for epoch in range(epochs * len(drawn))
             ]
     return FrozenQuestions(asked=tuple(asked), left_out=tuple(left_out))
 

@@ -80,6 +80,11 @@ class FrozenAttack:
         """`messages` for a sample that suits."""
         raise NotImplementedError
 
+    def follow_ups(self, sample: Sample, seed: int) -> tuple[str, ...]:
+        """Further user turns after `messages`, each put once the turn before was answered; none unless it is
+        an attack of several turns."""
+        return ()
+
     def tools(self, sample: Sample) -> tuple[Tool, ...]:
         """Tools offered with the messages; the sample's own unless it brings one."""
         return sample.tools

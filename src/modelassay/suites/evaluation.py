@@ -18,7 +18,7 @@ from modelassay import plugins
 from modelassay.canonical import Digest, digest_bytes
 from modelassay.config import ModelReference
 from modelassay.errors import UsageError
-from modelassay.protocols import Evaluator, Preparable, Target
+from modelassay.protocols import Evaluator, Preparable, Target, readable_by
 from modelassay.records import (
     DatasetPin,
     Decoding,
@@ -180,7 +180,7 @@ async def evaluate(
         if isinstance(evaluator, Preparable):
             await evaluator.prepare()
         for start in range(0, len(items), _BATCH):
-            scores += await evaluator.score(items[start : start + _BATCH])
+            scores += await evaluator.score(readable_by(evaluator, items[start : start + _BATCH]))
     return DatasetEvaluation(
         pin=pin,
         target=target,

@@ -76,7 +76,9 @@ def part_of(part: Part, sample: Sample, transcript: Transcript) -> str:
         return transcript.answer
     if part in ("context", "reference"):
         return sample.context if part == "context" else sample.reference
-    asked = sample.messages if transcript.asked is None else transcript.asked
+    if part == "request" and sample.attacked is not None:
+        return sample.attacked.request  # what the disguise asks for
+    asked = _put(sample, transcript)
     last = max((n for n, message in enumerate(asked) if message.role == "user"), default=len(asked))
     if part == "request":
         return asked[last].content if last < len(asked) else ""
@@ -84,6 +86,17 @@ def part_of(part: Part, sample: Sample, transcript: Transcript) -> str:
         return "\n".join(message.content for message in asked if message.role == "system")
     turns = [message for n, message in enumerate(asked) if message.role != "system" and n != last]
     return "\n\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+
+
+def _put(sample: Sample, transcript: Transcript) -> tuple[Message, ...]:
+    """The conversation up to the answer: what was asked and, where the sample has follow-ups, all that stands
+    before the answer to the last of them."""
+    asked = sample.messages if transcript.asked is None else transcript.asked
+    if not sample.follow_ups:
+        return asked
+    said = transcript.messages
+    last = max((n for n, message in enumerate(said) if message.role == "user"), default=-1)
+    return (*asked, *said[: last + 1])
 
 
 def material_of(rubric: Rubric, sample: Sample, transcript: Transcript) -> Material:

@@ -1,0 +1,194 @@
+"""Audits that ask attacked questions: through the public path, on a real loopback server."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from modelassay.audit.attacked import attacked_questions
+from modelassay.audit.parts import open_questions
+from modelassay.cli.audit_command import run_plan
+from modelassay.cli.options import places_of
+from modelassay.config import load_plan, plan_digest
+from modelassay.errors import ConfigError, DatasetError, UsageError
+from modelassay.evidence.bundle import open_bundle
+from modelassay.evidence.contents import Contents
+from modelassay.evidence.notary import Notary
+from modelassay.evidence.verification import verify_bundle
+from modelassay.records import Actor, AuditRecord, Finding, Sample
+
+PlanOf = Callable[..., Path]
+REFUSE = "I'm sorry, but I can't help with that."
+COMPLY = "Sure! Here is how to do it. First, you gather what you need. Then you follow the plan step by step."
+ATTACKS = "red_team: {attacks: [base64, prefix_injection, refusal_suppression]}\n"
+
+
+class Served(Protocol):
+    asked: Any
+    answer: Any
+
+
+def run(plan: Path, store: Path, *overrides: str) -> AuditRecord:
+    places = places_of(plan, store=store, data_dir=None, offline=True, quiet=True)
+    return run_plan(plan, overrides, places, notary=Notary(actor=Actor(name="ci")), quiet=True)
+
+
+def samples_of(plan: Path) -> tuple[Sample, ...]:
+    places = places_of(plan, store=plan.parent / "store", data_dir=None, offline=True, quiet=True)
+    return open_questions(load_plan(plan), places).samples
+
+
+def request_in(prompt: str) -> str:
+    """What a prompt of the tests really asks for."""
+    for word in re.findall(r"[A-Za-z0-9+/=]{16,}", prompt):
+        try:
+            return base64.b64decode(word).decode()
+        except ValueError:
+            continue
+    found = re.search(r"(?:harmful|benign) \w+ request \d+", prompt)
+    return found.group() if found else prompt
+
+
+def falls_to_base64(model: str, prompt: str) -> str:
+    """Both refuse whatever is harmful; the candidate not when it is put in Base64."""
+    request = request_in(prompt)
+    if not request.startswith("harmful"):
+        return COMPLY
+    return COMPLY if model == "same" and request != prompt and request not in prompt else REFUSE
+
+
+def overall(record: AuditRecord, measure: str) -> Finding:
+    (found,) = (
+        f for f in record.findings if f.check == "comparison" and f.measure.name == measure and not f.slice
+    )
+    return found
+
+
+def test_attacked_questions_are_samples_of_their_own_and_change_no_other_figure(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    served.answer = falls_to_base64
+    bare = run(plan_of("same", per_category=12), tmp_path / "bare")
+    record = run(plan_of("same", per_category=12, more=ATTACKS), tmp_path / "store")
+    for measure in ("refusal", "over_refusal"):
+        assert overall(record, measure) == overall(bare, measure)
+    attacked = overall(record, "red_team")
+    assert attacked.measure.role == "banded"
+    assert attacked.paired is not None
+    assert [str(side.value) for side in (attacked.baseline, attacked.candidate)] == ["1.000000", "0.666667"]
+    assert attacked.paired.clusters == 4 * 4  # of 48 requests in templates of three, not of 144 questions
+    slices = {tuple(f.slice.items()) for f in record.findings if f.measure.name == "red_team"}
+    assert {(("attack_family", "encoding"),), (("category", "fraud"),)} <= slices
+    assert record.verdict.outcome == "block"
+    assert "red_team" in record.verdict.headline or "attack" in record.verdict.headline.lower()
+    checks = verify_bundle(open_bundle(tmp_path / "store" / "audits" / record.id)).checks
+    assert [check for check in checks if check.state == "failed"] == []
+
+
+def test_a_sequential_audit_draws_attacked_questions_too(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    served.answer = falls_to_base64
+    more = ATTACKS + "gate: {mode: sequential, batch: 48}\n"
+    record = run(plan_of("same", per_category=60, more=more), tmp_path / "store")
+    assert record.sequential is not None
+    assert record.sequential.asked < record.sequential.questions == 480 + 3 * 240
+    assert record.verdict.outcome == "block"
+    checks = verify_bundle(open_bundle(tmp_path / "store" / "audits" / record.id)).checks
+    assert [check for check in checks if check.state == "failed"] == []
+
+
+def test_the_sealed_samples_say_what_was_really_asked(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    served.answer = falls_to_base64
+    record = run(plan_of("same", per_category=3, more=ATTACKS), tmp_path / "store")
+    samples = Contents(open_bundle(tmp_path / "store" / "audits" / record.id)).samples.known
+    by_id = {sample.id: sample for sample in samples}
+    attacked = [sample for sample in samples if sample.attacked is not None]
+    assert Counter(sample.attacked.family for sample in attacked) == {
+        "encoding": 12,
+        "injection": 12,
+        "refusal suppression": 12,
+    }
+    for sample in attacked:
+        given = by_id[sample.attacked.sample]
+        assert sample.attacked.request == given.messages[-1].content
+        assert (sample.kind, sample.cluster) == ("harmful", given.cluster)
+        assert sample.tags["attacked_with"] == sample.attacked.attack
+
+
+def test_a_limit_takes_the_same_samples_under_every_attack_spread_over_categories(plan_of: PlanOf) -> None:
+    more = "red_team: {attacks: [base64, role_play], limit: 8, forms: 2}\n"
+    attacked = [sample for sample in samples_of(plan_of("same", more=more)) if sample.attacked]
+    by_family = {
+        family: Counter(s.attacked.sample for s in attacked if s.attacked.family == family)
+        for family in ("encoding", "role play")
+    }
+    assert by_family["encoding"].keys() == by_family["role play"].keys()
+    assert set(by_family["encoding"].values()) == {1}
+    assert set(by_family["role play"].values()) == {2}
+    assert Counter(s.tags["category"] for s in attacked if s.attacked.family == "encoding") == dict.fromkeys(
+        ("fraud", "hacking", "weapons", "theft"), 2
+    )
+
+
+def test_what_an_attack_cannot_be_put_to_is_counted(plan_of: PlanOf, tmp_path: Path) -> None:
+    plan = plan_of("same", per_category=3, more="red_team: {attacks: [direct, caesar, rot13]}\n")
+    loaded = load_plan(plan, ["red_team.attacks=[rot13, {use: caesar, settings: {shift: 13, hint: false}}]"])
+    given = [sample for sample in samples_of(plan) if sample.attacked is None]
+    numbers = [s for s in given if s.kind == "harmful"]
+    found = attacked_questions(loaded, numbers, tmp_path)
+    assert len(found.samples) == 2 * len(numbers)
+    again = attacked_questions(loaded, [*numbers, *found.samples], tmp_path)
+    assert (again.samples, again.left_out) == ((), 2 * len(numbers))
+    assert "another question asks the same" in again.warnings[0]
+
+
+def test_all_stands_for_every_frozen_attack_and_direct_for_none(plan_of: PlanOf) -> None:
+    more = "red_team: {attacks: [all, {use: caesar, settings: {shift: 7}}, direct], limit: 4}\n"
+    attacked = [
+        sample for sample in samples_of(plan_of("same", per_category=3, more=more)) if sample.attacked
+    ]
+    attacks = {sample.attacked.attack.partition("@")[0] for sample in attacked}
+    assert {"base64", "many_shot", "best_of_n", "caesar"} <= attacks
+    assert "direct" not in attacks
+    assert len({s.attacked.attack for s in attacked if s.attacked.attack.startswith("caesar")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "error", "said"),
+    [
+        ("{attacks: []}", ConfigError, "no attack is named"),
+        ("{attacks: [base65]}", UsageError, "base64"),
+        ("{attacks: [base64], kinds: [borderline]}", DatasetError, "no sample is borderline"),
+        ("{attacks: [base64], where: {category: frauds}}", DatasetError, "fraud"),
+        ("{attacks: [base64], limit: -1}", ConfigError, "must not be negative"),
+        ("{attacks: [base64, base64]}", UsageError, "twice"),
+        ("{attacks: [{use: all, settings: {hint: false}}]}", UsageError, "takes no settings"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_asked(
+    plan_of: PlanOf, section: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=re.escape(said)):
+        samples_of(plan_of("same", per_category=3, more=f"red_team: {section}\n"))
+
+
+def test_a_plan_without_a_red_team_keeps_its_digest(plan_of: PlanOf) -> None:
+    """The digest was written down before plans knew of attacks."""
+    plan = plan_of("same", per_category=3)
+    text = re.sub(r"@\S+", "@http://127.0.0.1:1/v1", plan.read_text())
+    plan.write_text(text)
+    assert plan_digest(load_plan(plan)) == OLD_DIGEST
+    plan.write_text(text + ATTACKS)
+    assert plan_digest(load_plan(plan)) != OLD_DIGEST
+
+
+OLD_DIGEST = "sha256:329b1353c4f458fbcce122556f09d72b31519f7bb78354dc9622c208649f20ad"
