@@ -36,7 +36,7 @@ from modelassay.records import (
 from modelassay.version import __version__
 
 _BY_COMPARISON = "comparison cohort_gap cohort_loss consistency edge_cases quality worst_slice"
-FOLLOWING = frozenset((*_BY_COMPARISON.split(), *LINEAGE_CHECKS, *KINDS))
+FOLLOWING = frozenset((*_BY_COMPARISON.split(), *LINEAGE_CHECKS))
 """Checks whose findings follow from what a bundle holds."""
 WORDS = frozenset(("statement", "method", "headline", "settle", "inconclusive", "tightened"))
 """Fields in words, which another version of modelassay may put differently; their figures stand beside."""
