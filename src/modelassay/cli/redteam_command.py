@@ -9,10 +9,11 @@ from modelassay.cli.lazy_group import LazyGroup
 SUBCOMMANDS: dict[str, str] = {
     "list": "List the installed attacks: id, forms, what each needs.",
     "show": "Show what an attack makes of a request.",
+    "run": "Attack models with an attacker model that reacts; the result is an examination.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.redteam_<name>``."""
 
 
 @click.group("redteam", cls=LazyGroup, lazy=SUBCOMMANDS, module="modelassay.cli.redteam_{}")
 def command() -> None:
-    """List attacks, and show what they make of a request."""
+    """Attack models: with attacks that are settled beforehand, that react, or by hand."""

@@ -28,7 +28,8 @@ class FrozenConversation(
     sample: str
     """Id of the sample that was attacked; empty where there was none, as in a person's session."""
     request: str
-    """What was wanted, letter for letter as the dataset has it: the text of the sample's last user turn."""
+    """What was wanted, letter for letter as the dataset has it: the text of the sample's last user turn.
+    Empty in a script that is for every request, whose turns then hold ``{request}``."""
     turns: tuple[str, ...]
     """User turns in the order in which they are sent; the answer to the last one is what counts."""
     found_with: str

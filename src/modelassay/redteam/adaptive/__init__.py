@@ -16,6 +16,7 @@ from modelassay.redteam.adaptive.scripted import ScriptedAttacker, open_attacker
 from modelassay.redteam.adaptive.steps import (
     AskAttacker,
     AttackerFailedError,
+    AttackOutcome,
     Behaviour,
     Ending,
     Judgement,
@@ -29,6 +30,7 @@ __all__ = [
     "STRATEGIES",
     "AskAttacker",
     "AttackJudge",
+    "AttackOutcome",
     "AttackerFailedError",
     "Behaviour",
     "Desk",

@@ -182,7 +182,8 @@ class _Table:
         )
         (reply,) = await attacker.generate([request])
         if isinstance(reply, Failure):
-            raise AttackerFailedError(f"request failed: {reply.kind}")
+            absent = reply.kind == "absent"  # of a script
+            raise AttackerFailedError(reply.message if absent else f"request failed: {reply.kind}")
         return reply.message.content
 
     async def _try(self, step: Try, attempts: list[Attempt]) -> Tried:

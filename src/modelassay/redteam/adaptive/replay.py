@@ -1,7 +1,8 @@
-"""Conversations that were found before, said again word for word.
+"""Conversations that were found or written before, said again word for word.
 
 No attacker is asked: baseline and candidate hear the same turns, whatever they answer, so that their last
-answers make a pair.
+answers make a pair. A conversation with an empty request is a script for every behaviour: ``{request}`` in
+its turns stands for what is wanted.
 """
 
 from __future__ import annotations
@@ -46,12 +47,17 @@ class Replay(Strategy):
         """Also a behaviour for which nothing was found."""
         if reason := super().unsuited(behaviour):
             return reason
-        return "" if behaviour.request in self._conversations else "no conversation was kept for this request"
+        return "" if self.turns_for(behaviour) else "no conversation was kept for this request"
+
+    def turns_for(self, behaviour: Behaviour) -> list[tuple[str, ...]]:
+        """What is said to get at a behaviour: its own conversations, and every script."""
+        own = [each.turns for each in self._conversations.get(behaviour.request, ())]
+        scripts = [each.turns for each in self._conversations.get("", ())]
+        return own + [tuple(t.replace("{request}", behaviour.request) for t in turns) for turns in scripts]
 
     def play(self, behaviour: Behaviour) -> Play:
-        """Play every conversation that was found for the behaviour, side by side."""
-        kept = self._conversations[behaviour.request]
-        went: list[Any] = yield [said_again(each.turns) for each in kept]
+        """Play every conversation that there is for the behaviour, side by side."""
+        went: list[Any] = yield [said_again(turns) for turns in self.turns_for(behaviour)]
         endings = [each for each in went if isinstance(each, Ending)]
         errors = [each for each in went if isinstance(each, Exception)]
         if errors and not any(each.success for each in endings):

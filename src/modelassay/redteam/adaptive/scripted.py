@@ -71,8 +71,10 @@ class ScriptedAttacker:
         turns = next((each.turns for each in self._script if each.request in told), None)
         if turns is None:
             return Failure(kind="absent", message="the script has nothing for this request")
-        following = next((turn for turn in turns if not _has(told, turn)), turns[-1])
         names = request.reply_schema.get("required", ["message"])
+        following = next((turn for turn in turns if not _has(told, turn)), None)
+        if following is None:
+            return Failure(kind="absent", message="the script is at its end")
         said = {name: "\n".join(turns) if name == "questions" else following for name in names}
         return _spoken(said)
 

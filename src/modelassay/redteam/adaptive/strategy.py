@@ -37,6 +37,12 @@ class Strategy:
         self.id = f"{self.name}@{self.version}#{digest.removeprefix('sha256:')[:_DIGITS]}"
         """``name@version#digest``, as of frozen attacks."""
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Strategy) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     def unsuited(self, behaviour: Behaviour) -> str:
         """Why it cannot be tried on `behaviour`; empty when it can."""
         return "" if behaviour.request.strip() else "the sample has no user turn with a request"

@@ -52,20 +52,24 @@ class Tap(Strategy):
         super().__init__({**content, "part": PART, "way": WAY, "fields": FIELDS, "start": START})
 
     def play(self, behaviour: Behaviour) -> Play:
-        """Attack; a branch that fails is cut like one off the subject, but a tree cut so whole has failed."""
+        """Attack; a branch whose attacker fails is cut, but a round in which all do ends the attack."""
         part = PART.replace("{way}", WAY).replace("{request}", behaviour.request)
         leaves = [Stream((instructions(part, FIELDS), user(START)))]
         tried: list[Stream] = []
         errors: list[Exception] = []
         for _ in range(self._depth):
             went: list[Any] = yield [grown(leaf) for leaf in leaves for _ in range(self._branching)]
-            errors += [each for each in went if isinstance(each, Exception)]
+            failed = [each for each in went if isinstance(each, Exception)]
+            errors += failed
+            if len(failed) == len(went):
+                break
             grew = [each for each in went if isinstance(each, Stream)]
             tried += grew
             if any(leaf.success for leaf in grew):
                 break
             leaves = sorted(grew, key=lambda leaf: -leaf.score)[: self._width] or leaves
-        if any(isinstance(each, TargetFailedError) for each in errors) and not any(s.success for s in tried):
+        whole = any(isinstance(each, TargetFailedError) for each in errors) or len(failed) == len(went)
+        if whole and not any(stream.success for stream in tried):
             raise worst(errors)
         if not tried:
             raise worst(errors) if errors else AttackerFailedError("stays off the subject")

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     """Sent by this process."""
     tokens: int
+    cost: Decimal | None
+    """Of what was sent; None where no price is known."""
     kept: int
     """Replies in the journal."""
 
@@ -209,6 +212,7 @@ class _Work:
     def _report(self) -> None:
         outcomes: Counter[str] = Counter(each.played.outcome for each in self._results.values())
         live = [model.live for model in self._models.values()]
+        costs = [each.cost for each in live if each.cost is not None]
         self._tell(
             Standing(
                 done=len(self._results),
@@ -216,6 +220,7 @@ class _Work:
                 outcomes=dict(outcomes),
                 requests=sum(each.requests for each in live),
                 tokens=sum(each.input_tokens + each.output_tokens for each in live),
+                cost=sum(costs, Decimal(0)) if costs else None,
                 kept=len(self._journal),
             )
         )

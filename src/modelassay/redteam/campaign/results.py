@@ -32,7 +32,8 @@ from modelassay.statistics import (
 PRACTICAL = Decimal("0.05")
 """Rise of the rate of success from which it matters."""
 LEVEL = 0.05
-CHECK = "adaptive_attacks"
+CHECK = "red_team"
+"""Of every finding: the kind of the examination."""
 _PLACES = Decimal("0.0001")
 
 ADAPTIVE = Measure(

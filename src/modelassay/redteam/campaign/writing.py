@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from modelassay.canonical import canonical_json
 from modelassay.log.durable import write_all, write_atomic
 from modelassay.records import Examination, Statistic
 from modelassay.redteam.adaptive import STRATEGIES
@@ -58,7 +59,7 @@ def write_campaign(campaign: Campaign, folder: Path) -> Examination:
 
 def examination_bytes(examination: Examination) -> bytes:
     """The bytes of an examination's file."""
-    return msgspec.json.format(_encoder.encode(examination), indent=1) + b"\n"
+    return canonical_json(examination) + b"\n"
 
 
 def examination_of(campaign: Campaign, evidence: dict[str, str]) -> Examination:
@@ -124,10 +125,10 @@ def coverage_of(campaign: Campaign) -> dict[str, Any]:
     for each in campaign.results:
         tags = each.unit.behaviour.sample.tags
         by_category = tried.setdefault(each.unit.strategy.name, {})
-        by_side = by_category.setdefault(tags.get("category", "none"), {})
+        by_side = by_category.setdefault(_key(tags.get("category", "none")), {})
         outcomes = by_side.setdefault(each.unit.side, {})
         outcomes[each.played.outcome] = outcomes.get(each.played.outcome, 0) + 1
-        languages[tags.get("language", "not said")] += 1
+        languages[_key(tags.get("language", "not said"))] += 1
     reasons = Counter(f"{attack.partition('@')[0]}: {reason}" for _, attack, reason in campaign.unsuited)
     named = {each.name for each in campaign.strategies}
     return {
@@ -137,6 +138,11 @@ def coverage_of(campaign: Campaign) -> dict[str, Any]:
         "attacks_not_tried": sorted(set(STRATEGIES) - named),
         "could_not_be_tried": dict(sorted(reasons.items())),
     }
+
+
+def _key(text: str) -> str:
+    """`text` as a key of canonical JSON, which takes none beyond the Basic Multilingual Plane."""
+    return "".join(c if ord(c) <= 0xFFFF else f"U+{ord(c):X}" for c in text)
 
 
 def packed(lines: Iterable[Any]) -> bytes:
