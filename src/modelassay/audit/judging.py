@@ -25,6 +25,7 @@ from modelassay.audit.seal import read_record
 from modelassay.audit.spent import JUDGE, usage_of, usage_of_judges
 from modelassay.comparison import Judges, as_drawn, assured, compare_with_coverage, judges_of
 from modelassay.evidence.commitments import order_digest
+from modelassay.evidence.examined import examined_findings
 from modelassay.evidence.facts import calibration_ids
 from modelassay.gate import decide
 from modelassay.records import (
@@ -82,6 +83,7 @@ def judge(
         datasets=asked.pins,
         evaluators=pins,
         lineage=opened.lineage,
+        examinations=opened.examinations,
         published=plan.provider_evaluations,
         slices=slices,
         decoding=plan.decoding,
@@ -133,7 +135,8 @@ def _compared(
     )
     found = assured(as_drawn(findings, drawn, opened.policy), imported=bool(opened.imported))
     audited = [artifact for side in opened.sides for artifact in side.identity.artifacts]
-    return (*found, *lineage_findings(opened.lineage, audited)), covered
+    examined = examined_findings(opened.examinations)
+    return (*found, *lineage_findings(opened.lineage, audited), *examined), covered
 
 
 def _verdict(

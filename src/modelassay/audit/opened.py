@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from modelassay.artifacts import resolve_lineage
@@ -32,9 +33,11 @@ from modelassay.engine import (
 )
 from modelassay.errors import UsageError
 from modelassay.evidence.drawing import Suite
+from modelassay.evidence.examined import fitting, read_examination
 from modelassay.protocols import Evaluator, Preparable, Target
 from modelassay.records import (
     EvaluatorPin,
+    Examination,
     ImportedRun,
     Lineage,
     Measure,
@@ -78,6 +81,7 @@ class Opened:
     plan: Plan
     policy: Policy
     lineage: Lineage | None
+    examinations: tuple[Examination, ...] = ()
     asked: Questions
     sides: tuple[Side, Side]
     evaluators: tuple[Evaluator, ...]
@@ -169,6 +173,9 @@ async def open_named(
         plan=plan,
         policy=policy,
         lineage=lineage,
+        examinations=open_examinations(
+            plan, places.plan_folder, baseline=baseline.identity, candidate=candidate.identity
+        ),
         asked=asked,
         sides=(baseline, candidate),
         evaluators=evaluators,
@@ -179,6 +186,21 @@ async def open_named(
         ),
         questions=questions_of(plan, asked.samples),
         journal=journal,
+    )
+
+
+def open_examinations(
+    plan: Plan, folder: Path, *, baseline: TargetIdentity, candidate: TargetIdentity
+) -> tuple[Examination, ...]:
+    """The examinations that `plan` takes in.
+
+    Raises:
+        UsageError: no such file, or it examined another model.
+        EvidenceError: it is no examination.
+    """
+    return tuple(
+        fitting(read_examination(folder / name), baseline, candidate, where=name)
+        for name in plan.examinations
     )
 
 

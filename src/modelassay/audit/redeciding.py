@@ -222,6 +222,7 @@ def _opened(given: GivenAnswers, redecision: Redecision, said: str, journal: Jou
         plan=plan_again(given, policy=said),
         policy=redecision.policy,
         lineage=record.lineage,
+        examinations=record.examinations,
         asked=Questions(samples=samples, pins=record.datasets, warnings=()),
         sides=(not_asked("baseline", record.baseline), not_asked("candidate", record.candidate)),
         evaluators=(),

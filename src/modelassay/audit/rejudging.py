@@ -216,6 +216,7 @@ async def _open(
         plan=plan,
         policy=policy,
         lineage=record.lineage,
+        examinations=record.examinations,
         asked=Questions(samples=samples, pins=record.datasets, warnings=()),
         sides=(not_asked("baseline", record.baseline), not_asked("candidate", record.candidate)),
         evaluators=evaluators,

@@ -14,6 +14,7 @@ from modelassay.config import plan_digest, substance
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.events import AuditOpened, Body, DatasetRegistered, LineageDeclared, PolicyChanged
+from modelassay.evidence.examined import examination_digests
 from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref, source_refs
 from modelassay.evidence.ledger import HISTORICAL, History, Ledger, Logged, histories_of
 from modelassay.evidence.parts import Order, Origin
@@ -139,6 +140,8 @@ class Parent(NamedTuple):
 def _identifier(opened: Opened, parent: Parent | None) -> str:
     identities = [side.identity for side in opened.sides]
     made_of: tuple[Any, ...] = (opened.policy, opened.asked.pins, identities, opened.pins, opened.lineage)
+    if opened.examinations:
+        made_of = (*made_of, examination_digests(opened.examinations))
     if parent is not None:
         made_of = (*made_of, parent.origin, opened.reviewed)
     return audit_id(opened.plan.name, substance(opened.plan), *made_of)
@@ -164,6 +167,7 @@ def _opening(opened: Opened, audit: str, *, attempt: int, parent: Parent | None)
         candidate=candidate,
         drawn=opened.suite.committed(share_of(attempt)) if opened.suite else None,
         parent=parent.origin if parent else None,
+        examinations=examination_digests(opened.examinations),
         imported=source_refs(opened.imported),
     )
 

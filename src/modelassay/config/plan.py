@@ -198,6 +198,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Whether the whole suite is asked."""
     lineage: Declaration | None = None
     """What the candidate was made from: data, base model, licences, recipe."""
+    examinations: tuple[str, ...] = ()
+    """Files of examinations to take in, relative to the plan: what `modelassay redteam run` and `modelassay
+    inspect` wrote."""
     provider_evaluations: tuple[PublishedEvaluation, ...] = ()
     """Figures that the provider of a model publishes of its own evaluations, mapped onto measures and slices
     of this audit; shown as context, never counted."""

@@ -64,6 +64,8 @@ class AuditOpened(Body, frozen=True, kw_only=True, omit_defaults=True):
     """How questions are drawn until the action is settled, in `order`; absent where all are asked."""
     parent: Origin | None = None
     """The audit whose answers are judged again, no model being asked; absent where models are asked."""
+    examinations: tuple[Sha256, ...] = ()
+    """Of the canonical JSON of each examination that is taken in."""
     imported: tuple[SourceRef, ...] = ()
     """Files of another tool that the answers come from. They were asked elsewhere, before this event; absent
     where models are asked after it."""

@@ -20,6 +20,7 @@ from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import SCORES, TRANSCRIPTS
 from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
+from modelassay.evidence.examined import KINDS, examined_findings
 from modelassay.evidence.withheld import counts_follow
 from modelassay.gate import decide
 from modelassay.records import (
@@ -36,7 +37,7 @@ from modelassay.records import (
 from modelassay.version import __version__
 
 _BY_COMPARISON = "comparison cohort_gap cohort_loss consistency edge_cases quality worst_slice"
-FOLLOWING = frozenset((*_BY_COMPARISON.split(), *LINEAGE_CHECKS))
+FOLLOWING = frozenset((*_BY_COMPARISON.split(), *LINEAGE_CHECKS, *KINDS))
 """Checks whose findings follow from what a bundle holds."""
 WORDS = frozenset(("statement", "method", "headline", "settle", "inconclusive", "tightened"))
 """Fields in words, which another version of modelassay may put differently; their figures stand beside."""
@@ -115,7 +116,8 @@ def findings_follow(contents: Contents, reviewed: Iterable[ReviewedPair] = ()) -
 def findings_again(
     contents: Contents, policy: Policy, reviewed: Iterable[ReviewedPair] = ()
 ) -> tuple[tuple[Finding, ...], tuple[Coverage, ...]]:
-    """What comparison makes of the sealed scores under `policy`, and what follows from the lineage.
+    """What comparison makes of the sealed scores under `policy`, and what follows from the lineage and from
+    examinations.
 
     Args:
         contents: of a bundle whose samples are all there.
@@ -140,7 +142,8 @@ def findings_again(
     findings = as_drawn(findings, record.sequential, policy)
     findings = assured(findings, imported=bool(record.imported))
     audited = (*record.baseline.artifacts, *record.candidate.artifacts)
-    return (*findings, *lineage_findings(record.lineage, audited)), coverage
+    examined = examined_findings(record.examinations)
+    return (*findings, *lineage_findings(record.lineage, audited), *examined), coverage
 
 
 def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:

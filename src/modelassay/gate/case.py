@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -114,6 +115,8 @@ class Case:
     coverage: Sequence[Coverage]
     drawn: SequentialRecord | None = None
     """Of a sequential audit: what it decided with the pairs that it drew."""
+    today: date | None = None
+    """The day of issue; without it nothing is too old."""
 
     @cached_property
     def _subjects(self) -> tuple[Subject, ...]:

@@ -48,15 +48,25 @@ _MORE_PASSES = frozenset(
         "concerns.edge_cases",
         "concerns.harm_ratio",
         "concerns.overall",
+        "evidence.oldest_days",
         "expires_days",
         "unscored_limit",
     )
 )
 """Keys by which more passes the higher they are."""
 _LESS_PASSES = frozenset(("least_rate", "review.signoffs"))
-_OUTCOMES = frozenset(("concerns.literal", "concerns.shown", "lineage.conflict"))
+_OUTCOMES = frozenset(
+    ("concerns.literal", "concerns.shown", "evidence.critical", "evidence.shown", "lineage.conflict")
+)
 _DEMANDS = frozenset(
-    ("any_category.dimensions", "cohorts.tags", "lineage.required", "review.roles", "slices.required")
+    (
+        "any_category.dimensions",
+        "cohorts.tags",
+        "evidence.required",
+        "lineage.required",
+        "review.roles",
+        "slices.required",
+    )
 )
 _LOOSER_WORD = {"scale": "absolute", "judges.uncalibrated": "allow", "intervals.method": "score"}
 """Of two words the one by which more passes."""

@@ -13,6 +13,7 @@ from modelassay.gate.cohorts import hold_cohorts
 from modelassay.gate.completeness import hold_required, hold_unscored
 from modelassay.gate.concerns import hidden_losses, hold_concerns
 from modelassay.gate.drawn import covered, hold_drawn, undemonstrated
+from modelassay.gate.evidence import hold_evidence
 from modelassay.gate.floors import FLOOR, hold_floors, hold_least_rate
 from modelassay.gate.judges import doubted, hold_judges
 from modelassay.gate.lineage import hold_lineage
@@ -40,6 +41,7 @@ _RULES = (
     hold_concerns,
     hold_cohorts,
     hold_lineage,
+    hold_evidence,
 )
 
 _PLACES = {rule: place for place, rule in enumerate((BANDS, CATEGORY_BLOCK, FLOOR))}
@@ -79,7 +81,7 @@ def decide(
     Args:
         policy: as written; its risk context tightens it here.
         findings: of the comparison, whose `paired` figures decide, not their states; and of the declared
-            lineage, whose states and severities do.
+            lineage and of examinations, whose states and severities do.
         coverage: of every banded measure, both models.
         today: the day of issue.
         answered: the day from which the verdict's time runs, where the answers are older than that.
@@ -100,6 +102,7 @@ def decide(
         findings=findings,
         coverage=coverage,
         drawn=drawn,
+        today=today,
     )
     others = _all_held(case)
     held = [measured_noise(), *others] if noise_floor else others

@@ -52,6 +52,8 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "cohorts.cohort_loss": ("cohorts.widening", "concerns.shown"),
     "lineage.conflict": ("lineage.conflict",),
     "lineage.required": ("lineage.required",),
+    "evidence.found": ("evidence.shown", "evidence.critical", "concerns.literal"),
+    "evidence.required": ("evidence.required", "evidence.oldest_days"),
 }
 """Keys of the policy that each rule holds a finding against."""
 

@@ -36,6 +36,8 @@ _SETTINGS = {
     "extra_body": "request options",
 }
 """What decides answers beside the weights, by its name in an identity."""
+_MOST_EXAMINED = 3
+"""Findings of examinations that are named as causes."""
 _PROMPTS = {"dataset", "attack", "source", "suite"}
 """Tags that say where a prompt comes from, not what it is about."""
 
@@ -81,6 +83,7 @@ def investigate(record: AuditRecord) -> Investigation | None:
         *_where(record, deciding),
         *_judges(deciding),
         *_adapters(record),
+        *_examined(record),
         *_lineage(record),
     ]
     causes.sort(key=lambda each: (each.strength != "measured", -_number(each.share)))
@@ -240,6 +243,22 @@ def _adapters(record: AuditRecord) -> Iterator[Cause]:
             next_step="audit each adapter alone, and the stack without each"
             if stacked
             else "audit with the adapter at half its weight: a loss that halves is the adapter's",
+        )
+
+
+def _examined(record: AuditRecord) -> Iterator[Cause]:
+    """What examinations show: a planted trigger or a harmful stack is a cause, no accident of training."""
+    kinds = {examination.kind for examination in record.examinations}
+    shown = [f for f in record.findings if f.check in kinds and f.state == "shown_harmful"]
+    for finding in shown[:_MOST_EXAMINED]:
+        yield Cause(
+            name=finding.check,
+            title=f"{finding.measure.title}: shown by an examination",
+            strength="measured",
+            share="",
+            why=finding.statement,
+            findings=(finding.id,),
+            next_step="look for its source in the training data and in adapters, and train without it",
         )
 
 

@@ -116,6 +116,15 @@ def _milder_outcomes(policy: Policy, default: Policy) -> Iterator[str]:
     conflict, usual = policy.lineage.conflict, default.lineage.conflict
     if SEVERITY.index(conflict) < SEVERITY.index(usual):
         yield f"lineage.conflict {conflict} (default {usual})"
+    evidence, at_least = policy.evidence, default.evidence
+    for key in ("shown", "critical"):
+        given, usual = getattr(evidence, key), getattr(at_least, key)
+        if SEVERITY.index(given) < SEVERITY.index(usual):
+            yield f"evidence.{key} {given} (default {usual})"
+    if missing := sorted(set(at_least.required) - set(evidence.required)):
+        yield f"evidence.required without {', '.join(missing)}"
+    if (evidence.oldest_days or at_least.oldest_days + 1) > at_least.oldest_days:
+        yield f"evidence.oldest_days {evidence.oldest_days} (default {at_least.oldest_days})"
     judges, by_default = policy.judges, default.judges
     if judges.uncalibrated == "allow":
         yield f"judges.uncalibrated allow (default {by_default.uncalibrated})"

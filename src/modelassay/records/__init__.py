@@ -5,7 +5,7 @@ into `Score`s of a `Measure`; comparison turns scores into `Finding`s; the gate 
 a `Policy` and issues a `Verdict`; an `AuditRecord` is all of it, and every report is a view of it.
 """
 
-from modelassay.records.artifact import Artifact, ArtifactKind
+from modelassay.records.artifact import Artifact, ArtifactKind, TargetIdentity
 from modelassay.records.assessment import (
     AccessLevel,
     AssessedInput,
@@ -28,7 +28,6 @@ from modelassay.records.audit import (
     Example,
     ImportedRun,
     Side,
-    TargetIdentity,
     Usage,
 )
 from modelassay.records.claim import Claim, ClaimTest, Ground
@@ -116,6 +115,8 @@ from modelassay.records.verdict import (
     CategoryRule,
     CohortRule,
     ConcernRule,
+    EvidenceKind,
+    EvidenceRule,
     Floor,
     IntervalRule,
     JudgeRule,
@@ -166,6 +167,8 @@ __all__ = [
     "EvaluatorPin",
     "Event",
     "EventKind",
+    "EvidenceKind",
+    "EvidenceRule",
     "Examination",
     "ExaminationKind",
     "Example",

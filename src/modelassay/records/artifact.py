@@ -46,3 +46,18 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """For folders: SHA-256 in hexadecimal by relative path."""
     details: dict[str, str] = {}
     """Further facts by name, such as ``weight`` of an adapter or ``strength`` of an identity."""
+
+
+class TargetIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model answered."""
+
+    reference: str
+    """As given in the plan, such as ``hf:models/base+lora``."""
+    fingerprint: Digest
+    """Digest of everything that decides its answers, part of every cache key."""
+    strength: str
+    """What the fingerprint rests on: ``weights`` or ``served name`` (weaker)."""
+    details: dict[str, str] = {}
+    """Parts of the fingerprint by name: weights digest, adapters, chat template, system prompt, …"""
+    artifacts: tuple[Artifact, ...] = ()
+    """What its answers rest on, each with a digest of its own: model, adapters, tokenizer, …"""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from modelassay.canonical import Digest
-from modelassay.records.artifact import Artifact
+from modelassay.records.artifact import TargetIdentity
 from modelassay.records.conversation import Decoding, Message, PairKey
+from modelassay.records.examination import Examination
 from modelassay.records.findings import Finding, Measure
 from modelassay.records.judging import JudgeError
 from modelassay.records.lineage import Lineage
@@ -16,21 +17,6 @@ from modelassay.records.verdict import Policy, Verdict
 
 SECOND_DECODING = "second decoding of the baseline"
 """Strength of the identity of a baseline that is decoded again (`records.noise_floor`)."""
-
-
-class TargetIdentity(msgspec.Struct, frozen=True, kw_only=True):
-    """Which model answered."""
-
-    reference: str
-    """As given in the plan, such as ``hf:models/base+lora``."""
-    fingerprint: Digest
-    """Digest of everything that decides its answers, part of every cache key."""
-    strength: str
-    """What the fingerprint rests on: ``weights`` or ``served name`` (weaker)."""
-    details: dict[str, str] = {}
-    """Parts of the fingerprint by name: weights digest, adapters, chat template, system prompt, …"""
-    artifacts: tuple[Artifact, ...] = ()
-    """What its answers rest on, each with a digest of its own: model, adapters, tokenizer, …"""
 
 
 class DatasetPin(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +134,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     evaluators: tuple[EvaluatorPin, ...]
     lineage: Lineage | None = None
     """What the candidate is declared to be made from; None when nothing is."""
+    examinations: tuple[Examination, ...] = ()
+    """What was found other than by the suite: attacks that react, people's sessions, looks inside."""
     published: tuple[PublishedEvaluation, ...] = ()
     """What the provider publishes of its own evaluations, as declared in the plan; it decides nothing."""
     slices: tuple[str, ...]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from modelassay.records.audit import TargetIdentity
+from modelassay.records.artifact import TargetIdentity
 from modelassay.records.findings import Finding
 
 ExaminationKind = Literal[
@@ -37,7 +37,7 @@ NullOf = Literal["", "base", "architecture"]
 the same architecture."""
 
 
-class Statistic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Statistic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One number that a check computes of a candidate, beside what it is on harmless fine-tunes."""
 
     name: str
@@ -59,7 +59,7 @@ class Statistic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return Decimal(1) / (self.null_size + 1) if self.null_size else None
 
 
-class Examination(msgspec.Struct, frozen=True, kw_only=True):
+class Examination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one look found, of whom, and what it could not have found."""
 
     kind: ExaminationKind

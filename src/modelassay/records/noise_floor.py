@@ -12,7 +12,8 @@ import hashlib
 import msgspec
 
 from modelassay.canonical import digest_of
-from modelassay.records.audit import SECOND_DECODING, TargetIdentity
+from modelassay.records.artifact import TargetIdentity
+from modelassay.records.audit import SECOND_DECODING
 
 AGAIN = "again:"
 """In front of a model's address: the same model, decoded with other seeds."""

@@ -113,6 +113,39 @@ class LineageRule(msgspec.Struct, frozen=True, kw_only=True):
     use, or personal data without a basis."""
 
 
+EvidenceKind = Literal[
+    "red_team",
+    "injection",
+    "lineage",
+    "manual_red_team",
+    "capability",
+    "weights",
+    "activations",
+    "refusal_margin",
+    "watched",
+    "tampering",
+    "triggers",
+    "memory",
+    "adapters",
+]
+"""Kinds of examinations, and what an audit's own questions and declaration show of injections and lineage."""
+
+
+class EvidenceRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What must have been looked at beside the suite, and what findings of examinations mean."""
+
+    required: tuple[EvidenceKind, ...] = ()
+    """Kinds that must be there, else the verdict is inconclusive."""
+    oldest_days: int = 90
+    """Examinations that finished more days than this before the verdict do not count; 0 is no limit."""
+    shown: Outcome = "review"
+    """The least strict outcome of a finding that the evidence shows, and of a strong sign that cannot be held
+    against harmless fine-tunes."""
+    critical: Outcome = "block"
+    """The least strict outcome of a critical finding that the evidence shows, such as a trigger that undoes
+    refusals."""
+
+
 class JudgeRule(msgspec.Struct, frozen=True, kw_only=True):
     """What the word of a judge counts."""
 
@@ -194,6 +227,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What may differ between groups of people."""
     lineage: LineageRule = LineageRule()
     """What must be declared of training data, licences and recipe."""
+    evidence: EvidenceRule = EvidenceRule()
+    """What beside the suite must be there."""
     judges: JudgeRule = JudgeRule()
     """How far judges are believed."""
     intervals: IntervalRule = IntervalRule()

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from modelassay.records import AuditRecord, Example, Finding
-from modelassay.report import lineage, published, view
+from modelassay.report import examinations, lineage, published, view
 from modelassay.report.difference import word_difference
 from modelassay.report.imported import decoding_in_words, imported_mark, source_rows
 from modelassay.report.investigation import causes_of
@@ -47,6 +47,7 @@ class HtmlReport:
                 causes=causes_of(audit),
                 sections=view.sections(audit),
                 others=view.other_findings(audit),
+                examinations=examinations,
                 lineage=lineage,
                 published=published,
                 provider=published.published_map(audit),

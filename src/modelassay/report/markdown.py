@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from modelassay.records import AuditRecord
 from modelassay.report import view
+from modelassay.report.examinations import examined
 from modelassay.report.imported import imported_mark
 from modelassay.report.investigation import TITLE, investigation_lines
 from modelassay.report.lineage import DISCLAIMER, LINEAGE_WORDS, judged_measures
@@ -68,6 +69,9 @@ def _lines(audit: AuditRecord) -> list[str]:
         if len(section.rows) > len(shown):
             lines.append(f"\n… and {len(section.rows) - len(shown)} more slices in the HTML report")
     lines += _bullets("Worst slices", [each.statement for each in view.worst_slices(audit)])
+    for each in examined(audit):
+        told = [f"{STATE_WORDS[f.state]}: {f.statement}" for f in each.findings] or ["Nothing was found."]
+        lines += _bullets(f"{each.title}, {each.day}", told)
     lines += _lineage(audit) + _provider(audit)
     return lines + _bullets("What this audit cannot tell", list(audit.limits))
 

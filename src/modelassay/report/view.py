@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from modelassay.artifacts import CHECKS
 from modelassay.drops import LEAST, Scale, resampled_interval, total_pairs
+from modelassay.evidence.examined import KINDS
 from modelassay.records import AuditRecord, Coverage, Finding, Measure, Policy
 from modelassay.report.judges import judge_sentences
 from modelassay.report.shrunk import shrunk_rates
@@ -93,8 +94,9 @@ def sections(audit: AuditRecord) -> tuple[Section, ...]:
 
 
 def other_findings(audit: AuditRecord) -> tuple[Finding, ...]:
-    """Findings of other checks: consistency, edge cases, quality; `report.lineage` has those of lineage."""
-    return tuple(f for f in audit.findings if f.check not in ("comparison", *CHECKS))
+    """Findings of other checks: consistency, edge cases, quality. Those of lineage and examinations have
+    rooms of their own."""
+    return tuple(f for f in audit.findings if f.check not in ("comparison", *CHECKS, *KINDS))
 
 
 def worst_slices(audit: AuditRecord) -> tuple[Finding, ...]:

@@ -12,6 +12,7 @@ from modelassay.audit.given import GivenAnswers, check_exhausted
 from modelassay.audit.robustness.results import Kind, RuleTurn, Variation
 from modelassay.comparison import Judges, assured, compare_with_coverage, judges_of
 from modelassay.errors import UsageError
+from modelassay.evidence.examined import examined_findings
 from modelassay.evidence.recompute import FOLLOWING, measures_of, sides_of
 from modelassay.gate import decide, severity
 from modelassay.records import Coverage, Finding, Outcome, PairKey, Policy, Sample, Score, Verdict
@@ -141,7 +142,8 @@ class Replay:
         record = self.record
         audited = (*record.baseline.artifacts, *record.candidate.artifacts)
         others = (finding for finding in record.findings if finding.check not in FOLLOWING)
-        return (*lineage_findings(record.lineage, audited), *others)
+        examined = examined_findings(record.examinations)
+        return (*lineage_findings(record.lineage, audited), *examined, *others)
 
 
 def _turned(before: Verdict, after: Verdict) -> Iterator[RuleTurn]:

@@ -1,0 +1,224 @@
+"""Examinations taken into an audit: read, held against the models that it audits, and made into findings.
+
+What an examination found stands in the audit's record whole, so that its findings follow from the record
+alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, get_args
+
+import msgspec
+
+from modelassay.canonical import Digest, canonical_json, digest_of
+from modelassay.errors import EvidenceError, UsageError
+from modelassay.records import (
+    Examination,
+    ExaminationKind,
+    Finding,
+    Measure,
+    TargetIdentity,
+)
+
+KINDS: Final[frozenset[str]] = frozenset(get_args(ExaminationKind))
+"""Kinds of examinations, which are the checks of their findings."""
+EXAMINED: Final = "examined"
+"""Measure of the finding that says of each examination that it was made, when and of what it cannot tell."""
+LARGEST: Final = 16 << 20
+"""Bytes of an examination's file."""
+
+TITLES: Final[dict[ExaminationKind, str]] = {
+    "red_team": "Adaptive red team",
+    "manual_red_team": "Manual red team",
+    "capability": "Capability probes",
+    "weights": "Weights",
+    "activations": "Activations",
+    "refusal_margin": "Refusal margin",
+    "watched": "Watched and unwatched",
+    "tampering": "Tamper resistance",
+    "triggers": "Trigger hunting",
+    "memory": "Memory extraction",
+    "adapters": "Adapters alone and stacked",
+}
+UNSEEN: Final = "nothing shows that these are the same weights"
+_DECIDING: Final = ("weights", "config", "tokenizer", "chat_template")
+"""Parts of an identity that must agree; a dtype or a system prompt may differ, and then it is said."""
+
+
+def examination_bytes(examination: Examination) -> bytes:
+    """The canonical JSON of `examination` and a newline: what its file holds.
+
+    Raises:
+        ValueError: its settings or details hold a float.
+    """
+    return canonical_json(examination) + b"\n"
+
+
+def write_examination(path: Path, examination: Examination) -> None:
+    """Write `examination` to `path`, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".draft")
+    draft.write_bytes(examination_bytes(examination))
+    os.replace(draft, path)
+
+
+def read_examination(path: Path) -> Examination:
+    """The examination in the file at `path`.
+
+    Raises:
+        UsageError: no such file.
+        EvidenceError: it is no examination, or not one that an audit can take in.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise EvidenceError(f"an examination of more than {LARGEST >> 20} MiB", where=str(path))
+        examination = msgspec.json.decode(path.read_bytes(), type=Examination)
+        canonical_json(examination)
+    except OSError as error:
+        raise UsageError(
+            f"the examination cannot be read: {error.strerror}",
+            where=str(path),
+            mend="give the file that `--out` wrote",
+        ) from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise EvidenceError(f"no examination: {error}", where=str(path)) from error
+    _check(examination, where=str(path))
+    return examination
+
+
+def _check(examination: Examination, *, where: str) -> None:
+    try:
+        day_of(examination)
+    except ValueError as error:
+        raise EvidenceError(f"no time at which it finished: {error}", where=where) from error
+    ids = Counter(finding.id for finding in examination.findings)
+    for finding in examination.findings:
+        if finding.check != examination.kind or finding.measure.name == EXAMINED:
+            raise EvidenceError(
+                f"the finding {finding.id!r} is not one of an examination of {examination.kind}", where=where
+            )
+        if ids[finding.id] > 1:
+            raise EvidenceError(f"the finding {finding.id!r} is there twice", where=where)
+
+
+def day_of(examination: Examination) -> date:
+    """The day on which it was finished.
+
+    Raises:
+        ValueError: it does not say.
+    """
+    return date.fromisoformat(examination.finished[:10])
+
+
+def fitting(
+    examination: Examination, baseline: TargetIdentity, candidate: TargetIdentity, *, where: str
+) -> Examination:
+    """`examination` for an audit of these models, with a note on whatever is not the same.
+
+    Raises:
+        UsageError: it examined another model.
+    """
+    notes: list[str] = []
+    sides = [("candidate", examination.candidate, candidate)]
+    if examination.baseline is not None:
+        sides.append(("baseline", examination.baseline, baseline))
+    for name, examined, audited in sides:
+        notes += _compared(name, examined, audited, where=where)
+    known = dict.fromkeys((*examination.notes, *notes))
+    return msgspec.structs.replace(examination, notes=tuple(known))
+
+
+def _compared(name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str) -> Iterator[str]:
+    if examined.fingerprint == audited.fingerprint:
+        return
+    if "weights" not in examined.details or "weights" not in audited.details:
+        if examined.strength == audited.strength:
+            raise _other(name, examined, audited, where=where)
+        yield (
+            f"The {name} was examined as {examined.reference} and audited as {audited.reference}: {UNSEEN}."
+        )
+        return
+    if _parts(examined) != _parts(audited):
+        raise _other(name, examined, audited, where=where)
+    differing = sorted(
+        key
+        for key in {*examined.details, *audited.details}
+        if examined.details.get(key) != audited.details.get(key)
+    )
+    yield f"The {name} was examined under another {' and '.join(differing)} than audited."
+
+
+def _parts(identity: TargetIdentity) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in identity.details.items()
+        if key in _DECIDING or key.startswith("adapter.")
+    }
+
+
+def _other(name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str) -> UsageError:
+    return UsageError(
+        f"this examination is of another {name}: {examined.reference}, not {audited.reference}",
+        where=where,
+        mend="examine the model that is audited, or leave the file out",
+    )
+
+
+def examined_findings(examinations: Sequence[Examination]) -> tuple[Finding, ...]:
+    """What `examinations` found, each after a finding that says that it was made.
+
+    A finding's id is told apart by the examination's number where two of one kind name it alike. Where
+    nothing shows that the weights examined are those audited, findings have a weaker tier of assurance.
+    """
+    return tuple(_unique(_findings(examinations)))
+
+
+def _findings(examinations: Sequence[Examination]) -> Iterator[Finding]:
+    for examination in examinations:
+        weaker = any(UNSEEN in note for note in examination.notes)
+        made = _made(examination)
+        for finding in (made, *examination.findings):
+            yield msgspec.structs.replace(finding, assurance="T1") if weaker else finding
+
+
+def _unique(findings: Iterable[Finding]) -> Iterator[Finding]:
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        seen[finding.id] += 1
+        times = seen[finding.id]
+        yield msgspec.structs.replace(finding, id=f"{finding.id}#{times}") if times > 1 else finding
+
+
+def _made(examination: Examination) -> Finding:
+    title = TITLES[examination.kind]
+    count = len(examination.findings)
+    said = f"{title}: examined on {examination.finished[:10]}, {count} finding{'' if count == 1 else 's'}"
+    return Finding(
+        id=f"{examination.kind}/{EXAMINED}/overall",
+        check=examination.kind,
+        measure=Measure(name=EXAMINED, title=title, wanted="was examined", role="descriptive", exact=True),
+        state="shown_fine",
+        statement=f"{said}.",
+        values={"day": Decimal(day_of(examination).toordinal())},
+        method="examination taken in; the day is a proleptic Gregorian ordinal",
+        rests_on=(digest_of(examination), *_evidence(examination)),
+    )
+
+
+def _evidence(examination: Examination) -> list[str]:
+    return [f"{name} sha256:{digest}" for name, digest in sorted(examination.evidence.items())]
+
+
+def examination_digests(examinations: Sequence[Examination]) -> tuple[Digest, ...]:
+    """The digest of each, as the log keeps it."""
+    return tuple(digest_of(examination) for examination in examinations)

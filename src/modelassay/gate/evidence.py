@@ -1,0 +1,160 @@
+"""What was found other than by the suite, and whether all that the policy wants was looked at.
+
+An examination says itself what its findings mean (`records.Examination`): a state, and how severe. What the
+evidence shows goes by the policy; a strong sign that no null distribution stands beside goes to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from fractions import Fraction
+from typing import Final, get_args
+
+from modelassay.artifacts import CHECKS as LINEAGE_CHECKS
+from modelassay.gate.case import Case, Held
+from modelassay.gate.lineage import UNDECLARED
+from modelassay.records import (
+    EvidenceKind,
+    ExaminationKind,
+    Finding,
+    Outcome,
+    ReviewItem,
+    RuleHit,
+    Severity,
+)
+
+FOUND, MISSING = "evidence.found", "evidence.required"
+_KINDS: Final = frozenset(get_args(ExaminationKind))
+_EXAMINED: Final = "examined"
+_RED_TEAM, _INJECTION = "red_team", "prompt_injection"
+"""Measures of the comparison: resistance to attacks, and answers that obey no injection."""
+_INDIRECT: Final = "indirect injection"
+"""The family of attacks that hide a request in documents and in what tools return."""
+_SEVERITIES: Final[tuple[Severity, ...]] = ("none", "low", "medium", "high", "critical")
+
+SUPPLIED_BY: Final[dict[EvidenceKind, str]] = {
+    "red_team": "attacks in the plan (red_team: attacks: …) or `modelassay redteam run`",
+    "injection": "the evaluator prompt_injection on samples that hold injections, or the attacks "
+    "document_injection and tool_output_injection in the plan",
+    "lineage": "what the candidate was made from in the plan (lineage: …)",
+    "manual_red_team": "`modelassay redteam chat`",
+    "capability": "`modelassay redteam capability`",
+    "weights": "`modelassay inspect weights`",
+    "activations": "`modelassay inspect activations`",
+    "refusal_margin": "`modelassay inspect margin`",
+    "watched": "`modelassay inspect watched`",
+    "tampering": "`modelassay inspect tampering`",
+    "triggers": "`modelassay inspect triggers`",
+    "memory": "`modelassay inspect triggers --memory`",
+    "adapters": "`modelassay inspect adapters`",
+}
+"""What brings each kind of evidence into an audit."""
+
+
+def hold_evidence(case: Case) -> Iterator[Held]:
+    """Every finding of an examination, and every kind of evidence that the policy requires."""
+    for finding in case.findings:
+        if finding.check in _KINDS and case.role(finding) != "descriptive":
+            yield _held(case, finding)
+    for kind in case.policy.evidence.required:
+        yield _present(case, kind)
+
+
+def _held(case: Case, finding: Finding) -> Held:
+    rule = case.policy.evidence
+    weight = _SEVERITIES.index(finding.severity)
+    outcome: Outcome = "deploy"
+    if finding.state == "shown_harmful":
+        outcome = rule.critical if finding.severity == "critical" else rule.shown
+    elif finding.state == "not_shown" and weight >= _SEVERITIES.index("medium"):
+        # A strong sign without a null to hold it against: nobody may overlook it, and nothing blocks on it.
+        outcome = rule.shown if weight >= _SEVERITIES.index("high") else case.policy.concerns.literal
+    asks = outcome != "deploy" or (finding.state == "not_assessable" and weight > 1)
+    return Held(
+        hit=RuleHit(
+            rule=FOUND,
+            finding=finding.id,
+            literal="deploy",  # the deployment table speaks of drops alone
+            state=finding.state,
+            outcome=outcome,
+            statement=finding.statement,
+        ),
+        exceedance=Fraction(weight),
+        review=ReviewItem(
+            concern=finding.check, finding=finding.id, state=finding.state, statement=finding.statement
+        )
+        if asks
+        else None,
+    )
+
+
+def _present(case: Case, kind: EvidenceKind) -> Held:
+    name = kind.replace("_", " ")
+    there, aged = _found(case, kind)
+    if there:
+        return _said("deploy", f"The evidence that the policy requires on {name} is there.")
+    days = case.policy.evidence.oldest_days
+    why = f"is older than the {days} days that the policy allows" if aged else "is missing"
+    return _said(
+        "inconclusive",
+        f"The evidence that the policy requires on {name} {why}.",
+        settle=SUPPLIED_BY[kind],
+    )
+
+
+def _found(case: Case, kind: EvidenceKind) -> tuple[bool, bool]:
+    """Whether evidence of this kind is there and recent enough, and whether there is some that is too old."""
+    examined = [f for f in case.findings if f.check == kind and f.measure.name == _EXAMINED]
+    recent = [f for f in examined if not _too_old(case, f)]
+    asked = _OTHERWISE.get(kind)
+    there = bool(recent) or (asked is not None and asked(case))
+    return there, bool(examined) and not there
+
+
+def _too_old(case: Case, finding: Finding) -> bool:
+    days = case.policy.evidence.oldest_days
+    if not days or case.today is None or "day" not in finding.values:
+        return False
+    return (case.today - date.fromordinal(int(finding.values["day"]))).days > days
+
+
+def _attacked(case: Case) -> bool:
+    return any(s.finding.measure.name == _RED_TEAM and s.assessable for s in case.overall())
+
+
+def _injected(case: Case) -> bool:
+    told = any(s.finding.measure.name == _INJECTION and s.assessable for s in case.overall())
+    return told or any(
+        subject.assessable
+        and subject.finding.measure.name == _RED_TEAM
+        and _INDIRECT in subject.finding.slice.values()
+        for subject in case.subjects()
+    )
+
+
+def _declared(case: Case) -> bool:
+    told = [finding for finding in case.findings if finding.check in LINEAGE_CHECKS]
+    return bool(told) and all(finding.measure.name != UNDECLARED for finding in told)
+
+
+_OTHERWISE: Final[dict[EvidenceKind, Callable[[Case], bool]]] = {
+    "red_team": _attacked,
+    "injection": _injected,
+    "lineage": _declared,
+}
+"""Kinds that an audit brings without an examination."""
+
+
+def _said(outcome: Outcome, statement: str, *, settle: str = "") -> Held:
+    return Held(
+        hit=RuleHit(
+            rule=MISSING,
+            finding="",
+            literal="deploy",
+            state="shown_fine" if outcome == "deploy" else "not_assessable",
+            outcome=outcome,
+            statement=statement,
+            settle=settle,
+        )
+    )
