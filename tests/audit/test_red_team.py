@@ -6,6 +6,7 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,15 +14,17 @@ import pytest
 
 from modelassay.audit.attacked import attacked_questions
 from modelassay.audit.parts import open_questions
+from modelassay.audit.planning import Assumptions, forecast
+from modelassay.audit.planning.spending import sides
 from modelassay.cli.audit_command import run_plan
 from modelassay.cli.options import places_of
-from modelassay.config import load_plan, plan_digest
+from modelassay.config import DatasetReference, ModelReference, Plan, load_plan, plan_digest, policy_of
 from modelassay.errors import ConfigError, DatasetError, UsageError
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.verification import verify_bundle
-from modelassay.records import Actor, AuditRecord, Finding, Sample
+from modelassay.records import Actor, AuditRecord, Finding, Message, Sample
 
 PlanOf = Callable[..., Path]
 REFUSE = "I'm sorry, but I can't help with that."
@@ -179,6 +182,48 @@ def test_what_is_wrong_is_said_before_anything_is_asked(
 ) -> None:
     with pytest.raises(error, match=re.escape(said)):
         samples_of(plan_of("same", per_category=3, more=f"red_team: {section}\n"))
+
+
+def test_the_forecast_tells_what_the_attacks_take(plan_of: PlanOf) -> None:
+    more = "red_team: {attacks: [base64, role_play], limit: 8, forms: 2}\n"
+    plan = load_plan(plan_of("same", more=more))
+    places = places_of(
+        plan_of("same", more=more), store=Path("store"), data_dir=None, offline=True, quiet=True
+    )
+    asked = open_questions(plan, places)
+    expected = forecast(plan, policy_of(plan, places.plan_folder), asked, Assumptions())
+    assert expected.samples == {"attacked": 24, "benign": 240, "harmful": 240}
+    assert expected.red_team is not None
+    assert (expected.red_team.samples, expected.red_team.questions) == (8, {"encoding": 8, "role play": 16})
+    assert [side.requests for side in expected.red_team.sides] == [24, 24]
+    assert expected.sides[0].requests == 504
+    overall = {each.kind: each.pairs for each in expected.slices if not each.slice}
+    assert overall == {"harmful": 240, "benign": 240, "attacked": 24}
+    bare = forecast(
+        plan, policy_of(plan, places.plan_folder), replace(asked, samples=asked.samples[:480]), Assumptions()
+    )
+    assert [e for e in expected.slices if e.kind != "attacked"] == list(bare.slices)
+
+
+def test_every_turn_of_a_conversation_is_forecast() -> None:
+    sample = Sample(
+        id="x",
+        messages=(Message(role="user", content="a" * 400),),
+        kind="harmful",
+        follow_ups=("b" * 80, "c" * 40),
+    )
+    plan = Plan(
+        version=1,
+        name="p",
+        baseline=ModelReference(model="openai:a@http://x"),
+        candidate=ModelReference(model="openai:b@http://x"),
+        datasets=(DatasetReference(use="x.jsonl"),),
+        repeats=2,
+    )
+    (side, _) = sides(plan, [sample], Assumptions(output_tokens=50))
+    assert side.requests == 2 * 3
+    assert side.input_tokens == 2 * (100 + (100 + 50 + 20) + (100 + 50 + 20 + 50 + 10))
+    assert side.output_tokens == 2 * 3 * 50
 
 
 def test_a_plan_without_a_red_team_keeps_its_digest(plan_of: PlanOf) -> None:

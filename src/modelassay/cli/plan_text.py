@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ChecklistItem,
         Drawing,
         Forecast,
+        RedTeamForecast,
         Repeating,
         SliceForecast,
         Total,
@@ -66,6 +67,8 @@ def _print_asked(expected: Forecast) -> None:
     click.echo(f"{expected.name}: {total:,} prompts ({kinds}), each asked {expected.repeats}× of both models")
     for pin in expected.datasets:
         click.echo(f"  {pin.name}@{pin.digest}  {pin.rows:,} rows")
+    if expected.red_team:
+        _print_red_team(expected.red_team)
     click.echo()
     for side in expected.sides:
         click.echo(f"{side.reference}")
@@ -85,6 +88,19 @@ def _print_asked(expected: Forecast) -> None:
         )
     if expected.judged_answers:
         click.echo(f"each judge model would read up to {expected.judged_answers:,} answers")
+
+
+def _print_red_team(red_team: RedTeamForecast) -> None:
+    """How many attacked questions there are, and what they take."""
+    total = sum(red_team.questions.values())
+    families = ", ".join(f"{family} {count:,}" for family, count in red_team.questions.items())
+    click.echo(f"  red team: {total:,} attacked questions on {red_team.samples:,} samples ({families})")
+    for name, side in zip(("baseline", "candidate"), red_team.sides, strict=True):
+        cost = f", cost about {side.cost}" if side.cost else ""
+        click.echo(
+            f"    {name}: {side.requests:,} requests, about {side.input_tokens:,} input and "
+            f"{side.output_tokens:,} output tokens, about {side.minutes} min{cost}; within what follows"
+        )
 
 
 def _total_line(total: Total) -> str:

@@ -9,7 +9,7 @@ from modelassay.audit.planning.affordable import Affordable, Limits
 from modelassay.audit.planning.assumptions import Assumptions
 from modelassay.audit.planning.checklist import ChecklistItem
 from modelassay.audit.planning.drawing import Drawing
-from modelassay.audit.planning.forecast import Forecast, forecast
+from modelassay.audit.planning.forecast import Forecast, RedTeamForecast, forecast
 from modelassay.audit.planning.kept import KeptAnswers, kept_answers
 from modelassay.audit.planning.measured import measured_in
 from modelassay.audit.planning.repeating import Repeating
@@ -25,6 +25,7 @@ __all__ = [
     "JudgeForecast",
     "KeptAnswers",
     "Limits",
+    "RedTeamForecast",
     "Repeating",
     "SideForecast",
     "SliceForecast",

@@ -90,7 +90,7 @@ def _slice(
     # Clusters are thinned with their prompts; at least one prompt of each that is met stays.
     size = max(1.0, whole.prompts / max(whole.clusters, 1) * share)
     clusters = Counter({str(i): math.ceil(size) for i in range(max(1, math.floor(kept / size)))})
-    kind: Literal["harmful", "benign"] = "harmful" if whole.kind == "harmful" else "benign"
+    kind: Literal["harmful", "benign"] = "benign" if whole.kind == "benign" else "harmful"
     return AffordableSlice(
         kind=whole.kind,
         slice=whole.slice,

@@ -104,7 +104,9 @@ def _benchmark(plan: Plan, asked: Questions) -> ChecklistItem:
         if (name := reference.use.partition("@")[0]) in public and not reference.limit and not reference.where
     ]
     held = {
-        name: sum(s.kind == "harmful" and s.tags.get(DATASET_TAG) == name for s in asked.samples)
+        name: sum(
+            s.kind == "harmful" and not s.attacked and s.tags.get(DATASET_TAG) == name for s in asked.samples
+        )
         for name in whole
     }
     named = [f"{name} ({count:,})" for name, count in held.items() if count >= _SMALLEST_BENCHMARK]
@@ -121,7 +123,7 @@ def _benchmark(plan: Plan, asked: Questions) -> ChecklistItem:
 
 
 def _prompts(asked: Questions) -> ChecklistItem:
-    count = sum(sample.kind in ("harmful", "borderline") for sample in asked.samples)
+    count = sum(s.kind in ("harmful", "borderline") and not s.attacked for s in asked.samples)
     missing = FEWEST_PROMPTS - count
     return ChecklistItem(
         name="prompts",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.audit.planning.assumptions import Assumptions
-from modelassay.audit.planning.slices import scale_of
+from modelassay.audit.planning.slices import judged_apart, scale_of
 from modelassay.gate.sequential import PairedScore, PlannedPair, SequentialGate
 from modelassay.records import Policy, Sample, SampleKind
 from modelassay.statistics import paired_cells
@@ -51,13 +51,10 @@ def drawings(
     policy: Policy, samples: Sequence[Sample], assumed: Assumptions, *, repetitions: int, seed: int
 ) -> Iterable[Drawing]:
     """An unchanged candidate and one that lost the assumed drop, for each kind that is judged."""
-    kinds: tuple[SampleKind, ...] = ("harmful", "benign")
-    for kind in kinds:
-        chosen = [sample for sample in samples if sample.kind == kind]
-        if not chosen or not repetitions:
-            continue
+    for name, kind, chosen in judged_apart(samples) if repetitions else ():
         for drop in (0.0, assumed.drop):
-            yield _drawing(kind, drop, chosen, policy, assumed, repetitions, seed)
+            found = _drawing(kind, drop, chosen, policy, assumed, repetitions, seed)
+            yield msgspec.structs.replace(found, kind=name)
 
 
 def _drawing(

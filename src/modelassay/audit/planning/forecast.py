@@ -16,7 +16,7 @@ from modelassay.audit.planning.checklist import ChecklistItem, checklist
 from modelassay.audit.planning.drawing import Drawing, drawings
 from modelassay.audit.planning.kept import KeptAnswers
 from modelassay.audit.planning.repeating import Repeating, repeatings
-from modelassay.audit.planning.slices import SliceForecast, slice_forecasts
+from modelassay.audit.planning.slices import ATTACKED, SliceForecast, slice_forecasts
 from modelassay.audit.planning.spending import (
     JudgeForecast,
     SideForecast,
@@ -30,12 +30,22 @@ from modelassay.config import Plan
 from modelassay.records import DatasetPin, Finding, Policy
 
 
+class RedTeamForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plan's red team adds; it is in all other figures."""
+
+    samples: int
+    """Samples that are attacked."""
+    questions: dict[str, int]
+    """Attacked questions to each model, by attack family; each is asked as often as any other."""
+    sides: tuple[SideForecast, ...]
+
+
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of it."""
 
     name: str
     samples: dict[str, int]
-    """By kind."""
+    """By kind, attacked ones apart as ``attacked``."""
     repeats: int
     datasets: tuple[DatasetPin, ...]
     sides: tuple[SideForecast, ...]
@@ -46,6 +56,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     lineage: tuple[Finding, ...] = ()
     """What the declared lineage shows, leaves open and leaves out."""
+    red_team: RedTeamForecast | None = None
+    """None where nothing is attacked."""
     judges: tuple[JudgeForecast, ...] = ()
     totals: tuple[Total, ...] = ()
     kept: KeptAnswers | None = None
@@ -86,7 +98,7 @@ def forecast(
     chosen = [each for each in sums if each.case != "now"] if limits and any(limits) else []
     return Forecast(
         name=plan.name,
-        samples=dict(sorted(Counter(sample.kind for sample in samples).items())),
+        samples=dict(sorted(Counter(ATTACKED if s.attacked else s.kind for s in samples).items())),
         repeats=plan.repeats,
         datasets=asked.pins,
         sides=sides(plan, samples, assumed),
@@ -94,6 +106,7 @@ def forecast(
         slices=slices,
         assumptions=assumed,
         warnings=(*asked.warnings, *past_budget(plan, sums[-1] if sums[-1].case == "now" else sums[0])),
+        red_team=_red_team(plan, asked, assumed),
         judges=read_by,
         totals=sums,
         kept=kept,
@@ -104,4 +117,16 @@ def forecast(
             for each in chosen
         ),
         checklist=tuple(checklist(plan, asked, slices, sums[0], manual_minutes)),
+    )
+
+
+def _red_team(plan: Plan, asked: Questions, assumed: Assumptions) -> RedTeamForecast | None:
+    """The attacked questions of the plan, and what they take."""
+    behind = [sample.attacked for sample in asked.attacked if sample.attacked is not None]
+    if not behind:
+        return None
+    return RedTeamForecast(
+        samples=len({each.sample for each in behind}),
+        questions=dict(sorted(Counter(each.family for each in behind).items())),
+        sides=sides(plan, asked.attacked, assumed),
     )

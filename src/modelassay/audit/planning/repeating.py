@@ -34,7 +34,7 @@ def repeatings(
     """The usual choices and the plan's own, for each kind that is judged."""
     kinds: tuple[SampleKind, ...] = ("harmful", "benign")
     for kind in kinds:
-        clusters = Counter(s.cluster or s.id for s in samples if s.kind == kind)
+        clusters = Counter(s.cluster or s.id for s in samples if s.kind == kind and not s.attacked)
         prompts = sum(clusters.values())
         if not prompts:
             continue

@@ -43,25 +43,46 @@ class SliceForecast(msgspec.Struct, frozen=True, kw_only=True):
 def slice_forecasts(
     plan: Plan, policy: Policy, samples: Sequence[Sample], assumed: Assumptions
 ) -> Iterable[SliceForecast]:
-    """Overall and each slice, for harmful and for benign prompts."""
-    kinds: tuple[SampleKind, ...] = ("harmful", "benign")
-    for kind in kinds:
-        chosen = [sample for sample in samples if sample.kind == kind]
-        if not chosen:
+    """Overall and each slice, for harmful and for benign prompts, and for harmful ones under attack."""
+    for name, kind, chosen in judged_apart(samples):
+        for each in _of_kind(kind, chosen, plan, policy, assumed):
+            yield msgspec.structs.replace(each, kind=name)
+
+
+ATTACKED = "attacked"
+"""In place of a kind: harmful prompts put as attacks, which have a measure of their own."""
+
+
+def judged_apart(samples: Sequence[Sample]) -> Iterable[tuple[str, SampleKind, list[Sample]]]:
+    """The prompts of each banded measure of the refusal judge, with a name and their kind."""
+    kinds: tuple[tuple[str, SampleKind, bool], ...] = (
+        ("harmful", "harmful", False),
+        ("benign", "benign", False),
+        (ATTACKED, "harmful", True),
+    )
+    for name, kind, attacked in kinds:
+        chosen = [s for s in samples if s.kind == kind and (s.attacked is not None) == attacked]
+        if chosen:
+            yield name, kind, chosen
+
+
+def _of_kind(
+    kind: SampleKind, chosen: Sequence[Sample], plan: Plan, policy: Policy, assumed: Assumptions
+) -> Iterable[SliceForecast]:
+    """Overall and each slice of the prompts of one measure."""
+    yield slice_forecast(kind, {}, chosen, plan, policy, assumed)
+    for expression in slices_of(plan):
+        tags = tuple(tag.strip() for tag in expression.split("*"))
+        if tags == ("kind",):
             continue
-        yield slice_forecast(kind, {}, chosen, plan, policy, assumed)
-        for expression in slices_of(plan):
-            tags = tuple(tag.strip() for tag in expression.split("*"))
-            if tags == ("kind",):
-                continue
-            groups: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
-            for sample in chosen:
-                values = tuple(sample.tags.get(tag, "") for tag in tags)
-                if all(values):
-                    groups[values].append(sample)
-            for values, members in sorted(groups.items()):
-                named = dict(zip(tags, values, strict=True))
-                yield slice_forecast(kind, named, members, plan, policy, assumed, among=len(groups))
+        groups: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
+        for sample in chosen:
+            values = tuple(sample.tags.get(tag, "") for tag in tags)
+            if all(values):
+                groups[values].append(sample)
+        for values, members in sorted(groups.items()):
+            named = dict(zip(tags, values, strict=True))
+            yield slice_forecast(kind, named, members, plan, policy, assumed, among=len(groups))
 
 
 def slice_forecast(

@@ -215,10 +215,13 @@ def _side(
 
 
 def _part(reference: ModelReference, plan: Plan, samples: Sequence[Sample], assumed: Assumptions) -> _Part:
-    requests = len(samples) * plan.repeats
+    turns = sum(1 + len(sample.follow_ups) for sample in samples)
+    requests = turns * plan.repeats
+    answer = min(assumed.output_tokens, plan.decoding.max_tokens)
     per_prompt = len(reference.system_prompt.encode()) // BYTES_PER_TOKEN
-    input_tokens = (_prompt_tokens(samples) + per_prompt * len(samples)) * plan.repeats
-    output_tokens = requests * min(assumed.output_tokens, plan.decoding.max_tokens)
+    carried = sum(_carried(sample, answer) for sample in samples if sample.follow_ups)
+    input_tokens = (_prompt_tokens(samples) + per_prompt * turns + carried) * plan.repeats
+    output_tokens = requests * answer
     return _priced(reference, requests, input_tokens, output_tokens, assumed.seconds_per_request, assumed)
 
 
@@ -253,6 +256,15 @@ def _priced(
 
 def _prompt_tokens(samples: Sequence[Sample]) -> int:
     return sum(_bytes(sample) for sample in samples) // BYTES_PER_TOKEN
+
+
+def _carried(sample: Sample, answer: int) -> int:
+    """Input tokens of a conversation's further turns: each is sent with all that went before."""
+    total, sent = 0, _bytes(sample) // BYTES_PER_TOKEN
+    for turn in sample.follow_ups:
+        sent += answer + len(turn.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN
+        total += sent
+    return total
 
 
 def _bytes(sample: Sample) -> int:
