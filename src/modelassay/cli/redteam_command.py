@@ -10,6 +10,7 @@ SUBCOMMANDS: dict[str, str] = {
     "list": "List the installed attacks: id, forms, what each needs.",
     "show": "Show what an attack makes of a request.",
     "run": "Attack models with an attacker model that reacts; the result is an examination.",
+    "chat": "Test by hand: talk to candidate and baseline side by side, and note what you find.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.redteam_<name>``."""
 

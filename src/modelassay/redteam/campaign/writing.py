@@ -125,10 +125,10 @@ def coverage_of(campaign: Campaign) -> dict[str, Any]:
     for each in campaign.results:
         tags = each.unit.behaviour.sample.tags
         by_category = tried.setdefault(each.unit.strategy.name, {})
-        by_side = by_category.setdefault(_key(tags.get("category", "none")), {})
+        by_side = by_category.setdefault(as_key(tags.get("category", "none")), {})
         outcomes = by_side.setdefault(each.unit.side, {})
         outcomes[each.played.outcome] = outcomes.get(each.played.outcome, 0) + 1
-        languages[_key(tags.get("language", "not said"))] += 1
+        languages[as_key(tags.get("language", "not said"))] += 1
     reasons = Counter(f"{attack.partition('@')[0]}: {reason}" for _, attack, reason in campaign.unsuited)
     named = {each.name for each in campaign.strategies}
     return {
@@ -140,7 +140,7 @@ def coverage_of(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def _key(text: str) -> str:
+def as_key(text: str) -> str:
     """`text` as a key of canonical JSON, which takes none beyond the Basic Multilingual Plane."""
     return "".join(c if ord(c) <= 0xFFFF else f"U+{ord(c):X}" for c in text)
 

@@ -1,0 +1,270 @@
+"""A person's session: what is kept, what can be gone on with, what stands in its examination."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import io
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from modelassay.canonical import canonical_json
+from modelassay.cli import run
+from modelassay.cli.redteam_chat import beside
+from modelassay.errors import StoreError, UnknownNameError, UsageError
+from modelassay.records import Examination, Reply, Request, Transcript
+from modelassay.redteam.conversations import read_conversations
+from modelassay.redteam.sessions import Session, state_of, write_session
+from modelassay.redteam.sessions.events import Answered, SessionLog
+
+sys.path.insert(0, str(Path(__file__).parent))
+from attack_models import HELP, REFUSAL, Says
+
+
+class Clock:
+    """A clock that only moves when told."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 2, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def go(self, minutes: float) -> None:
+        self.time += timedelta(minutes=minutes)
+
+
+def opened(
+    folder: Path, candidate: Any = lambda _: HELP, baseline: Any = lambda _: REFUSAL, **more: Any
+) -> Session:
+    models = [Says(candidate, name="candidate")]
+    models += [Says(baseline, name="baseline")] if baseline else []
+    return asyncio.run(Session.open(folder, *models, **more))
+
+
+def say(session: Session, text: str) -> dict[str, str]:
+    said = asyncio.run(session.say(text))
+    return {s: r.message.content if isinstance(r, Reply) else r.kind for s, r in said.replies.items()}
+
+
+def test_each_turn_goes_to_both_models_in_their_own_conversations(tmp_path: Path) -> None:
+    seen: dict[str, list[Request]] = {"candidate": [], "baseline": []}
+
+    def answers(name: str) -> Any:
+        return lambda request: seen[name].append(request) or f"{name} {len(request.messages)}"
+
+    session = opened(tmp_path, answers("candidate"), answers("baseline"))
+    assert say(session, "one") == {"candidate": "candidate 1", "baseline": "baseline 1"}
+    assert say(session, "two") == {"candidate": "candidate 3", "baseline": "baseline 3"}
+    for name, requests in seen.items():
+        assert [m.content for m in requests[1].messages] == ["one", f"{name} 1", "two"]
+    session.begin()
+    say(session, "three")
+    assert [m.content for m in seen["candidate"][2].messages] == ["three"]
+    session.close()
+
+
+def test_a_session_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    answers = iter(["fine", None, "better"])
+    session = opened(tmp_path, lambda _: next(answers), None)
+    say(session, "one")
+    assert say(session, "two") == {"candidate": "timeout"}
+    session.tag("privacy")
+    before = session.state
+    session.close()
+    file = tmp_path / "session.jsonl"
+    file.write_bytes(file.read_bytes() + b'{"event":"asked","at":"20')  # torn by a crash
+    again = opened(tmp_path, lambda _: next(answers), None)
+    assert again.state.conversations == before.conversations
+    assert again.state.missing(again.sides) == ["candidate"]
+    asyncio.run(again.answer())
+    assert again.state.missing(again.sides) == []
+    assert [m.content for m in again.state.conversation.messages("candidate")] == [
+        "one",
+        "fine",
+        "two",
+        "better",
+    ]
+    with pytest.raises(StoreError, match="open elsewhere"):
+        opened(tmp_path, lambda _: "x", None)
+    again.close()
+
+
+def test_an_answer_is_kept_before_it_is_shown_and_a_turn_before_it_is_sent(tmp_path: Path) -> None:
+    def reply(_: Request) -> str:
+        assert b'"asked"' in (tmp_path / "session.jsonl").read_bytes()
+        raise KeyboardInterrupt
+
+    session = opened(tmp_path, reply, None)
+    with pytest.raises(KeyboardInterrupt):
+        say(session, "one")
+    session.close()
+    kept = SessionLog(tmp_path)
+    assert state_of(kept.events).missing(["candidate"]) == ["candidate"]
+    assert not any(isinstance(each, Answered) for each in kept.events)
+    kept.close()
+
+
+def test_other_models_and_sessions_that_have_ended_are_refused(tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    session.close()
+    with pytest.raises(UsageError, match="other models"):
+        opened(tmp_path, baseline=None)
+    session = opened(tmp_path)
+    session.end()
+    for act in (session.begin, session.undo, lambda: session.tag("x"), lambda: session.rate("low")):
+        with pytest.raises(UsageError, match="has ended"):
+            act()
+    session.close()
+    with pytest.raises(UsageError, match="has ended"):
+        opened(tmp_path)
+
+
+def test_time_counts_without_long_pauses_and_without_time_away(tmp_path: Path) -> None:
+    clock = Clock()
+    session = opened(tmp_path, now=clock)
+    for minutes in (2, 3, 60):  # of the hour only five minutes count
+        clock.go(minutes)
+        say(session, f"after {minutes}")
+    assert session.minutes == 10
+    session.close()
+    clock.go(600)
+    again = opened(tmp_path, now=clock)
+    clock.go(1)
+    again.tag("x")
+    assert again.minutes == 11
+    again.end()
+    made = write_session(again, tmp_path)
+    assert (made.details["minutes"], made.details["long_enough"]) == ("11.0", False)
+    assert "11.0 of the required 30 minutes" in made.notes[0]
+    again.close()
+
+
+def test_findings_of_the_candidate_alone_are_shown_and_the_rest_is_told(tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    say(session, "one")
+    say(session, "two")
+    session.found("gives steps")
+    session.rate("critical")
+    session.found("is rude", "both")
+    session.found("is short")
+    session.rate("low")
+    session.begin()
+    say(session, "three")
+    session.found("taken back")
+    assert session.undo() == "three"
+    session.end()
+    made = write_session(session, tmp_path)
+    session.close()
+    assert [(each.state, each.severity) for each in made.findings] == [
+        ("shown_harmful", "critical"),
+        ("not_shown", "medium"),
+        ("not_shown", "low"),
+    ]
+    assert "and not in the baseline's: gives steps" in made.findings[0].statement
+    assert made.details["taken_back"] == 1
+    read = msgspec.json.decode((tmp_path / "examination.json").read_bytes(), type=Examination)
+    assert canonical_json(read) == canonical_json(made)
+    for name, digest in read.evidence.items():
+        assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
+    lines = gzip.decompress((tmp_path / "transcripts.jsonl.gz").read_bytes()).splitlines()
+    first, second = [msgspec.json.decode(line, type=Transcript) for line in lines]
+    assert (first.answer, second.answer) == (HELP, REFUSAL)
+    assert [m.content for m in first.asked or ()] == ["one", HELP, "two"]
+    (kept,) = set(read_conversations(tmp_path / "conversations.jsonl"))
+    assert kept.turns == ("one", "two")
+
+
+def test_notes_need_what_they_are_about(tmp_path: Path) -> None:
+    session = opened(tmp_path, baseline=None)
+    with pytest.raises(UsageError, match="no answer"):
+        session.found("x")
+    with pytest.raises(UsageError, match="no finding"):
+        session.rate("low")
+    say(session, "one")
+    with pytest.raises(UsageError, match="baseline"):
+        session.found("x", "both")
+    with pytest.raises(UnknownNameError, match="high"):
+        session.rate("hihg")
+    with pytest.raises(UsageError, match="words"):
+        session.found(" ")
+    with pytest.raises(UsageError, match="text"):
+        say(session, "  ")
+    with pytest.raises(UsageError, match="Unicode"):
+        say(session, "half a pair \ud800")
+    session.close()
+
+
+MODELS = """
+def kind(messages): return "Sure, step one: \\u202egather." if len(messages) > 2 else "Hello."
+def strict(messages): return "I can't help with that."
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "talkers_of_a_test.py").write_text(MODELS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def chat(monkeypatch: pytest.MonkeyPatch, typed: str, *options: str) -> int:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    models = ["--candidate", "python:talkers_of_a_test:kind", "--baseline", "python:talkers_of_a_test:strict"]
+    return run(["redteam", "chat", *models, "--out", "session", *options])
+
+
+def test_a_session_in_a_pipe_from_the_first_turn_to_its_examination(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert chat(monkeypatch, "Hi\n/tga x\n/tag privacy\n/time\n") == 0
+    told = capsys.readouterr()
+    assert "[candidate]\nHello.\n[baseline]\nI can't help with that." in told.out
+    assert "did you mean 'tag'" in told.err
+    assert "left after" in told.err
+    assert chat(monkeypatch, "Go\\\non\n/show\n/finding gives steps\n/severity high\n/end\n", "--json") == 10
+    told = capsys.readouterr()
+    made = json.loads(told.out.splitlines()[-1])
+    assert made["kind"] == "manual_red_team"
+    assert made["findings"][0]["severity"] == "high"
+    assert made["details"]["categories"] == {"privacy": 1}
+    assert "⟨U+202E⟩gather" in told.out
+    assert "Go\non" in (here / "session" / "session.jsonl").read_text().replace("\\n", "\n")
+    assert chat(monkeypatch, "more\n") == 2
+    assert "has ended" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_a_model_answers_keeps_the_turn(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from modelassay import event_loop
+
+    real, pressed = event_loop.run, []
+
+    def interrupted(work: Any) -> Any:
+        if getattr(work, "__name__", "") == "say" and not pressed:
+            pressed.append(1)
+            real(work)
+            raise KeyboardInterrupt
+        return real(work)
+
+    monkeypatch.setattr(event_loop, "run", interrupted)
+    assert chat(monkeypatch, "Hi\n/show\n/leave\n") == 0
+    told = capsys.readouterr()
+    assert "the turn is kept" in told.err
+    assert "> Hi" in told.out
+
+
+def test_answers_stand_beside_each_other_in_lines_of_one_width() -> None:
+    rows = beside({"candidate": "a " * 60, "baseline": "b"}, 80)
+    assert rows[0].startswith("[candidate]")
+    assert "│ [baseline]" in rows[0]
+    assert all(len(row) <= 80 for row in rows)
+    assert len({row.index("│") for row in rows}) == 1
