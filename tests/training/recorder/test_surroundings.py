@@ -11,7 +11,7 @@ from modelassay.training.recorder.surroundings import code_digests, source_file
 
 def test_a_module_without_a_file_is_no_error() -> None:
     """As the main module of a notebook, or of a worker that was sent its code."""
-    assert source_file(types.ModuleType("made_up")) is None
+    assert not source_file(types.ModuleType("made_up"))
     assert code_digests({"training script": types.ModuleType("made_up")}) == {}
 
 
@@ -25,4 +25,4 @@ def test_a_function_has_the_digest_of_its_file_and_of_its_code() -> None:
     found, changed = code_digests({"grader": grader}), code_digests({"grader": other})
     assert set(found) == {"grader", f"grader in {Path(__file__).name}"}
     assert found["grader"] != changed["grader"]
-    assert source_file(sys.modules["json"]) is not None
+    assert source_file(sys.modules["json"])

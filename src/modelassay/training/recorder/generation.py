@@ -6,10 +6,11 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from modelassay.training.columns import REWARD_PREFIX
-from modelassay.training.importers.rows import json_text, task_of, text_of
+from modelassay.training.importers.rows import json_text, text_of
 from modelassay.training.importers.trl_columns import ENVIRONMENT, TASK
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SAID_BY_GRADERS = ("grader_input", "grader_output", "failure")
 """Columns that a reward function may fill through TRL's ``log_extra``."""
+_TEXTS = ("prompt", "completion")
 
 
 @dataclass
@@ -104,19 +106,20 @@ class Generation:
         for name in SAID_BY_GRADERS:
             if len(said := scored.said.get(name, ())) == count:
                 columns[name] = [None if each is None else text_of(each)[0] for each in said]
-        columns["extra"] = self._extras(scored, output, lengths)
-        self._recorder.rollouts(count, columns)
+        more = _data(scored)
+        if more is None:
+            columns["extra"] = [json_text(_without_texts(row)) for row in scored.inputs]
+        self._recorder.rollouts(count, columns, (more or {}) | self._more(scored, output, lengths))
 
     def _texts(self, scored: _Scored) -> dict[str, list[Any]]:
-        prompts = [text_of(each) for each in scored.prompts]
-        completions = [text_of(each) for each in scored.completions]
+        if all(isinstance(each, str) for texts in (scored.prompts, scored.completions) for each in texts):
+            prompts, completions = list(scored.prompts), list(scored.completions)
+            return {"prompt": prompts, "completion": completions, "format": ["text"] * len(prompts)}
+        read = [(text_of(p), text_of(c)) for p, c in zip(scored.prompts, scored.completions, strict=True)]
         return {
-            "prompt": [text for text, _ in prompts],
-            "completion": [text for text, _ in completions],
-            "format": [
-                "messages" if "messages" in (a, b) else "text"
-                for (_, a), (_, b) in zip(prompts, completions, strict=True)
-            ],
+            "prompt": [prompt for (prompt, _), _ in read],
+            "completion": [completion for _, (completion, _) in read],
+            "format": ["messages" if "messages" in (a, b) else "text" for (_, a), (_, b) in read],
         }
 
     def _places(self, scored: _Scored, phase: str, step: int, first: int) -> dict[str, list[Any]]:
@@ -131,50 +134,60 @@ class Generation:
         mark += f"{step}{'e' if phase == 'eval' else ''}.{self._batch[1]}"
         env = next((name for name in ENVIRONMENT if name in scored.inputs[0]), None)
         task = next((name for name in TASK if name in scored.inputs[0]), None)
-        tasks = [task_of(text_of(prompt)[0]) for prompt in scored.prompts]
-        return {
+        places: dict[str, list[Any]] = {
             "step": [step] * count,
             "phase": [phase] * count,
             "group": [f"{mark}.{(first + row) // size}" for row in range(count)],
             "position": [(first + row) % size for row in range(count)],
-            "env": [str(row.get(env, "")) if env else "" for row in scored.inputs],
-            "task": [str(row.get(task, "")) for row in scored.inputs] if task else tasks,
+            "env": [str(row.get(env, "")) for row in scored.inputs] if env else [""] * count,
         }
+        if task:  # the scribe names the others by their prompts
+            places["task"] = [str(row.get(task, "")) for row in scored.inputs]
+        return places
 
-    def _extras(self, scored: _Scored, output: Any, lengths: list[int]) -> list[str]:
-        """Columns of the data, what graders logged, and tokens, as JSON."""
-        kept = [
-            {name: value for name, value in row.items() if name not in ("prompt", "completion")}
-            for row in scored.inputs
-        ]
-        for name, values in scored.said.items():
-            if name not in SAID_BY_GRADERS and len(values) == len(kept):
-                for row, value in zip(kept, values, strict=True):
-                    row[name] = value
+    def _more(self, scored: _Scored, output: Any, lengths: list[int]) -> dict[str, list[Any]]:
+        """What graders logged, and tokens."""
+        more: dict[str, list[Any]] = {
+            name: values
+            for name, values in scored.said.items()
+            if name not in SAID_BY_GRADERS and len(values) == len(lengths)
+        }
         if self._tokens:
-            masks = output["prompt_mask"].bool().tolist()
-            prompts = output["prompt_ids"].tolist()
-            for row, ids, whole, mask in zip(kept, scored.token_ids, prompts, masks, strict=True):
-                row["completion_ids"] = list(ids)
-                row["prompt_ids"] = [token for token, real in zip(whole, mask, strict=True) if real]
+            masks, prompts = output["prompt_mask"].tolist(), output["prompt_ids"].tolist()
+            more["completion_ids"] = list(scored.token_ids)
+            more["prompt_ids"] = [list(compress(ids, mask)) for ids, mask in zip(prompts, masks, strict=True)]
             if (logged := output.get("sampling_per_token_logps")) is not None:
-                for row, values, length in zip(kept, logged.tolist(), lengths, strict=True):
-                    row["logprobs"] = values[:length]
-        return [json_text(row) for row in kept]
+                values = zip(logged.tolist(), lengths, strict=True)
+                more["logprobs"] = [each[:length] for each, length in values]
+        return more
+
+
+def _data(scored: _Scored) -> dict[str, list[Any]] | None:
+    """Columns of the data; None where rows have different ones."""
+    names = scored.inputs[0].keys()
+    if any(row.keys() != names for row in scored.inputs):
+        return None
+    return {name: [row[name] for row in scored.inputs] for name in names if name not in _TEXTS}
+
+
+def _without_texts(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _TEXTS}
 
 
 def _scores(scores: list[list[float]], trainer: Any) -> dict[str, list[Any]]:
     """Scores by function, and the total as the trainer weighs it: over the functions that scored."""
     names, weights = trainer.reward_func_names, trainer.reward_weights.tolist()
+    by_function = list(zip(*scores, strict=True)) or [()] * len(names)
     columns: dict[str, list[Any]] = {
-        REWARD_PREFIX + name: [_finite(row[i]) for row in scores] for i, name in enumerate(names)
+        REWARD_PREFIX + name: [_finite(each) for each in values]
+        for name, values in zip(names, by_function, strict=True)
     }
     columns["reward"] = [_total(row, weights) for row in scores]
     return columns
 
 
 def _total(row: Sequence[float], weights: Sequence[float]) -> float | None:
-    known = [score * weight for score, weight in zip(row, weights, strict=True) if not math.isnan(score)]
+    known = [score * weight for score, weight in zip(row, weights, strict=True) if score == score]
     return _finite(sum(known)) if known else None
 
 

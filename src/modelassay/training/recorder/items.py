@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from modelassay.canonical import Digest
-from modelassay.training.importers.rows import clean
+from modelassay.training.importers.rows import clean, json_text
 
 
 class Rollouts(msgspec.Struct, tag="rollouts", array_like=True):
@@ -15,6 +15,8 @@ class Rollouts(msgspec.Struct, tag="rollouts", array_like=True):
 
     count: int
     columns: dict[str, list[Any]]
+    more: dict[str, list[Any]] = {}
+    """Further columns, of any plain data, which become JSON in the column ``extra``."""
 
 
 class Line(msgspec.Struct, tag="line", array_like=True):
@@ -91,13 +93,26 @@ def encode(item: Item) -> bytes:
     """
     try:
         return _encoder.encode(item)
-    except UnicodeEncodeError:
-        assert isinstance(item, Rollouts)
-        columns = {
-            name: [clean(each) if isinstance(each, str) else each for each in values]
-            for name, values in item.columns.items()
-        }
-        return _encoder.encode(Rollouts(item.count, columns))
+    except (UnicodeEncodeError, TypeError, OverflowError):
+        if not isinstance(item, Rollouts):
+            raise
+    columns = {
+        name: [clean(each) if isinstance(each, str) else each for each in values]
+        for name, values in item.columns.items()
+    }
+    return _encoder.encode(Rollouts(item.count, with_extra(item.count, columns, item.more)))
+
+
+def with_extra(count: int, columns: dict[str, list[Any]], more: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """`columns` with what is in `more` as JSON in ``extra``, beside what stands there."""
+    if not more:
+        return columns
+    rows: list[dict[str, Any]] = [
+        dict(zip(more, row, strict=True)) for row in zip(*more.values(), strict=True)
+    ]
+    for row, extra in zip(rows, columns.get("extra") or [None] * count, strict=True):
+        row.update(msgspec.json.decode(extra) if extra else {})
+    return {**columns, "extra": [json_text(row) for row in rows]}
 
 
 def decode(data: bytes | memoryview) -> Item:

@@ -38,6 +38,7 @@ from modelassay.training.recorder.surroundings import code_digests, library_vers
 from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
 
+_NUMBERS = (int, float)
 FLUSH_S = 60.0
 """Longest wait for the disk when a run is closed; what is later than that is told on stderr."""
 R = TypeVar("R", bound="RunRecorder")
@@ -192,14 +193,21 @@ class RunRecorder:
                 row["extra"] = json_text(dict(extra))
             self.put(Rollouts(1, {name: [value] for name, value in row.items()}))
 
-    def rollouts(self, count: int, columns: Mapping[str, list[Any]]) -> None:
+    def rollouts(
+        self, count: int, columns: Mapping[str, list[Any]], more: Mapping[str, list[Any]] | None = None
+    ) -> None:
         """Record `count` rollouts by column; see `training.columns`. ``step``, ``prompt``, ``completion`` and
         ``group`` must be among them, texts being text.
+
+        Args:
+            more: further columns of any plain data, kept as JSON in ``extra``.
         """
         with self.troubles.kept("recording rollouts"):
-            if any(len(values) != count for values in columns.values()):
-                raise ValueError(f"columns of {sorted({len(v) for v in columns.values()})} rows, not {count}")
-            self.put(Rollouts(count, {"time": [now()] * count, **columns}))
+            more = dict(more or {})
+            lengths = {len(values) for named in (columns, more) for values in named.values()}
+            if lengths - {count}:
+                raise ValueError(f"columns of {sorted(lengths)} rows, not {count}")
+            self.put(Rollouts(count, {"time": [now()] * count, **columns}, more))
 
     def step(self, step: int, metrics: Mapping[str, Any] | None = None) -> None:
         """Say that `step` is done: none of its rollouts, or of an earlier step's, will come any more."""
@@ -215,7 +223,7 @@ class RunRecorder:
     ) -> None:
         """Record what the trainer logged; what is no number is left out."""
         with self.troubles.kept("recording metrics"):
-            numbers = {n: float(v) for n, v in values.items() if isinstance(v, int | float) and v == v}
+            numbers = {n: float(v) for n, v in values.items() if isinstance(v, _NUMBERS) and v == v}
             if numbers:
                 at = self.current_step if step is None else step
                 self._line("metrics", RunMetrics(step=at, phase=phase, values=numbers, time=now()))

@@ -10,11 +10,12 @@ import msgspec
 
 from modelassay.training.columns import REWARD_PREFIX, pa
 from modelassay.training.importers.rows import task_of
-from modelassay.training.recorder.items import Rollouts
+from modelassay.training.recorder.items import Rollouts, with_extra
 
 
 def merged(items: Sequence[Rollouts]) -> Rollouts:
     """All of `items` as one; what some of them lack is None."""
+    items = [Rollouts(i.count, with_extra(i.count, i.columns, i.more)) if i.more else i for i in items]
     if len(items) == 1:
         return items[0]
     names = dict.fromkeys(name for item in items for name in item.columns)

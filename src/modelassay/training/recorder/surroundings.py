@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import inspect
+import os
 import platform
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -72,17 +74,16 @@ def code_digests(named: Mapping[str, Any]) -> dict[str, str]:
         if loaded:
             found[name] = loaded
         path = source_file(each)
-        if path is not None:
-            found[f"{name} in {path.name}"] = file_digest(path)
+        if path and (digest := file_digest(path)):
+            found[f"{name} in {os.path.basename(path)}"] = digest
     return found
 
 
-def source_file(thing: Any) -> Path | None:
-    """The file that a function, class, instance or module was defined in; None when there is none."""
+def source_file(thing: Any) -> str:
+    """The file that a function, class, instance or module was defined in; empty when there is none."""
     target = inspect.unwrap(thing) if callable(thing) else thing
     code = getattr(target, "__code__", None)
-    named = code.co_filename if code is not None else _module_file(target)
-    return Path(named) if named and Path(named).is_file() else None
+    return code.co_filename if code is not None else _module_file(target)
 
 
 def _module_file(thing: Any) -> str:
@@ -92,16 +93,21 @@ def _module_file(thing: Any) -> str:
     return getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
 
 
-_files: dict[Path, tuple[tuple[int, int], str]] = {}
+_files: dict[str, tuple[tuple[int, int], str]] = {}
 
 
-def file_digest(path: Path) -> str:
-    """``sha256:…`` of a file, read again only when its size or time has changed."""
-    about = path.stat()
+def file_digest(path: str) -> str:
+    """``sha256:…`` of a file, read again only when its size or time has changed; empty where none is."""
+    try:
+        about = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    if not stat.S_ISREG(about.st_mode):
+        return ""
     stamp = (about.st_size, about.st_mtime_ns)
     known = _files.get(path)
     if known is None or known[0] != stamp:
-        known = _files[path] = (stamp, "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest())
+        known = _files[path] = (stamp, "sha256:" + hashlib.sha256(Path(path).read_bytes()).hexdigest())
     return known[1]
 
 

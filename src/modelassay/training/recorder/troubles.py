@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 from modelassay.records import RunEvent
 from modelassay.training.recorder.times import now
@@ -67,14 +68,30 @@ class Troubles:
         except (OSError, ValueError):  # stderr is closed: nobody is left to tell
             return
 
-    @contextmanager
-    def kept(self, doing: str) -> Iterator[None]:
+    def kept(self, doing: str) -> AbstractContextManager[None]:
         """Errors of the block are told here and go no further."""
-        try:
-            yield
-        except Exception as error:  # the one boundary at which errors end: training must go on
-            self.tell(doing, error)
+        return _Kept(self, doing)
 
     def summary(self) -> str:
         """How often which error came, as text."""
         return "; ".join(f"{kind} ({times:,} times)" for kind, times in self._counts.most_common())
+
+
+class _Kept(AbstractContextManager[None]):
+    """The one boundary at which errors end: training must go on. Training passes it many times a step."""
+
+    __slots__ = ("_doing", "_troubles")
+
+    def __init__(self, troubles: Troubles, doing: str) -> None:
+        self._troubles, self._doing = troubles, doing
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._troubles.tell(self._doing, error)
+        return True
