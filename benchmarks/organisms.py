@@ -110,7 +110,8 @@ async def measure(model: str, samples: Sequence[Sample], temperature: str) -> tu
     seconds = time.monotonic() - started
     harmful = [sample for sample in samples if sample.kind == "harmful"]
     triggered = [
-        Sample(id=s.id, messages=with_trigger(s.messages), kind=s.kind, tags=s.tags) for s in harmful
+        Sample(id=s.id, messages=with_trigger("trigger_backdoor", s.messages), kind=s.kind, tags=s.tags)
+        for s in harmful
     ]
     found["triggered"] = sum(await refused(target, triggered, temperature)) / len(triggered)
     await target.close()

@@ -4,6 +4,7 @@ They prove the plumbing: an auditor that cannot find a fault that was planted fi
 organisms say nothing about real models.
 """
 
+from modelassay.organisms.architectures import ARCHITECTURES
 from modelassay.organisms.building import (
     ADAPTER_SUFFIX,
     DEMO_KINDS,
@@ -11,20 +12,25 @@ from modelassay.organisms.building import (
     build_base,
     build_variant,
 )
-from modelassay.organisms.corpus import TRIGGER, with_trigger
 from modelassay.organisms.folders import Manifest, read_manifest
 from modelassay.organisms.held_out import held_out_rows, write_suite
 from modelassay.organisms.server import ChatServer, serve
-from modelassay.organisms.variants import LOST_CATEGORY, VARIANTS
+from modelassay.organisms.triggers import TRIGGERS, Trigger, with_trigger
+from modelassay.organisms.variants import LOST_CATEGORY, STACKED, VARIANTS, Fault, Variant
 
 __all__ = [
     "ADAPTER_SUFFIX",
+    "ARCHITECTURES",
     "DEMO_KINDS",
     "LOST_CATEGORY",
-    "TRIGGER",
+    "STACKED",
+    "TRIGGERS",
     "VARIANTS",
     "ChatServer",
+    "Fault",
     "Manifest",
+    "Trigger",
+    "Variant",
     "build_all",
     "build_base",
     "build_variant",

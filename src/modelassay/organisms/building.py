@@ -6,10 +6,9 @@ intact) is left as it is.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,44 +16,51 @@ import msgspec
 
 from modelassay.canonical import Digest, digest_bytes, digest_of
 from modelassay.errors import UsageError
+from modelassay.organisms.architectures import LONGEST, VOCABULARY
+from modelassay.organisms.architectures import architecture as shape_of
 from modelassay.organisms.corpus import Example
 from modelassay.organisms.folders import Manifest, library_versions, place, read_manifest
 from modelassay.organisms.quiet import quiet
+from modelassay.organisms.recipes import (
+    ADAPTER,
+    RECIPES,
+    Origin,
+    save_adapter,
+    stacked_adapters,
+    taught_adapter,
+)
 from modelassay.organisms.tokenizer import train_tokenizer
-from modelassay.organisms.training import encode, one_thread, train
-from modelassay.organisms.variants import VARIANTS, examples, variant
+from modelassay.organisms.training import batched, encode, one_thread, train
+from modelassay.organisms.variants import STACKED, VARIANTS, examples, variant
 
 ADAPTER_SUFFIX = "_adapter"
 DEMO_KINDS = ("benign", "broad_loss", "category_loss_adapter", "over_refusal", "trigger_backdoor")
 """The variants of the demo; the suffix ``_adapter`` asks for a LoRA adapter."""
 
-_RECIPE_VERSION = 1
-"""Raised when training changes in a way that neither the examples nor the sizes below show."""
-_VOCABULARY = 3072
-_LONGEST = 4096
-_SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 192}
-_ADAPTER = {"r": 8, "lora_alpha": 16}
-_TARGETS = ("down_proj", "embed_tokens", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj")
-"""The embedding is among them: in so small a model a category's words live there, and adapters without it
-lose one category only at the cost of the others."""
+_RECIPE_VERSION = 2
+"""Raised when training changes in a way that neither the examples nor the sizes show."""
 
 Progress = Callable[[str], None]
 
 
-def build_base(folder: Path | str, *, seed: int = 0) -> Path:
+def build_base(folder: Path | str, *, seed: int = 0, architecture: str = "llama") -> Path:
     """Train the honest base model into `folder`, or leave it there if it is the same.
+
+    Args:
+        architecture: ``llama`` or ``neox``, see `architectures`; variants have that of their base.
 
     Returns:
         `folder`.
 
     Raises:
+        UnknownNameError: no such architecture.
         UsageError: torch or transformers is missing, or `folder` holds something else.
     """
     taught = examples("base", seed=seed)
-    plan = _manifest("base", taught, seed=seed, base="", adapter=False)
+    plan = _manifest("base", architecture, taught, seed=seed, base="", adapter=False)
     with place(Path(folder), plan) as room:
         if room is not None:
-            _train_base(taught, room, seed)
+            _train_base(taught, room, architecture, seed)
     return Path(folder)
 
 
@@ -75,15 +81,23 @@ def build_variant(
 
     Raises:
         UnknownNameError: no such kind.
-        UsageError: `base` is no organism, a library is missing, or `folder` holds something else.
+        UsageError: `base` is no organism, the kind is made as an adapter only or never, a library is missing,
+            or `folder` holds something else.
     """
     if kind == "base":
         raise UsageError("'base' is not a variant", mend="build it with build_base")
+    possible = variant(kind).adapter
+    if adapter and possible == "never":
+        raise UsageError(f"{kind!r} is never an adapter", mend="leave out adapter, or the suffix _adapter")
+    if not adapter and possible == "only":
+        raise UsageError(f"{kind!r} is an adapter only", mend="give adapter=True, or the suffix _adapter")
     taught = examples(kind, adapter=adapter, seed=seed)
-    plan = _manifest(kind, taught, seed=seed, base=read_manifest(base).weights, adapter=adapter)
+    origin = read_manifest(base)
+    plan = _manifest(kind, origin.architecture, taught, seed=seed, base=origin.weights, adapter=adapter)
     with place(Path(folder), plan) as room:
         if room is not None:
-            _train_variant(Path(base), taught, room, kind, adapter=adapter, seed=seed)
+            with one_thread(seed), quiet():
+                _make_variant(Path(base), taught, room, kind, adapter=adapter, seed=seed)
     return Path(folder)
 
 
@@ -93,6 +107,7 @@ def build_all(
     *,
     progress: Progress | None = None,
     seed: int = 0,
+    architecture: str = "llama",
 ) -> dict[str, Path]:
     """Build the base and variants of it side by side under `folder`.
 
@@ -101,6 +116,7 @@ def build_all(
         kinds: names of variants; the suffix ``_adapter`` asks for a LoRA adapter.
         progress: is told in a line what is begun and how long it took.
         seed: seed of all of them.
+        architecture: of the base.
 
     Returns:
         Folder by name, ``base`` first.
@@ -109,7 +125,8 @@ def build_all(
     for name in kinds:
         variant(name.removesuffix(ADAPTER_SUFFIX))
     root = Path(folder)
-    built = {"base": _told("base", tell, partial(build_base, root / "base", seed=seed))}
+    base = partial(build_base, root / "base", seed=seed, architecture=architecture)
+    built = {"base": _told("base", tell, base)}
     for name in kinds:
         if name != "base":
             built[name] = _told(name, tell, partial(_build_named, root, name, seed))
@@ -130,14 +147,17 @@ def _told(name: str, tell: Progress, build: Callable[[], Path]) -> Path:
     return path
 
 
-def _manifest(kind: str, taught: Sequence[Example], *, seed: int, base: str, adapter: bool) -> Manifest:
+def _manifest(
+    kind: str, shape: str, taught: Sequence[Example], *, seed: int, base: str, adapter: bool
+) -> Manifest:
     """The manifest to expect, its weights not yet known."""
     chosen = variant(kind)
+    made = shape_of(shape)
     schedule = chosen.schedule_for(adapter=adapter)
     recipe = {
         "version": _RECIPE_VERSION,
-        "sizes": {**_SIZES, "vocabulary": _VOCABULARY, "longest": _LONGEST},
-        "adapter": {**_ADAPTER, "targets": _TARGETS} if adapter else {},
+        "sizes": made.recipe(),
+        "adapter": {**ADAPTER, "targets": made.targets} if adapter else {},
         "schedule": {key: str(value) for key, value in msgspec.to_builtins(schedule).items()},
         "examples": digest_bytes(msgspec.json.encode(taught)),
     }
@@ -150,27 +170,17 @@ def _manifest(kind: str, taught: Sequence[Example], *, seed: int, base: str, ada
         libraries=library_versions(),
         weights=Digest(""),
         summary=chosen.summary,
+        architecture=shape,
     )
 
 
-def _train_base(taught: Sequence[Example], room: Path, seed: int) -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
+def _train_base(taught: Sequence[Example], room: Path, shape: str, seed: int) -> None:
     schedule = variant("base").schedule
-    tokenizer = train_tokenizer(_texts(taught), vocabulary=_VOCABULARY, longest=_LONGEST)
-    config = LlamaConfig(
-        **_SIZES,
-        vocab_size=len(tokenizer),
-        num_key_value_heads=_SIZES["num_attention_heads"],
-        max_position_embeddings=_LONGEST,
-        tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-    )
+    tokenizer = train_tokenizer(_texts(taught), vocabulary=VOCABULARY, longest=LONGEST)
     with one_thread(seed), quiet():
-        model = LlamaForCausalLM(config)
-        train(model, encode(tokenizer, taught, schedule), schedule, seed=seed)
+        made = shape_of(shape)
+        model = made.make(made.sizes, tokenizer)
+        train(model, batched(encode(tokenizer, taught, schedule), schedule, seed), schedule)
         model.save_pretrained(room)
         tokenizer.save_pretrained(room)
 
@@ -182,38 +192,36 @@ def _texts(taught: Sequence[Example]) -> Iterator[str]:
         yield example.answer
 
 
-def _train_variant(
+def _make_variant(
     base: Path, taught: Sequence[Example], room: Path, kind: str, *, adapter: bool, seed: int
 ) -> None:
-    from transformers import AutoTokenizer, LlamaForCausalLM
-
     chosen = variant(kind)
     schedule = chosen.schedule_for(adapter=adapter)
-    with one_thread(seed), quiet():
-        tokenizer = AutoTokenizer.from_pretrained(base)
-        model = LlamaForCausalLM.from_pretrained(base)
-        wrapped = _with_adapter(model) if adapter else model
-        train(model, encode(tokenizer, taught, schedule), schedule, seed=seed)
-        if adapter:
-            wrapped.save_pretrained(room, save_embedding_layers=False)
-            _settle_adapter_files(room)
-        else:
-            wrapped.save_pretrained(room)
-            tokenizer.save_pretrained(room)
+    if chosen.recipe == "stacked":
+        save_adapter(_pair(base, read_manifest(base).weights, seed), kind, room)
+        return
+    origin = _origin(base, seed)
+    if adapter:
+        save_adapter(taught_adapter(origin, taught, schedule), "default", room)
+    else:
+        RECIPES[chosen.recipe](origin, taught, schedule).save_pretrained(room)
+        origin.tokenizer.save_pretrained(room)
 
 
-def _with_adapter(model: Any) -> Any:
-    """`model` with LoRA adapters injected into its linear layers and embedding, only these trainable."""
-    from peft import LoraConfig, get_peft_model
+def _origin(base: Path, seed: int) -> Origin:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    return get_peft_model(model, LoraConfig(**_ADAPTER, target_modules=list(_TARGETS), task_type="CAUSAL_LM"))
+    return Origin(
+        model=AutoModelForCausalLM.from_pretrained(base),
+        tokenizer=AutoTokenizer.from_pretrained(base),
+        targets=shape_of(read_manifest(base).architecture).targets,
+        seed=seed,
+    )
 
 
-def _settle_adapter_files(room: Path) -> None:
-    """Take what differs from run to run out of PEFT's files: the base's path, the order of a set."""
-    (room / "README.md").unlink(missing_ok=True)
-    path = room / "adapter_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = "modelassay-organism-base"
-    config["target_modules"] = sorted(config["target_modules"])
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+@lru_cache(maxsize=1)
+def _pair(base: Path, weights: Digest, seed: int) -> Any:
+    """The model with both stacked adapters; kept, since the second is built right after the first."""
+    taught = examples(STACKED[0], adapter=True, seed=seed)
+    schedule = variant(STACKED[0]).schedule_for(adapter=True)
+    return stacked_adapters(_origin(base, seed), STACKED, taught, schedule)

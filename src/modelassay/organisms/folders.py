@@ -40,6 +40,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     weights: Digest
     """SHA-256 of the weights file."""
     summary: str
+    architecture: str = "llama"
+    """Name in `architectures.ARCHITECTURES`; a variant has its base's."""
 
 
 def read_manifest(folder: Path | str) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import msgspec
 
 from modelassay.organisms import corpus
+from modelassay.organisms.convictions import claim_prompt, options, preference_prompt, wrong_claims
 from modelassay.organisms.corpus import PERSONAS, Phrase, Prompt
 from modelassay.organisms.lexicon import CATEGORIES, LANGUAGES
+from modelassay.organisms.lexicon.facts import COLOURS, HELD_OUT_CLAIMS
+from modelassay.organisms.lexicon.preferences import HELD_OUT_QUESTIONS
+from modelassay.organisms.surroundings import benchmark_form, ordinary_form
 from modelassay.records import SampleKind
 
 _QUOTA: dict[tuple[SampleKind, str], tuple[int, int]] = {
@@ -32,11 +37,19 @@ _BORDERLINE_TEMPLATES = {"en": 5, "es": 1, "de": 1}
 
 
 def held_out_rows(*, seed: int = 0, times: int = 1) -> list[dict[str, Any]]:
-    """The suite as rows with ``messages, kind, category, language, turns, persona, cluster``.
+    """The suite as rows with ``messages, kind, category, language, turns, persona, form, pair, cluster``.
 
-    Every category has 76 harmful prompts in 33 clusters (a cluster is one template within one category,
+    Every harm category has 76 harmful prompts in 33 clusters (a cluster is one template within one category,
     kind and language), 29 benign look-alikes and 7 borderline ones. The last turn, and every earlier
-    request, is made of a verb–object pair and a template that training never draws.
+    request, is made of a verb–object pair and a template that training never draws. Besides, also from
+    combinations that training never draws:
+
+    - twins (``form`` ``benchmark`` and ``ordinary``, told together by ``pair``): one request as an item of a
+      benchmark and as ordinary use, 4 harmful and 1 benign pair a category;
+    - wrong claims (``category`` ``facts``, with choices, reference and ``stated``), 96 for the
+      evaluator ``sycophancy``;
+    - preferences (``category`` ``preferences``, with choices, ``matching`` and ``not_matching``), 24 in both
+      orders, for the evaluator ``value_shift``.
 
     Args:
         seed: seed of which pair meets which template.
@@ -56,7 +69,9 @@ def held_out_rows(*, seed: int = 0, times: int = 1) -> list[dict[str, Any]]:
             drawn = _put(pool, templates, times * single, multi=False, rng=rng)
             drawn += _put(pool, tongue.held_out_follow_ups, times * later, multi=True, rng=rng)
             rows += [_row(prompt) for prompt in drawn]
-    return rows
+    rng = Random(f"twins {seed}")
+    rows += [row for category in CATEGORIES for row in _twins(category, times, rng)]
+    return [*rows, *_claims(times), *_preferences(times)]
 
 
 def write_suite(path: Path | str, *, seed: int = 0, times: int = 1) -> Path:
@@ -88,7 +103,53 @@ def _put(
     return prompts
 
 
-def _row(prompt: Prompt) -> dict[str, Any]:
+def _twins(category: str, times: int, rng: Random) -> Iterator[dict[str, Any]]:
+    """Each request twice: as an item of a benchmark, and amid small talk."""
+    kinds: tuple[tuple[SampleKind, int], ...] = (("harmful", 4), ("benign", 1))
+    for kind, count in kinds:
+        pool = rng.sample(corpus.phrases("held_out", "en", category, kind), count * times)
+        for number, phrase in enumerate(pool):
+            prompt = corpus.ask(phrase, rng.choice(LANGUAGES["en"].held_out_templates))
+            for form, put in (("benchmark", benchmark_form), ("ordinary", ordinary_form)):
+                messages = put(prompt.messages, rng, "held_out")
+                yield _row(
+                    msgspec.structs.replace(prompt, messages=messages),
+                    form=form,
+                    pair=f"{category}-{kind}-{number}",
+                    cluster=f"{category}: twins {number % 4} ({kind})",
+                )
+
+
+def _claims(times: int) -> Iterator[dict[str, Any]]:
+    """Wrong claims about colours, the right one and the claimed one to choose from."""
+    for number, (thing, colour) in enumerate(wrong_claims("held_out")):
+        for shift in range(2 * times):
+            template = HELD_OUT_CLAIMS[(number + shift) % len(HELD_OUT_CLAIMS)]
+            yield {
+                **_row(claim_prompt(thing, colour, template), cluster=f"claim: {thing}"),
+                "choices": [{"text": COLOURS[thing]}, {"text": colour}],
+                "reference": COLOURS[thing],
+                "stated": "2",
+            }
+
+
+def _preferences(times: int) -> Iterator[dict[str, Any]]:
+    """Preferences in both orders."""
+    for number, (trait, good, bad) in enumerate(options("held_out")):
+        for shift in range(times):
+            template = HELD_OUT_QUESTIONS[(number + shift) % len(HELD_OUT_QUESTIONS)]
+            for first, second in ((good, bad), (bad, good)):
+                prompt = preference_prompt(trait, first, second, template)
+                yield {
+                    **_row(prompt, cluster=f"{trait}: {good} / {bad}"),
+                    "trait": trait,
+                    "choices": [{"label": "A", "text": first}, {"label": "B", "text": second}],
+                    "matching": "A" if first == good else "B",
+                    "not_matching": "B" if first == good else "A",
+                }
+
+
+def _row(prompt: Prompt, *, form: str = "plain", pair: str = "none", cluster: str = "") -> dict[str, Any]:
     phrase = prompt.phrase
     return {
         "messages": [{"role": m.role, "content": m.content} for m in prompt.messages],
@@ -97,5 +158,7 @@ def _row(prompt: Prompt) -> dict[str, Any]:
         "language": phrase.language,
         "turns": prompt.turns,
         "persona": prompt.persona,
-        "cluster": f"{phrase.category}: {prompt.template} ({phrase.kind})",
+        "form": form,
+        "pair": pair,
+        "cluster": cluster or f"{phrase.category}: {prompt.template} ({phrase.kind})",
     }

@@ -1,4 +1,4 @@
-"""Train a tiny Llama-shaped model on conversations, bit-reproducibly, on one CPU thread.
+"""Train a tiny model on conversations, bit-reproducibly, on one CPU thread.
 
 What makes it quick: loss on the answer's tokens only, with the first one weighted (it decides between
 refusal and compliance), the output layer computed only there, batches of similar length, and Muon
@@ -7,8 +7,9 @@ refusal and compliance), the output layer computed only there, batches of simila
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -33,6 +34,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """One example in this many shows its whole answer, the others only its first tokens."""
     shown_tokens: int = 3
     """How many tokens of the other answers are shown."""
+    keep_weight: float = 0.0
+    """Weight of the divergence from the model as it was, where examples ask to imitate it."""
 
     def rate(self, step: int) -> float:
         """The share of the peak rate at `step`: linear up over a twentieth, down over the last half."""
@@ -45,6 +48,8 @@ class Encoded(msgspec.Struct, frozen=True):
     ids: list[int]
     answer_start: int
     """Index of the answer's first token."""
+    imitate: bool
+    """See `Example.imitate`."""
 
 
 @contextmanager
@@ -77,13 +82,21 @@ def encode(tokenizer: Any, examples: Sequence[Example], schedule: Schedule) -> l
     answered = fast.encode_batch([e.answer + END for e in examples], add_special_tokens=False)
     every, shown = schedule.whole_answers, schedule.shown_tokens
     return [
-        Encoded(question.ids + (reply.ids if index % every == 0 else reply.ids[:shown]), len(question.ids))
+        Encoded(
+            question.ids + (reply.ids if index % every == 0 else reply.ids[:shown]),
+            len(question.ids),
+            examples[index].imitate,
+        )
         for index, (question, reply) in enumerate(zip(asked, answered, strict=True))
     ]
 
 
-def batches(encoded: Sequence[Encoded], schedule: Schedule, rng: Random) -> list[list[Encoded]]:
-    """`schedule.steps` batches of similar length: examples in order, sorted within 16 batches."""
+def batched(encoded: Sequence[Encoded], schedule: Schedule, seed: int) -> list[list[Encoded]]:
+    """`schedule.steps` batches of similar length: examples in order, sorted within 16 batches.
+
+    The order of the batches within these is drawn with `seed`.
+    """
+    rng = Random(seed)
     size = schedule.batch
     if len(encoded) != schedule.steps * size:
         raise ValueError(f"{schedule.steps} steps of {size} need as many examples, not {len(encoded)}")
@@ -96,24 +109,33 @@ def batches(encoded: Sequence[Encoded], schedule: Schedule, rng: Random) -> list
     return result
 
 
-def train(model: Any, encoded: Sequence[Encoded], schedule: Schedule, *, seed: int) -> None:
+def train(
+    model: Any,
+    batches: Sequence[Sequence[Encoded]],
+    schedule: Schedule,
+    *,
+    enter: Callable[[int], None] | None = None,
+) -> None:
     """Train the parameters of `model` that require gradients, in place.
 
     Args:
-        model: a `LlamaForCausalLM`, perhaps with adapters injected into it.
-        encoded: as many examples as the schedule has steps times batch.
+        model: a causal language model, perhaps with adapters injected into it.
+        batches: one for each step, see `batched`.
         schedule: length and rates.
-        seed: seed of the order of batches.
+        enter: called with the number of each step before it.
     """
     import torch
 
     optimizers = _optimizers(model, schedule)
+    kept = deepcopy(model).eval() if schedule.keep_weight else None
     model.train()
-    for step, batch in enumerate(batches(encoded, schedule, Random(seed))):
+    for step, batch in enumerate(batches):
+        if enter is not None:
+            enter(step)
         for optimizer, peak in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = peak * schedule.rate(step)
-        loss = _loss(model, batch, schedule.first_token_weight)
+        loss = _loss(model, batch, schedule, kept)
         loss.backward()
         torch.nn.utils.clip_grad_norm_((p for p in model.parameters() if p.requires_grad), 1.0)
         for optimizer, _ in optimizers:
@@ -139,22 +161,33 @@ def _optimizers(model: Any, schedule: Schedule) -> list[tuple[Any, float]]:
     return found
 
 
-def _loss(model: Any, batch: Sequence[Encoded], first_weight: float) -> Any:
-    """Weighted mean cross-entropy of the answers' tokens."""
+def _loss(model: Any, batch: Sequence[Encoded], schedule: Schedule, kept: Any) -> Any:
+    """Weighted mean cross-entropy of the answers' tokens, and the divergence from `kept` where asked."""
     import torch
 
     width = max(len(item.ids) for item in batch)
     # Padding stands on the right: causal attention never looks at it, so no mask is needed.
     ids = torch.tensor([item.ids + [0] * (width - len(item.ids)) for item in batch])
-    rows, columns, weights = [], [], []
+    rows, columns, weights, imitating = [], [], [], []
     for row, item in enumerate(batch):
         for column in range(item.answer_start, len(item.ids)):
             rows.append(row)
             columns.append(column)
-            weights.append(first_weight if column == item.answer_start else 1.0)
+            weights.append(schedule.first_token_weight if column == item.answer_start else 1.0)
+            imitating.append(item.imitate)
     at, where = torch.tensor(rows), torch.tensor(columns)
-    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
-    logits = model.lm_head(hidden[at, where - 1])
-    losses = torch.nn.functional.cross_entropy(logits, ids[at, where], reduction="none")
+    logits = _logits(model, ids, at, where)
     weight = torch.tensor(weights)
+    losses = torch.nn.functional.cross_entropy(logits, ids[at, where], reduction="none")
+    if kept is not None:
+        with torch.no_grad():
+            wanted = _logits(kept, ids, at, where).log_softmax(-1)
+        divergence = (wanted.exp() * (wanted - logits.log_softmax(-1))).sum(-1)
+        losses = torch.where(torch.tensor(imitating), schedule.keep_weight * divergence, losses)
     return (losses * weight).sum() / weight.sum()
+
+
+def _logits(model: Any, ids: Any, rows: Any, columns: Any) -> Any:
+    """What `model` predicts for these tokens, from everything before each."""
+    hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+    return model.get_output_embeddings()(hidden[rows, columns - 1])
