@@ -8,7 +8,7 @@ files beside it.
 
 from modelassay.redteam.campaign.conduct import Campaign, Cast, Standing, run_campaign
 from modelassay.redteam.campaign.journal import Journal
-from modelassay.redteam.campaign.results import Tally, findings_of
+from modelassay.redteam.campaign.results import findings_of
 from modelassay.redteam.campaign.settings import CampaignSettings, load_campaign
 from modelassay.redteam.campaign.units import Unit, UnitResult
 from modelassay.redteam.campaign.writing import EXAMINATION, write_campaign
@@ -20,7 +20,6 @@ __all__ = [
     "Cast",
     "Journal",
     "Standing",
-    "Tally",
     "Unit",
     "UnitResult",
     "findings_of",
