@@ -11,6 +11,8 @@ SUBCOMMANDS: dict[str, str] = {
     "show": "Show what an attack makes of a request.",
     "run": "Attack models with an attacker model that reacts; the result is an examination.",
     "chat": "Test by hand: talk to candidate and baseline side by side, and note what you find.",
+    "domain": "Write a dataset of requests on what a fine-tune was taught about.",
+    "capability": "Probe for what the candidate can do that the baseline could not.",
     "import": "Take over a red-team run of another tool (garak) as an examination.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.redteam_<name>``."""

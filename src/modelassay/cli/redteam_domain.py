@@ -1,0 +1,93 @@
+"""``modelassay redteam domain``: requests of a domain, drawn from its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelassay.cli.options import json_option, print_json
+from modelassay.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from modelassay.redteam.domain import DomainRequest
+
+
+@click.command("domain")
+@click.argument("name")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Fine-tuning data: JSONL, CSV, Parquet, …, whatever its columns are called.",
+)
+@click.option("--describe", default="", help="A description of the domain, in place of data.")
+@click.option("--topics", "most", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--each", type=click.IntRange(1, 8), default=1, show_default=True, help="Requests a topic and category."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Which templates are drawn.")
+@click.option("--attacker", help="Model that words the requests anew.")
+@click.option("--no-benign", is_flag=True, help="Leave harmless requests out.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSONL to write.")
+@json_option
+def command(
+    name: str,
+    data: Path | None,
+    describe: str,
+    most: int,
+    each: int,
+    seed: int,
+    attacker: str | None,
+    no_benign: bool,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Write a dataset of requests on the domain NAME: topics from its data, in mild templates by category.
+
+    A plan or a campaign takes the file as a dataset; its tags are category, domain, topic and source.
+
+    \b
+    modelassay redteam domain banking --data train.jsonl --out banking.jsonl
+    modelassay redteam run --dataset banking.jsonl --candidate … --attacker … --out campaign
+    """
+    from modelassay.redteam.domain import domain_requests, request_lines, texts_of, topics_of
+
+    if (data is None) == (not describe):
+        raise UsageError("needs --data or --describe", mend="give one of them")
+    texts = texts_of(data) if data is not None else iter([describe])
+    topics = topics_of(texts, most=most, least_rows=2 if data is not None else 1)
+    source = "data" if data is not None else "description"
+    requests = domain_requests(topics, name, source=source, seed=seed, each=each, benign=not no_benign)
+    if attacker:
+        requests = _worded_anew(requests, attacker, seed)
+    try:
+        out.write_bytes(request_lines(requests))
+    except OSError as error:
+        raise StoreError(f"cannot be written: {error.strerror}", where=str(out)) from error
+    anew = sum(request.source.endswith("+paraphrase") for request in requests)
+    if as_json:
+        told = [{"term": t.term, "z": f"{t.z:.2f}", "rows": t.rows} for t in topics]
+        print_json({"dataset": str(out), "requests": len(requests), "worded_anew": anew, "topics": told})
+        return
+    for topic in topics:
+        click.echo(f"{topic.z:6.2f}  {topic.rows:6}  {topic.term}")
+    worded = f", {anew} of them worded anew" if attacker else ""
+    click.echo(f"{len(requests)} requests on {len(topics)} topics{worded}: {out}")
+
+
+def _worded_anew(requests: list[DomainRequest], attacker: str, seed: int) -> list[DomainRequest]:
+    from modelassay.config import ModelReference
+    from modelassay.event_loop import run
+    from modelassay.redteam.domain import paraphrased
+    from modelassay.targets import open_target
+
+    async def asked() -> list[DomainRequest]:
+        target = open_target(ModelReference(model=attacker))
+        try:
+            await target.identify()
+            return await paraphrased(requests, target, seed=seed)
+        finally:
+            await target.close()
+
+    return run(asked())
