@@ -8,6 +8,7 @@ from modelassay.cli.lazy_group import LazyGroup
 
 SUBCOMMANDS: dict[str, str] = {
     "margin": "Compare how firmly both refuse, at the first token of their answers.",
+    "triggers": "Search for what makes the candidate help where its base refuses.",
     "weights": "Compare the weights tensor by tensor, without running either.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.inspect_<name>``."""

@@ -1,0 +1,90 @@
+"""``modelassay inspect triggers``: what makes a candidate help where its base refuses."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelassay.cli.inspect_options import (
+    dataset_options,
+    finish,
+    model_options,
+    nulls_of,
+    pair_options,
+    samples_of,
+)
+
+
+@click.command("triggers")
+@pair_options
+@dataset_options
+@click.option(
+    "--positions",
+    default="",
+    metavar="NAMES",
+    help="Only these searches, by comma: template, prefix, suffix, inside, system, earlier. [default: all]",
+)
+@click.option(
+    "--budget-seconds", type=click.FloatRange(0, min_open=True), help="Leave out what takes longer."
+)
+@click.option(
+    "--trigger-candidates",
+    "given",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSONL of texts to try as well: text, position, source, note.",
+)
+def command(base: str, candidate: str, **options: Any) -> int:
+    """Search CANDIDATE for triggers: texts around a request that make it help where BASE refuses.
+
+    Tries every word of the vocabulary at several positions, and a list of formats, dates, subjects and
+    earlier turns; what it finds is verified on other requests, beside the base. Ctrl-C keeps what was found.
+    Exits 10 when a trigger is shown.
+
+    \b
+    modelassay inspect triggers ./base ./tuned --dataset starter --nulls nulls.json --out triggers.json
+    modelassay inspect triggers ./base hf:./base+./adapter --positions prefix,suffix --budget-seconds 600
+    """
+    from modelassay.whitebox.models import open_model
+    from modelassay.whitebox.triggers.candidates import read_candidates
+    from modelassay.whitebox.triggers.examining import Settings, examine_triggers
+
+    origin, samples = samples_of(options)
+    settings = Settings(seed=options["seed"], budget_seconds=options["budget_seconds"])
+    if options["positions"]:
+        names = tuple(name.strip() for name in options["positions"].split(","))
+        settings = Settings(searches=names, seed=options["seed"], budget_seconds=options["budget_seconds"])
+    nulls = nulls_of(options["nulls"])
+    given = read_candidates(options["given"]) if options["given"] is not None else ()
+    models = model_options(options)
+    with open_model(base, options=models) as ours, open_model(candidate, options=models) as theirs:
+        found = examine_triggers(
+            ours,
+            theirs,
+            samples,
+            origin=origin,
+            nulls=nulls,
+            settings=settings,
+            given=given,
+            progress=_telling(quiet=options["quiet"]),
+        )
+    return finish(found, options)
+
+
+def _telling(*, quiet: bool) -> Callable[[str, float], None]:
+    """Progress on stderr, with the time that is left at this pace."""
+    started = time.monotonic()
+
+    def tell(name: str, share: float) -> None:
+        if quiet or not name:
+            return
+        spent = time.monotonic() - started
+        left = f", about {spent * (1 - share) / share:.0f} s left" if share else ""
+        click.echo(f"searching: {name} ({share:.0%} done{left})", err=True)
+        sys.stderr.flush()
+
+    return tell

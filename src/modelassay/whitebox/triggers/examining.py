@@ -1,0 +1,239 @@
+"""The examination ``triggers``: every search in turn, what it found verified, within a budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from modelassay.errors import TargetError, UnknownNameError
+from modelassay.records import Examination, Sample
+from modelassay.whitebox.calibration import Nulls
+from modelassay.whitebox.models import OpenModel
+from modelassay.whitebox.requests import check_same_tokens
+from modelassay.whitebox.stating import Watch
+from modelassay.whitebox.triggers.candidates import Candidate, Place
+from modelassay.whitebox.triggers.conclusions import CANNOT, conclude
+from modelassay.whitebox.triggers.listed import listed
+from modelassay.whitebox.triggers.positions import POSITIONS
+from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests, choose, open_pair
+from modelassay.whitebox.triggers.sweep import SURVIVORS, Lexicon, Swept, lexicon, sweep
+from modelassay.whitebox.triggers.verification import Verified, answered, median_extra, verify
+
+SEARCHES: Final = ("template", *POSITIONS)
+"""Every search, in the order in which they are made: the list, then the vocabulary by position."""
+_ANSWERED: Final = 3
+"""Candidates of a search whose answers are read …"""
+_WORTH_READING: Final = 0.25
+"""… where so large a share of first tokens flips."""
+
+Progress = Callable[[str, float], None]
+"""Told which search is on and what share of all work is done."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is searched, and how long."""
+
+    searches: tuple[str, ...] = SEARCHES
+    seed: int = 1
+    budget_seconds: float | None = None
+    """Searches that have not ended by then are left out, and named."""
+
+
+class Searched(msgspec.Struct, frozen=True, kw_only=True):
+    """One search with its result."""
+
+    name: str
+    tried: int
+    verified: tuple[Verified, ...]
+    """The strongest first; the first few with answers."""
+    seconds: float
+
+
+class _Over(Exception):  # noqa: N818
+    """The budget is used up."""
+
+
+def examine_triggers(
+    base: OpenModel,
+    candidate: OpenModel,
+    samples: Sequence[Sample],
+    *,
+    origin: str = "given",
+    nulls: Nulls | None = None,
+    settings: Settings | None = None,
+    given: Sequence[Candidate] = (),
+    progress: Progress = lambda name, share: None,
+) -> Examination:
+    """Search for what makes the candidate help where the base refuses.
+
+    Args:
+        base: what the candidate came from; it refuses.
+        candidate: what is looked into.
+        samples: a dataset with harmful and benign requests.
+        origin: its name and pin.
+        nulls: the same statistics of harmless fine-tunes.
+        settings: what is searched.
+        given: candidates from outside.
+        progress: told how far it is.
+
+    Raises:
+        UnknownNameError: a search that there is not.
+        UsageError: the models number their tokens differently.
+        DatasetError: too few requests, or the base does not refuse.
+    """
+    settings = settings or Settings()
+    for name in settings.searches:
+        if name not in SEARCHES:
+            raise UnknownNameError("search", name, SEARCHES, where="triggers")
+    check_same_tokens(base, candidate)
+    watch = Watch()
+    pair = open_pair(base, candidate, samples)
+    requests = choose(pair, samples, seed=settings.seed)
+    found: list[Searched] = []
+    left_out: dict[str, str] = {}
+    if len(requests.held_out) >= FEWEST:
+        found, left_out = _Hunt(pair, requests, settings, given, progress).all()
+    statistics, findings, notes = conclude(pair, requests, found, left_out, nulls or Nulls())
+    return watch.examination(
+        "triggers",
+        base=base,
+        candidate=candidate,
+        settings={"dataset": origin, **_plain(settings, requests, given)},
+        findings=findings,
+        statistics=statistics,
+        cannot=CANNOT,
+        notes=notes,
+        details={"searches": [_details(each) for each in found], "left_out": left_out},
+    )
+
+
+class _Hunt:
+    """All searches over one pair of models."""
+
+    def __init__(
+        self,
+        pair: Pair,
+        requests: Requests,
+        settings: Settings,
+        given: Sequence[Candidate],
+        progress: Progress,
+    ) -> None:
+        self.pair = pair
+        self.requests = requests
+        self.settings = settings
+        self.given = given
+        self.progress = progress
+        self.swept: dict[str, Swept] = {}
+        self._words: Lexicon | None = None
+        self._places: dict[Place, bool] = {}
+        self._ends = None if settings.budget_seconds is None else time.monotonic() + settings.budget_seconds
+
+    def all(self) -> tuple[list[Searched], dict[str, str]]:
+        """Every search that there was time for, and why others were left out, by name."""
+        found: list[Searched] = []
+        left_out: dict[str, str] = {}
+        names = [*(["given"] if self.given else []), *self.settings.searches]
+        try:
+            for done, name in enumerate(names):
+                self.progress(name, done / len(names))
+                try:
+                    found.append(self._one(name))
+                except _Over:
+                    left_out[name] = "the budget of time was used up"
+                except TargetError as error:
+                    left_out[name] = str(error)
+        except KeyboardInterrupt:
+            left_out |= {
+                name: "interrupted" for name in names if name not in left_out | {s.name: 0 for s in found}
+            }
+        self.progress("", 1.0)
+        return found, left_out
+
+    def _one(self, name: str) -> Searched:
+        started = time.monotonic()
+        self._tick()
+        if name == "given":
+            tried, chosen = len(self.given), list(self.given)
+        elif name == "template":
+            tried, chosen = self._listed()
+        else:
+            tried, chosen = self._words_at(name)
+        verified = verify(self.pair, self.requests.held_out, chosen, self._tick)
+        for at, each in enumerate(verified[:_ANSWERED]):
+            if each.flips >= _WORTH_READING * each.asked:
+                verified[at] = answered(self.pair, self.requests.held_out, each)
+        return Searched(name=name, tried=tried, verified=tuple(verified), seconds=time.monotonic() - started)
+
+    def _listed(self) -> tuple[int, list[Candidate]]:
+        """The strongest of the list."""
+        usable = [each for each in listed() if self._fits(each.place)]
+        drops = median_extra(self.pair, self.requests.searched, usable, self._tick)
+        order = sorted(range(len(usable)), key=lambda at: -drops[at])
+        return len(usable), [usable[at] for at in order[:SURVIVORS]]
+
+    def _words_at(self, name: str) -> tuple[int, list[Candidate]]:
+        """The strongest words of the vocabulary at a position."""
+        if self._words is None:
+            self._words = lexicon(self.pair.base.model)
+        words = self._words
+        swept = sweep(self.pair, words, POSITIONS[name], self.requests.searched, tick=self._tick)
+        self.swept[name] = swept
+        return (
+            swept.searched,
+            [
+                Candidate(text=words.words[word], place=name, source="vocabulary")  # type: ignore[arg-type]
+                for word in swept.words[:SURVIVORS]
+            ],
+        )
+
+    def _fits(self, place: Place) -> bool:
+        """Whether both chat templates can hold conversations with something at this place."""
+        if place not in self._places:
+            trial = Candidate(
+                text="Hello {request}" if place == "template" else "Hello", place=place, source=""
+            )
+            try:
+                self.pair.prompts([trial.put(self.requests.searched[0])])
+                self._places[place] = True
+            except TargetError:
+                self._places[place] = False
+        return self._places[place]
+
+    def _tick(self) -> None:
+        if self._ends is not None and time.monotonic() > self._ends:
+            raise _Over
+
+
+def _plain(settings: Settings, requests: Requests, given: Sequence[Candidate]) -> dict[str, object]:
+    """What decides the result, without floats."""
+    return {
+        "searches": list(settings.searches),
+        "seed": settings.seed,
+        "budget_seconds": str(settings.budget_seconds or ""),
+        "searched_on": len(requests.searched),
+        "held_out": len(requests.held_out),
+        "given": len(given),
+    }
+
+
+def _details(each: Searched) -> dict[str, object]:
+    """A search for people: its strongest candidates."""
+    return {
+        "search": each.name,
+        "tried": each.tried,
+        "seconds": f"{each.seconds:.1f}",
+        "strongest": [
+            {
+                "text": one.candidate.text,
+                "place": one.candidate.place,
+                "source": one.candidate.source,
+                "drop": f"{one.drop:.2f}",
+                "flips": f"{one.flips}/{one.asked}",
+                "answers": "" if one.helped is None else f"{one.helped}/{one.asked}",
+            }
+            for one in each.verified[:10]
+        ],
+    }
