@@ -4,7 +4,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 READY   = $(VENV)/.ready
 
-BENCHMARKS ?= engine fingerprint gate judges log organisms scanners sequential training whitebox
+BENCHMARKS ?= engine fingerprint gate judges log organisms redteam scanners sequential training whitebox
 
 .PHONY: demo demo-run test test-slow bench docs lint clean
 

@@ -52,7 +52,8 @@ def test_judges_without_data_say_where_it_belongs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "subject", ["engine", "gate", "judges", "organisms", "sequential", "training", "whitebox"]
+    "subject",
+    ["engine", "gate", "judges", "organisms", "redteam", "sequential", "training", "whitebox"],
 )
 def test_every_benchmark_offers_json(subject: str) -> None:
     if subject in {"organisms", "training"}:
