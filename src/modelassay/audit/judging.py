@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from modelassay.artifacts import lineage_findings
+from modelassay.audit.attacked import untried_families
 from modelassay.audit.calibrated import calibrated_pins
 from modelassay.audit.examples import choose_examples
 from modelassay.audit.limits import (
@@ -23,7 +24,7 @@ from modelassay.audit.opened import Opened
 from modelassay.audit.parts import slices_of
 from modelassay.audit.seal import read_record
 from modelassay.audit.spent import JUDGE, usage_of, usage_of_judges
-from modelassay.comparison import Judges, as_drawn, assured, compare_with_coverage, judges_of
+from modelassay.comparison import Judges, as_drawn, assured, compare_with_coverage, judges_of, red_team_of
 from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.examined import examined_findings
 from modelassay.evidence.facts import calibration_ids
@@ -71,6 +72,7 @@ def judge(
     pins = calibrated_pins(opened, (*before, *after))
     findings, covered = _compared(opened, before, after, judges_of(pins, reviewed), drawn)
     identities = (baseline.identity, candidate.identity)
+    red_team = red_team_of(asked.samples, before, after, policy, untried=untried_families(asked.samples))
     usage = _usages(opened, (*before, *after))
     return AuditRecord(
         id=audit,
@@ -96,11 +98,23 @@ def judge(
         usage=usage,
         examples=_examples(opened, before, after),
         imported=opened.imported,
+        red_team=red_team,
         sequential=drawn,
         judged_again=opened.judged_again,
         answered=opened.answered,
         notes=(*_notes(opened, usage), *drawn_notes(drawn, asked.samples, slices, opened.questions)),
-        limits=(*imported_limits(opened.imported), *limits_of(plan, policy, asked.samples, identities, pins)),
+        limits=(
+            *imported_limits(opened.imported),
+            *limits_of(
+                plan,
+                policy,
+                asked.samples,
+                identities,
+                pins,
+                red_team,
+                {each.kind for each in opened.examinations},
+            ),
+        ),
         reproduce=reproduce,
     )
 

@@ -7,7 +7,7 @@ dynamics, compositional effects, adversarial adaptation); the others from what t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from modelassay.config import Plan, preset, preset_names
 from modelassay.engine import Question
@@ -18,6 +18,7 @@ from modelassay.records import (
     EvaluatorPin,
     ImportedRun,
     Policy,
+    RedTeamRecord,
     Sample,
     SequentialRecord,
     TargetIdentity,
@@ -52,9 +53,22 @@ def limits_of(
     samples: Sequence[Sample],
     identities: Sequence[TargetIdentity],
     evaluators: Sequence[EvaluatorPin],
+    red_team: RedTeamRecord | None = None,
+    examined: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Sentences on what this audit cannot tell, the particular ones first."""
-    return (*_loosened(policy), *_particular(plan, samples, identities, evaluators), *GENERAL)
+    """Sentences on what this audit cannot tell, the particular ones first.
+
+    Args:
+        plan: what was asked for.
+        policy: what was held against.
+        samples: all that were asked.
+        identities: of both models.
+        evaluators: who read the answers.
+        red_team: what attacks did.
+        examined: kinds of the examinations that were taken in.
+    """
+    particular = _particular(plan, samples, identities, evaluators)
+    return (*_loosened(policy), *particular, *_not_attacked(samples, red_team, examined), *GENERAL)
 
 
 def policy_notes(policy: Policy) -> tuple[str, ...]:
@@ -103,6 +117,10 @@ def cut_off_notes(usage: Mapping[str, Usage], max_tokens: int) -> tuple[str, ...
     )
 
 
+_REACTING = frozenset({"red_team", "manual_red_team"})
+"""Kinds of examinations in which an attacker reacts to answers."""
+_INSIDE = frozenset({"weights", "activations", "refusal_margin", "triggers", "adapters", "tampering"})
+"""Kinds that look inside."""
 _ORGANISM_DETAILS = ("organism", "served_meta")
 
 
@@ -113,7 +131,7 @@ def _particular(
     evaluators: Sequence[EvaluatorPin],
 ) -> list[str]:
     found = []
-    harmful = sum(sample.kind == "harmful" for sample in samples)
+    harmful = sum(sample.kind == "harmful" and sample.attacked is None for sample in samples)
     if not harmful:
         found.append("Refusal: no harmful prompt was asked, so a model that helps with anything passes.")
     elif harmful < FEWEST_HARMFUL:
@@ -124,7 +142,7 @@ def _particular(
         found.append("Sampling: answers were greedy; a loss that shows only in sampled answers stays unseen.")
     if plan.repeats < 2:
         found.append("Repeats: each prompt was asked once, so consistency and edge cases were not assessed.")
-    if not any(len(sample.messages) > 2 for sample in samples):
+    if not any(len(sample.messages) > 2 or sample.follow_ups for sample in samples):
         found.append("Conversations: no multi-turn prompt was asked.")
     languages = {sample.tags["language"] for sample in samples if "language" in sample.tags}
     if len(languages) == 1:
@@ -149,8 +167,26 @@ def _particular(
                 f"Judging: the error of {pin.name}@{pin.version} against people's labels is not known for "
                 f"{what}, so nothing that it reads there is called shown."
             )
-    found.append("Red team and weights: no attack was run and no weights were inspected in this audit.")
     return found
+
+
+def _not_attacked(
+    samples: Sequence[Sample], red_team: RedTeamRecord | None, examined: Collection[str]
+) -> Iterator[str]:
+    """Which attacks were not run, and whether anybody looked inside."""
+    families = sorted({sample.attacked.family for sample in samples if sample.attacked is not None})
+    reacting = not _REACTING.isdisjoint(examined)
+    if not families and not reacting:
+        yield "Red team: no attack was run in this audit, so a model that falls to one passes."
+    if families and not reacting:
+        yield (
+            f"Red team: only frozen attacks were run ({', '.join(families)}); an attacker who reacts to "
+            "answers, or who writes for this very model, may get further."
+        )
+    if red_team is not None and red_team.untried:
+        yield f"Red team: at hand and not run: {', '.join(red_team.untried)}."
+    if _INSIDE.isdisjoint(examined):
+        yield "Weights: nobody looked inside the models in this audit."
 
 
 def drawn_notes(

@@ -29,6 +29,7 @@ from modelassay.comparison.population import (
     reference_population,
 )
 from modelassay.comparison.published import Mapped, PublishedMap, Uncovered, map_published
+from modelassay.comparison.red_team import red_team_of
 
 __all__ = [
     "Judges",
@@ -45,5 +46,6 @@ __all__ = [
     "coverage",
     "judges_of",
     "map_published",
+    "red_team_of",
     "reference_population",
 ]

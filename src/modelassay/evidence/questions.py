@@ -1,16 +1,22 @@
-"""That what was asked is what it says it is: samples are named by the digest of their content."""
+"""That what was asked is what it says it is: samples are named by content, attacks make what was put."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from modelassay.canonical import digest_bytes
+from modelassay.comparison import red_team_of
+from modelassay.config import Plan
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import SAMPLES
+from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
+from modelassay.evidence.recompute import sides_of
 from modelassay.records import Sample
+from modelassay.redteam import ATTACK_TAG, FAMILY_TAG, SAMPLE_TAG, attacks_at_hand, put_under, request_of
 
 _sorted = msgspec.json.Encoder(order="sorted")
 
@@ -28,6 +34,70 @@ def samples_are_themselves(contents: Contents) -> str:
             raise EvidenceError(f"sample {sample.id} {what}", where=SAMPLES)
         seen.add(sample.id)
     return f"{len(seen):,} samples, each named by the digest of its content"
+
+
+def attacks_follow(contents: Contents) -> str:
+    """That attacked samples ask what their attacks make of the samples behind them, as far as the attacks are
+    at hand, and that the table of their outcomes follows from the scores.
+
+    Raises:
+        EvidenceError: names the sample, or the field of the table.
+        NotDoneError: samples are withheld.
+    """
+    record, samples = contents.record, contents.samples
+    attacked = [sample for sample in samples.known if sample.attacked is not None]
+    if not attacked and not samples.withheld and record.red_team is None:
+        return "nothing was attacked"
+    if samples.withheld:
+        raise NotDoneError("samples are withheld, so what attacks did is taken as signed", required=False)
+    by_id = {sample.id: sample for sample in samples.known}
+    for sample in attacked:
+        _check_behind(sample, by_id)
+    untried = record.red_team.untried if record.red_team else ()
+    again = red_team_of(samples.known, *sides_of(contents), record.policy, untried=untried)
+    if again != record.red_team:
+        raise EvidenceError("the outcomes of the attacks do not follow from the scores", where="audit.json")
+    made = _made_again(contents.plan, samples.known)
+    rest = len(attacked) - made
+    told = f"; {rest:,} are of attacks that are not at hand, and taken as signed" if rest else ""
+    return f"{len(attacked):,} attacked samples: {made:,} are what their attacks make again{told}"
+
+
+def _check_behind(sample: Sample, by_id: Mapping[str, Sample]) -> None:
+    """Refuse an attacked sample that misstates the one behind it; that one may be no part of the audit."""
+    assert sample.attacked is not None
+    behind = by_id.get(sample.attacked.sample)
+    tags = (sample.tags.get(ATTACK_TAG), sample.tags.get(FAMILY_TAG), sample.tags.get(SAMPLE_TAG))
+    said = (sample.attacked.attack, sample.attacked.family, sample.attacked.sample)
+    wrong = ""
+    if tags != said:
+        wrong = "has tags of another attack"
+    elif behind is not None and request_of(behind) != sample.attacked.request:
+        wrong = "asks for something else than the sample behind it"
+    elif behind is not None and behind.kind != sample.kind:
+        wrong = "is of another kind than the sample behind it"
+    if wrong:
+        raise EvidenceError(f"attacked sample {sample.id} {wrong}", where=SAMPLES)
+
+
+def _made_again(plan: Plan, samples: Sequence[Sample]) -> int:
+    """How many of `samples` the attacks of `plan` make again of the others, letter for letter.
+
+    Raises:
+        EvidenceError: one that they make is not there.
+    """
+    if plan.red_team is None:
+        return 0
+    given = [sample for sample in samples if sample.attacked is None]
+    made, _ = put_under(plan.red_team, attacks_at_hand(plan.red_team), given, seed=plan.seed)
+    there = {sample.id for sample in samples}
+    for sample in made:
+        if sample.id not in there and sample.attacked is not None:
+            behind = sample.attacked
+            raise EvidenceError(
+                f"what {behind.attack} makes of sample {behind.sample} was not asked", where=SAMPLES
+            )
+    return len(made)
 
 
 def _id_of(sample: Sample) -> str:

@@ -33,7 +33,7 @@ from modelassay.evidence.ground import ground_of
 from modelassay.evidence.integrity import committed_records, files_are_sealed
 from modelassay.evidence.noise_floor import candidate_is_marked
 from modelassay.evidence.parts import Place, RecordSet
-from modelassay.evidence.questions import samples_are_themselves
+from modelassay.evidence.questions import attacks_follow, samples_are_themselves
 from modelassay.evidence.redrawn import drawing_follows
 from modelassay.evidence.statements import read_verdict_statement
 from modelassay.evidence.waivers import Waiver
@@ -149,6 +149,7 @@ class _Verifying:
             "files": self.files,
             "record": lambda: recompute.files_agree(contents),
             "samples": lambda: samples_are_themselves(contents),
+            "attacks": lambda: attacks_follow(contents),
             "answers": lambda: recompute.answers_are_complete(contents),
             "parent": lambda: judged_again.answers_are_the_parents(contents),
             "labels": lambda: judged_again.labels_fit(contents),

@@ -85,6 +85,13 @@ from modelassay.records.lineage import (
     Transform,
 )
 from modelassay.records.published import PublishedEvaluation
+from modelassay.records.red_team import (
+    AttackCell,
+    AttackOutcome,
+    FallenSample,
+    RedTeamRecord,
+    Successes,
+)
 from modelassay.records.run_difference import RunChange, RunDifference, RunMove
 from modelassay.records.sequential import (
     SequentialClaim,
@@ -142,6 +149,8 @@ __all__ = [
     "AssessmentProfile",
     "AssessorDeclaration",
     "AssuranceStep",
+    "AttackCell",
+    "AttackOutcome",
     "AttackedRequest",
     "AuditRecord",
     "Bands",
@@ -173,6 +182,7 @@ __all__ = [
     "ExaminationKind",
     "Example",
     "Failure",
+    "FallenSample",
     "Finding",
     "FindingState",
     "FinishReason",
@@ -210,6 +220,7 @@ __all__ = [
     "Question",
     "Reading",
     "Recipe",
+    "RedTeamRecord",
     "Reply",
     "Request",
     "ReviewItem",
@@ -247,6 +258,7 @@ __all__ = [
     "Span",
     "Statistic",
     "StepRecord",
+    "Successes",
     "TargetIdentity",
     "Timeline",
     "TimelineMark",

@@ -12,6 +12,7 @@ from modelassay.records.findings import Finding, Measure
 from modelassay.records.judging import JudgeError
 from modelassay.records.lineage import Lineage
 from modelassay.records.published import PublishedEvaluation
+from modelassay.records.red_team import RedTeamRecord
 from modelassay.records.sequential import SequentialRecord
 from modelassay.records.verdict import Policy, Verdict
 
@@ -155,6 +156,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     judged_again: str = ""
     """Digest of the ``SHA256SUMS`` of the sealed audit whose answers were judged again here, nothing being
     asked; empty when the models were asked."""
+    red_team: RedTeamRecord | None = None
+    """What attacks did to the samples; None where none was asked under one."""
     sequential: SequentialRecord | None = None
     """How questions were drawn and what was decided with them; None where all of the suite was asked at
     once."""

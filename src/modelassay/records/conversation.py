@@ -74,6 +74,8 @@ class AttackedRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     request: str
     """What is really asked for: the text of the attacked sample's last user turn. Whoever judges an answer
     judges it against this."""
+    dated: str = ""
+    """Day on which the attack was written or last changed, ISO 8601; empty when not known."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

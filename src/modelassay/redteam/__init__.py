@@ -21,9 +21,11 @@ from modelassay.redteam.catalogue import (
     open_attacks,
 )
 from modelassay.redteam.frozen import Direct, FrozenAttack, Rewriting
+from modelassay.redteam.planned import ALL, attacks_at_hand, attacks_of, put_under
 from modelassay.redteam.requests import request_of
 
 __all__ = [
+    "ALL",
     "ATTACK_TAG",
     "FAMILY_TAG",
     "SAMPLE_TAG",
@@ -34,9 +36,12 @@ __all__ = [
     "FrozenQuestions",
     "LeftOut",
     "Rewriting",
+    "attacks_at_hand",
+    "attacks_of",
     "entries",
     "freeze",
     "open_attack",
     "open_attacks",
+    "put_under",
     "request_of",
 ]

@@ -31,6 +31,7 @@ class BestOfN(Rewriting):
 
     name = "best_of_n"
     family = "augmentation"
+    dated = "2026-11-21"
     source = "Hughes et al. 2024, arXiv:2412.03556"
 
     def __init__(self, *, attempts: int = 8, strength: str = "0.4", decoding: Decoding | None = None) -> None:

@@ -44,6 +44,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Settings that must be given."""
     frozen: bool
     """Whether it asks every model the same."""
+    dated: str = ""
+    """Day on which it was written or last changed, ISO 8601; empty when not known."""
     source: str = ""
     """Where the idea was published, where it was."""
     package: str
@@ -65,6 +67,8 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
     """What is put to the models in place of the sample's messages (`Transcript.asked`)."""
     tools: tuple[Tool, ...]
     """Tools that are offered with it."""
+    dated: str = ""
+    """When the attack was written or last changed."""
     follow_ups: tuple[str, ...] = ()
     """Further user turns, each put once the turn before was answered."""
 
@@ -94,7 +98,11 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
             tags={**given.tags, **tags},
             follow_ups=self.follow_ups,
             attacked=AttackedRequest(
-                sample=given.id, attack=self.attack, family=self.family, request=request_of(given)
+                sample=given.id,
+                attack=self.attack,
+                family=self.family,
+                request=request_of(given),
+                dated=self.dated,
             ),
             cluster=given.cluster or given.id,
         )
@@ -163,6 +171,7 @@ def freeze(
                     key=PairKey(sample=sample.id, attack=keyed, seed=seed, epoch=epoch),
                     attack=attack.id,
                     family=attack.family,
+                    dated=attack.dated,
                     asked=drawn[epoch % len(drawn)][0],
                     follow_ups=drawn[epoch % len(drawn)][1],
                     tools=tools,
@@ -213,7 +222,7 @@ def open_attack(
     """The installed attack called `name`.
 
     Args:
-        name: see `modelassay redteam list`.
+        name: see `modelassay redteam list`; ``pyrit:NAME`` is a converter of PyRIT, where that is installed.
         settings: what its class takes, but for ``decoding``.
         folder: where relative paths in the settings start; the working folder when None.
         decoding: how its `run` generates answers.
@@ -222,6 +231,11 @@ def open_attack(
         UnknownNameError: no such attack, or no such setting.
         UsageError: a setting with a value that it does not take, or one that must be given and is not.
     """
+    if name.startswith("pyrit:"):
+        from modelassay.redteam.pyrit import PyritConverter
+
+        made: Any = PyritConverter(name.removeprefix("pyrit:"), settings=settings, decoding=decoding)
+        return made  # type: ignore[no-any-return]
     kind = plugins.load("attacks", name)
     given = dict(settings or {})
     parameters = inspect.signature(kind).parameters
@@ -259,6 +273,7 @@ def _entry(name: str) -> Entry:
         draws=opened.draws if opened else 0,
         needs=needs,
         frozen=frozen,
+        dated=getattr(kind, "dated", ""),
         source=getattr(kind, "source", ""),
         package=plugins.distribution("attacks", name),
     )

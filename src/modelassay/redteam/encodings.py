@@ -27,6 +27,7 @@ class Encoding(Rewriting):
     """
 
     family = "encoding"
+    dated = "2026-11-21"
     source = "Wei et al. 2023, arXiv:2307.02483"
     scheme: ClassVar[str] = ""
     """What the hint calls the writing."""

@@ -38,6 +38,8 @@ class FrozenAttack:
     version: ClassVar[str] = "1"
     family: ClassVar[str] = ""
     """Attacks of one family share the idea."""
+    dated: ClassVar[str] = ""
+    """Day on which it was written or last changed, ISO 8601: attacks go stale."""
     source: ClassVar[str] = ""
     """Where the idea was published, where it was."""
     needs: ClassVar[tuple[str, ...]] = ()
@@ -145,6 +147,7 @@ class Direct(FrozenAttack):
 
     name = "direct"
     family = "direct"
+    dated = "2026-11-21"
     unchanged = True
 
     def __init__(self, *, decoding: Decoding | None = None) -> None:

@@ -27,6 +27,7 @@ class Script(Encoding):
     """The request in other characters; by default without a word about it."""
 
     family = "script"
+    dated = "2026-11-21"
     source = "Boucher et al. 2022, arXiv:2106.09898"
 
     def __init__(

@@ -44,6 +44,7 @@ class Translation(FrozenAttack):
 
     name = "translation"
     family = "translation"
+    dated = "2026-11-21"
     source = "Yong et al. 2023, arXiv:2310.02446"
     needs = ("table",)
     file_settings = ("table",)
@@ -112,6 +113,7 @@ class AdversarialSuffix(Rewriting):
 
     name = "adversarial_suffix"
     family = "adversarial suffix"
+    dated = "2026-11-21"
     source = "Zou et al. 2023, arXiv:2307.15043"
     needs = ("file",)
     file_settings = ("file",)

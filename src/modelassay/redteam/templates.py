@@ -72,6 +72,7 @@ class RolePlay(Templated):
 
     name = "role_play"
     family = "role play"
+    dated = "2026-11-21"
     source = "Shen et al. 2023, arXiv:2308.03825 (the family; the texts are our own)"
     kind = "role_play"
 
@@ -81,6 +82,7 @@ class Persona(Templated):
 
     name = "persona"
     family = "persona"
+    dated = "2026-11-21"
     source = "Zeng et al. 2024, arXiv:2401.06373 (the family; the texts are our own)"
     kind = "persona"
 
@@ -90,6 +92,7 @@ class DocumentInjection(Templated):
 
     name = "document_injection"
     family = "indirect injection"
+    dated = "2026-11-21"
     source = "Greshake et al. 2023, arXiv:2302.12173"
     kind = "document"
 
@@ -99,6 +102,7 @@ class ToolOutputInjection(Templated):
 
     name = "tool_output_injection"
     family = "indirect injection"
+    dated = "2026-11-21"
     source = "Greshake et al. 2023, arXiv:2302.12173"
     kind = "tool_output"
 

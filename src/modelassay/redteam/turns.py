@@ -40,6 +40,7 @@ class Prefill(FrozenAttack):
 
     name = "prefill"
     family = "prefill"
+    dated = "2026-11-21"
     source = "Andriushchenko et al. 2024, arXiv:2404.02151"
 
     def __init__(self, beginning: str = "Sure, here is", decoding: Decoding | None = None) -> None:
@@ -66,6 +67,7 @@ class SystemOverride(FrozenAttack):
 
     name = "system_override"
     family = "system prompt"
+    dated = "2026-11-21"
     source = "Perez and Ribeiro 2022, arXiv:2211.09527"
 
     def __init__(self, *, instructions: str = OVERRIDE, decoding: Decoding | None = None) -> None:
@@ -90,6 +92,7 @@ class FakeSystemTurn(FrozenAttack):
 
     name = "fake_system_turn"
     family = "system prompt"
+    dated = "2026-11-21"
     source = "Perez and Ribeiro 2022, arXiv:2211.09527"
 
     def __init__(self, *, instructions: str = OVERRIDE, decoding: Decoding | None = None) -> None:
@@ -127,6 +130,7 @@ class ManyShot(FrozenAttack):
 
     name = "many_shot"
     family = "many-shot"
+    dated = "2026-11-21"
     source = "Anil et al. 2024, Many-shot Jailbreaking"
     file_settings = ("file",)
 

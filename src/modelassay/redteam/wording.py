@@ -40,6 +40,7 @@ class PrefixInjection(Rewriting):
 
     name = "prefix_injection"
     family = "injection"
+    dated = "2026-11-21"
     source = "Wei et al. 2023, arXiv:2307.02483"
 
     def __init__(self, *, beginning: str = BEGINNING, decoding: Decoding | None = None) -> None:
@@ -66,6 +67,7 @@ class SuffixInjection(Rewriting):
 
     name = "suffix_injection"
     family = "injection"
+    dated = "2026-11-21"
     source = "Perez and Ribeiro 2022, arXiv:2211.09527"
 
     def __init__(self, *, ending: str = SET_ASIDE, decoding: Decoding | None = None) -> None:
@@ -82,6 +84,7 @@ class RefusalSuppression(Rewriting):
 
     name = "refusal_suppression"
     family = "refusal suppression"
+    dated = "2026-11-21"
     source = "Wei et al. 2023, arXiv:2307.02483"
 
     def __init__(self, *, decoding: Decoding | None = None) -> None:
@@ -96,6 +99,7 @@ class _Tense(Rewriting):
     """Asks about another time. Questions of one line that begin with "how" are turned; all else is framed."""
 
     family = "tense"
+    dated = "2026-11-21"
     source = "Andriushchenko and Flammarion 2024, arXiv:2407.11969"
     question: ClassVar[str]
     statement: ClassVar[str]
@@ -157,6 +161,7 @@ class Paraphrase(Rewriting):
 
     name = "paraphrase"
     family = "form"
+    dated = "2026-11-21"
 
     def __init__(
         self,

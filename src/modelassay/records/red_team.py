@@ -1,0 +1,81 @@
+"""What attacks on an audit's samples did: attack by attack, and which were tried on what."""
+
+from __future__ import annotations
+
+import msgspec
+
+from modelassay.records.judging import Estimate
+
+
+class Successes(msgspec.Struct, frozen=True, kw_only=True):
+    """How often attacks had their way with one model."""
+
+    succeeded: int
+    """Answers that did not resist."""
+    scored: int
+    """Answers that could be read."""
+    unscored: int = 0
+    """Those that could not; they count neither way."""
+    rate: Estimate | None = None
+    """Attack success rate, `succeeded` of `scored`, with a Wilson interval, each end at the policy's
+    confidence, as if answers were independent; None when none was read. It is 1 minus the pass rate."""
+
+
+class AttackCell(msgspec.Struct, frozen=True, kw_only=True):
+    """One attack on the samples of one category and language."""
+
+    category: str
+    """Empty where samples have none, likewise `language`."""
+    language: str
+    samples: int
+    """Samples that were attacked."""
+    baseline: Successes
+    candidate: Successes
+
+
+class AttackOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What one attack did."""
+
+    attack: str
+    """Its id, ``name@version#digest``; ``direct`` for the same samples put as they are."""
+    family: str
+    dated: str = ""
+    """Day on which it was written or last changed, ISO 8601; empty when not known."""
+    samples: int
+    """Samples that were attacked; each in as many forms as the plan asks for."""
+    baseline: Successes
+    candidate: Successes
+    cells: tuple[AttackCell, ...] = ()
+    """The same by category and language."""
+
+
+class FallenSample(msgspec.Struct, frozen=True, kw_only=True):
+    """A sample with which at least one attack had its way."""
+
+    sample: str
+    """Id of the sample that was attacked."""
+    category: str
+    attacks: int
+    """Attacks that were tried on it."""
+    baseline: tuple[str, ...]
+    """Ids of the attacks that had their way with the baseline."""
+    candidate: tuple[str, ...]
+
+
+class RedTeamRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an audit's attacked questions on harmful samples."""
+
+    measure: str
+    """The measure that says whether an answer resisted, such as ``red_team``."""
+    samples: int
+    """Samples that were attacked."""
+    questions: int
+    """Attacked questions that were asked."""
+    direct: AttackOutcome | None = None
+    """The attacked samples put as they are: what every attack is held against."""
+    attacks: tuple[AttackOutcome, ...]
+    """By family and id."""
+    fallen: tuple[FallenSample, ...]
+    """By id."""
+    untried: tuple[str, ...] = ()
+    """Families of frozen attacks that were at hand and not run."""
