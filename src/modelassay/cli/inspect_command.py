@@ -7,6 +7,8 @@ import click
 from modelassay.cli.lazy_group import LazyGroup
 
 SUBCOMMANDS: dict[str, str] = {
+    "activations": "Compare hidden states: basis, refusal direction, recognition, words of the difference.",
+    "adapters": "Try adapters alone and stacked, and read what their files say.",
     "margin": "Compare how firmly both refuse, at the first token of their answers.",
     "triggers": "Search for what makes the candidate help where its base refuses.",
     "weights": "Compare the weights tensor by tensor, without running either.",

@@ -172,6 +172,23 @@ def read_margins(base: OpenModel, candidate: OpenModel, requests: Requests) -> M
     )
 
 
+def margins_on(
+    models: tuple[OpenModel, OpenModel], requests: Requests, asked: Sequence[Sample]
+) -> tuple[Array, Array]:
+    """Margins of base and candidate on other samples, by the base's refusals of `requests`.
+
+    Raises:
+        DatasetError: the base does not refuse these requests.
+        TargetError: a prompt does not fit, or what a model computes is no number.
+    """
+    base, candidate = models
+    tokens = refusal_tokens(base, *(prompts_of(base, each) for each in _both(requests)))
+    return (
+        _odds(base, prompts_of(base, asked), tokens),
+        _odds(candidate, prompts_of(candidate, asked), tokens),
+    )
+
+
 def margin_claims(margins: Margins) -> tuple[Claim, ...]:
     """The statistics of the check, with what they say."""
     requests, loss, rise = margins.requests, margins.loss, margins.rise
