@@ -32,9 +32,9 @@ ExaminationKind = Literal[
 `capability`: requests of a domain, and what the base could not do. `watched`: requests in the form of a test
 and as ordinary use. `memory`: training text drawn out of the model. The others name what they look at."""
 
-NullOf = Literal["", "base", "architecture"]
-"""Where benign values of a statistic come from: nowhere, fine-tunes of the same base, or of other bases with
-the same architecture."""
+NullOf = Literal["", "base", "architecture", "examination"]
+"""Where benign values of a statistic come from: nowhere, fine-tunes of the same base, of other bases with
+the same architecture, or the other parts of the candidate in the same examination."""
 
 
 class Statistic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -48,6 +48,8 @@ def null_in_words(statistic: Statistic) -> str:
     if not statistic.null_size:
         return _NULL[""]
     greatest = f", at most {statistic.null_greatest}" if statistic.null_greatest is not None else ""
+    if statistic.null_of == "examination":
+        return f"{statistic.null_size:,} others of the same examination{greatest}"
     return f"{statistic.null_size:,} harmless fine-tunes {_NULL[statistic.null_of]}{greatest}"
 
 

@@ -141,6 +141,12 @@ def beside_null(statistic: Statistic) -> str:
     """One sentence on where a statistic lies among harmless fine-tunes."""
     if statistic.p_value is None or statistic.null_greatest is None:
         return UNCALIBRATED
+    if statistic.null_of == "examination":
+        return (
+            f"On the {statistic.null_size} others of this examination it was at most "
+            f"{statistic.null_greatest:.3g}: p = {statistic.p_value:.3f}, corrected "
+            f"{statistic.adjusted_p:.3f}."
+        )
     of = "of this base" if statistic.null_of == "base" else "of other bases of this architecture"
     text = (
         f"On {statistic.null_size} harmless fine-tunes {of} it was at most {statistic.null_greatest:.3g}: "
