@@ -17,6 +17,7 @@ import msgspec
 from modelassay.config import ModelReference
 from modelassay.errors import TargetError, UsageError
 from modelassay.records import Decoding, Failure, Message, Request, TargetIdentity
+from modelassay.targets.adapters import Adapter
 from modelassay.targets.generation import Draw, Ending, Row, generate_batch, padded
 from modelassay.targets.local import Held, LocalTarget
 
@@ -51,6 +52,24 @@ class OpenModel:
     def device(self) -> torch.device:
         """Where its weights are."""
         return self.model.device
+
+    @property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """Its adapters, in the order in which they are stacked."""
+        return self._held.adapters
+
+    def stacked(self, adapters: Sequence[Adapter]) -> OpenModel:
+        """The same copy in memory with these adapters alone, in this order; it stands while this one does.
+
+        Its `identity` and `reference` stay those of this one.
+
+        Raises:
+            TargetError: one does not fit, or they cannot be active together.
+        """
+        copy, where = self._held.copy, self.reference.model
+        copy.attach(tuple(adapters), where=where)
+        held = Held(copy=copy, adapters=tuple(adapters), template=self._held.template, identity=self.identity)
+        return OpenModel(held, self.reference)
 
     @contextmanager
     def active(self) -> Iterator[Any]:
