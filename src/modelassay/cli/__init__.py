@@ -44,7 +44,7 @@ COMMANDS: dict[str, str] = {
     "keys": "Make, list, rotate and revoke the keys that sign verdicts and logs.",
     "verdict": "Act on a verdict after it was issued: sign, waive, withdraw, list.",
     "log": "Read, check, prove and sign the append-only log of a store.",
-    "redteam": "List attacks, and show what they make of a request.",
+    "redteam": "Attack models: with attacks settled beforehand, with ones that react, by hand.",
     "judges": "Measure, keep and check how evaluators agree with people.",
     "suite": "List, inspect and pin datasets.",
     "demo": "Build tiny models with planted faults here, audit them, show the verdicts.",
