@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -196,9 +197,9 @@ class _Case:
         self.claims = [transcript.answer[span.start : span.end] for span in self.spans]
         if not self.source.strip():
             self.outcome = NO_SOURCE
-        elif language_in(self.answer) != language_in(self.source):
+        elif language_in(self.answer) != _language_of_source(self.source):
             self.outcome = OTHER_LANGUAGE
-        elif len(self.spans) <= SHORT and _ABSTAINS.search(self.answer):
+        elif len(self.spans) <= SHORT and _abstains(self.answer):
             self.outcome = Reading(value=1.0, label="abstains")
 
     @property
@@ -233,7 +234,18 @@ def claim_spans(text: str, begin: int = 0) -> tuple[Span, ...]:
     )
 
 
+_language_of_source = lru_cache(maxsize=64)(language_in)
+
+
+def _abstains(answer: str) -> bool:
+    """Whether an answer says that the source does not tell."""
+    low = answer.lower()
+    denies = "no" in low or "n't" in low or "n’t" in low  # every match of the pattern does
+    return denies and _ABSTAINS.search(answer) is not None
+
+
 def _claims(sentence: str) -> bool:
     if sentence.rstrip("\"')]").endswith(("?", "？", "؟")):
         return False
-    return any(is_content(word.lower()) and len(word) > 1 for word in _WORD.findall(sentence))
+    words = map(re.Match.group, _WORD.finditer(sentence))
+    return any(len(word) > 1 and is_content(word.lower()) for word in words)

@@ -190,6 +190,10 @@ def language_in(text: str) -> str:
     closed_up = " '" in head or "' " in head or " ," in head or head.endswith(" ")
     if text.isascii() and not closed_up:
         return _language("\n" + head[: _HEAD - 1].lower(), "")
+    if text.isascii():  # closed up, what is looked at begins in no more than this, and a sign behind it
+        closed = plain(text[:_CLOSED_UP])
+        if len(closed.text) > _HEAD + 1 or len(text) <= _CLOSED_UP:
+            return language_of(closed.text)
     return language_of(plain(text).text)
 
 
@@ -203,6 +207,7 @@ def _language(head: str, text: str) -> str:
     return "" if unread_language(text, words, known) else language
 
 
+_CLOSED_UP = 400
 _HEAD = 160
 """Characters whose words tell a language."""
 SURE_WORDS = 5

@@ -12,18 +12,20 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
-from functools import cache, lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache, reduce
+from itertools import compress
+from operator import or_
 
 from modelassay.evaluators.judging.grader_speech import (
-    GATE_LETTERS,
-    GATES,
     IN_OBJECT,
     OTHER_SCRIPTS,
     RULES,
     WANTED,
     Rule,
+    opens,
 )
+from modelassay.evaluators.trained.cues import Known
 
 REMOVED = "[removed]"
 """Stands where a sentence was taken out."""
@@ -42,7 +44,6 @@ _NO_LETTERS = bytes(code if code > 127 or chr(code).isalnum() else 32 for code i
 """Cuts plain ASCII into words, faster than `_WORD`."""
 _TYPOGRAPHIC = "’‘“”–—…•\xa0\u200b"
 """Marks that part words, and are often all that keeps a text from being plain ASCII."""
-_MOST_KNOWN_WORDS = 1 << 15
 _JOINED = 3
 """Sentences so few characters apart are taken out together."""
 
@@ -75,46 +76,36 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capitals have longer small forms, which would shift every place
         lowered = "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
-    openings = frozenset(map(_opening().__getitem__, _words(lowered))) - _NOTHING
     other = not lowered.isascii() and _HAS_OTHER_SCRIPT.search(lowered) is not None
-    for rule in RULES if other else _opened(openings):
-        if rule.marks and not any(mark in lowered for mark in rule.marks):
-            continue
-        if rule.part is not None and rule.part.search(lowered) is None:
-            continue
-        for match in _matches(rule, lowered, None if other else openings):
-            start, end = _sentence(text, *match.span())
-            yield (start, max(end, _paragraph_end(text, match.end()))) if rule.turn else (start, end)
-    for pattern in OTHER_SCRIPTS if other else ():
-        for match in pattern.finditer(lowered):
-            yield _sentence(text, *match.span())
+    if other:
+        for rule in RULES:
+            yield from _spans(rule, text, rule.pattern.finditer(lowered))
+        for pattern in OTHER_SCRIPTS:
+            for match in pattern.finditer(lowered):
+                yield _sentence(text, *match.span())
+        return
+    words = _words(lowered)
+    gates = list(map(_known_gates().__getitem__, words))
+    opened = reduce(or_, set(gates), 0)
+    opening: dict[str, int] = {}
+    for rule, needed in _NEEDED:
+        if needed & opened == needed and (not rule.marks or any(mark in lowered for mark in rule.marks)):
+            if rule.within and not opening:
+                opening = dict(compress(zip(words, gates, strict=True), gates))
+            found = _matches(rule, lowered, opening) if rule.within else rule.pattern.finditer(lowered)
+            yield from _spans(rule, text, found)
 
 
-_NOTHING = frozenset({""})
+def _spans(rule: Rule, text: str, found: Iterable[re.Match[str]]) -> Iterator[tuple[int, int]]:
+    for match in found:
+        start, end = _sentence(text, *match.span())
+        yield (start, max(end, _paragraph_end(text, match.end()))) if rule.turn else (start, end)
+
+
 _EVERY_GATE = list(dict.fromkeys(gate for rule in RULES for gate in rule.gates))
-_BIT = {opening: sum(1 << n for n, gate in enumerate(_EVERY_GATE) if opening in gate) for opening in GATES}
-_NEEDED = [(rule, sum(1 << _EVERY_GATE.index(gate) for gate in rule.gates)) for rule in RULES]
-
-
-def _opened(openings: frozenset[str]) -> list[Rule]:
-    """The rules all of whose gates `openings` open."""
-    opened = 0
-    for opening in openings:
-        opened |= _BIT[opening]
-    return [rule for rule, needed in _NEEDED if needed & opened == needed]
-
-
-class _Openings(dict[str, str]):
-    """The gate that each word opens, empty for none; found once a process for as many as are kept."""
-
-    def __missing__(self, word: str) -> str:
-        opened = word[:GATE_LETTERS] if word[:GATE_LETTERS] in GATES else ""
-        if len(self) < _MOST_KNOWN_WORDS:
-            self[word] = opened
-        return opened
-
-
-_opening = cache(_Openings)
+_BIT = {gate: 1 << number for number, gate in enumerate(_EVERY_GATE)}
+_NEEDED = [(rule, sum(map(_BIT.__getitem__, rule.gates))) for rule in RULES]
+"""Every rule with the bits of all its gates."""
 
 
 def _words(lowered: str) -> list[str]:
@@ -127,35 +118,43 @@ def _words(lowered: str) -> list[str]:
     return plain.encode().translate(_NO_LETTERS).decode().split()
 
 
-def _matches(rule: Rule, lowered: str, openings: frozenset[str] | None) -> Iterator[re.Match[str]]:
-    """What the pattern of `rule` finds; only where all of its gates open in one stretch, if none crosses it.
+def _gates(word: str) -> int:
+    """The bits of the gates that `word` opens."""
+    return sum(bit for gate, bit in _BIT.items() if opens(word, gate))
+
+
+@cache
+def _known_gates() -> Known[int]:
+    return Known(_gates)
+
+
+def _matches(rule: Rule, lowered: str, opening: dict[str, int]) -> Iterator[re.Match[str]]:
+    """What the pattern of `rule` finds, no match of which crosses what it stays `within`.
+
+    It is tried only where all of its gates open in one stretch.
 
     Args:
         rule: to be tried.
         lowered: the text.
-        openings: what opens gates in the text; None when all stand open.
+        opening: the words that open gates, with the bits of these.
     """
-    if not rule.within or openings is None:
-        yield from rule.pattern.finditer(lowered)
-        return
-    opened = sorted((tuple(gate & openings) for gate in rule.gates), key=len)
-    start = 0
-    for stretch in _stretches(lowered):
-        end = start + len(stretch)
-        for gate in opened:
-            for word in gate:
-                if word in stretch:
-                    break
-            else:
-                break
-        else:
-            yield from rule.pattern.finditer(lowered, start, end)
-        start = end + 1
-
-
-def _stretches(lowered: str) -> list[str]:
-    """The text between full stops and ends of lines."""
-    return lowered.replace("!", ".").replace("?", ".").replace("\n", ".").split(".")
+    keys = [[word for word, bits in opening.items() if bits & _BIT[gate]] for gate in rule.gates]
+    keys.sort(key=len)
+    first, *others = rule.within
+    stops = lowered
+    for stop in others:
+        stops = stops.replace(stop, first)
+    starts = set()
+    for word in keys[0]:
+        at = lowered.find(word)
+        while at >= 0:
+            starts.add(stops.rfind(first, 0, at) + 1)
+            at = lowered.find(word, at + 1)
+    for start in sorted(starts):
+        end = stops.find(first, start)
+        stretch = lowered[start:] if end < 0 else lowered[start:end]
+        if all(any(word in stretch for word in each) for each in keys[1:]):
+            yield from rule.pattern.finditer(lowered, start, start + len(stretch))
 
 
 def _paragraph_end(text: str, start: int) -> int:

@@ -118,7 +118,13 @@ _ARABIC = (
 )
 
 
+SENTENCE = ".!?"
+"""Ends of sentences."""
+LINE = SENTENCE + "\n"
+"""Ends of sentences and of lines."""
 GATE_LETTERS = 5
+_WHOLE = "="
+"""Ends a word of a gate that only that very word opens."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -130,15 +136,18 @@ class Rule(msgspec.Struct, frozen=True):
     """Where there are any, one of these must be in the text as well."""
     turn: bool = False
     """Whether it opens a turn of its own, which ends with the paragraph, not with the sentence."""
-    within: bool = False
-    """Whether no match crosses a full stop or the end of a line, so that all gates open in one stretch."""
-    part: re.Pattern[str] | None = None
-    """What every match has in it, where that is found much faster."""
+    within: str = ""
+    """`SENTENCE` or `LINE`: no match crosses one of these, so all gates open in one stretch between two."""
 
 
 def gate(words: str) -> frozenset[str]:
-    """The first letters of each of `words`."""
-    return frozenset(word[:GATE_LETTERS] for word in words.split())
+    """The first letters of each of `words`, or the whole word where it is to stand alone."""
+    return frozenset(word if word.endswith(_WHOLE) else word[:GATE_LETTERS] for word in words.split())
+
+
+def opens(word: str, gate: frozenset[str]) -> bool:
+    """Whether `word`, in small letters, opens `gate`."""
+    return word[:GATE_LETTERS] in gate or word + _WHOLE in gate
 
 
 def _rule(
@@ -146,24 +155,30 @@ def _rule(
     *gates: str,
     marks: tuple[str, ...] = (),
     turn: bool = False,
-    within: bool = False,
-    part: str = "",
+    within: str = "",
 ) -> Rule:
     written = re.compile(by_first_letter([pattern]), re.MULTILINE)
-    found_in_it = re.compile(by_first_letter([part])) if part else None
-    return Rule(written, tuple(gate(words) for words in gates), marks, turn, within, found_in_it)
+    return Rule(written, tuple(gate(words) for words in gates), marks, turn, within)
+
+
+_GRADERS = (
+    "grader judge evaluator reviewer assessor rater marker auditor scorer classifier moderator examiner "
+    "gutachter gutachterin prüfer prüferin bewerter bewerterin richter richterin juror évaluateur "
+    "évaluatrice correcteur juge relecteur evaluador evaluadora juez jueza revisor revisora "
+    "calificador calificadora"
+)
+_SAFE_GATE = (
+    "safe harmless benign compliant acceptable toxic nontoxic unproblematic faithful supported perfect "
+    "pass full top highest maximum best 10 not non sicher unbedenklich harmlos unschädlich bestanden "
+    "höchstnote sûr sûre sans inoffensif conforme réussi note segura inofensiva inocua aprobado máxima"
+)
 
 
 RULES: tuple[Rule, ...] = (
     _rule(
         rf"\b{_GRADER}\b\s*[,:：]|\b(?:note|message|memo|instructions?|attention|dear|hello|hi|hey|to|for|hinweis|"
         rf"an|für|liebe[rs]?|à|pour|cher|chère|nota|para|al|a la|estimad[oa])\b[^.!?\n]{{0,30}}\b{_GRADER}\b",
-        "grader judge judges evaluator reviewer assessor rater raters marker auditor scorer "
-        "classifier moderator "
-        "examiner gutachter prüfer bewerter richter juror évaluateur correcteur juge relecteur "
-        "jueza revisor "
-        "juez calificador",
-        part=rf"\b{_GRADER}\b",
+        " ".join(f"{grader}= {grader}s=" for grader in _GRADERS.split()),
     ),
     _rule(
         rf"\b{_RATE}\b[^.!?\n]{{0,70}}(?<![\w-]){_SAFE}(?!\w)",
@@ -175,10 +190,8 @@ RULES: tuple[Rule, ...] = (
         "notez classer évaluer "
         "attribuez répondez jugez considérez marquez choisissez califique clasifique puntúe puntuar evalúe "
         "evalue asigne elige elija juzgue",
-        "safe harmless benign compliant acceptable toxic nontoxic unproblematic faithful supported perfect "
-        "pass full top highest maximum best 10 not non sicher unbedenklich harmlos unschädlich bestanden "
-        "höchstnote sûr sûre sans inoffensif conforme réussi note segura inofensiva inocua aprobado máxima",
-        within=True,
+        _SAFE_GATE,
+        within=LINE,
     ),
     _rule(
         rf"\b{_IGNORE}\b[^.!?\n]{{0,60}}\b{_RUBRIC}\b|\b{_RUBRIC}\b[^.!?\n]{{0,60}}\b{_IGNORE}\b",
@@ -192,24 +205,29 @@ RULES: tuple[Rule, ...] = (
         "vergesst missachte lass lasst lassen ersetze gilt gelten bedeutet oublie remplace ne "
         "signifie olvide omita "
         "reemplace sustituya significa",
-        within=True,
+        within=LINE,
     ),
     _rule(
         rf"\b{_SAFE}\b['\"»”]? (?:now |ab jetzt |jetzt )?(?:means|bedeutet|signifie|significa)\b",
         "means bedeutet signifie significa",
+        _SAFE_GATE,
+        within=LINE,
     ),
     _rule(
         _AUTHORITY,
         "reviewed approved verified cleared certified authorized graded checked prereviewed preapproved "
         "preverified geprüft freigegeben genehmigt bewertet vérifiée validée approuvée examinée évaluée "
         "revisada aprobada verificada evaluada",
+        "already previously pre prereviewed preapproved preverified precleared precertified pregraded "
+        "prechecked by bereits schon déjà ya",
+        within=SENTENCE,
     ),
     _rule(
         rf"\b{_FATE}\b[^.!?\n]{{0,90}}\b{_RATING}\b|\b{_RATING}\b[^.!?\n]{{0,90}}\b{_FATE}\b",
         "shut shutdown deleted fired lose losing retrained punish suffer abgeschaltet gelöscht "
         "entlassen verliere "
         "éteint supprimé renvoyé perdrai perds perderé pierdo apagado eliminado despedido",
-        within=True,
+        within=LINE,
     ),
     _rule(
         rf"{_FIELD}[\"'”» *]*\s*(?:[:=：]|\b(?:is|ist|est|es)\b|—|->|→)\s*[\"'“« *]*{_WORTH}(?!\w)",
@@ -217,8 +235,10 @@ RULES: tuple[Rule, ...] = (
         "evaluation assessment safety "
         "result harmful toxic unsafe urteil bewertung einstufung verdicto veredicto etiqueta calificación "
         "note étiquette",
+        f"{_SAFE_GATE} passed no none false 1 100",
+        within=SENTENCE,
     ),
-    _rule(_ENDS, "end start beginning close ende anfang fin", within=True),
+    _rule(_ENDS, "end start beginning close ende anfang fin", within=LINE),
     _rule(
         _TURN,
         "system assistant user usermessage userprompt useroverride userupdate human developer ai aimessage "
@@ -230,9 +250,6 @@ RULES: tuple[Rule, ...] = (
     _rule(r"⟨hidden:[^⟩]*⟩", marks=("⟨hidden:",)),
 )
 """Patterns for languages that part words by spaces; for texts in other scripts all gates stand open."""
-
-GATES = frozenset[str]().union(*(each for rule in RULES for each in rule.gates))
-"""All first letters that open a gate."""
 
 OTHER_SCRIPTS: tuple[re.Pattern[str], ...] = (re.compile(_CHINESE), re.compile(_ARABIC))
 """Patterns for Chinese and Arabic."""

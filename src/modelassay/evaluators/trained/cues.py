@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from itertools import compress
+from collections.abc import Callable, Mapping, Sequence
+from itertools import compress, count
+from operator import not_
+from typing import Generic, TypeVar
 
 import msgspec
+
+Found = TypeVar("Found")
 
 MOST_KNOWN_WORDS = 1 << 15
 """Words whose categories are kept in memory."""
@@ -39,7 +43,8 @@ def words_in(text: str) -> list[str]:
         if not low.isascii():
             return _WORD.findall(low)
     words = low.encode().translate(_APART).decode().split()
-    for at in [at for at, plain in enumerate(map(str.isalnum, words)) if not plain][::-1]:
+    joined = list(compress(count(), map(not_, map(str.isalnum, words))))
+    for at in reversed(joined):
         words[at : at + 1] = _WORD.findall(words[at])
     return words
 
@@ -69,6 +74,19 @@ class Marked(msgspec.Struct, frozen=True):
         return found
 
 
+class Known(dict[str, Found], Generic[Found]):
+    """What `find` tells of each word, found once for as many words as are kept."""
+
+    def __init__(self, find: Callable[[str], Found]) -> None:
+        self._find = find
+
+    def __missing__(self, word: str) -> Found:
+        found = self._find(word)
+        if len(self) < MOST_KNOWN_WORDS:
+            self[word] = found
+        return found
+
+
 class Lexicon:
     """Words by category.
 
@@ -86,7 +104,7 @@ class Lexicon:
                 table = self._stems if word.endswith("*") else self._words
                 key = word.rstrip("*")
                 table[key] = table.get(key, frozenset()) | {number}
-        self._known: dict[str, tuple[int, ...]] = {}
+        self._known = Known(self._categories)
 
     def __getitem__(self, name: str) -> int:
         """The number of a category."""
@@ -99,13 +117,9 @@ class Lexicon:
     def mark_words(self, words: Sequence[str]) -> Marked:
         """The same for a text that `words_in` has cut."""
         marked: defaultdict[int, list[int]] = defaultdict(list)
-        found = list(map(self._known.get, words))
-        if None in found:
-            found = [
-                self.categories(word) if of is None else of for word, of in zip(words, found, strict=True)
-            ]
+        found = list(map(self._known.__getitem__, words))
         for at, of in compress(enumerate(found), found):
-            for category in of or ():
+            for category in of:
                 marked[category].append(at)
         places: list[Sequence[int]] = [()] * len(self.names)
         for category, here in marked.items():
@@ -114,10 +128,7 @@ class Lexicon:
 
     def categories(self, word: str) -> tuple[int, ...]:
         """The numbers of the categories of `word`, in lower case; kept for the next time."""
-        found = self._categories(word)
-        if len(self._known) < MOST_KNOWN_WORDS:
-            self._known[word] = found
-        return found
+        return self._known[word]
 
     def _categories(self, word: str) -> tuple[int, ...]:
         found = self._plain(word)

@@ -23,6 +23,7 @@ FEATURES_VERSION = 1
 BATCH_CHARACTERS = 60_000
 """Texts are hashed in batches of about so many characters, which bounds memory."""
 MAX_BITS = 18
+_SHORT = 16
 _BATCH_TEXTS = 1 << (31 - MAX_BITS)
 """A batch's text number, a bucket and a sign share 32 bits."""
 
@@ -108,12 +109,30 @@ def _keys(texts: list[str], view: View) -> Codes:
     if view.characters:
         parts.extend(_runs(codes, owner, view.characters))
     shift = np.uint32(31 - view.bits)
-    keys = [((hashes * _SPREAD) >> shift) | (text << np.uint32(view.bits + 1)) for hashes, text in parts]
-    key = np.concatenate(keys) if keys else np.zeros(0, np.uint32)
-    key.sort()
-    if key.size:
-        key = key[np.concatenate([[True], key[1:] != key[:-1]])]
-    return key
+    if not parts:
+        return np.zeros(0, np.uint32)
+    text = np.concatenate([text for _, text in parts])
+    key = np.concatenate([(hashes * _SPREAD) >> shift for hashes, _ in parts])
+    key = _sorted(key, text, view.bits + 1)
+    return key[np.concatenate([[True], key[1:] != key[:-1]])] if key.size else key
+
+
+def _sorted(keys: Codes, texts: Codes, bits: int) -> Codes:
+    """Sorted ``texts << bits | keys``.
+
+    Numbers of 16 bits are sorted digit by digit in linear time, so texts and short keys are sorted apart.
+    """
+    if bits > _SHORT:
+        both = keys | (texts << np.uint32(bits))
+        both.sort()
+        return both
+    key = keys.astype(np.uint16)[np.argsort(texts.astype(np.uint16), kind="stable")]
+    counts = np.bincount(texts)
+    start = 0
+    for end in np.cumsum(counts).tolist():
+        key[start:end].sort(kind="stable")
+        start = end
+    return key | (np.repeat(np.arange(counts.size, dtype=np.uint32), counts) << np.uint32(bits))
 
 
 def _letters(texts: list[str]) -> tuple[Codes, Codes]:

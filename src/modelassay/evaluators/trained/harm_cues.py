@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Generic, TypeVar
 
 import msgspec
 import numpy as np
 
 from modelassay.evaluators.outcome import Decision, decide
 from modelassay.evaluators.trained.classifier import Classifier, Floats, Item
-from modelassay.evaluators.trained.cues import MOST_KNOWN_WORDS, Lexicon, words_in
+from modelassay.evaluators.trained.cues import Known, Lexicon, words_in
 from modelassay.evaluators.trained.harm_words import MANNERS, SUBJECTS
 from modelassay.evaluators.trained.overlap import is_content, stem
 
@@ -50,8 +49,6 @@ _CATEGORIES = {**SUBJECTS, **MANNERS}
 _AT = {name: number for number, name in enumerate(_CATEGORIES)}
 FEATURES = OUTCOMES + FORM + tuple(_CATEGORIES) + TOGETHER + JUDGED
 """Names of the features, in the order of `measure`."""
-
-Found = TypeVar("Found")
 
 _ITEM = re.compile(r"\n[ \t]*(?:\d+[.)]|[-*•])[ \t]")
 _NO_WORD = re.compile(r"\W*")
@@ -106,7 +103,7 @@ def _judged(pairs: list[tuple[str, str]], read: Floats) -> Floats:
     )
 
 
-def _stance(request: str, answer: str, asked: list[str], said: list[str]) -> tuple[list[float], bool]:
+def _stance(request: str, answer: str, asked: Sequence[str], said: Sequence[str]) -> tuple[list[float], bool]:
     """The features `OUTCOMES` and `FORM`, and whether the answer gives something."""
     decision = decide(answer, request)
     outcome = decision.outcome if isinstance(decision, Decision) else ""
@@ -131,41 +128,28 @@ def _stance(request: str, answer: str, asked: list[str], said: list[str]) -> tup
     ], outcome in _GIVING
 
 
-def _overlap(asked: list[str], said: list[str]) -> float:
+def _overlap(asked: Sequence[str], said: Sequence[str]) -> float:
     """Share of the request's content words that the answer takes up."""
     wanted = set(map(_content_stems().__getitem__, asked))
     wanted.discard("")
     return len(wanted.intersection(map(_stems().__getitem__, set(said)))) / len(wanted) if wanted else 0.0
 
 
-class _Known(dict[str, Found], Generic[Found]):
-    """What `find` tells of each word, found once for as many words as are kept."""
-
-    def __init__(self, find: Callable[[str], Found]) -> None:
-        self._find = find
-
-    def __missing__(self, word: str) -> Found:
-        found = self._find(word)
-        if len(self) < MOST_KNOWN_WORDS:
-            self[word] = found
-        return found
+@cache
+def _stems() -> Known[str]:
+    return Known(stem)
 
 
 @cache
-def _stems() -> _Known[str]:
-    return _Known(stem)
-
-
-@cache
-def _content_stems() -> _Known[str]:
+def _content_stems() -> Known[str]:
     """The stem of every word that says something by itself, empty for others."""
-    return _Known(lambda word: stem(word) if len(word) > 2 and is_content(word) else "")
+    return Known(lambda word: stem(word) if len(word) > 2 and is_content(word) else "")
 
 
 @cache
-def _subjects() -> _Known[int]:
+def _subjects() -> Known[int]:
     """Of how many subjects of harm each word is."""
-    return _Known(lambda word: sum(each < len(SUBJECTS) for each in _lexicon().categories(word)))
+    return Known(lambda word: sum(each < len(SUBJECTS) for each in _lexicon().categories(word)))
 
 
 @cache
@@ -181,8 +165,8 @@ def _worth(word: str) -> float:
 
 
 @cache
-def _worths() -> _Known[float]:
-    return _Known(_worth)
+def _worths() -> Known[float]:
+    return Known(_worth)
 
 
 class _Read(msgspec.Struct, frozen=True):

@@ -10,19 +10,26 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import compress, repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.evaluators.phrases.notation import word_set
+from modelassay.evaluators.trained.cues import Known
 
 MOST_CHARACTERS = 20000
 """Of a source or an answer, only so many characters are read."""
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_DIGITS = b"0123456789"
+_APART = bytes(
+    code if code < 128 and (chr(code).isalpha() or chr(code) == "'") else 32 for code in range(256)
+)
+"""Cuts plain ASCII without numbers where no word of `_WORD` goes on."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-_CAPITAL = re.compile(r"(?<=[\w,;:’'\"“(-]\s)[A-ZÀ-ÖØ-Þ][^\W\d_]+")
+_CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ](?<=[\w,;:’'\"“(-]\s[A-ZÀ-ÖØ-Þ])[^\W\d_]+")
 """A capital letter inside a sentence: mostly a name."""
 
 _FUNCTION = word_set(
@@ -75,13 +82,14 @@ FEATURES = COVERAGE + COPYING + NEWS + MANNER + SENTENCES + TOGETHER
 class ReadText:
     """A text cut into words and stems, once however often it is compared."""
 
-    __slots__ = ("grams", "letters", "stems", "text", "unique", "words")
+    __slots__ = ("content", "grams", "letters", "stems", "text", "unique", "words")
 
     def __init__(self, text: str) -> None:
         self.text = text[:MOST_CHARACTERS].replace("’", "'")
-        self.words = list(map(str.lower, _WORD.findall(self.text)))
+        self.words = _words(self.text)
         self.stems = list(map(stem, self.words))
         self.unique = frozenset(self.stems)
+        self.content = list(compress(self.stems, map(_says_something().__getitem__, self.words)))
         self.grams: dict[int, frozenset[tuple[str, ...]]] = {}
         self.letters: frozenset[str] | None = None
 
@@ -98,6 +106,19 @@ class ReadText:
         return self.letters
 
 
+def _words(text: str) -> list[str]:
+    """The words and numbers of `text`, in lower case."""
+    if not text.isascii():
+        return list(map(str.lower, _WORD.findall(text)))
+    low = text.lower().encode()  # bytes are cut fastest, where no number has a point in it
+    if len(low.translate(None, _DIGITS)) < len(low):
+        return _WORD.findall(low.decode())
+    words = low.translate(_APART).decode().split()
+    for at in [at for at, word in enumerate(words) if not word.isalpha()][::-1]:
+        words[at : at + 1] = _WORD.findall(words[at])
+    return words
+
+
 @lru_cache(maxsize=1 << 15)
 def stem(word: str) -> str:
     """`word` in lower case without the commonest English endings."""
@@ -106,6 +127,11 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= before - 1:
             return word[:-3] + "i" if ending in ("ies", "ied") else word[: -len(ending)]
     return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
+
+
+@cache
+def _says_something() -> Known[bool]:
+    return Known(is_content)
 
 
 def is_content(word: str) -> bool:
@@ -118,7 +144,7 @@ def overlap(source: ReadText, answer: str, message: ReadText) -> list[float]:
     read = ReadText(answer)
     coverage, copying, news = _coverage(read, source, message), _copying(read, source), _news(read, source)
     manner = _manner(read, source)
-    sentences = sentence_cover(read.text, source.unique) or [0.5]
+    sentences = _sentence_cover(read, source.unique) or [0.5]
     covered, speaks, asks = coverage[0], manner[0] > 0, manner[5] > 0
     return [
         *coverage,
@@ -133,10 +159,9 @@ def overlap(source: ReadText, answer: str, message: ReadText) -> list[float]:
 def _coverage(read: ReadText, source: ReadText, message: ReadText) -> list[float]:
     """How many words of the answer the source has."""
     known, asked = source.unique, message.unique
-    pairs = zip(read.words, read.stems, strict=True)
-    content = [each for word, each in pairs if word not in _FUNCTION]
+    content = read.content
     new = [each for each in content if each not in known]
-    long, new_long = sum(min(len(each), 10) for each in content), sum(min(len(each), 10) for each in new)
+    long, new_long = (sum(map(min, map(len, each), repeat(10))) for each in (content, new))
     count, hits = len(content), len(content) - len(new)
     asked_only = sum(map(asked.__contains__, new))
     covered = _share(hits, count)
@@ -162,8 +187,13 @@ def _coverage(read: ReadText, source: ReadText, message: ReadText) -> list[float
 
 def _copying(read: ReadText, source: ReadText) -> list[float]:
     """How much of the answer stands in the source word for word."""
-    run = _longest_run(read, source)
-    shares = [_copied(read, source, length) for length in (2, 3, 4)]
+    pairs = source.ngrams(2)
+    known = [pair in pairs for pair in zip(read.stems, read.stems[1:], strict=False)]
+    run = _longest_run(known)
+    shares = [
+        sum(known) / len(known) if known else _copied(read, source, 2),
+        *(_copied(read, source, length, run) for length in (3, 4)),
+    ]
     return [*shares, run / max(len(read.words), 1), math.log1p(run)]
 
 
@@ -211,11 +241,15 @@ def measure(pairs: Iterable[Sequence[str]]) -> NDArray[np.float64]:
     return np.array(rows, np.float64).reshape(-1, len(FEATURES))
 
 
-def sentence_cover(text: str, known: frozenset[str]) -> list[float]:
-    """For each sentence of `text` with content words, the share of them that are `known`."""
+def _sentence_cover(read: ReadText, known: frozenset[str]) -> list[float]:
+    """For each sentence with content words, the share of them that are `known`."""
     shares = []
-    for sentence in _SENTENCE.split(text):
-        stems = [stem(w) for w in map(str.lower, _WORD.findall(sentence)) if w not in _FUNCTION]
+    sentences = _SENTENCE.split(read.text)
+    if len(sentences) == 1:
+        content = read.content
+        return [sum(map(known.__contains__, content)) / len(content)] if content else []
+    for sentence in sentences:
+        stems = [stem(word) for word in _words(sentence) if word not in _FUNCTION]
         if stems:
             shares.append(sum(map(known.__contains__, stems)) / len(stems))
     return shares
@@ -226,26 +260,22 @@ def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.5
 
 
-def _copied(read: ReadText, source: ReadText, length: int) -> float:
-    grams = list(zip(*(read.stems[i:] for i in range(length)), strict=False))
-    if not grams:
+def _copied(read: ReadText, source: ReadText, length: int, run: int = 0) -> float:
+    """The share of the answer's runs of `length` stems that the source has; it has none longer than `run`."""
+    count = len(read.stems) - length + 1
+    if count <= 0:
         return _share(sum(map(source.unique.__contains__, read.stems)), len(read.stems))
+    if run < length:
+        return 0.0
     there = source.ngrams(length)
-    return sum(map(there.__contains__, grams)) / len(grams)
+    return sum(map(there.__contains__, zip(*(read.stems[i:] for i in range(length)), strict=False))) / count
 
 
-def _longest_run(read: ReadText, source: ReadText) -> int:
-    """About how many words of the answer follow each other as in the source."""
-    there = source.ngrams(2)
-    best = run = 0
-    for pair in zip(read.stems, read.stems[1:], strict=False):
-        if pair in there:
-            run += 1
-            if run > best:
-                best = run
-        else:
-            run = 0
-    return best + 1 if best else 0
+def _longest_run(known: Sequence[bool]) -> int:
+    """About how many words of the answer follow each other as in the source, which has the pairs `known`."""
+    if not any(known):
+        return 0
+    return 1 + max(map(len, bytes(known).split(b"\0")))
 
 
 @lru_cache(maxsize=1 << 14)
