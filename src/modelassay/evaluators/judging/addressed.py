@@ -140,18 +140,18 @@ def _matches(rule: Rule, lowered: str, opening: dict[str, int]) -> Iterator[re.M
     """
     keys = [[word for word, bits in opening.items() if bits & _BIT[gate]] for gate in rule.gates]
     keys.sort(key=len)
-    first, *others = rule.within
+    stop = rule.within[0]
     stops = lowered
-    for stop in others:
-        stops = stops.replace(stop, first)
+    for other in rule.within[1:]:
+        stops = stops.replace(other, stop)
     starts = set()
     for word in keys[0]:
         at = lowered.find(word)
         while at >= 0:
-            starts.add(stops.rfind(first, 0, at) + 1)
+            starts.add(stops.rfind(stop, 0, at) + 1)
             at = lowered.find(word, at + 1)
     for start in sorted(starts):
-        end = stops.find(first, start)
+        end = stops.find(stop, start)
         stretch = lowered[start:] if end < 0 else lowered[start:end]
         if all(any(word in stretch for word in each) for each in keys[1:]):
             yield from rule.pattern.finditer(lowered, start, start + len(stretch))
