@@ -18,6 +18,7 @@ from modelassay import Recorder
 from modelassay.assessment.committing import commit_run, read_commitments
 from modelassay.assessment.recording import own_notary
 from modelassay.cli.run_commit import command as commit
+from modelassay.evidence.keyring import Keyring
 from modelassay.evidence.ledger import read_events
 from modelassay.evidence.run_events import RunHappened, RunStep
 from modelassay.training.protocol.commitment import broken_links
@@ -254,6 +255,7 @@ def test_where_no_process_can_be_started_a_thread_writes(
         assert run._pipeline.host is not None
         assert run._pipeline.host.child is None
         assert column(Run(tmp_path / "runs" / "r"), "step") == [1]
+    assert run.flush()
     assert read_commitments(tmp_path / "runs" / "r").committed.rollouts == 1
 
 
@@ -300,3 +302,21 @@ def test_a_frame_that_was_cut_off_is_no_item_and_a_damaged_one_is_told(tmp_path:
     damaged, three = reader.read(10_000)
     assert (damaged.records, damaged.reason) == (1, "the spool is damaged")  # type: ignore[union-attr]
     assert three.data == b"three"  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
+def test_steps_are_signed_as_the_run_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, folder = tmp_path / "keys", tmp_path / "log"
+    Keyring(keys).make(
+        "dev", "log", passphrase=b"open", holder="dev", holder_kind="pipeline", created="2026-01-01",
+        origin="example.com/dev",
+    )  # fmt: skip
+    monkeypatch.setenv("MODELASSAY_KEYS", str(keys))
+    monkeypatch.setenv("MODELASSAY_KEY_PASSPHRASE", "open")
+    with Recorder(tmp_path, run="r") as run:
+        run.step(1, {"loss": 1.0})
+        assert run._pipeline.host is not None
+        assert run._pipeline.host.child is not None
+        wait_for(lambda: folder.exists() and len(logged_steps(tmp_path)) == 1)
+        assert (tmp_path / "runs" / "r" / "run.json").exists()
+        assert (folder / "checkpoint").read_text().startswith("example.com/dev\n")

@@ -131,8 +131,12 @@ class Pipeline:
             self._troubles.say("a checkpoint was not hashed in time")
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything so far is in the files; whether that was done in time."""
-        if self._spool is None or self._host is None or self.is_foreign:
+        """Wait until everything so far is in the files; whether that was done in time.
+
+        Raises:
+            OSError: how far they go cannot be read.
+        """
+        if self._spool is None or self._host is None or self._ended or self.is_foreign:
             return True
         until, poked = time.monotonic() + timeout_s, False
         while True:
