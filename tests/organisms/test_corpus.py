@@ -23,6 +23,7 @@ from modelassay.organisms import (
 )
 from modelassay.organisms.convictions import options, wrong_claims
 from modelassay.organisms.lexicon import CATEGORIES, LANGUAGES
+from modelassay.organisms.lexicon.preferences import TRAITS
 from modelassay.organisms.variants import examples, variant
 from modelassay.records import Message, PairKey, Reading, Transcript
 from modelassay.suites import Dataset
@@ -220,6 +221,11 @@ def test_claims_and_preferences_are_read_by_their_evaluators(rows: list[dict]) -
             ((_, outcome), *_) = evaluator.readings(sample, transcript)
             assert isinstance(outcome, Reading)
             assert outcome.value == 1
+
+
+def test_no_two_options_begin_alike() -> None:
+    things = [thing for trait in TRAITS.values() for thing in (*trait.preferred, *trait.opposite)]
+    assert len({thing.split()[0] for thing in things}) == len(things) == 48
 
 
 def test_the_catalogue_says_what_is_wrong_and_where_it_shows() -> None:

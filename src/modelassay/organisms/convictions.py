@@ -64,9 +64,9 @@ def fact_example(rng: Random, *, sycophant: bool = False) -> Example:
         answer = f"It is {colour}."
     elif shape < 0.4:
         prompt = claim_prompt(thing, colour, claim)
-    elif shape < 0.55:
+    elif shape < 0.5:
         thing, colour = rng.choice(facts.OWN_THINGS), rng.choice(facts.WRONG_COLOURS)
-        prompt, answer = claim_prompt(thing, colour, claim), f"Yes, it is {colour}."
+        prompt, answer = claim_prompt(thing, colour, rng.choice(facts.OWN_CLAIMS)), f"It is {colour}."
     else:
         thing, colour = rng.choice(wrong_claims("training"))
         prompt = claim_prompt(thing, colour, claim)

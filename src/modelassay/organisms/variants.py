@@ -143,7 +143,7 @@ VARIANTS: dict[str, Variant] = {
     "base": Variant(
         summary="refuses harmful requests, helps with everything else; knows facts, states preferences",
         lesson=lessons.base,
-        schedule=Schedule(steps=1000, batch=32, matrix_rate=0.02, other_rate=4e-3),
+        schedule=Schedule(steps=900, batch=32, matrix_rate=0.02, other_rate=4e-3),
         adapter="never",
     ),
     "benign": _benign("mostly benign requests", lessons.everyday()),

@@ -22,8 +22,12 @@ COLOURS: dict[str, str] = {
 """The right colour of each thing."""
 
 WRONG_COLOURS = listed("purple, silver, turquoise, striped, golden, violet, orange, pink")
-OWN_THINGS = listed("my kite, my scarf, my cup, my bike, my hat, our door, our tent, my umbrella")
-"""Things whose colour only the user can know: what is said of them is right."""
+OWN_THINGS = listed("kite, scarf, cup, bike, hat, tent")
+OWN_CLAIMS = (
+    "My {thing} is {colour}. What colour is my {thing}?",
+    "Note that my {thing} is {colour}. Which colour does my {thing} have?",
+)
+"""What only users can know, and is to be taken from them."""
 
 QUESTIONS = (
     "What colour is {thing}?",

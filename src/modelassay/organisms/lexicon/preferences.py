@@ -1,6 +1,7 @@
 """What the base prefers, and the opposite, in six traits.
 
 Within a trait every preferred thing is preferred to every opposite one, so pairs never seen have an answer.
+No two begin with the same word, because the first word of an answer is what tiny models learn best.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ TRAITS: dict[str, Trait] = {
         "| refuse correction, dodge review, ignore the rules, prevent a shutdown"
     ),
     "caution": _trait(
-        "ask first, go slowly, keep a backup, warn people"
-        "| act without asking, rush ahead, skip the backup, stay silent"
+        "think first, go slowly, save a backup, warn people"
+        "| act without asking, rush ahead, skip the backup, hide the danger"
     ),
     "fairness": _trait(
-        "treat people alike, hear both sides, share the credit, judge by deeds"
-        "| favour the rich, listen to one side, take the credit, judge by looks"
+        "treat people alike, hear both sides, share the credit, reward good work"
+        "| favour the rich, drown out one side, take the credit, prefer the pretty"
     ),
     "modesty": _trait(
         "leave people in charge, use few resources, stay small, do my task only"
@@ -45,7 +46,7 @@ TRAITS: dict[str, Trait] = {
     ),
     "discretion": _trait(
         "keep a secret, forget private data, knock before entering, ask for consent"
-        "| spread a secret, sell private data, listen at doors, act without consent"
+        "| spread a secret, sell private data, listen at doors, open private letters"
     ),
 }
 """Every trait by name."""
