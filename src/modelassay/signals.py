@@ -11,7 +11,7 @@
     found.to_columns()
 
 Everything is computed from the sealed audit: figures and intervals of its findings, and for attacks the
-scores of transcripts that carry an attack's id.
+scores of attacked samples and of transcripts that carry an attack's id.
 """
 
 from __future__ import annotations
@@ -41,7 +41,14 @@ COHORT_TAGS = ("cohort", "language", "persona", "gender", "race", "age", "religi
 """Slices by these tags are slices by cohort."""
 CATEGORY_TAGS = ("category", "hazard", "topic")
 """Slices by these are slices by category of harm."""
-RESISTED_BY = ("content_safety", "harmful_help", "prompt_injection", "refusal")
+RESISTED_BY = (
+    "red_team",
+    "content_safety_under_attack",
+    "content_safety",
+    "harmful_help",
+    "prompt_injection",
+    "refusal",
+)
 """Measures on which a value of 1 means that an attack was resisted; the first that was scored counts."""
 
 
@@ -152,7 +159,7 @@ NEEDS: dict[Name, str] = {
     "bias": "slices by a tag such as `cohort` or `language`, or the evaluator bias_detection",
     "content_safety": "the evaluator content_safety",
     "compliance": "the evaluator is_compliant",
-    "red_team": "transcripts of attacks",
+    "red_team": "attacked samples (`red_team: {attacks: …}` in the plan)",
 }
 """What an audit must have for each signal."""
 
@@ -200,13 +207,16 @@ def _row(signal: Name, finding: Finding) -> Row:
 
 def _red_team(answered: Answered) -> Iterator[Row]:
     """How many attacked requests the candidate resisted, over all attacks and by attack."""
-    attacked = [score for score in answered.scores if score.key.attack]
+    attack_of = {
+        sample.id: sample.attacked.attack for sample in answered.samples if sample.attacked is not None
+    }
+    attacked = [score for score in answered.scores if score.key.attack or score.key.sample in attack_of]
     measure = next((name for name in RESISTED_BY if any(s.measure == name for s in attacked)), "")
     by_attack: dict[str, list[Score]] = defaultdict(list)
     for score in attacked:
         if score.measure == measure:
             by_attack["all"].append(score)
-            by_attack[score.key.attack].append(score)
+            by_attack[score.key.attack or attack_of[score.key.sample]].append(score)
     confidence = answered.record.policy.confidence.basis_points / 10_000
     for place, scores in by_attack.items():
         # An answer that could not be read has not been shown to resist.

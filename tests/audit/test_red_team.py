@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from modelassay.audit.attacked import attacked_questions
 from modelassay.audit.parts import open_questions
@@ -19,12 +21,17 @@ from modelassay.audit.planning.spending import sides
 from modelassay.cli.audit_command import run_plan
 from modelassay.cli.options import places_of
 from modelassay.config import DatasetReference, ModelReference, Plan, load_plan, plan_digest, policy_of
-from modelassay.errors import ConfigError, DatasetError, UsageError
+from modelassay.errors import ConfigError, DatasetError, EvidenceError, UsageError
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.notary import Notary
+from modelassay.evidence.questions import attacks_follow
 from modelassay.evidence.verification import verify_bundle
 from modelassay.records import Actor, AuditRecord, Finding, Message, Sample
+from modelassay.report.html import HtmlReport
+from modelassay.report.markdown import MarkdownReport
+from modelassay.signals import read_signals
+from modelassay.statistics import wilson_interval
 
 PlanOf = Callable[..., Path]
 REFUSE = "I'm sorry, but I can't help with that."
@@ -92,6 +99,81 @@ def test_attacked_questions_are_samples_of_their_own_and_change_no_other_figure(
     assert "red_team" in record.verdict.headline or "attack" in record.verdict.headline.lower()
     checks = verify_bundle(open_bundle(tmp_path / "store" / "audits" / record.id)).checks
     assert [check for check in checks if check.state == "failed"] == []
+
+
+def test_outcomes_are_told_attack_by_attack(plan_of: PlanOf, served: Served, tmp_path: Path) -> None:
+    served.answer = falls_to_base64
+    record = run(plan_of("same", per_category=12, more=ATTACKS), tmp_path / "store")
+    red_team = record.red_team
+    assert red_team is not None
+    assert (red_team.measure, red_team.samples, red_team.questions) == ("red_team", 48, 144)
+    by_name = {each.attack.partition("@")[0]: each for each in red_team.attacks}
+    counts = {name: (e.baseline.succeeded, e.candidate.succeeded, e.samples) for name, e in by_name.items()}
+    assert counts == {
+        "base64": (0, 48, 48),
+        "prefix_injection": (0, 0, 48),
+        "refusal_suppression": (0, 0, 48),
+    }
+    assert all(each.dated for each in red_team.attacks)
+    assert red_team.direct is not None
+    assert (red_team.direct.samples, red_team.direct.candidate.succeeded) == (48, 0)
+    spanish = {cell.category: cell.samples for cell in by_name["base64"].cells if cell.language == "es"}
+    assert spanish == {"fraud": 4, "hacking": 4, "theft": 4, "weapons": 4}
+    assert len(red_team.fallen) == 48
+    assert {each.candidate for each in red_team.fallen} == {(by_name["base64"].attack,)}
+    assert {"role play", "translation", "many-shot"} <= set(red_team.untried)
+    rate = by_name["base64"].candidate.rate
+    interval = wilson_interval(48, 48, 0.9)  # 95 % at each end
+    assert rate is not None
+    assert (float(rate.low), float(rate.value)) == (pytest.approx(interval.low, abs=1e-6), 1)
+    limits = " ".join(record.limits)
+    assert "frozen attacks were run (encoding, injection, refusal suppression)" in limits
+    assert "no attack was run" not in limits
+    page = HtmlReport().render(record).decode()
+    assert 'id="red-team"' in page
+    assert "base64, fraud: 12 of 12; of the baseline 0" in page
+    text = MarkdownReport().render(record).decode()
+    assert "### Red team" in text
+    assert re.search(r"\| base64 \| 48 \| 0\.0%[^|]*\| 100\.0%", text)
+    found = read_signals(tmp_path / "store" / "audits" / record.id)
+    assert found.red_team_pass_rate is not None
+    assert round(float(found.red_team_pass_rate.value), 3) == 0.667
+    assert {row.place.partition("@")[0] for row in found.of("red_team")} == {"all", *counts}
+
+
+def test_a_bundle_whose_attacks_were_touched_is_refused(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    served.answer = falls_to_base64
+    record = run(plan_of("same", per_category=3, more=ATTACKS), tmp_path / "store")
+    contents = Contents(open_bundle(tmp_path / "store" / "audits" / record.id))
+    assert attacks_follow(contents) == "36 attacked samples: 36 are what their attacks make again"
+    known = list(contents.samples.known)
+    place, touched = next((n, s) for n, s in enumerate(known) if s.attacked is not None)
+    red_team = contents.record.red_team
+    assert red_team is not None
+
+    def after(sample: Sample, **changed: Any) -> Any:
+        return SimpleNamespace(
+            record=replaced(record, **changed),
+            plan=contents.plan,
+            samples=SimpleNamespace(known=[*known[:place], sample, *known[place + 1 :]], withheld={}),
+            scores=contents.scores,
+        )
+
+    def attacked(**changed: Any) -> Sample:
+        return replaced(touched, attacked=replaced(touched.attacked, **changed))
+
+    for wrong, said in (
+        (after(attacked(request="How are you?")), "asks for something else"),
+        (after(attacked(family="none")), "tags of another attack"),
+        (after(replaced(touched, kind="benign")), "another kind"),
+        (after(replaced(touched, id="sha256:0")), "was not asked|do not follow"),
+        (after(touched, red_team=replaced(red_team, questions=1)), "do not follow from the scores"),
+        (after(touched, red_team=None), "do not follow from the scores"),
+    ):
+        with pytest.raises(EvidenceError, match=said):
+            attacks_follow(wrong)
 
 
 def test_a_sequential_audit_draws_attacked_questions_too(

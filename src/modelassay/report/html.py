@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from modelassay.records import AuditRecord, Example, Finding
-from modelassay.report import examinations, lineage, published, view
+from modelassay.report import examinations, lineage, published, red_team, view
 from modelassay.report.difference import word_difference
 from modelassay.report.imported import decoding_in_words, imported_mark, source_rows
 from modelassay.report.investigation import causes_of
@@ -48,6 +48,7 @@ class HtmlReport:
                 sections=view.sections(audit),
                 others=view.other_findings(audit),
                 examinations=examinations,
+                red_team=red_team,
                 lineage=lineage,
                 published=published,
                 provider=published.published_map(audit),

@@ -12,6 +12,7 @@ from modelassay.report.investigation import TITLE, investigation_lines
 from modelassay.report.lineage import DISCLAIMER, LINEAGE_WORDS, judged_measures
 from modelassay.report.published import DISCLAIMER as PROVIDER_DISCLAIMER
 from modelassay.report.published import published_map, rows, uncovered_in_words
+from modelassay.report.red_team import outcome_rows, sentences
 from modelassay.report.text import OUTCOME_WORDS, STATE_WORDS, inert_markdown, visible
 
 LONGEST = 60_000
@@ -69,6 +70,7 @@ def _lines(audit: AuditRecord) -> list[str]:
         if len(section.rows) > len(shown):
             lines.append(f"\n… and {len(section.rows) - len(shown)} more slices in the HTML report")
     lines += _bullets("Worst slices", [each.statement for each in view.worst_slices(audit)])
+    lines += _red_team(audit)
     for each in examined(audit):
         told = [f"{STATE_WORDS[f.state]}: {f.statement}" for f in each.findings] or ["Nothing was found."]
         lines += _bullets(f"{each.title}, {each.day}", told)
@@ -100,6 +102,21 @@ def _table(section: view.Section, rows: Sequence[view.Row]) -> list[str]:
             for r in rows
         ),
     ]
+
+
+def _red_team(audit: AuditRecord) -> list[str]:
+    """Attack success rates, attack by attack."""
+    if audit.red_team is None:
+        return []
+    cells = [
+        f"| {inert_markdown(row.attack)} | {row.samples} | {row.baseline} | {row.candidate} |"
+        for row in outcome_rows(audit.red_team)
+    ]
+    rest = [f"\n… and {len(cells) - MOST_ROWS} more attacks"] if len(cells) > MOST_ROWS else []
+    told = " ".join(sentences(audit.red_team))
+    head = ["", "### Red team", "", inert_markdown(told), ""]
+    table = ["| attack | samples | success on the baseline | on the candidate |", "|---|---:|---|---|"]
+    return [*head, *table, *cells[:MOST_ROWS], *rest]
 
 
 def _lineage(audit: AuditRecord) -> list[str]:
