@@ -339,10 +339,9 @@ class RunRecorder:
 
     def flush(self, timeout_s: float = FLUSH_S) -> bool:
         """Wait until everything so far is in the run's files; whether that was done in time."""
-        done = False
         with self.troubles.kept("flushing"):
-            done = self._pipeline.flush(timeout_s)
-        return done
+            return self._pipeline.flush(timeout_s)
+        return False
 
     def close(self, timeout_s: float = FLUSH_S) -> None:
         """Write what is left, seal the files, and let process 0 state the coverage and bind the whole run."""
