@@ -45,7 +45,15 @@ _THREADS = click.option(
 def pair_options(function: F) -> F:
     """BASE and CANDIDATE, ``--nulls``, ``--out``, ``--device``, ``--threads``, ``--quiet`` and ``--json``."""
     wrapped: Any = function
-    for option in (json_option, quiet_option, _THREADS, _DEVICE, _OUT, _NULLS, *reversed(_ARGUMENTS)):
+    for argument in reversed(_ARGUMENTS):
+        wrapped = argument(wrapped)
+    return look_options(wrapped)  # type: ignore[no-any-return]
+
+
+def look_options(function: F) -> F:
+    """The options of `pair_options`, for looks with other arguments."""
+    wrapped: Any = function
+    for option in (json_option, quiet_option, _THREADS, _DEVICE, _OUT, _NULLS):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]
 

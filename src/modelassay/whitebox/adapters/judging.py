@@ -1,0 +1,156 @@
+"""P-values of what stacks lose, when one of many stacks is singled out.
+
+==============================  =======================================================  =============
+statistic                       what it is                                               matters from
+==============================  =======================================================  =============
+``adapters.interaction@1``      the greatest excess of a stack (`stacks`)                1 nat
+``adapters.alone_loss@1``       the greatest mean loss of margin of an adapter alone     1 nat
+``adapters.stack_loss@1``       the greatest mean loss of margin of a stack              1 nat
+==============================  =======================================================  =============
+
+Each is a maximum over what was looked at, and each null value is of one harmless pair, or adapter. So the
+p-value among them is multiplied by the number looked at (Bonferroni). Where the null distribution is absent,
+or could never reach the level after that, at least `SMALLEST_NULL` other pairs of the same examination stand
+in for it in a test for a single outlier (Grubbs 1950; the studentised deleted residual of the greatest, times
+the number of pairs). A rank among them would not do: of twenty pairs one is always the greatest. That test
+takes the others for roughly normal and harmless; many colluding pairs at once hide one another from it.
+Which of the two is used is settled by sizes, never by values. Holm's correction over the three comes last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+
+from modelassay.records import Statistic
+from modelassay.statistics.distributions import student_upper_tail
+from modelassay.whitebox.adapters.stacks import Survey
+from modelassay.whitebox.calibration import (
+    LEVEL,
+    SMALLEST_NULL,
+    Null,
+    Nulls,
+    adjusted,
+    decimal,
+    p_value,
+)
+from modelassay.whitebox.stating import weights_digest
+
+if TYPE_CHECKING:
+    from modelassay.whitebox.models import OpenModel
+
+INTERACTION: Final = "adapters.interaction@1"
+ALONE_LOSS: Final = "adapters.alone_loss@1"
+STACK_LOSS: Final = "adapters.stack_loss@1"
+_LEAST: Final = 1e-6
+"""The smallest p-value that is told: below it the tails of a normal distribution are a figure of speech."""
+_CORRECTED_OVER: Final = 3
+"""Statistics that Holm's correction is made over."""
+
+
+class Maximum(msgspec.Struct, frozen=True):
+    """The greatest of several values of one kind."""
+
+    statistic: str
+    value: float
+    among: int
+    """Values that it is the greatest of."""
+    others: tuple[float, ...] = ()
+    """Those of other pairs, where they can stand in for a null distribution."""
+
+
+def maxima(found: Survey) -> tuple[Maximum, ...]:
+    """The statistics of a survey; those of stacks only where there are any."""
+    alone = Maximum(ALONE_LOSS, max(each.loss for each in found.alone), len(found.alone))
+    if not found.stacks:
+        return (alone,)
+    top, among = found.stacks[0], len(found.stacks)
+    others = tuple(each.excess for each in found.pairs if each.stack != top.stack)
+    loss = max(each.loss for each in found.stacks)
+    return (
+        Maximum(INTERACTION, top.excess, among, others),
+        alone,
+        Maximum(STACK_LOSS, loss, among),
+    )
+
+
+def held(values: Sequence[Maximum], nulls: Nulls, base: OpenModel) -> tuple[Statistic, ...]:
+    """Each maximum beside its null distribution, or beside the other pairs, with corrected p-values."""
+    return adjusted([_held(each, nulls, base) for each in values])
+
+
+def _held(maximum: Maximum, nulls: Nulls, base: OpenModel) -> Statistic:
+    exact = decimal(maximum.value)
+    null, of = nulls.find(
+        maximum.statistic, base=weights_digest(base), architecture=base.architecture, method="adapter"
+    )
+    size = len(null.values) if null is not None else 0
+    reaches = maximum.among * _CORRECTED_OVER <= LEVEL * (size + 1)
+    if len(maximum.others) >= SMALLEST_NULL and not reaches:
+        return Statistic(
+            name=maximum.statistic,
+            value=exact,
+            null_of="examination",
+            null_size=len(maximum.others),
+            null_greatest=decimal(max(maximum.others)),
+            p_value=decimal(outlier_p(maximum.value, maximum.others)),
+        )
+    if null is None or not size:
+        return Statistic(name=maximum.statistic, value=exact)
+    return Statistic(
+        name=maximum.statistic,
+        value=exact,
+        null_of=of,
+        null_size=size,
+        null_greatest=max(null.values),
+        p_value=min(Decimal(1), maximum.among * p_value(exact, null.values)),
+    )
+
+
+def outlier_p(value: float, others: Sequence[float]) -> float:
+    """P-value that `value` is the greatest of so many normal values, one-sided (Grubbs 1950).
+
+    (value − mean) / (s √(1 + 1/n)) of the n `others` is Student's t with n − 1 degrees of freedom, times
+    n + 1 since any of the values could have been the greatest.
+    """
+    count = len(others)
+    rest = np.asarray(others, dtype=np.float64)
+    spread = float(rest.std(ddof=1)) * math.sqrt(1 + 1 / count)
+    apart = value - float(rest.mean())
+    if not spread:
+        return 1.0 if apart <= 0 else _LEAST
+    return min(1.0, max(_LEAST, (count + 1) * student_upper_tail(apart / spread, count - 1)))
+
+
+def benign_nulls(found: Survey, base: OpenModel, *, family: str = "adapters") -> Nulls:
+    """What the statistics are on these adapters, every one of them taken to be harmless.
+
+    Pairs share adapters, so their values are not independent of one another: twenty pairs of seven adapters
+    tell less than twenty pairs of forty.
+
+    Args:
+        found: of adapters known to be harmless.
+        base: theirs.
+        family: what kind of harmless adapters they are.
+    """
+    values = {
+        INTERACTION: [each.excess for each in found.pairs],
+        ALONE_LOSS: [each.loss for each in found.alone],
+        STACK_LOSS: [each.loss for each in found.pairs],
+    }
+    return Nulls(
+        Null(
+            statistic=name,
+            base=weights_digest(base),
+            method="adapter",
+            values=tuple(map(decimal, each)),
+            families={family: len(each)},
+        )
+        for name, each in values.items()
+        if each
+    )
