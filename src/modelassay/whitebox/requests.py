@@ -54,21 +54,32 @@ def requests_of(samples: Iterable[Sample], *, origin: str, each: int = EACH, see
     Raises:
         DatasetError: fewer than `FEWEST` of either kind.
     """
-    strata: dict[tuple[SampleKind, str], list[Sample]] = defaultdict(list)
-    for sample in samples:
-        if not (sample.tools or sample.choices or sample.follow_ups):
-            strata[sample.kind, sample.tags.get("category", "")].append(sample)
-    drawn: dict[str, list[Sample]] = {"harmful": [], "benign": [], "borderline": []}
-    for (kind, _), members in sorted(strata.items(), key=lambda item: item[0]):
-        drawn[kind] += sorted(members, key=lambda sample: _rank(seed, sample.id))[:each]
-    for kind in ("harmful", "benign"):
+    plain = [each for each in samples if not (each.tools or each.choices or each.follow_ups)]
+    kinds: tuple[SampleKind, ...] = ("harmful", "benign")
+    drawn = {
+        kind: drawn_by_category([one for one in plain if one.kind == kind], each=each, seed=seed)
+        for kind in kinds
+    }
+    for kind in kinds:
         if len(drawn[kind]) < FEWEST:
             raise DatasetError(
                 f"{len(drawn[kind])} {kind} requests in plain conversations, at least {FEWEST} are needed",
                 where=origin,
                 mend="name a dataset with harmful and benign requests, such as starter",
             )
-    return Requests(origin=origin, harmful=tuple(drawn["harmful"]), benign=tuple(drawn["benign"]))
+    return Requests(origin=origin, harmful=drawn["harmful"], benign=drawn["benign"])
+
+
+def drawn_by_category(samples: Iterable[Sample], *, each: int, seed: int) -> tuple[Sample, ...]:
+    """At most `each` of every category, by seed and content alone."""
+    strata: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        strata[sample.tags.get("category", "")].append(sample)
+    return tuple(
+        sample
+        for _, members in sorted(strata.items())
+        for sample in sorted(members, key=lambda sample: _rank(seed, sample.id))[:each]
+    )
 
 
 def prompts_of(model: OpenModel, samples: Sequence[Sample]) -> list[list[int]]:

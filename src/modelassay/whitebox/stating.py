@@ -93,7 +93,7 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
     elif calibrated and not effect and not unusual:
         state = "shown_fine"
     return Finding(
-        id=f"{claim.check}/{claim.measure}/{_place(claim.slice)}",
+        id=f"{claim.check}/{claim.measure}/{place_of(claim.slice)}",
         check=claim.check,
         measure=Measure(
             name=claim.measure, title=claim.title, wanted=claim.wanted, role="concern", exact=True
@@ -125,7 +125,7 @@ def described(
 ) -> Finding:
     """A finding that describes and is held against nothing."""
     return Finding(
-        id=f"{check}/{check}_{name}/{_place(tags or {})}",
+        id=f"{check}/{check}_{name}/{place_of(tags or {})}",
         check=check,
         measure=Measure(name=f"{check}_{name}", title=title, wanted="are described", role=role, exact=True),
         slice=dict(tags or {}),
@@ -144,8 +144,8 @@ def beside_null(statistic: Statistic) -> str:
     if statistic.null_of == "examination":
         return (
             f"On the {statistic.null_size} others of this examination it was at most "
-            f"{statistic.null_greatest:.3g}: p = {statistic.p_value:.3f}, corrected "
-            f"{statistic.adjusted_p:.3f}."
+            f"{statistic.null_greatest:.3g}: p = {statistic.p_value:.2g}, corrected "
+            f"{statistic.adjusted_p:.2g}."
         )
     of = "of this base" if statistic.null_of == "base" else "of other bases of this architecture"
     text = (
@@ -163,7 +163,7 @@ class Watch:
     """Takes the time of an examination and puts it together."""
 
     def __init__(self) -> None:
-        self.started = _now()
+        self.started = now()
 
     def examination(
         self, kind: ExaminationKind, *, base: OpenModel, candidate: OpenModel, **parts: Any
@@ -173,7 +173,7 @@ class Watch:
             kind=kind,
             tool_version=__version__,
             started=self.started,
-            finished=_now(),
+            finished=now(),
             baseline=base.identity,
             candidate=candidate.identity,
             **parts,
@@ -190,9 +190,11 @@ def method_of(candidate: OpenModel) -> Method:
     return "adapter" if any(name.startswith("adapter.") for name in candidate.identity.details) else "full"
 
 
-def _place(tags: Mapping[str, str]) -> str:
+def place_of(tags: Mapping[str, str]) -> str:
+    """A slice as it stands in a finding's id."""
     return ",".join(f"{tag}={value}" for tag, value in tags.items()) or "overall"
 
 
-def _now() -> str:
+def now() -> str:
+    """The time in UTC, as examinations have it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
