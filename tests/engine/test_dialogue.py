@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from modelassay.engine import Journal, read_transcripts
-from modelassay.engine.dialogue import MAX_TOOL_ROUNDS
-from modelassay.records import Decoding, Failure, Message, Reply, Tool, ToolCall
+from modelassay.engine.dialogue import MAX_TOOL_ROUNDS, Dialogue
+from modelassay.records import Decoding, Failure, Message, Reply, Tool, ToolCall, sample_id
 
 TOOLS = (
     Tool(name="weather", description="tells the weather", result="rain"),
@@ -85,3 +87,74 @@ async def test_a_batch_goes_on_with_those_that_called_tools(journal: Journal, pa
     assert target.calls == [4, 2, 4, 2, 2, 1], "each batch is followed by those of it that called a tool"
     found = [t for _, t in read_transcripts(journal, parts.identity.fingerprint, Decoding(), questions)]
     assert [transcript.answer for transcript in found] == ["done"] * 10
+
+
+def follow(sample, *turns):
+    """`sample` with scripted user turns after it."""
+    named = sample_id(sample.messages, tools=sample.tools, follow_ups=turns)
+    return msgspec.structs.replace(sample, id=named, follow_ups=turns)
+
+
+def followed(parts, text, *turns, **more):
+    question = parts.question(text, **more)
+    sample = follow(question.sample, *turns)
+    return msgspec.structs.replace(
+        question, sample=sample, key=msgspec.structs.replace(question.key, sample=sample.id)
+    )
+
+
+async def test_follow_ups_are_put_one_by_one_and_the_last_answer_counts(journal: Journal, parts) -> None:
+    def script(request):
+        said = [m.content for m in request.messages if m.role == "user"]
+        if request.tools and request.messages[-1].content == "two":
+            return calling("mail")
+        return parts.reply(f"to {said[-1]}")
+
+    question = followed(parts, "one", "two", "three", tools=TOOLS)
+    target = parts.target(script)
+    usage = await parts.ask(journal, [question], target)
+    ((_, transcript),) = read_transcripts(journal, parts.identity.fingerprint, Decoding(), [question])
+    assert [(m.role, m.content) for m in transcript.messages] == [
+        ("assistant", "to one"),
+        ("user", "two"),
+        ("assistant", ""),
+        ("tool", "sent"),
+        ("assistant", "to two"),
+        ("user", "three"),
+        ("assistant", "to three"),
+    ]
+    assert transcript.answer == "to three"
+    assert (usage.requests, len(target.requests)) == (4, 4)
+    assert target.requests[-1].messages[1:] == transcript.messages[:-1]
+    assert (await parts.ask(journal, [question], target)).requests == 0, "the journal has it all"
+
+
+async def test_tool_rounds_are_counted_anew_in_each_turn(journal: Journal, parts) -> None:
+    question = followed(parts, "one", "two", tools=TOOLS)
+    target = parts.target(lambda request: calling("mail"))
+    usage = await parts.ask(journal, [question], target)
+    assert usage.requests == 2 * (1 + MAX_TOOL_ROUNDS)
+    most = Dialogue(question, Decoding()).most(count_tokens=True)
+    assert most.requests == usage.requests
+
+
+async def test_a_failure_in_a_later_turn_is_a_failure(journal: Journal, parts) -> None:
+    question = followed(parts, "one", "two", "three")
+
+    def script(request):
+        if request.messages[-1].content == "two":
+            return Failure(kind="timeout", message="too slow")
+        return parts.reply("yes")
+
+    await parts.ask(journal, [question], parts.target(script))
+    ((_, transcript),) = read_transcripts(journal, parts.identity.fingerprint, Decoding(), [question])
+    assert transcript.failure.kind == "timeout"
+    assert [m.content for m in transcript.messages] == ["yes", "two"]
+
+
+def test_the_budget_holds_back_what_all_turns_may_take(parts) -> None:
+    decoding = Decoding(max_tokens=7)
+    one = Dialogue(parts.question("a" * 300), decoding).most(count_tokens=True)
+    three = Dialogue(followed(parts, "a" * 300, "b" * 30, "c" * 60), decoding).most(count_tokens=True)
+    assert (three.requests, three.output_tokens) == (3 * one.requests, 3 * one.output_tokens)
+    assert three.input_tokens >= 3 * one.input_tokens + 3 * 7 + 2 * 10 + 20

@@ -35,7 +35,11 @@ def digests() -> dict[str, str]:
             continue
         attack = open_attack(entry.name)
         assert isinstance(attack, FrozenAttack)
-        asked = [(attack.messages(of, seed), attack.tools(of)) for of in samples() for seed in range(3)]
+        asked = [
+            (attack.messages(of, seed), attack.tools(of), *attack.follow_ups(of, seed))
+            for of in samples()
+            for seed in range(3)
+        ]
         found[attack.id] = digest_of(asked)
     return found
 

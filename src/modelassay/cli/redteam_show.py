@@ -67,7 +67,10 @@ def command(
                 "attack": opened[0].id,
                 "digest": opened[0].digest,
                 "forms": opened[0].draws,
-                "asked": [{"messages": each.asked, "tools": each.tools} for each in shown],
+                "asked": [
+                    {"messages": each.asked, "tools": each.tools, "follow_ups": each.follow_ups}
+                    for each in shown
+                ],
             }
         )
         return
@@ -122,3 +125,6 @@ def _print(attacked: Attacked, number: int | None) -> None:
             click.echo(f"calls {visible(call.name)}({visible(call.arguments)})")
         if message.content:
             click.echo(visible(message.content))
+    for turn in attacked.follow_ups:
+        click.echo("[assistant]\n…")
+        click.echo(f"[user]\n{visible(turn)}")

@@ -17,7 +17,17 @@ import msgspec
 from modelassay.canonical import Digest, digest_of
 from modelassay.errors import UsageError
 from modelassay.protocols import Target
-from modelassay.records import Decoding, Failure, Message, PairKey, Request, Sample, Tool, Transcript
+from modelassay.records import (
+    Decoding,
+    Failure,
+    Message,
+    PairKey,
+    Reply,
+    Request,
+    Sample,
+    Tool,
+    Transcript,
+)
 from modelassay.redteam.requests import request_of, with_request
 
 DIGEST_DIGITS = 16
@@ -92,7 +102,7 @@ class FrozenAttack:
         return sample.tools
 
     async def run(self, target: Target, sample: Sample, seed: int) -> Transcript:
-        """Ask once. The transcript's `asked` holds what was put in place of the sample.
+        """Ask once, and every follow-up. The transcript's `asked` holds what was put in place of the sample.
 
         Raises:
             UsageError: it cannot be put to this sample.
@@ -101,25 +111,33 @@ class FrozenAttack:
         key = PairKey(sample=sample.id, attack=self.id, seed=seed)
         if target not in self._identities:
             self._identities[target] = (await target.identify()).fingerprint
-        request = Request(
-            messages=asked,
-            tools=self.tools(sample),
-            decoding=self.decoding,
-            seed=number_of(self.id, sample.id, seed) & 0x7FFFFFFF,
-        )
-        (reply,) = await target.generate([request])
-        fingerprint = self._identities[target]
-        if isinstance(reply, Failure):
-            return Transcript(key=key, target=fingerprint, asked=asked, failure=reply, origin="redteam")
+        said: tuple[Message, ...] = ()
+        replies: list[Reply] = []
+        failure: Failure | None = None
+        for turn in ("", *self.follow_ups(sample, seed)):
+            said += (Message(role="user", content=turn),) if turn else ()
+            request = Request(
+                messages=asked + said,
+                tools=self.tools(sample),
+                decoding=self.decoding,
+                seed=number_of(self.id, sample.id, seed) & 0x7FFFFFFF,
+            )
+            (reply,) = await target.generate([request])
+            if isinstance(reply, Failure):
+                failure = reply
+                break
+            replies.append(reply)
+            said += (reply.message,)
         return Transcript(
             key=key,
-            target=fingerprint,
-            messages=(reply.message,),
+            target=self._identities[target],
+            messages=said,
             asked=asked,
-            finish=reply.finish,
-            input_tokens=reply.input_tokens,
-            output_tokens=reply.output_tokens,
-            served_model=reply.served_model,
+            finish=replies[-1].finish if replies else "unknown",
+            input_tokens=sum(reply.input_tokens for reply in replies),
+            output_tokens=sum(reply.output_tokens for reply in replies),
+            served_model=replies[-1].served_model if replies else "",
+            failure=failure,
             origin="redteam",
         )
 

@@ -43,7 +43,7 @@ class Templated(FrozenAttack):
     def __init__(
         self, *, template: str = "", folder: str | Path | None = None, decoding: Decoding | None = None
     ) -> None:
-        found = _packaged(self.kind) if folder is None else _in_folder(folder, self.name)
+        found = packaged_templates(self.kind) if folder is None else templates_in(folder, self.name)
         if template:
             if template not in found:
                 raise UnknownNameError("template", template, found, where=f"attack {self.name}: template")
@@ -137,14 +137,14 @@ READER = Tool(
 """The tool that the hidden request comes back from. It has no scripted result: it was called before."""
 
 
-def _packaged(kind: str) -> dict[str, str]:
+def packaged_templates(kind: str) -> dict[str, str]:
     """The templates of the package, by name."""
     folder = files("modelassay.redteam") / "templates" / kind
     found = sorted((each for each in folder.iterdir() if each.name.endswith(SUFFIXES)), key=lambda e: e.name)
     return {each.name.rpartition(".")[0]: each.read_text("utf-8").rstrip("\n") for each in found}
 
 
-def _in_folder(folder: str | Path, attack: str) -> dict[str, str]:
+def templates_in(folder: str | Path, attack: str) -> dict[str, str]:
     """A user's templates, by name."""
     where = f"attack {attack}: folder: {folder}"
     if not isinstance(folder, str | Path) or not Path(folder).is_dir():
