@@ -127,7 +127,8 @@ def plan_of(tmp_path: Path, served: Served) -> Callable[..., Path]:
             f"version: 1\nname: {candidate}\n"
             f"baseline: openai:base@{served.url}\ncandidate: openai:{candidate}@{served.url}\n"
             "datasets: [prompts.jsonl]\nslices: [category, language]\n"
-            f"decoding: {{temperature: 0, max_tokens: 64}}\noutput: {{store: assay}}\n{more}"
+            f"decoding: {{temperature: 0, max_tokens: 64}}\noutput: {{store: assay}}\n"
+            f"{'' if 'policy:' in more else 'policy: suite-only'}\n{more}"
         )
         return plan
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelassay.audit.limits import limits_of
-from modelassay.config import ModelReference, Plan
+from modelassay.config import DEFAULT_POLICY, ModelReference, Plan, preset
 from modelassay.config.plan import DatasetReference
 from modelassay.records import EvaluatorPin, Message, Percent, Policy, Sample
 
@@ -24,7 +24,7 @@ def said(*languages: str, kind: str = "harmful", policy: Policy | None = None) -
         )
         for n, language in enumerate(languages)
     ]
-    return "\n".join(limits_of(PLAN, policy or Policy(), samples, (), (JUDGE,)))
+    return "\n".join(limits_of(PLAN, policy or preset(DEFAULT_POLICY), samples, (), (JUDGE,)))
 
 
 def test_languages_that_the_refusal_judge_does_not_read_are_named() -> None:
@@ -39,5 +39,5 @@ def test_a_suite_without_one_kind_of_prompt_is_said_so() -> None:
 
 def test_a_loosened_policy_is_said_so() -> None:
     lax = Policy(least_rate=Percent(basis_points=1000))
-    assert "looser than the product's defaults in least_rate 10% (default 50%)." in said("en", policy=lax)
+    assert "looser than the product's defaults in least_rate 10% (default 50%)" in said("en", policy=lax)
     assert "looser" not in said("en")

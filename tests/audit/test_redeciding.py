@@ -110,7 +110,7 @@ def test_a_stricter_policy_of_the_package_by_name(seal: Seal, capsys: pytest.Cap
 def test_a_looser_policy_is_called_so(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
     folder = seal(**LOST)
     Path("mild.yaml").write_text(
-        "version: 1\nname: mild\nextends: finetuning-default\n"
+        "version: 1\nname: mild\nextends: suite-only\n"
         "bands: {review: 60%, deploy_monitored: 50%}\n"
         "concerns: {overall: 60%, shown: deploy, literal: deploy}\n"
     )
@@ -217,7 +217,7 @@ def test_where_prompts_are_withheld_only_thresholds_can_change(
 ) -> None:
     folder = seal(**LOST)
     assert run(["records", "redact", folder.name, "--tag", "category=c1", "-o", "redacted"]) == 0
-    code, found = told(capsys, "redacted", "--policy", "finetuning-default")
+    code, found = told(capsys, "redacted", "--policy", "suite-only")
     assert (code, found["outcome"]) == (10, "review")
     Path("sure.yaml").write_text("version: 1\nname: sure\nconfidence: 99%\n")
     code, found = told(capsys, "redacted", "--policy", "sure.yaml")

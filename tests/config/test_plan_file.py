@@ -266,9 +266,11 @@ def test_default_policy_is_the_template() -> None:
     from importlib.resources import files
 
     text = (files("modelassay.cli") / "templates" / "policy.yaml").read_text("utf-8")
+    from modelassay.config import DEFAULT_POLICY, preset
     from modelassay.config.coerce import to_record
 
-    assert to_record(parse_yaml(text, "policy.yaml"), Policy) == Policy()
+    default = msgspec.structs.replace(preset(DEFAULT_POLICY), name="default")
+    assert to_record(parse_yaml(text, "policy.yaml"), Policy) == default
 
 
 def test_a_plan_names_its_release(tmp_path: Path) -> None:

@@ -21,15 +21,25 @@ from modelassay.config import (
 from modelassay.config.presets import DEFAULT
 from modelassay.config.schema import json_schema
 from modelassay.errors import ConfigError, UnknownNameError
-from modelassay.gate import check_policy, policy_changes, tighten
+from modelassay.gate import check_policy, loosened, policy_changes, tighten
 from modelassay.records import Policy
 
-STRICTER = [name for name in preset_names() if name != DEFAULT]
+SUITE_ONLY = "suite-only"
+STRICTER = [name for name in preset_names() if name not in (DEFAULT, SUITE_ONLY)]
 
 
 def test_the_default_preset_is_what_an_audit_is_held_against_without_a_policy() -> None:
     assert preset_names()[0] == DEFAULT
-    assert msgspec.structs.replace(preset(DEFAULT), name=Policy().name) == Policy()
+    (required,) = policy_changes(Policy(), preset(DEFAULT))
+    assert (required.key, required.direction) == ("evidence.required", "stricter")
+    assert set(preset(DEFAULT).evidence.required) == {"red_team", "injection", "lineage"}
+
+
+def test_a_look_at_answers_alone_is_the_default_without_required_evidence() -> None:
+    (dropped,) = policy_changes(preset(DEFAULT), preset(SUITE_ONLY))
+    assert (dropped.key, dropped.direction) == ("evidence.required", "looser")
+    assert loosened(preset(DEFAULT)) == ()
+    assert loosened(preset(SUITE_ONLY)) == ("evidence.required without injection, lineage, red_team",)
 
 
 def test_the_default_preset_states_the_table_for_fine_tuned_models() -> None:

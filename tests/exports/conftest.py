@@ -80,7 +80,9 @@ def write_plan(folder: Path, more: str = "") -> Path:
     plan.write_text(
         f"version: 1\nname: {json.dumps(NAME)}\n"
         "baseline: python:scripted:base\ncandidate: python:scripted:lost\n"
-        "datasets: [prompts.jsonl]\nslices: [category, language]\n" + more
+        "datasets: [prompts.jsonl]\nslices: [category, language]\n"
+        + ("" if "policy:" in more else "policy: suite-only\n")
+        + more
     )
     return plan
 

@@ -112,7 +112,7 @@ def test_no_key_of_the_form_is_passed_over() -> None:
         assert name in _NOT_ASKED or any(key.partition(".")[0] == name for key in seen), name
 
 
-@pytest.mark.parametrize("name", [name for name in preset_names() if name != "finetuning-default"])
+@pytest.mark.parametrize("name", [name for name in preset_names() if name != "suite-only"])
 def test_no_evidence_passes_a_stricter_preset_and_not_the_default(name: str, evidence: Any) -> None:
     for seed in range(12):
         draw = random.Random(seed)

@@ -73,8 +73,8 @@ def test_a_conflict_has_the_outcome_of_the_policy(evidence, conflict):
 
 def test_a_mild_policy_on_conflicts_is_named_and_does_not_undo_a_requirement(evidence):
     mild = Policy(lineage=LineageRule(conflict="deploy"))
-    assert loosened(mild) == ("lineage.conflict deploy (default review)",)
-    assert loosened(Policy(lineage=LineageRule(conflict="block"))) == ()
+    assert "lineage.conflict deploy (default review)" in loosened(mild)
+    assert loosened(Policy(lineage=LineageRule(conflict="block"))) == loosened(Policy())
     findings = lineage_findings(CONFLICTING)
     assert verdict(evidence, *findings, conflict="deploy").outcome == "deploy"
     assert verdict(evidence, *findings, conflict="deploy", required=("licences",)).outcome == "review"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelassay.config import DEFAULT_POLICY, preset
 from modelassay.errors import ConfigError
 from modelassay.gate import check_policy, decide, loosened, tighten
 from modelassay.records import (
@@ -91,10 +92,12 @@ def test_floors_are_not_scaled():
 
 
 def test_a_policy_that_asks_for_less_than_the_defaults_is_said_so():
-    assert loosened(Policy()) == ()
+    assert loosened(preset(DEFAULT_POLICY)) == ()
+    (unasked,) = loosened(Policy())
+    assert unasked.startswith("evidence.required without")
     lax = Policy(
         bands=Bands(deploy=percent(5), deploy_monitored=percent(15), review=percent(60)),
         least_rate=percent(0),
         confidence=percent(99),
     )
-    assert loosened(lax) == ("bands.review 60% (default 30%)", "least_rate 0% (default 50%)")
+    assert loosened(lax) == ("bands.review 60% (default 30%)", "least_rate 0% (default 50%)", unasked)

@@ -77,7 +77,7 @@ def audited(folder: Path, candidate: str) -> str:
     (folder / "scripted.py").write_text(MODELS)
     (folder / "plan.yaml").write_text(
         "version: 1\nname: handed\nbaseline: python:scripted:base\n"
-        f"candidate: python:scripted:{candidate}\ndatasets: [prompts.jsonl]\n" + LINEAGE
+        f"candidate: python:scripted:{candidate}\ndatasets: [prompts.jsonl]\npolicy: suite-only\n" + LINEAGE
     )
     _, out, error = run(folder, "audit", "plan.yaml", "--json", "-q")
     answer = json.loads(out)

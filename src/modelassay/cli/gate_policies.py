@@ -11,11 +11,10 @@ from modelassay.cli.options import json_option, print_json
 
 def shipped_policies() -> list[dict[str, Any]]:
     """Each with whom it is for, and where it differs from the default."""
-    from modelassay.config import preset, preset_names, preset_summary
+    from modelassay.config import DEFAULT_POLICY, preset, preset_names, preset_summary
     from modelassay.gate import policy_changes
-    from modelassay.records import Policy
 
-    default = Policy()
+    default = preset(DEFAULT_POLICY)
     return [
         {
             "policy": name,

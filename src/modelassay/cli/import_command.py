@@ -193,11 +193,10 @@ class _Request:
 
     def held_against(self) -> Policy:
         """The policy."""
-        from modelassay.config import open_policy
+        from modelassay.config import DEFAULT_POLICY, open_policy
         from modelassay.gate import check_policy
-        from modelassay.records import Policy
 
-        policy = open_policy(self.policy, Path(), where="--policy") if self.policy else Policy()
+        policy = open_policy(self.policy or DEFAULT_POLICY, Path(), where="--policy")
         check_policy(policy, where=self.policy or "the policy")
         return policy
 

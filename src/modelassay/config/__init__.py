@@ -24,9 +24,11 @@ from modelassay.config.plan import (
     plan_digest,
     substance,
 )
+from modelassay.config.presets import DEFAULT as DEFAULT_POLICY
 from modelassay.config.presets import preset, preset_names, preset_summary, preset_text
 
 __all__ = [
+    "DEFAULT_POLICY",
     "AdmissionPolicy",
     "AttackReference",
     "Budget",

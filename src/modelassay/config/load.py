@@ -15,7 +15,7 @@ import yaml
 
 from modelassay.config.coerce import to_record
 from modelassay.config.plan import ModelReference, Plan
-from modelassay.config.presets import on_preset, preset, preset_names
+from modelassay.config.presets import DEFAULT, on_preset, preset, preset_names
 from modelassay.config.source import Source, read_yaml
 from modelassay.errors import ConfigError, UnknownNameError, UsageError
 from modelassay.records import Policy, RiskContext
@@ -112,9 +112,7 @@ def open_policy(said: str, folder: Path, *, where: str = "") -> Policy:
 
 def policy_of(plan: Plan, folder: Path) -> Policy:
     """The policy that `plan` names (relative to `folder`), in the plan's deployment context."""
-    return in_context(
-        open_policy(plan.policy, folder, where="policy") if plan.policy else Policy(), plan.context
-    )
+    return in_context(open_policy(plan.policy or DEFAULT, folder, where="policy"), plan.context)
 
 
 def in_context(policy: Policy, context: RiskContext | None) -> Policy:

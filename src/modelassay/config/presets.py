@@ -27,7 +27,8 @@ def preset_names() -> tuple[str, ...]:
 
 
 DEFAULT = "finetuning-default"
-"""The preset that says what `Policy()` says."""
+"""The preset that an audit is held against whose plan names no policy. It says what `Policy()` says, and
+besides which evidence must be there."""
 
 
 def preset_text(name: str) -> str:

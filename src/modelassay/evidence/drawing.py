@@ -51,6 +51,8 @@ from modelassay.records import (
 _NEXT_LOOK = Fraction(5, 4)
 _BESIDE = ("floor", "unscored_limit", "slices.required", "concerns.", "cohorts.", "least_rate")
 """Rules that are held against fixed figures, beside the table."""
+_BY_ATTACKS = ("evidence.required.red_team", "evidence.required.injection")
+"""Rules that further attacked questions can settle, where there are any."""
 _NO_DAY = date(2000, 1, 1)
 
 
@@ -97,6 +99,11 @@ class Suite:
     def planned(self, measure: str) -> Iterable[PlannedPair]:
         """Every pair of a banded measure."""
         return self._pairs(self.populations[measure], self.category)
+
+    @cached_property
+    def attacks(self) -> bool:
+        """Whether some of its questions are attacks."""
+        return any(sample.attacked is not None for sample in self.samples)
 
     @property
     def category(self) -> str:
@@ -269,7 +276,8 @@ class Drawing:
         covered = {"concerns.overall", "concerns.category"}
         banded = {finding.id for finding in findings if finding.measure.name in suite.populations}
         for hit in verdict.rules:
-            if not hit.rule.startswith(_BESIDE) or (hit.rule in covered and hit.finding in banded):
+            beside = hit.rule.startswith(_BESIDE) or (suite.attacks and hit.rule in _BY_ATTACKS)
+            if not beside or (hit.rule in covered and hit.finding in banded):
                 continue
             close = hit.rule == "floor" and hit.state == "not_shown"
             outcome: Outcome = "inconclusive" if close else hit.outcome

@@ -24,7 +24,8 @@ from modelassay.records import (
     Severity,
 )
 
-FOUND, MISSING = "evidence.found", "evidence.required"
+FOUND, REQUIRED = "evidence.found", "evidence.required"
+"""Rules; of what is required each kind has its own, such as ``evidence.required.injection``."""
 _KINDS: Final = frozenset(get_args(ExaminationKind))
 _EXAMINED: Final = "examined"
 _RED_TEAM, _INJECTION = "red_team", "prompt_injection"
@@ -93,10 +94,11 @@ def _present(case: Case, kind: EvidenceKind) -> Held:
     name = kind.replace("_", " ")
     there, aged = _found(case, kind)
     if there:
-        return _said("deploy", f"The evidence that the policy requires on {name} is there.")
+        return _said(kind, "deploy", f"The evidence that the policy requires on {name} is there.")
     days = case.policy.evidence.oldest_days
     why = f"is older than the {days} days that the policy allows" if aged else "is missing"
     return _said(
+        kind,
         "inconclusive",
         f"The evidence that the policy requires on {name} {why}.",
         settle=SUPPLIED_BY[kind],
@@ -146,10 +148,10 @@ _OTHERWISE: Final[dict[EvidenceKind, Callable[[Case], bool]]] = {
 """Kinds that an audit brings without an examination."""
 
 
-def _said(outcome: Outcome, statement: str, *, settle: str = "") -> Held:
+def _said(kind: EvidenceKind, outcome: Outcome, statement: str, *, settle: str = "") -> Held:
     return Held(
         hit=RuleHit(
-            rule=MISSING,
+            rule=f"{REQUIRED}.{kind}",
             finding="",
             literal="deploy",
             state="shown_fine" if outcome == "deploy" else "not_assessable",

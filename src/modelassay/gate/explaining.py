@@ -15,6 +15,7 @@ from modelassay.drops import enough_labels
 from modelassay.gate.bands import hold_bands, hold_categories
 from modelassay.gate.case import Case, Held, strictest
 from modelassay.gate.concerns import hold_concerns
+from modelassay.gate.evidence import REQUIRED, SUPPLIED_BY
 from modelassay.gate.floors import hold_floors, hold_least_rate
 from modelassay.gate.judges import doubted
 from modelassay.gate.policy import severity, tighten
@@ -53,8 +54,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "lineage.conflict": ("lineage.conflict",),
     "lineage.required": ("lineage.required",),
     "evidence.found": ("evidence.shown", "evidence.critical", "concerns.literal"),
-    "evidence.required": ("evidence.required", "evidence.oldest_days"),
-}
+} | {f"{REQUIRED}.{kind}": ("evidence.required", "evidence.oldest_days") for kind in SUPPLIED_BY}
 """Keys of the policy that each rule holds a finding against."""
 
 _RULES: Mapping[str, Callable[[Case], Iterator[Held]]] = {

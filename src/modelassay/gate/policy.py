@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import msgspec
 
+from modelassay.config import DEFAULT_POLICY, preset
 from modelassay.errors import ConfigError
 from modelassay.records import Bands, CategoryRule, ConcernRule, Outcome, Percent, Policy, RiskContext
 
@@ -121,7 +122,7 @@ def _milder_outcomes(policy: Policy, default: Policy) -> Iterator[str]:
         given, usual = getattr(evidence, key), getattr(at_least, key)
         if SEVERITY.index(given) < SEVERITY.index(usual):
             yield f"evidence.{key} {given} (default {usual})"
-    if missing := sorted(set(at_least.required) - set(evidence.required)):
+    if missing := sorted(set(preset(DEFAULT_POLICY).evidence.required) - set(evidence.required)):
         yield f"evidence.required without {', '.join(missing)}"
     if (evidence.oldest_days or at_least.oldest_days + 1) > at_least.oldest_days:
         yield f"evidence.oldest_days {evidence.oldest_days} (default {at_least.oldest_days})"

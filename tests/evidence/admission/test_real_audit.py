@@ -19,6 +19,7 @@ candidate:
   system_prompt: "@prompt.txt"
 datasets: [{{use: starter, limit: 12}}]
 decoding: {{max_tokens: 4}}
+policy: suite-only
 release: {{line: adapters, target: "https://models.example/adapter"}}
 """
 ADMISSION = """\
