@@ -38,7 +38,6 @@ from modelassay.training.recorder.surroundings import code_digests, library_vers
 from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
 
-_NUMBERS = (int, float)
 FLUSH_S = 60.0
 """Longest wait for the disk when a run is closed; what is later than that is told on stderr."""
 R = TypeVar("R", bound="RunRecorder")
@@ -223,7 +222,7 @@ class RunRecorder:
     ) -> None:
         """Record what the trainer logged; what is no number is left out."""
         with self.troubles.kept("recording metrics"):
-            numbers = {n: float(v) for n, v in values.items() if isinstance(v, _NUMBERS) and v == v}
+            numbers = {n: float(v) for n, v in values.items() if isinstance(v, (int, float)) and v == v}
             if numbers:
                 at = self.current_step if step is None else step
                 self._line("metrics", RunMetrics(step=at, phase=phase, values=numbers, time=now()))

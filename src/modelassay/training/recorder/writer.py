@@ -29,6 +29,7 @@ from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
 
 FILES = ("metrics", "events", "checkpoints", "datasets", "steps")
+"""Of lines; the last only where steps are committed to."""
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Writer:
         self._lines = {
             name: Appending(self._place.lines(name, self.process), n) for name, n in state.lines.items()
         }
-        for name in set(FILES) - state.lines.keys():
+        for name in set(FILES if self._committer is not None else FILES[:-1]) - state.lines.keys():
             self._place.lines(name, self.process).unlink(missing_ok=True)
         self._parts, self._part = state.parts, None
         if state.part is not None:
