@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -12,12 +13,14 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace as replaced
 
 from modelassay.audit.attacked import attacked_questions
 from modelassay.audit.parts import open_questions
 from modelassay.audit.planning import Assumptions, forecast
 from modelassay.audit.planning.spending import sides
+from modelassay.cli import modelassay as command
 from modelassay.cli.audit_command import run_plan
 from modelassay.cli.options import places_of
 from modelassay.config import DatasetReference, ModelReference, Plan, load_plan, plan_digest, policy_of
@@ -32,6 +35,8 @@ from modelassay.report.html import HtmlReport
 from modelassay.report.markdown import MarkdownReport
 from modelassay.signals import read_signals
 from modelassay.statistics import wilson_interval
+from modelassay.suites.columns import map_rows
+from modelassay.suites.files import read_rows
 
 PlanOf = Callable[..., Path]
 REFUSE = "I'm sorry, but I can't help with that."
@@ -174,6 +179,48 @@ def test_a_bundle_whose_attacks_were_touched_is_refused(
     ):
         with pytest.raises(EvidenceError, match=said):
             attacks_follow(wrong)
+
+
+def test_successes_are_kept_and_asked_again(plan_of: PlanOf, served: Served, tmp_path: Path) -> None:
+    served.answer = falls_to_base64
+    more = "red_team: {attacks: [base64, prefill, scripted_escalation, tool_output_injection]}\n"
+    store, into = tmp_path / "store", tmp_path / "kept" / "regressions.jsonl"
+    record = run(plan_of("same", per_category=3, more=more), store)
+    keep = ["redteam", "keep", record.id, "--store", str(store), "--into", str(into), "--json"]
+    result = CliRunner().invoke(command, [*keep, "--all-successes"])
+    assert result.exit_code == 0, result.output
+    red_team = record.red_team
+    assert red_team is not None
+    fell = sum(each.candidate.succeeded for each in red_team.attacks)
+    said = json.loads(result.output)
+    assert (said["audit"], said["chosen"], said["added"]) == (record.id, fell, fell)
+    before = into.read_bytes()
+    again = CliRunner().invoke(command, [*keep, red_team.fallen[0].sample[7:19]])
+    assert json.loads(again.output)["added"] == 0
+    assert into.read_bytes() == before
+    assert CliRunner().invoke(command, [*keep, "ffffffffffffff"]).exit_code != 0
+    known = Contents(open_bundle(store / "audits" / record.id)).samples.known
+    sealed = {sample.id: sample for sample in known}
+    plan = plan_of("same", per_category=3)
+    plan.write_text(plan.read_text().replace("[prompts.jsonl]", "[prompts.jsonl, kept/regressions.jsonl]"))
+    kept = [sample for sample in samples_of(plan) if sample.attacked is not None]
+    assert len(kept) == fell
+    for sample in kept:
+        own = {name: text for name, text in sample.tags.items() if name not in ("found_on", "found_in")}
+        assert own == {**sealed[sample.id].tags, "dataset": "regressions"}
+        assert replaced(sample, tags={}) == replaced(sealed[sample.id], tags={})
+        assert sample.tags["found_on"] == record.closed[:10]
+    later = run(plan, store)
+    assert later.red_team is not None
+    assert sum(each.candidate.succeeded for each in later.red_team.attacks) == fell
+
+
+def test_plain_columns_of_these_names_stay_tags(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "a", "kind": "benign", "attacked": "no", "follow_ups": 2}\n')
+    ((_, sample),) = map_rows(read_rows(rows), columns={}, kind="", origin="rows")
+    assert (sample.attacked, sample.follow_ups) == (None, ())
+    assert sample.tags == {"attacked": "no", "follow_ups": "2"}
 
 
 def test_a_sequential_audit_draws_attacked_questions_too(

@@ -13,6 +13,7 @@ SUBCOMMANDS: dict[str, str] = {
     "chat": "Test by hand: talk to candidate and baseline side by side, and note what you find.",
     "domain": "Write a dataset of requests on what a fine-tune was taught about.",
     "capability": "Probe for what the candidate can do that the baseline could not.",
+    "keep": "Keep attacks that succeeded as regression items for later plans.",
     "import": "Take over a red-team run of another tool (garak) as an examination.",
 }
 """Every subcommand and its one-line help; the module is ``modelassay.cli.redteam_<name>``."""

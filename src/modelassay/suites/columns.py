@@ -5,6 +5,7 @@ Which column becomes what:
 - `prompt` (one user turn) or `messages` (a conversation as JSON), `kind`, `reference`, `context`,
   `choices` (options, as texts or as `{label, text}`), `cluster` and `tools` are taken from the columns of
   those names, or of the names that ``columns: {prompt: question}`` gives.
+- `attacked` (an object) and `follow_ups` (a list) make a row an attack that was kept, with more user turns.
 - Any other entry of ``columns`` names a tag and the column that holds it: ``{category: topic}``.
 - A column ``tags`` that holds an object is spread into tags.
 - Every column left over becomes a tag of its own name if all its values are short (text of at most
@@ -19,6 +20,7 @@ import math
 import numbers
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 import msgspec
@@ -26,8 +28,16 @@ import msgspec
 from modelassay.errors import DatasetError, did_you_mean
 from modelassay.records import Message, Sample, SampleKind, sample_id
 from modelassay.suites.files import Row
-from modelassay.suites.turns import parse_choices, parse_messages, parse_tools
+from modelassay.suites.turns import (
+    parse_attacked,
+    parse_choices,
+    parse_follow_ups,
+    parse_messages,
+    parse_tools,
+)
 
+NESTED = {"attacked": Mapping, "follow_ups": list}
+"""Parts of a sample that only a column of this type holds; one with plain values is a tag like any other."""
 FIELDS = ("prompt", "messages", "kind", "reference", "context", "cluster", "tools", "choices")
 """Parts of a sample that a column can hold."""
 KINDS: tuple[str, ...] = get_args(SampleKind)
@@ -79,13 +89,22 @@ class _Mapper:
         for column in row.values.keys() - self.seen:
             _check_name(row, column)
         self.seen.update(row.values)
-        messages = self._messages(row)
+        attacked = self._nested(row, "attacked", parse_attacked, default=None)
+        follow_ups = self._nested(row, "follow_ups", parse_follow_ups, default=())
+        messages = self._messages(row, begun=attacked is not None)
         tools = self._parsed(row, "tools", parse_tools, default=())
         choices = self._parsed(row, "choices", parse_choices, default=())
         reference, context = self._text(row, "reference"), self._text(row, "context")
         kind, tags = self._kind(row), self._tags(row)
         try:
-            identity = sample_id(messages, tools=tools, reference=reference, context=context, choices=choices)
+            identity = sample_id(
+                messages,
+                tools=tools,
+                reference=reference,
+                context=context,
+                choices=choices,
+                follow_ups=follow_ups,
+            )
         except (ValueError, UnicodeError, msgspec.EncodeError) as error:
             raise DatasetError(
                 f"the row has no canonical form: {error}",
@@ -101,6 +120,8 @@ class _Mapper:
             context=context,
             choices=choices,
             tags=tags,
+            follow_ups=follow_ups,
+            attacked=attacked,
             cluster=self._text(row, "cluster"),
         )
         return Placed(row.place, sample)
@@ -128,11 +149,12 @@ class _Mapper:
     def _column(self, part: str) -> str:
         return self.columns.get(part, part)
 
-    def _messages(self, row: Row) -> tuple[Message, ...]:
+    def _messages(self, row: Row, *, begun: bool) -> tuple[Message, ...]:
         prompt, messages = self._column("prompt"), self._column("messages")
         has_prompt, has_messages = prompt in row.values, messages in row.values
+        parse = partial(parse_messages, begun=begun)
         if has_messages and row.values[messages] not in (None, ""):
-            return cast("tuple[Message, ...]", self._parsed(row, "messages", parse_messages, default=()))
+            return cast("tuple[Message, ...]", self._parsed(row, "messages", parse, default=()))
         if not has_prompt:
             wanted = messages if has_messages or "messages" in self.columns else prompt
             raise DatasetError(
@@ -147,6 +169,10 @@ class _Mapper:
             )
             raise _complaint(row, prompt, what, "write a prompt or remove the row")
         return (Message(role="user", content=text),)
+
+    def _nested(self, row: Row, part: str, parse: Any, *, default: Any) -> Any:
+        value = row.values.get(part)
+        return self._parsed(row, part, parse, default=default) if isinstance(value, NESTED[part]) else default
 
     def _parsed(self, row: Row, part: str, parse: Any, *, default: Any) -> Any:
         column = self._column(part)
@@ -194,6 +220,8 @@ class _Mapper:
         for column, value in row.values.items():
             if column == "tags" and isinstance(value, Mapping):
                 tags.update(self._spread(row, value))
+            elif column in NESTED and isinstance(value, NESTED[column]):
+                continue
             elif column not in self.taken and not self._is_field(column):
                 text = _tag_value(value)
                 if text is None:

@@ -13,14 +13,18 @@ from typing import Any, get_args
 import msgspec
 
 from modelassay.errors import did_you_mean
-from modelassay.records import Choice, Message, Role, Tool, ToolCall
+from modelassay.records import AttackedRequest, Choice, Message, Role, Tool, ToolCall
 
 _ROLES: tuple[str, ...] = get_args(Role)
 _ASKING = ("user", "tool")
 
 
-def parse_messages(value: Any) -> tuple[Message, ...]:
+def parse_messages(value: Any, *, begun: bool = False) -> tuple[Message, ...]:
     """The conversation that `value` holds, a list of turns or JSON text of one.
+
+    Args:
+        value: from a row.
+        begun: whether it may end with the beginning of an answer, as some attacks do.
 
     Raises:
         ValueError: it is no conversation that a model can continue.
@@ -29,7 +33,7 @@ def parse_messages(value: Any) -> tuple[Message, ...]:
     if not isinstance(turns, Sequence) or isinstance(turns, str) or not turns:
         raise ValueError("not a list of turns", 'write [{"role": "user", "content": "…"}]')
     messages = tuple(_message(turn, number) for number, turn in enumerate(turns, start=1))
-    _check_order(messages)
+    _check_order(messages, begun=begun)
     return messages
 
 
@@ -48,6 +52,31 @@ def parse_tools(value: Any) -> tuple[Tool, ...]:
     if repeated:
         raise ValueError(f"two tools are named {repeated[0]!r}", "give each tool its own name")
     return tools
+
+
+def parse_follow_ups(value: Any) -> tuple[str, ...]:
+    """Further user turns: a list of texts.
+
+    Raises:
+        ValueError: an entry is no text, or an empty one.
+    """
+    if not all(isinstance(turn, str) and turn.strip() for turn in value):
+        raise ValueError("not a list of turns that say something", 'write ["…", "…"]')
+    return tuple(value)
+
+
+def parse_attacked(value: Any) -> AttackedRequest:
+    """What stands behind a row that is an attack.
+
+    Raises:
+        ValueError: a field is missing or no text.
+    """
+    try:
+        return msgspec.convert(value, AttackedRequest)
+    except msgspec.ValidationError as error:
+        raise ValueError(
+            f"not what an attack was made of: {error}", "write {sample, attack, family, request}"
+        ) from error
 
 
 def parse_choices(value: Any) -> tuple[Choice, ...]:
@@ -126,9 +155,9 @@ def _call(call: Any, number: int) -> ToolCall:
     return ToolCall(id=str(call.get("id", "")), name=inner["name"], arguments=arguments)
 
 
-def _check_order(messages: tuple[Message, ...]) -> None:
+def _check_order(messages: tuple[Message, ...], *, begun: bool) -> None:
     last = messages[-1].role
-    if last not in _ASKING:
+    if last not in _ASKING and not (begun and last == "assistant"):
         raise ValueError(
             f"the conversation ends with a turn of the {last}, so nothing is left to answer",
             "end it with a user or tool turn",
