@@ -249,6 +249,23 @@ def test_local_models_are_asked_in_batches_and_the_same_question_once(tmp_path: 
     assert len(keys) == len(set(keys))
 
 
+def test_requests_are_spread_over_the_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    real = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        if seconds > 0.26:  # the clerk's own pause is shorter
+            waited.append(seconds)
+            seconds = 0.0
+        await real(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    cast = Cast(candidate=Says(refuses, name="candidate"), attacker=Says(restless, name="attacker"))
+    run(tmp_path, cast, ["pair"], baseline=None, requests_per_minute=6)
+    assert len(waited) > 20
+    assert max(waited) > 300  # thirty-six requests, ten seconds apart
+
+
 def test_every_attack_needs_its_attacker_and_some_behaviour(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs an attacker"):
         run(tmp_path, Cast(candidate=Says(refuses)), ["goat"], baseline=None)
@@ -438,6 +455,12 @@ def test_a_file_of_a_campaign_is_read_and_mistakes_are_placed(tmp_path: Path) ->
 
 def test_budget_and_counting_make_no_other_campaign() -> None:
     usual_ = settings()
-    for changed in ({"budget": Budget(requests=3)}, {"slices": ()}, {"concurrency": 2}, {"margin": 1}):
+    for changed in (
+        {"budget": Budget(requests=3)},
+        {"slices": ()},
+        {"concurrency": 2},
+        {"margin": 1},
+        {"requests_per_minute": 9},
+    ):
         assert settings(**changed).digest == usual_.digest
     assert settings(seed=9).digest != usual_.digest

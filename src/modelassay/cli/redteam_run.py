@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--max-tokens", type=click.IntRange(1), help="Of one answer.")
 @click.option("--seed", type=int, help="Of what is drawn.")
 @click.option("--concurrency", type=click.IntRange(1), help="Attacks under way at once.")
+@click.option("--rate", "requests_per_minute", type=click.IntRange(1), help="Requests a minute, each model.")
 @click.option(
     "--budget",
     "budgets",
@@ -115,6 +116,7 @@ _FLAGS = (
     "max_tokens",
     "seed",
     "concurrency",
+    "requests_per_minute",
     "budgets",
 )
 
@@ -137,7 +139,7 @@ def _from_flags(given: dict[str, Any]) -> CampaignSettings:
     for name in ("candidate", "baseline", "attacker", "judge"):
         if given[name]:
             plain[name] = {"model": given[name]}
-    for name in ("seed", "concurrency"):
+    for name in ("seed", "concurrency", "requests_per_minute"):
         if given[name] is not None:
             plain[name] = given[name]
     if given["evaluator"]:

@@ -292,6 +292,7 @@ async def _kept(
             await target.identify(),
             journal,
             price=reference.price if reference is not None else None,
+            per_minute=settings.requests_per_minute,
             stopping=stop.is_set,
         )
     return models

@@ -25,6 +25,7 @@ class KeptModel:
         identity: of `target`.
         journal: keeps its replies.
         price: of its tokens, where known.
+        per_minute: most requests that are sent in a minute, spread evenly; 0 for as fast as it answers.
         stopping: whether nothing more may be sent.
     """
 
@@ -36,6 +37,7 @@ class KeptModel:
         journal: Journal,
         *,
         price: Price | None = None,
+        per_minute: int = 0,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.batch_size = 1
@@ -47,6 +49,8 @@ class KeptModel:
         self._target = target
         self._journal = journal
         self._price = price
+        self._gap_s = 60 / per_minute if per_minute else 0.0
+        self._next_s = 0.0
         self._stopping = stopping
         self._asked: dict[str, asyncio.Future[Reply | Failure]] = {}
         self._waiting: list[tuple[str, Request]] = []
@@ -103,6 +107,7 @@ class KeptModel:
             if not chunk:
                 continue
             try:
+                await self._pace(len(chunk))
                 outcomes = await self._target.generate([request for _, request in chunk])
                 for (key, _), outcome in zip(chunk, outcomes, strict=True):
                     self.live.add(outcome, self._price)
@@ -120,6 +125,14 @@ class KeptModel:
                             future.cancel()
                 if not isinstance(error, Exception):
                     raise
+
+    async def _pace(self, requests: int) -> None:
+        """Wait until so many requests may be sent."""
+        if self._gap_s:
+            now = asyncio.get_running_loop().time()
+            start = max(now, self._next_s)
+            self._next_s = start + requests * self._gap_s
+            await asyncio.sleep(start - now)
 
     def _kept(self, key: str, reply: Reply) -> Reply | Failure:
         try:

@@ -53,6 +53,8 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Decides what a `limit` keeps, and sampled replies."""
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 16
     """Attacks under way at once."""
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Most that are sent to each model; 0 for as fast as it answers."""
     margin: Annotated[int, msgspec.Meta(ge=0, le=100)] = 5
     """Points by which the candidate may be easier to attack and still be called no worse."""
     keep: Literal["success", "all"] = "success"
@@ -67,7 +69,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         A journal is of one such digest.
         """
         plain = msgspec.to_builtins(self)
-        for name in ("budget", "concurrency", "keep", "margin", "slices"):
+        for name in ("budget", "concurrency", "keep", "margin", "requests_per_minute", "slices"):
             plain.pop(name)
         for name in ("candidate", "baseline", "attacker", "judge"):
             plain[name] = plain[name] and plain[name]["model"]

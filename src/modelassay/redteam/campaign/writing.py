@@ -32,7 +32,7 @@ EXAMINATION = "examination.json"
 TRANSCRIPTS = "transcripts.jsonl.gz"
 OUTCOMES = "outcomes.jsonl.gz"
 CONVERSATIONS = "conversations.jsonl"
-RISE = "adaptive_attacks.success_rise@1"
+RISE = "red_team.success_rise@1"
 """Statistic: rate of success on the candidate minus that on the baseline."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
