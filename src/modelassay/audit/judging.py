@@ -36,6 +36,7 @@ from modelassay.records import (
     Example,
     Finding,
     Ground,
+    RedTeamRecord,
     ReviewedPair,
     Score,
     SequentialRecord,
@@ -71,7 +72,6 @@ def judge(
     before, after = list(opened.scores(baseline)), list(opened.scores(candidate))
     pins = calibrated_pins(opened, (*before, *after))
     findings, covered = _compared(opened, before, after, judges_of(pins, reviewed), drawn)
-    identities = (baseline.identity, candidate.identity)
     red_team = red_team_of(asked.samples, before, after, policy, untried=untried_families(asked.samples))
     usage = _usages(opened, (*before, *after))
     return AuditRecord(
@@ -103,20 +103,17 @@ def judge(
         judged_again=opened.judged_again,
         answered=opened.answered,
         notes=(*_notes(opened, usage), *drawn_notes(drawn, asked.samples, slices, opened.questions)),
-        limits=(
-            *imported_limits(opened.imported),
-            *limits_of(
-                plan,
-                policy,
-                asked.samples,
-                identities,
-                pins,
-                red_team,
-                {each.kind for each in opened.examinations},
-            ),
-        ),
+        limits=_limits(opened, pins, red_team),
         reproduce=reproduce,
     )
+
+
+def _limits(opened: Opened, pins: Sequence[EvaluatorPin], red_team: RedTeamRecord | None) -> tuple[str, ...]:
+    """What the audit cannot tell."""
+    identities = [side.identity for side in opened.sides]
+    examined = {each.kind for each in opened.examinations}
+    told = limits_of(opened.plan, opened.policy, opened.asked.samples, identities, pins, red_team, examined)
+    return (*imported_limits(opened.imported), *told)
 
 
 def _examples(opened: Opened, before: Sequence[Score], after: Sequence[Score]) -> tuple[Example, ...]:
