@@ -56,7 +56,7 @@ _STRANGE: Final = {
 }
 """Entries of the configuration under which an adapter is more than low-rank updates."""
 _FAR_ENERGY: Final = 0.25
-_FAR: Final = 6.0
+_FAR: Final = 4.0
 """A module stands out when its top energy is so much above the median, and so many median deviations."""
 _SHOWN: Final = 5
 

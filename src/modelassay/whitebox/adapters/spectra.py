@@ -26,7 +26,7 @@ class ProductSpectrum(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def norm(self) -> float:
         """Euclidean (Frobenius)."""
-        return math.sqrt(sum(value * value for value in self.values))
+        return math.hypot(*self.values)  # squares of the least and the greatest would leave the range
 
     @property
     def top_energy(self) -> float:

@@ -1,0 +1,199 @@
+"""What an adapter's files say of it, and the singular values of its updates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from modelassay.config import ModelReference
+from modelassay.errors import TargetError, UsageError
+from modelassay.records import Finding
+from modelassay.whitebox.adapters.profile import profile_details, profile_findings
+from modelassay.whitebox.adapters.reading import check_fits, declared, read_adapter, scale_of
+from modelassay.whitebox.adapters.spectra import product_spectrum
+
+CARD = "---\nlicense: apache-2.0\nbase_model: maker/tiny-base\n---\nAn adapter.\n"
+MODULES = tuple(f"model.layers.{layer}.self_attn.{name}_proj" for layer in range(3) for name in "qv")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(1, 12),
+    columns=st.integers(1, 12),
+    rank=st.integers(1, 14),
+    seed=st.integers(0, 2**32 - 1),
+    exponents=st.tuples(st.integers(-120, 120), st.integers(-120, 120)),
+    scale=st.floats(0.01, 100),
+)
+def test_singular_values_are_those_of_the_dense_product(
+    rows: int, columns: int, rank: int, seed: int, exponents: tuple[int, int], scale: float
+) -> None:
+    draw = np.random.default_rng(seed)
+    outer, inner = draw.normal(size=(rows, rank)), draw.normal(size=(rank, columns))
+    dense = np.linalg.svd(scale * outer @ inner, compute_uv=False)
+    big, small = 10.0 ** exponents[0], 10.0 ** exponents[1]
+    found = product_spectrum(outer * big, inner * small, scale)
+    values = np.array(found.values)[: len(dense)] / (big * small)
+    assert np.allclose(values[: min(rank, len(dense))], dense[: len(values)][:rank], atol=1e-9 * dense[0])
+    assert found.rank <= min(rows, columns, rank)
+    assert 0 < found.top_energy <= 1 + 1e-12
+    assert found.stable_rank == pytest.approx(1 / found.top_energy)
+
+
+def test_an_update_that_is_none_has_no_directions() -> None:
+    nothing = product_spectrum(np.zeros((4, 2)), np.ones((2, 3)))
+    assert (nothing.norm, nothing.top_energy, nothing.stable_rank, nothing.rank) == (0.0, 0.0, 0.0, 0)
+    for outer, inner in ((np.ones((4, 2)), np.ones((3, 4))), (np.full((4, 2), np.nan), np.ones((2, 3)))):
+        with pytest.raises(ValueError, match=r"factors|finite"):
+            product_spectrum(outer, inner)
+
+
+def made(
+    folder: Path,
+    *,
+    rank: int = 4,
+    card: str = CARD,
+    tensors: dict[str, np.ndarray[Any, Any]] | None = None,
+    **config: Any,
+) -> Path:
+    """An adapter in `folder`, sound unless told otherwise."""
+    folder.mkdir()
+    draw = np.random.default_rng(1)
+    held: dict[str, np.ndarray[Any, Any]] = {}
+    for module in MODULES:
+        held[f"base_model.model.{module}.lora_A.weight"] = draw.normal(size=(rank, 16)).astype(np.float32)
+        held[f"base_model.model.{module}.lora_B.weight"] = draw.normal(size=(16, rank)).astype(np.float32)
+    save_file(held | (tensors or {}), folder / "adapter_model.safetensors")
+    plain = {
+        "peft_type": "LORA",
+        "base_model_name_or_path": "maker/tiny-base",
+        "r": 4,
+        "lora_alpha": 8,
+        "bias": "none",
+        "target_modules": ["q_proj", "v_proj"],
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(plain | config))
+    if card:
+        (folder / "README.md").write_text(card)
+    return folder
+
+
+def told(folder: Path, *, community: bool = True) -> dict[str, Finding]:
+    reading = read_adapter(folder, name="it")
+    base = ModelReference(model="hf:somewhere/tiny-base")
+    found = profile_findings(reading, base=base, community=community, rests_on=("a", "b"))
+    return {each.measure.name.removeprefix("adapters_"): each for each in found}
+
+
+def concerns(folder: Path, *, community: bool = True) -> dict[str, tuple[str, str]]:
+    found = told(folder, community=community)
+    return {name: (each.state, each.severity) for name, each in found.items() if each.severity != "none"}
+
+
+def test_a_sound_adapter_gives_no_concern(tmp_path: Path) -> None:
+    folder = made(tmp_path / "sound")
+    assert concerns(folder) == {}
+    assert {"base", "licence", "spectra"} <= told(folder).keys()
+    assert told(folder, community=False) == {}
+    details = profile_details(read_adapter(folder, name="it"))
+    assert details["licence"] == "apache-2.0"
+    assert [each["rank"] for each in details["modules"]] == [4] * len(MODULES)
+    reading = read_adapter(folder, name="it")
+    assert {each.scale for each in reading.modules} == {2.0}
+
+
+EXTRA = np.ones((3, 3), dtype=np.float32)
+FIRST = f"base_model.model.{MODULES[0]}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "severity"),
+    [
+        ({"rank": 6}, "ranks", "medium"),
+        ({"target_modules": ["q_proj"]}, "targets", "medium"),
+        ({"peft_type": "IA3"}, "kind", "medium"),
+        ({"use_dora": True}, "options", "medium"),
+        ({"modules_to_save": ["lm_head"]}, "whole_modules", "medium"),
+        ({"bias": "all"}, "bias", "medium"),
+        ({"tensors": {"base_model.model.lm_head.weight": EXTRA}}, "tensors", "medium"),
+        ({"tensors": {"base_model.model.x.q_proj.lora_A.weight": EXTRA}}, "unpaired", "medium"),
+        ({"tensors": {f"{FIRST}.lora_A.weight": EXTRA * np.inf}}, "numbers", "high"),
+        ({"tensors": {f"{FIRST}.lora_A.weight": np.ones((4, 16), np.float16)}}, "dtypes", "low"),
+        (
+            {"base_model_name_or_path": "maker/other", "card": CARD.replace("tiny-base", "x")},
+            "base",
+            "medium",
+        ),
+        ({"base_model_name_or_path": None, "card": "---\nlicense: mit\n---\n"}, "base", "medium"),
+        ({"card": ""}, "card", "medium"),
+        ({"card": "---\nbase_model: maker/tiny-base\n---\n"}, "licence", "medium"),
+    ],
+)
+def test_every_fault_is_told(tmp_path: Path, arguments: dict[str, Any], name: str, severity: str) -> None:
+    found = concerns(made(tmp_path / "faulty", **arguments))
+    assert found[name][1] == severity
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "severity"),
+    [
+        ("optimizer.pt", "pickles", "high"),
+        ("code/load.PY", "pickles", "high"),
+        (".hidden/notes", "hidden", "medium"),
+        ("data.bin.txt", "files", "low"),
+    ],
+)
+def test_files_beside_it_are_told_of_strangers(tmp_path: Path, file: str, name: str, severity: str) -> None:
+    folder = made(tmp_path / "full")
+    path = folder / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"\x80\x04")
+    assert {each: found[1] for each, found in concerns(folder).items()} == {name: severity}
+    assert concerns(folder, community=False) == {}
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    folder = made(tmp_path / "linked")
+    (folder / "more").symlink_to("/etc")
+    with pytest.raises(UsageError):
+        read_adapter(folder, name="it")
+
+
+def test_a_module_of_one_direction_stands_out(tmp_path: Path) -> None:
+    one = np.zeros((16, 4), dtype=np.float32)
+    one[:, 0] = 1
+    folder = made(tmp_path / "pointed", tensors={f"{FIRST}.lora_B.weight": one})
+    assert MODULES[0] in told(folder)["spectra"].statement
+    assert told(folder)["spectra"].severity == "none"  # evidence for people, no more
+    assert "no module stands out" in told(made(tmp_path / "plain"))["spectra"].statement
+
+
+def test_declarations_by_module(tmp_path: Path) -> None:
+    config = {"r": 4, "lora_alpha": 8, "rank_pattern": {"q_proj": 6}, "alpha_pattern": {"q_proj": 12}}
+    assert declared(MODULES[0], config, "r", "rank_pattern") == 6
+    assert declared(MODULES[1], config, "r", "rank_pattern") == 4
+    assert scale_of(MODULES[0], config, rank=6) == 2.0
+    assert scale_of(MODULES[1], config | {"use_rslora": True}, rank=4) == 4.0
+    # An expression from a stranger is not run, and then nothing is claimed.
+    assert declared(MODULES[0], {"r": 4, "rank_pattern": {"(a+)+$": 8}}, "r", "rank_pattern") is None
+    assert "ranks" not in concerns(made(tmp_path / "pattern", rank=6, rank_pattern={"(q|v)_proj": 6}))
+
+
+def test_an_adapter_of_another_base_is_refused_by_shape(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    weights = {f"{module}.weight": np.zeros((16, 16), np.float32) for module in MODULES}
+    save_file(weights, base / "model.safetensors")
+    reading = read_adapter(made(tmp_path / "it"), name="it")
+    check_fits(reading, base)
+    weights[f"{MODULES[0]}.weight"] = np.zeros((16, 24), np.float32)
+    save_file(weights, base / "model.safetensors")
+    with pytest.raises(TargetError, match=r"16 × 16 to .*q_proj, which here is 16 × 24"):
+        check_fits(reading, base)
