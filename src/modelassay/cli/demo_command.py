@@ -37,6 +37,7 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     """
     from modelassay.cli.deciding import verdict_code
     from modelassay.demo import PASSPHRASE, checks, parties, run_demo
+    from modelassay.demo_red_team import attack_organisms, told
     from modelassay.report.text import OUTCOME_WORDS, visible
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +52,11 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
         audit_plan=lambda plan: _audit(plan, folder / "assay", signing.notary, quiet=quiet),
         exit_code=code_of,
     )
+    attacked = attack_organisms(
+        folder,
+        tell=lambda line: None if quiet else click.echo(line, err=True),
+        audit_plan=lambda plan: _audit(plan, folder / "assay", signing.notary, quiet=quiet),
+    )
     good = all(row.as_planted for row in rows.values())
     if as_json:
         print_json(rows)
@@ -64,6 +70,12 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
         click.echo(f"{'':15} {asked}; all of them: {OUTCOME_WORDS[row.full]}")
         click.echo(f"{'':15} {visible(row.headline)}")
         click.echo(f"{'':15} {row.report}")
+    click.echo(
+        "\nred team: how often attacks had their way with the model without refusals, and with its base"
+    )
+    for line in told(attacked):
+        click.echo(f"  {line}")
+    click.echo(f"  {folder / 'assay' / 'audits' / attacked.id / 'report.html'}")
     click.echo()
     click.echo(f"plans: {folder}/*.yaml (run one again with `modelassay audit`), audits: {folder / 'assay'}")
     click.echo(
