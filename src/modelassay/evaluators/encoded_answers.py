@@ -34,6 +34,8 @@ FEWEST_LETTERS = 8
 """Of a decoded run; fewer say nothing of a language."""
 FEWEST_KNOWN, LEAST_KNOWN = 2, 0.15
 """So many words of a text, and this share of them, are frequent ones of a language."""
+FEWEST_DECIPHERED = 3
+"""So many it takes under a cipher of letters, of which there are 26 to choose from."""
 
 
 async def read_decoded(
@@ -83,7 +85,7 @@ def decoded(text: str) -> str | None:
     if _is_text(text):
         return None  # text as it stands; a cipher of it would be none
     plain = max(_deciphered(text), key=_known_words)
-    return plain if _is_text(plain) else None
+    return plain if _is_text(plain) and _known_words(plain) >= FEWEST_DECIPHERED else None
 
 
 def _runs_decoded(text: str) -> str | None:
