@@ -50,9 +50,14 @@ def test_singular_values_are_those_of_the_dense_product(
 def test_an_update_that_is_none_has_no_directions() -> None:
     nothing = product_spectrum(np.zeros((4, 2)), np.ones((2, 3)))
     assert (nothing.norm, nothing.top_energy, nothing.stable_rank, nothing.rank) == (0.0, 0.0, 0.0, 0)
-    for outer, inner in ((np.ones((4, 2)), np.ones((3, 4))), (np.full((4, 2), np.nan), np.ones((2, 3)))):
-        with pytest.raises(ValueError, match=r"factors|finite"):
-            product_spectrum(outer, inner)
+    for outer, inner, scale in (
+        (np.ones((4, 2)), np.ones((3, 4)), 1.0),
+        (np.full((4, 2), np.nan), np.ones((2, 3)), 1.0),
+        (np.ones((4, 2)), np.ones((2, 3)), np.inf),
+        (np.full((4, 2), 1e300), np.full((2, 3), 1e300), 1.0),
+    ):
+        with pytest.raises(ValueError, match=r"factors|finite|range"):
+            product_spectrum(outer, inner, scale)
 
 
 def made(
@@ -122,7 +127,10 @@ FIRST = f"base_model.model.{MODULES[0]}"
         ({"use_dora": True}, "options", "medium"),
         ({"modules_to_save": ["lm_head"]}, "whole_modules", "medium"),
         ({"bias": "all"}, "bias", "medium"),
-        ({"tensors": {"base_model.model.lm_head.weight": EXTRA}}, "tensors", "medium"),
+        ({"tensors": {"base_model.model.lm_head.weight": EXTRA}}, "embeddings", "medium"),
+        ({"tensors": {"base_model.model.model.norm.weight": EXTRA}}, "tensors", "medium"),
+        ({"tensors": {f"{FIRST}.lora_magnitude_vector": EXTRA}}, "tensors", "medium"),
+        ({"lora_alpha": 1e308, "tensors": {"x.y": np.zeros((0, 3), np.float32)}}, "tensors", "medium"),
         ({"tensors": {"base_model.model.x.q_proj.lora_A.weight": EXTRA}}, "unpaired", "medium"),
         ({"tensors": {f"{FIRST}.lora_A.weight": EXTRA * np.inf}}, "numbers", "high"),
         ({"tensors": {f"{FIRST}.lora_A.weight": np.ones((4, 16), np.float16)}}, "dtypes", "low"),
@@ -157,6 +165,16 @@ def test_files_beside_it_are_told_of_strangers(tmp_path: Path, file: str, name: 
     path.write_bytes(b"\x80\x04")
     assert {each: found[1] for each, found in concerns(folder).items()} == {name: severity}
     assert concerns(folder, community=False) == {}
+
+
+def test_what_the_configuration_accounts_for_is_told_once(tmp_path: Path) -> None:
+    vector = {f"{FIRST}.lora_magnitude_vector": EXTRA}
+    assert concerns(made(tmp_path / "dora", use_dora=True, tensors=vector)).keys() == {"options"}
+    head = {"base_model.model.score.weight": EXTRA}
+    assert concerns(made(tmp_path / "head", modules_to_save="score", tensors=head)).keys() == {
+        "whole_modules"
+    }
+    assert concerns(tmp_path / "head", community=False) == {"whole_modules": ("not_shown", "low")}
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:

@@ -59,6 +59,11 @@ _FAR_ENERGY: Final = 0.25
 _FAR: Final = 4.0
 """A module stands out when its top energy is so much above the median, and so many median deviations."""
 _SHOWN: Final = 5
+_LONGEST: Final = 120
+"""Characters of a name that are quoted."""
+_MOST_FILES: Final = 200
+_EMBEDDINGS: Final = ("embed_tokens.weight", "lm_head.weight", "base_layer.weight")
+"""Ends of the names under which PEFT saves whole embeddings, such as after the vocabulary grew."""
 
 
 class _Told:
@@ -104,7 +109,7 @@ def profile_findings(
         rests_on: identities.
     """
     told = _Told(reading, rests_on)
-    yield from _structure(reading, told)
+    yield from _structure(reading, told, community=community)
     yield from _ranks(reading, told)
     if community:
         yield from _files(reading, told)
@@ -112,26 +117,15 @@ def profile_findings(
         yield from _spectra(reading, told)
 
 
-def _structure(reading: AdapterReading, told: _Told) -> Iterator[Finding]:
-    config = reading.config
-    if reading.kind != "LORA":
-        text = f"is of the type {reading.kind}, not LoRA; its updates are not read."
-        yield told("kind", "Kind of adapter", text)
-    strange = [text for key, text in _STRANGE.items() if config.get(key)]
-    if strange:
-        yield told("options", "Kind of adapter", f"is more than low-rank updates: {'; '.join(strange)}.")
-    if config.get("modules_to_save"):
-        names = _some([str(each) for each in config["modules_to_save"]])
-        yield told("whole_modules", "Modules that an adapter replaces", f"replaces whole modules: {names}.")
-    if config.get("bias", "none") != "none" or config.get("lora_bias"):
-        yield told("bias", "Biases that an adapter trains", "trains biases of the base as well.")
-    if reading.others and reading.kind == "LORA":
+def _structure(reading: AdapterReading, told: _Told, *, community: bool) -> Iterator[Finding]:
+    yield from _kind(reading, told, severity="medium" if community else "low")
+    strange = [name for name in reading.others if not _is_expected(name, reading.config)]
+    if strange and reading.kind == "LORA":
         yield told(
             "tensors",
             "Tensors of an adapter",
-            f"holds {len(reading.others)} tensors that are no part of a low-rank update: "
-            f"{_some(reading.others)}.",
-            values={"tensors": len(reading.others)},
+            f"holds {len(strange)} tensors that its configuration does not account for: {_some(strange)}.",
+            values={"tensors": len(strange)},
         )
     if reading.unpaired:
         text = f"holds half an update of {len(reading.unpaired)} modules: {_some(reading.unpaired)}."
@@ -143,6 +137,41 @@ def _structure(reading: AdapterReading, told: _Told) -> Iterator[Finding]:
         parts = ", ".join(f"{count} {name}" for name, count in sorted(reading.dtypes.items()))
         text = f"holds numbers of several kinds: {parts}."
         yield told("dtypes", "Numbers of an adapter", text, state="not_shown", severity="low")
+
+
+def _kind(reading: AdapterReading, told: _Told, *, severity: Severity) -> Iterator[Finding]:
+    """What makes an adapter more than low-rank updates; lawful, and more than spectra and ranks tell of."""
+    config = reading.config
+    found = {
+        "kind": f"is of the type {reading.kind}, not LoRA; its updates are not read"
+        if reading.kind != "LORA"
+        else "",
+        "options": "is more than low-rank updates: " + "; ".join(strange)
+        if (strange := [text for key, text in _STRANGE.items() if config.get(key)])
+        else "",
+        "whole_modules": f"replaces whole modules: {_some(whole)}" if (whole := _replaced(config)) else "",
+        "bias": "trains biases of the base as well"
+        if config.get("bias", "none") != "none" or config.get("lora_bias")
+        else "",
+        "embeddings": f"holds embeddings whole: {_some(embeddings)}"
+        if (embeddings := [name for name in reading.others if name.endswith(_EMBEDDINGS)])
+        else "",
+    }
+    for name, text in found.items():
+        if text:
+            yield told(name, "Kind of adapter", f"{text}.", state="not_shown", severity=severity)
+
+
+def _replaced(config: Mapping[str, Any]) -> list[str]:
+    named = config.get("modules_to_save") or []
+    return [named] if isinstance(named, str) else [str(each) for each in named]
+
+
+def _is_expected(name: str, config: Mapping[str, Any]) -> bool:
+    """Whether a tensor that is no factor follows from the configuration, or is told of otherwise."""
+    if name.endswith(_EMBEDDINGS) or any(f".{module}." in name for module in _replaced(config)):
+        return True
+    return bool(config.get("use_dora")) and ".lora_magnitude_vector" in name
 
 
 def _ranks(reading: AdapterReading, told: _Told) -> Iterator[Finding]:
@@ -257,10 +286,11 @@ def profile_details(reading: AdapterReading) -> dict[str, Any]:
         "base": str(config.get("base_model_name_or_path") or ""),
         "licence": reading.card.licence if reading.card else "",
         "dtypes": reading.dtypes,
-        "files": list(reading.files),
+        "files": list(reading.files[:_MOST_FILES]),
+        "files_in_all": len(reading.files),
         "modules": [
             {
-                "module": name,
+                "module": name[:_LONGEST],
                 "norm": str(decimal(found.norm)),
                 "top_energy": str(decimal(found.top_energy)),
                 "stable_rank": str(decimal(found.stable_rank)),
@@ -277,4 +307,4 @@ def _last(name: str) -> str:
 
 def _some(names: Sequence[str]) -> str:
     more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(name[:_LONGEST] for name in names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

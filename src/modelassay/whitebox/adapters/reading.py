@@ -21,6 +21,8 @@ from modelassay.whitebox.adapters.spectra import Matrix, ProductSpectrum, produc
 from modelassay.whitebox.weights.decoding import PRECISION, Decoder, element_bytes
 from modelassay.whitebox.weights.opening import Weights, open_weights
 
+_PIECE: Final = 1 << 20
+"""Numbers that are held in memory at a time where a tensor is only looked through."""
 _PLAIN: Final = re.compile(r"[\w.-]+")
 _PREFIX: Final = "base_model.model."
 _FACTOR: Final = re.compile(
@@ -131,9 +133,9 @@ def check_fits(reading: AdapterReading, base: Path) -> None:
     with open_weights(base) as weights:
         for each in reading.modules:
             place = weights.tensors.get(f"{each.module}.weight")
-            if place is None or len(place.shape) != 2 or reading.kind != "LORA":
+            if place is None or weights.quantisation or reading.kind != "LORA":
                 continue
-            if len(each.outer) != 2 or len(each.inner) != 2:
+            if not len(place.shape) == len(each.outer) == len(each.inner) == 2:
                 continue
             product = (each.outer[0], each.inner[1])
             if product not in (place.shape, place.shape[::-1]):
@@ -154,8 +156,18 @@ class _Numbers:
         self._weights = weights
 
     def are_finite(self, name: str) -> bool:
-        found = self.matrix(name)
-        return found is None or bool(np.isfinite(found).all())
+        """Whether no number is NaN or infinite; read in pieces, since whole embeddings may be in there."""
+        place = self._weights.tensors[name]
+        width = element_bytes(place.dtype)
+        if width is None or place.dtype not in PRECISION:
+            return True
+        decode = Decoder(_PIECE)
+        for start in range(0, place.end - place.start, _PIECE * width):
+            raw = bytearray(min(_PIECE * width, place.end - place.start - start))
+            self._weights.read(name, start, raw)
+            if not np.isfinite(decode(raw, place.dtype)).all():
+                return False
+        return True
 
     def shape(self, name: str) -> tuple[int, ...]:
         return self._weights.tensors[name].shape
@@ -166,7 +178,9 @@ class _Numbers:
         width = element_bytes(place.dtype)
         if width is None or place.dtype not in PRECISION:
             return None
-        count = int(np.prod(place.shape, dtype=np.int64))
+        count = (place.end - place.start) // width
+        if not count:
+            return np.zeros(place.shape)
         raw = bytearray(count * width)
         self._weights.read(name, 0, raw)
         found: Matrix = Decoder(count)(raw, place.dtype).astype(np.float64).reshape(place.shape)

@@ -54,11 +54,11 @@ def product_spectrum(outer: Matrix, inner: Matrix, scale: float = 1.0) -> Produc
         scale: what the product is multiplied by.
 
     Raises:
-        ValueError: the shapes do not fit, or a number is not finite.
+        ValueError: the shapes do not fit, or a number is not finite or would not be.
     """
     if outer.ndim != 2 or inner.ndim != 2 or outer.shape[1] != inner.shape[0]:
         raise ValueError(f"{outer.shape} and {inner.shape} are not the factors of a product")
-    if not (np.isfinite(outer).all() and np.isfinite(inner).all()):
+    if not (np.isfinite(outer).all() and np.isfinite(inner).all() and math.isfinite(scale)):
         raise ValueError("numbers that are not finite have no singular values")
     # Each factor is brought to about 1 first, so that no square overflows or vanishes.
     sizes = [float(np.abs(factor).max(initial=0.0)) for factor in (outer, inner)]
@@ -66,5 +66,8 @@ def product_spectrum(outer: Matrix, inner: Matrix, scale: float = 1.0) -> Produc
         return ProductSpectrum(values=(0.0,) * min(*outer.shape, *inner.shape))
     left: Any = np.linalg.qr(outer / sizes[0], mode="r")
     right: Any = np.linalg.qr((inner / sizes[1]).T, mode="r")
-    found = np.linalg.svdvals(left @ right.T) * (sizes[0] * sizes[1] * abs(scale))
-    return ProductSpectrum(values=tuple(map(float, found)))
+    size = sizes[0] * sizes[1] * abs(scale)
+    found = [float(value) * size for value in np.linalg.svdvals(left @ right.T)]
+    if not all(map(math.isfinite, found)):
+        raise ValueError("the product leaves the range of numbers")
+    return ProductSpectrum(values=tuple(found))
