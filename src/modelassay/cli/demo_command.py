@@ -46,17 +46,16 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
         return int(verdict_code(record, folder / "assay")[0])
 
     signing = parties(folder)
-    rows = run_demo(
-        folder,
-        tell=lambda line: None if quiet else click.echo(line, err=True),
-        audit_plan=lambda plan: _audit(plan, folder / "assay", signing.notary, quiet=quiet),
-        exit_code=code_of,
-    )
-    attacked = attack_organisms(
-        folder,
-        tell=lambda line: None if quiet else click.echo(line, err=True),
-        audit_plan=lambda plan: _audit(plan, folder / "assay", signing.notary, quiet=quiet),
-    )
+
+    def tell(line: str) -> None:
+        if not quiet:
+            click.echo(line, err=True)
+
+    def audit_plan(plan: Path) -> AuditRecord:
+        return _audit(plan, folder / "assay", signing.notary, quiet=quiet)
+
+    rows = run_demo(folder, tell=tell, audit_plan=audit_plan, exit_code=code_of)
+    attacked = attack_organisms(folder, tell=tell, audit_plan=audit_plan)
     good = all(row.as_planted for row in rows.values())
     if as_json:
         print_json(rows)
