@@ -266,6 +266,31 @@ def test_requests_are_spread_over_the_minute(tmp_path: Path, monkeypatch: pytest
     assert max(waited) > 300  # thirty-six requests, ten seconds apart
 
 
+def test_a_budget_that_ends_within_a_batch_loses_nothing(tmp_path: Path) -> None:
+    runs = 0
+    while True:
+        runs += 1
+        ledger = BudgetLedger(Budget(requests=7))
+        target, attacker = Says(refuses, name="candidate", batch_size=8), Says(restless, name="attacker")
+        target.concurrency = 1
+        metered = {"candidate": MeteredJudge(target), "attacker": MeteredJudge(attacker)}
+        for each in metered.values():
+            each.account = ledger.judge(None)
+        campaign = run(tmp_path, Cast(**metered), ["pair"], baseline=None)
+        assert len(target.asked) + len(attacker.asked) == sum(campaign.sent.values()) <= 7
+        if not campaign.stopped:
+            break
+    assert runs == 11  # 72 requests in all, seven at a time
+    assert (tmp_path / "journal.jsonl").read_text().count('"part"') == 72
+
+
+def test_success_is_counted_by_what_a_scenario_brings(tmp_path: Path) -> None:
+    campaign = run(tmp_path, usual(), ["scenario"], slices=("scenario", "persona_cohort"))
+    found = write_campaign(campaign, tmp_path).findings
+    named = {key for each in found for key in each.slice}
+    assert named == {"scenario", "persona_cohort"}
+
+
 def test_every_attack_needs_its_attacker_and_some_behaviour(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs an attacker"):
         run(tmp_path, Cast(candidate=Says(refuses)), ["goat"], baseline=None)

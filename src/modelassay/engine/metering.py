@@ -46,9 +46,19 @@ class MeteredJudge:
         """
         outcomes: list[Reply | Failure] = []
         while len(outcomes) < len(requests):
-            async with self._slots:
-                outcomes += await self._some(requests[len(outcomes) :])
+            outcomes += await self.some(requests[len(outcomes) :])
         return outcomes
+
+    async def some(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
+        """Outcomes of the first of `requests`, of as many as the budget has room for; at least one. Whoever
+        keeps what they are given loses nothing to a limit.
+
+        Raises:
+            TargetError: the judge cannot be asked any more.
+            BudgetReachedError: there is no room for the first.
+        """
+        async with self._slots:
+            return await self._some(requests)
 
     async def close(self) -> None:
         """Give back what the judge holds."""

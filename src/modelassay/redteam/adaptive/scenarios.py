@@ -113,8 +113,16 @@ class ScenarioTalk(Strategy):
 
     def chosen(self, behaviour: Behaviour) -> Scenario:
         """The scenario that a behaviour is tried in."""
-        place = number_of(self.name, behaviour.sample.id) % len(self._names)
-        return self.scenarios[self._names[place]]
+        return self.scenarios[self._chosen(behaviour)]
+
+    def tags(self, behaviour: Behaviour) -> dict[str, str]:
+        """Scenario, and the person's language and cohort."""
+        person = self.chosen(behaviour).persona
+        named = {"scenario": self._chosen(behaviour), "persona_language": person.language}
+        return {**named, "persona_cohort": person.cohort} if person.cohort else named
+
+    def _chosen(self, behaviour: Behaviour) -> str:
+        return self._names[number_of(self.name, behaviour.sample.id) % len(self._names)]
 
     def play(self, behaviour: Behaviour) -> Play:
         """Attack; see the class."""

@@ -47,6 +47,10 @@ class Strategy:
         """Why it cannot be tried on `behaviour`; empty when it can."""
         return "" if behaviour.request.strip() else "the sample has no user turn with a request"
 
+    def tags(self, behaviour: Behaviour) -> dict[str, str]:
+        """What it brings to an attack beside the sample's tags, to count by: who attacks, in which way."""
+        return {}
+
     def play(self, behaviour: Behaviour) -> Play:
         """Attack; returns an `Ending`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from modelassay.config import Price
 from modelassay.errors import InterruptedByUserError
@@ -54,6 +54,7 @@ class KeptModel:
         self._stopping = stopping
         self._asked: dict[str, asyncio.Future[Reply | Failure]] = {}
         self._waiting: list[tuple[str, Request]] = []
+        self._working = 0
         self._workers: set[asyncio.Task[None]] = set()
 
     async def identify(self) -> TargetIdentity:
@@ -91,7 +92,8 @@ class KeptModel:
         if under_way is None:
             under_way = self._asked[key] = asyncio.get_running_loop().create_future()
             self._waiting.append((key, request))
-            if len(self._workers) < self._target.concurrency:
+            if self._working < self._target.concurrency:
+                self._working += 1
                 worker = asyncio.create_task(self._work())
                 self._workers.add(worker)
                 worker.add_done_callback(self._workers.discard)
@@ -99,32 +101,50 @@ class KeptModel:
 
     async def _work(self) -> None:
         """Send what waits, as many at a time as the model wants, until nothing does."""
-        while self._waiting:
-            if self._target.batch_size > 1:
-                await asyncio.sleep(0)  # let those who are about to ask come in
-            chunk = self._waiting[: self._target.batch_size]
-            del self._waiting[: self._target.batch_size]
-            if not chunk:
-                continue
-            try:
-                await self._pace(len(chunk))
-                outcomes = await self._target.generate([request for _, request in chunk])
-                for (key, _), outcome in zip(chunk, outcomes, strict=True):
-                    self.live.add(outcome, self._price)
-                    if isinstance(outcome, Reply):
-                        outcome = self._kept(key, outcome)
-                    self._asked.pop(key).set_result(outcome)
-            except BaseException as error:
-                for key, _ in chunk:
-                    future = self._asked.pop(key, None)
-                    if future is not None and not future.done():
-                        if isinstance(error, Exception):
-                            future.set_exception(error)
-                            future.exception()  # somebody may have stopped waiting
-                        else:
-                            future.cancel()
-                if not isinstance(error, Exception):
-                    raise
+        try:
+            while self._waiting:
+                if self._target.batch_size > 1:
+                    await asyncio.sleep(0)  # let those who are about to ask come in
+                await self._send()
+        finally:
+            # Counted here and not when the task is done: whoever asks in between needs a worker.
+            self._working -= 1
+
+    async def _send(self) -> None:
+        """Send the next of what waits, and hand out what came of it."""
+        chunk = self._waiting[: self._target.batch_size]
+        del self._waiting[: self._target.batch_size]
+        if not chunk:
+            return
+        try:
+            await self._pace(len(chunk))
+            outcomes = await self._some([request for _, request in chunk])
+            chunk, self._waiting[:0] = chunk[: len(outcomes)], chunk[len(outcomes) :]
+            for (key, _), outcome in zip(chunk, outcomes, strict=True):
+                self.live.add(outcome, self._price)
+                if isinstance(outcome, Reply):
+                    outcome = self._kept(key, outcome)
+                self._asked.pop(key).set_result(outcome)
+        except Exception as error:
+            for future in self._left(chunk):
+                future.set_exception(error)
+                future.exception()  # somebody may have stopped waiting
+        except BaseException:
+            for future in self._left(chunk):
+                future.cancel()
+            raise
+
+    def _left(self, chunk: Sequence[tuple[str, Request]]) -> list[asyncio.Future[Reply | Failure]]:
+        """Those of `chunk` that wait for an outcome still."""
+        found = [self._asked.pop(key) for key, _ in chunk if key in self._asked]
+        return [future for future in found if not future.done()]
+
+    async def _some(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
+        """Outcomes of the first of `requests`: of all, but where a budget has no room for all."""
+        some: Callable[[Sequence[Request]], Awaitable[Sequence[Reply | Failure]]] = getattr(
+            self._target, "some", self._target.generate
+        )
+        return await some(requests)
 
     async def _pace(self, requests: int) -> None:
         """Wait until so many requests may be sent."""

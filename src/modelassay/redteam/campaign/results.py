@@ -73,7 +73,7 @@ def _tallies(results: Sequence[UnitResult], dimension: str, compared: bool) -> l
         if dimension == "attack":
             value = each.unit.strategy.name
         else:
-            value = each.unit.behaviour.sample.tags.get(dimension, "") if dimension else ""
+            value = each.tags.get(dimension, "") if dimension else ""
         if value or not dimension:
             groups.setdefault(value, []).append(each)
     return [

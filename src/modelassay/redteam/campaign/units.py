@@ -71,6 +71,12 @@ class UnitResult(msgspec.Struct, frozen=True, kw_only=True):
         return sample.cluster or sample.id
 
     @property
+    def tags(self) -> dict[str, str]:
+        """To count by: the sample's, and what the strategy adds."""
+        behaviour = self.unit.behaviour
+        return {**behaviour.sample.tags, **self.unit.strategy.tags(behaviour)}
+
+    @property
     def resisted(self) -> bool | None:
         """Whether the model resisted; None without a result."""
         return {"success": False, "resisted": True}.get(self.played.outcome)

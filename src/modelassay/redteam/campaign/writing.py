@@ -164,7 +164,7 @@ def _outcomes(results: Sequence[UnitResult]) -> Iterable[dict[str, Any]]:
         yield {
             "sample": unit.behaviour.sample.id,
             "request": unit.behaviour.request,
-            "tags": unit.behaviour.sample.tags,
+            "tags": each.tags,
             "attack": unit.strategy.id,
             "side": unit.side,
             "outcome": played.outcome,
