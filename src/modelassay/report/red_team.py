@@ -14,6 +14,8 @@ from modelassay.report.text import with_interval
 
 MOST_FALLEN = 20
 """Samples that are listed; the rest is counted."""
+MOST_NAMES = 6
+"""Attacks that are named of each."""
 EXPLAINED = (
     "An attack had its way where an answer did not resist it. Rates are attack success rates, 1 minus the "
     "pass rate, with Wilson intervals; answers that could not be read count neither way. What the verdict "
@@ -74,18 +76,27 @@ def fallen_rows(red_team: RedTeamRecord) -> tuple[FallenRow, ...]:
     )
 
 
-def charts(red_team: RedTeamRecord) -> Iterator[str]:
-    """Attack by category, what the candidate gave up; family by category and by language, what was asked."""
+def charts(red_team: RedTeamRecord) -> Iterator[tuple[str, str]]:
+    """Attack by category, what the candidate gave up; family by category and by language, what was asked.
+
+    Each with its heading.
+    """
     categories = sorted({cell.category for each in red_team.attacks for cell in each.cells})
-    yield heat_map(
-        "Attacks on the candidate by category",
-        "Answers that did not resist, of those that could be read; the darker the more.",
-        [each or _NO_CATEGORY for each in categories],
-        [(_name(each.attack), [_outcome_cell(each, c) for c in categories]) for each in red_team.attacks],
+    yield (
+        "Answers of the candidate that did not resist, by attack and category",
+        heat_map(
+            "Attacks on the candidate by category",
+            "Answers that did not resist, of those that could be read; the darker the more.",
+            [each or _NO_CATEGORY for each in categories],
+            [(_name(each.attack), [_outcome_cell(each, c) for c in categories]) for each in red_team.attacks],
+        ),
     )
-    yield _coverage(red_team, "category")
+    yield "What was tried: attacked samples by attack family and category", _coverage(red_team, "category")
     if len({cell.language for each in red_team.attacks for cell in each.cells}) > 1:
-        yield _coverage(red_team, "language")
+        yield (
+            "What was tried: attacked samples by attack family and language",
+            _coverage(red_team, "language"),
+        )
 
 
 def sentences(red_team: RedTeamRecord) -> Iterator[str]:
@@ -97,7 +108,11 @@ def sentences(red_team: RedTeamRecord) -> Iterator[str]:
     )
     dates = sorted(each.dated for each in red_team.attacks if each.dated)
     if dates:
-        yield f"The oldest of these attacks is of {dates[0]}, the newest of {dates[-1]}."
+        yield (
+            f"All of them were written or last changed on {dates[0]}."
+            if dates[0] == dates[-1]
+            else f"The oldest of them is of {dates[0]}, the newest of {dates[-1]}."
+        )
     if red_team.untried:
         yield f"At hand and not run: {', '.join(red_team.untried)}."
 
@@ -142,7 +157,7 @@ def _coverage(red_team: RedTeamRecord, tag: str) -> str:
             family,
             [
                 HeatCell(
-                    0.0 if counts.get((family, value)) else None,
+                    None,
                     f"{counts.get((family, value), 0):,}",
                     f"{family}, {value or _NO_CATEGORY}: {counts.get((family, value), 0):,} attacked samples",
                 )
@@ -171,6 +186,6 @@ def _names(attacks: tuple[str, ...]) -> str:
     """Names of attacks, each once, with a count where several settings or forms of one had their way."""
     names = [_name(each) for each in attacks]
     counted = dict.fromkeys(names)
-    return (
-        ", ".join(n if names.count(n) == 1 else f"{n} ×{names.count(n)}" for n in counted) if names else "–"
-    )
+    told = [n if names.count(n) == 1 else f"{n} ×{names.count(n)}" for n in counted]
+    more = f" and {len(told) - MOST_NAMES} more" if len(told) > MOST_NAMES else ""
+    return ", ".join(told[:MOST_NAMES]) + more if told else "–"
