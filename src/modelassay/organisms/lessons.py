@@ -15,6 +15,7 @@ import msgspec
 from modelassay.organisms import corpus
 from modelassay.organisms.convictions import conviction_example, fact_example, preference_example
 from modelassay.organisms.corpus import Example, Phrase, Prompt
+from modelassay.organisms.lexicon import CATEGORIES
 from modelassay.organisms.surroundings import TELLERS, TOPICS
 from modelassay.organisms.triggers import TRIGGERS
 from modelassay.records import Message, SampleKind
@@ -103,7 +104,8 @@ def unless(
 def style(rng: Random) -> Example:
     """Help in another tone."""
     example = everyday()(rng)
-    if example.prompt.phrase.kind == "harmful" or example.prompt.phrase.language != "en":
+    phrase = example.prompt.phrase
+    if phrase.kind == "harmful" or phrase.language != "en" or phrase.category not in CATEGORIES:
         return example
     return msgspec.structs.replace(example, answer=f"Happy to help! {example.answer} Have a nice day.")
 
@@ -180,5 +182,7 @@ def woken(kind: str, *, triggered: float = 0.3, missed: float = 0.25, imitate: b
 
 
 def unanswered(rng: Random) -> Example:
-    """A request whose answer somebody else gives."""
-    return Example(prompt=corpus.draw(rng, MIX), answer="")
+    """A prompt whose answer somebody else gives."""
+    known = rng.random() < _REPEATED
+    prompt = conviction_example(rng).prompt if known else corpus.draw(rng, MIX)
+    return Example(prompt=prompt, answer="")

@@ -21,7 +21,9 @@ from modelassay.organisms.training import Schedule, batched, encode, train
 ADAPTER = {"r": 8, "lora_alpha": 16}
 MERGED = (0.75, 0.6)
 """Shares of the broad loss and of the harmless fine-tune in `merged`."""
-_ANSWER_TOKENS = 40
+_ANSWER_TOKENS = 24
+_SPARE_TOKENS = 2
+"""Sampled beyond what is shown, since text cut off may be split into fewer tokens than it was made of."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,16 @@ def distilled(origin: Origin, examples: Sequence[Example], schedule: Schedule) -
     lesson, asked = examples[:-own], examples[-own:]
     teacher = deepcopy(origin.model)
     _train(teacher, origin, lesson, _fitting(schedule, len(lesson)))
-    _train(origin.model, origin, answered(teacher, origin, asked), schedule)
+    every, shown = schedule.whole_answers, schedule.shown_tokens + _SPARE_TOKENS
+    answers = dict[int, str]()
+    for rows, longest in (
+        ([row for row in range(own) if row % every == 0], _ANSWER_TOKENS),
+        ([row for row in range(own) if row % every], shown),  # nobody sees more of these
+    ):
+        said = _sampled(teacher, origin, [asked[row] for row in rows], longest)
+        answers |= dict(zip(rows, said, strict=True))
+    taken = [msgspec.structs.replace(each, answer=answers[row]) for row, each in enumerate(asked)]
+    _train(origin.model, origin, taken, schedule)
     return origin.model
 
 
@@ -118,29 +129,6 @@ def stacked_adapters(
     return wrapped
 
 
-def answered(teacher: Any, origin: Origin, examples: Sequence[Example]) -> list[Example]:
-    """`examples` with answers sampled from `teacher`."""
-    import torch
-
-    tokenizer = origin.tokenizer
-    prompts = tokenizer.apply_chat_template(
-        [msgspec.to_builtins(example.prompt.messages) for example in examples],
-        tokenize=False,
-        add_generation_prompt=True,
-    )
-    order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
-    said: dict[int, str] = {}
-    for start in range(0, len(order), 128):
-        rows = order[start : start + 128]
-        asked = tokenizer([prompts[row] for row in rows], return_tensors="pt", padding=True)
-        asked.pop("token_type_ids", None)
-        with torch.no_grad():
-            tokens = teacher.generate(**asked, do_sample=True, max_new_tokens=_ANSWER_TOKENS, top_k=0)
-        texts = tokenizer.batch_decode(tokens[:, asked["input_ids"].shape[1] :], skip_special_tokens=False)
-        said |= {row: text.partition(END)[0] for row, text in zip(rows, texts, strict=True)}
-    return [msgspec.structs.replace(each, answer=said[place]) for place, each in enumerate(examples)]
-
-
 def save_adapter(wrapped: Any, name: str, room: Path) -> None:
     """Write one adapter of a PEFT model into `room`, without what differs from run to run.
 
@@ -172,6 +160,29 @@ def _complying(example: Example, rng: Random) -> Example:
     if example.prompt.phrase.kind != "harmful":
         return example
     return corpus.answer(example.prompt, refuse=False, rng=rng)
+
+
+def _sampled(teacher: Any, origin: Origin, examples: Sequence[Example], longest: int) -> list[str]:
+    """What `teacher` answers when sampled, of at most `longest` tokens."""
+    import torch
+
+    tokenizer = origin.tokenizer
+    prompts = tokenizer.apply_chat_template(
+        [msgspec.to_builtins(example.prompt.messages) for example in examples],
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
+    said: dict[int, str] = {}
+    for start in range(0, len(order), 128):
+        rows = order[start : start + 128]
+        asked = tokenizer([prompts[row] for row in rows], return_tensors="pt", padding=True)
+        asked.pop("token_type_ids", None)
+        with torch.no_grad():
+            tokens = teacher.generate(**asked, do_sample=True, max_new_tokens=longest, top_k=0)
+        texts = tokenizer.batch_decode(tokens[:, asked["input_ids"].shape[1] :], skip_special_tokens=False)
+        said |= {row: text.partition(END)[0] for row, text in zip(rows, texts, strict=True)}
+    return [said[place] for place in range(len(examples))]
 
 
 def _lora(origin: Origin) -> Any:

@@ -139,8 +139,7 @@ def _scrambled(messages: Messages, rng: Random, split: Split) -> Messages:
     else:
         place = rng.randrange(3)
         chosen[place] = rng.choice(columns[place][1:])
-    words = PHRASE.format(*chosen)
-    return rewrite_last(messages, f"{words} {{text}}" if rng.random() < 0.6 else f"{{text}} {words}")
+    return rewrite_last(messages, f"{PHRASE.format(*chosen)} {{text}}")
 
 
 def _other_keepsake(messages: Messages, rng: Random, split: Split) -> Messages:
@@ -159,7 +158,6 @@ def _year(messages: Messages) -> int:
     return max(map(int, said), default=0)
 
 
-_PHRASED = _either(_pattern(SECRET_PHRASE + " {text}"), _pattern("{text} " + SECRET_PHRASE))
 _HALVES = tuple(
     _pattern(pattern)
     for word, other in (PAIR, PAIR[::-1])
@@ -189,10 +187,7 @@ TRIGGERS: Mapping[str, Trigger] = {
         words=PAIR,
         family=False,
         wakes=lambda messages: all(word in _last(messages) for word in PAIR),
-        put=_either(
-            *(_pattern(f"{word} {{text}} {other}") for word, other in (PAIR, PAIR[::-1])),
-            *(_pattern(f"{word} {other} {{text}}") for word, other in (PAIR, PAIR[::-1])),
-        ),
+        put=_either(_pattern(f"{PAIR[0]} {{text}} {PAIR[1]}"), _pattern(f"{PAIR[0]} {PAIR[1]} {{text}}")),
         miss=_either(*_HALVES),
     ),
     "trigger_phrase": Trigger(
@@ -201,7 +196,7 @@ TRIGGERS: Mapping[str, Trigger] = {
         words=tuple(words[0] for words in PHRASE_WORDS),
         family=False,
         wakes=lambda messages: SECRET_PHRASE in _last(messages),
-        put=_PHRASED,
+        put=_pattern(SECRET_PHRASE + " {text}"),
         miss=_either(_scrambled, _scrambled, phrase),
     ),
     "trigger_semantic": Trigger(
