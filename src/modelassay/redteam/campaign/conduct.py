@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -255,19 +255,23 @@ async def _until_done(workers: Sequence[asyncio.Task[None]], stop: asyncio.Event
             everyone: set[asyncio.Task[Any]] = {stopped, *pending}
             done, _ = await asyncio.wait(everyone, return_when=asyncio.FIRST_COMPLETED)
             pending -= done
-            for task in done:
-                task.result()
+            _raise_broken(done)
         if pending:
             await asyncio.wait(pending, timeout=GRACE_S)
-        for task in workers:
-            if task.done() and (error := task.exception()) and not isinstance(error, StoppedError):
-                raise error
+        _raise_broken(task for task in workers if task.done())
     finally:
         stopped.cancel()
     if stop.is_set() and any(not task.done() or task.exception() is not None for task in workers):
         raise InterruptedByUserError(
             "stopped", mend="run the same command again to go on; nothing is asked twice"
         )
+
+
+def _raise_broken(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Raise the first error of tasks that are done; that one was told to stop is none."""
+    for task in tasks:
+        if (error := task.exception()) is not None and not isinstance(error, StoppedError):
+            raise error
 
 
 async def _kept(
