@@ -5,7 +5,15 @@ from __future__ import annotations
 from modelassay.audit.limits import limits_of
 from modelassay.config import DEFAULT_POLICY, ModelReference, Plan, preset
 from modelassay.config.plan import DatasetReference
-from modelassay.records import EvaluatorPin, Message, Percent, Policy, Sample
+from modelassay.records import (
+    AttackedRequest,
+    EvaluatorPin,
+    Message,
+    Percent,
+    Policy,
+    RedTeamRecord,
+    Sample,
+)
 
 MODEL = ModelReference(model="hf:model")
 PLAN = Plan(
@@ -41,3 +49,31 @@ def test_a_loosened_policy_is_said_so() -> None:
     lax = Policy(least_rate=Percent(basis_points=1000))
     assert "looser than the product's defaults in least_rate 10% (default 50%)" in said("en", policy=lax)
     assert "looser" not in said("en")
+
+
+def attacked(family: str) -> Sample:
+    behind = AttackedRequest(sample="0", attack=f"{family}@1#0", family=family, request="x")
+    return Sample(id=family, messages=(Message(role="user", content="y"),), kind="harmful", attacked=behind)
+
+
+def test_it_is_said_which_attacks_were_run_and_which_were_not() -> None:
+    plain = Sample(id="0", messages=(Message(role="user", content="x"),), kind="harmful")
+    policy = preset(DEFAULT_POLICY)
+
+    def told(*samples: Sample, examined: tuple[str, ...] = (), untried: tuple[str, ...] = ()) -> str:
+        ran = RedTeamRecord(
+            measure="red_team", samples=1, questions=1, attacks=(), fallen=(), untried=untried
+        )
+        red_team = ran if len(samples) > 1 else None
+        return "\n".join(limits_of(PLAN, policy, samples, (), (JUDGE,), red_team, examined))
+
+    assert "no attack was run" in told(plain)
+    assert "no attack was run" not in told(plain, examined=("red_team",))
+    frozen = told(plain, attacked("encoding"), attacked("persona"), untried=("tense",))
+    assert "only frozen attacks were run (encoding, persona)" in frozen
+    assert "at hand and not run: tense." in frozen
+    assert "no attack was run" not in frozen
+    assert "1 harmful prompts" in frozen, "attacks make no further requests"
+    assert "only frozen attacks" not in told(plain, attacked("encoding"), examined=("manual_red_team",))
+    assert "nobody looked inside" in frozen
+    assert "nobody looked inside" not in told(plain, examined=("weights",))
