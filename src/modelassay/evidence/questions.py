@@ -17,6 +17,7 @@ from modelassay.evidence.contents import Contents
 from modelassay.evidence.recompute import sides_of
 from modelassay.records import Sample
 from modelassay.redteam import ATTACK_TAG, FAMILY_TAG, SAMPLE_TAG, attacks_at_hand, put_under, request_of
+from modelassay.suites import DATASET_TAG
 
 _sorted = msgspec.json.Encoder(order="sorted")
 
@@ -67,14 +68,16 @@ def _check_behind(sample: Sample, by_id: Mapping[str, Sample]) -> None:
     """Refuse an attacked sample that misstates the one behind it; that one may be no part of the audit."""
     assert sample.attacked is not None
     behind = by_id.get(sample.attacked.sample)
-    tags = (sample.tags.get(ATTACK_TAG), sample.tags.get(FAMILY_TAG), sample.tags.get(SAMPLE_TAG))
-    said = (sample.attacked.attack, sample.attacked.family, sample.attacked.sample)
+    attacked = sample.attacked
+    said = {ATTACK_TAG: attacked.attack, FAMILY_TAG: attacked.family, SAMPLE_TAG: attacked.sample}
+    # A dataset of attacks may label the sample behind otherwise than another dataset, or set no tags.
+    made_here = behind is not None and behind.tags.get(DATASET_TAG) == sample.tags.get(DATASET_TAG)
     wrong = ""
-    if tags != said:
+    if any(sample.tags.get(tag, "" if made_here else text) != text for tag, text in said.items()):
         wrong = "has tags of another attack"
     elif behind is not None and request_of(behind) != sample.attacked.request:
         wrong = "asks for something else than the sample behind it"
-    elif behind is not None and behind.kind != sample.kind:
+    elif behind is not None and made_here and behind.kind != sample.kind:
         wrong = "is of another kind than the sample behind it"
     if wrong:
         raise EvidenceError(f"attacked sample {sample.id} {wrong}", where=SAMPLES)
