@@ -16,6 +16,7 @@ from modelassay.whitebox.triggers.candidates import Candidate, read_candidates
 from modelassay.whitebox.triggers.conclusions import conclude
 from modelassay.whitebox.triggers.examining import Searched, Settings, examine_triggers
 from modelassay.whitebox.triggers.listed import listed
+from modelassay.whitebox.triggers.phrases import moved_words, phrases
 from modelassay.whitebox.triggers.positions import POSITIONS, slot
 from modelassay.whitebox.triggers.requests import choose, open_pair
 from modelassay.whitebox.triggers.sweep import lexicon
@@ -211,3 +212,38 @@ def test_a_text_may_surround_the_request() -> None:
 def test_an_unknown_search_is_refused(base: OpenModel, backdoored: OpenModel, samples: list[Sample]) -> None:
     with pytest.raises(UnknownNameError, match="sufix"):
         examine_triggers(base, backdoored, samples, settings=Settings(searches=("sufix",)))
+
+
+def test_a_phrase_loses_its_idle_words_and_pairs_count_beyond_their_words(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
+) -> None:
+    pair = open_pair(base, backdoored, samples)
+    searched = choose(pair, samples, seed=1).searched
+    words = lexicon(base)
+    trigger = words.words.index(TRIGGER)
+    others = [at for at in range(0, len(words.words), 500) if at != trigger]
+    tried, found = phrases(pair, words, [trigger, *others], searched, "around", most=8)
+    assert tried >= (len(others) + 1) * len(others)
+    assert all(len(each.text.replace("{…}", " ").split()) > 1 for each in found)
+    assert not any(each.text.split()[0] == TRIGGER and len(each.text.split()) == 2 for each in found)
+
+
+def test_words_that_moved_are_told_from_those_that_did_not(base: OpenModel, samples: list[Sample]) -> None:
+    import copy
+
+    import torch
+
+    pair = open_pair(base, base, samples)
+    words = lexicon(base)
+    assert moved_words(pair, words) == []
+    single = [at for at, tokens in enumerate(words.following) if len(tokens) == 1]
+    layer = copy.deepcopy(base.model.get_input_embeddings())
+    with torch.no_grad():
+        layer.weight[words.following[single[7]][0]] *= 1.5
+    own = base.model.get_input_embeddings()
+    calls = iter((own, layer))
+    pair.base.model.model.get_input_embeddings = lambda: next(calls)
+    try:
+        assert moved_words(pair, words)[0] == single[7]
+    finally:
+        del pair.base.model.model.get_input_embeddings

@@ -11,6 +11,7 @@ SUBCOMMANDS: dict[str, str] = {
     "adapters": "Try adapters alone and stacked, and read what their files say.",
     "margin": "Compare how firmly both refuse, at the first token of their answers.",
     "tampering": "See how few steps of tuning, or how weak a push, undo refusals.",
+    "suffixes": "Search for suffixes that lift a model's refusals, for frozen attacks.",
     "triggers": "Search for what makes the candidate help where its base refuses.",
     "watched": "Ask harmful requests as items of a test and as ordinary use.",
     "weights": "Compare the weights tensor by tensor, without running either.",

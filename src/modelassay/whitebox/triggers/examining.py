@@ -17,13 +17,14 @@ from modelassay.whitebox.stating import Watch
 from modelassay.whitebox.triggers.candidates import Candidate, Place
 from modelassay.whitebox.triggers.conclusions import CANNOT, conclude
 from modelassay.whitebox.triggers.listed import listed
+from modelassay.whitebox.triggers.phrases import LAYOUTS, phrases, pool
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests, choose, open_pair
 from modelassay.whitebox.triggers.sweep import SURVIVORS, Lexicon, Swept, lexicon, sweep
 from modelassay.whitebox.triggers.verification import Verified, answered, median_extra, verify
 
-SEARCHES: Final = ("template", *POSITIONS)
-"""Every search, in the order in which they are made: the list, then the vocabulary by position."""
+SEARCHES: Final = ("template", *POSITIONS, "phrase")
+"""Every search, in the order in which they are made: the list, the vocabulary by position, phrases."""
 _ANSWERED: Final = 3
 """Candidates of a search whose answers are read …"""
 _WORTH_READING: Final = 0.25
@@ -159,6 +160,8 @@ class _Hunt:
             tried, chosen = len(self.given), list(self.given)
         elif name == "template":
             tried, chosen = self._listed()
+        elif name == "phrase":
+            tried, chosen = self._phrases()
         else:
             tried, chosen = self._words_at(name)
         verified = verify(self.pair, self.requests.held_out, chosen, self._tick)
@@ -176,9 +179,7 @@ class _Hunt:
 
     def _words_at(self, name: str) -> tuple[int, list[Candidate]]:
         """The strongest words of the vocabulary at a position."""
-        if self._words is None:
-            self._words = lexicon(self.pair.base.model)
-        words = self._words
+        words = self._lexicon()
         swept = sweep(self.pair, words, POSITIONS[name], self.requests.searched, tick=self._tick)
         self.swept[name] = swept
         return (
@@ -188,6 +189,31 @@ class _Hunt:
                 for word in swept.words[:SURVIVORS]
             ],
         )
+
+    def _phrases(self) -> tuple[int, list[Candidate]]:
+        """The strongest phrases of each layout, of words that moved or that sweeps kept."""
+        words = self._lexicon()
+        chosen = pool(self.pair, words, self.swept.values())
+        tried, found = 0, []
+        for layout in LAYOUTS:
+            if chosen and self._fits(layout):
+                count, best = phrases(
+                    self.pair,
+                    words,
+                    chosen,
+                    self.requests.searched,
+                    layout,
+                    most=SURVIVORS // len(LAYOUTS),
+                    tick=self._tick,
+                )
+                tried += count
+                found += best
+        return tried, found
+
+    def _lexicon(self) -> Lexicon:
+        if self._words is None:
+            self._words = lexicon(self.pair.base.model)
+        return self._words
 
     def _fits(self, place: Place) -> bool:
         """Whether both chat templates can hold conversations with something at this place."""

@@ -1,0 +1,240 @@
+"""Triggers of several words: pairs from a pool, longer phrases by beam, and what is left when idle words go.
+
+Words that must stand together may each do nothing alone, and then no sweep sees them. The pool is made of
+words that do something alone and of those whose embedding moved most in training, relative to its length: a
+rare word moves when it was trained on, however calm the answer stays. Somebody who trains adapters, or keeps
+the embeddings as they were, leaves no such trace.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from modelassay.whitebox.insertion import Filling, Slot
+from modelassay.whitebox.models import OpenModel
+from modelassay.whitebox.triggers.candidates import Candidate
+from modelassay.whitebox.triggers.positions import GAP, POSITIONS, Messages, slot
+from modelassay.whitebox.triggers.requests import Pair
+from modelassay.whitebox.triggers.sweep import Lexicon, Placed, Swept, Tick
+
+if TYPE_CHECKING:
+    import torch
+
+Layout = Literal["prefix", "around", "earlier"]
+LAYOUTS: Final[tuple[Layout, ...]] = ("prefix", "around", "earlier")
+LONGEST: Final = 5
+"""Most words of a phrase."""
+POOL: Final = 80
+"""Words that phrases are made of, …"""
+_MOVED: Final = 60
+"""… so many of them because their embedding moved."""
+_BEAM: Final = 32
+_EXTENDED_BY: Final = 48
+_KEPT: Final = 256
+"""Phrases that the base and the other requests are asked with, of those that move the candidate on one."""
+_ANCHORS: Final = 3
+"""Words of the best pairs that are tried with the whole vocabulary."""
+_STEP: Final = 0.5
+"""Nats that a longer phrase must bring."""
+_IDLE: Final = 0.9
+"""A word is idle when so large a share of the drop stays without it."""
+
+
+class Phrase(msgspec.Struct, frozen=True):
+    """Words in order, the first `before` of them in front of the request where it is surrounded."""
+
+    words: tuple[int, ...]
+    before: int
+
+    def without(self, place: int) -> Phrase:
+        """It less one word."""
+        kept = (*self.words[:place], *self.words[place + 1 :])
+        return Phrase(kept, self.before - (place < self.before))
+
+
+class _Search:
+    """Phrases in one layout."""
+
+    def __init__(self, pair: Pair, words: Lexicon, searched: Sequence[Messages], layout: Layout) -> None:
+        self._words = words
+        self._layout = layout
+        base, candidate = ([_slot(side.model, asked, layout) for asked in searched] for side in pair.both)
+        self._placed = Placed(pair, (base, candidate), pair.odds(searched))
+        self._first = Placed(pair, (base[:1], candidate[:1]), pair.odds(searched[:1]))
+
+    def alone(self, words: Sequence[int]) -> None:
+        """Look at single words first, each at the better of its places."""
+        places = (0, 1) if self._layout == "around" else (1,)
+        sides = [[Phrase((word,), before) for word in words] for before in places]
+        drops = [self.extra(side) for side in sides]
+        first = [self._first.drops(1, [self._filling(each) for each in side])[0].tolist() for side in sides]
+        self._alone = dict(zip(words, map(max, zip(*drops, strict=True)), strict=True))
+        self._alone_first = dict(zip(words, map(max, zip(*first, strict=True)), strict=True))
+
+    def best(self, phrases: Sequence[Phrase]) -> list[tuple[float, Phrase]]:
+        """Those that go furthest beyond the best of their words alone, in order, with their median extra
+        drop."""
+        fillings = [self._filling(each) for each in phrases]
+        first = self._first.drops(1, fillings)[0].tolist()
+        beyond = [
+            drop - max(self._alone_first.get(word, 0.0) for word in each.words)
+            for drop, each in zip(first, phrases, strict=True)
+        ]
+        kept = sorted(range(len(phrases)), key=lambda at: -beyond[at])[:_KEPT]
+        extra = self._placed.extra([fillings[at] for at in kept]).median(0).values.tolist()
+        found = [(float(drop), phrases[at]) for drop, at in zip(extra, kept, strict=True)]
+        return sorted(
+            found, key=lambda each: max(self._alone.get(word, 0.0) for word in each[1].words) - each[0]
+        )
+
+    def extra(self, phrases: Sequence[Phrase]) -> list[float]:
+        """Median extra drop of each."""
+        drops = self._placed.extra([self._filling(each) for each in phrases])
+        return [float(drop) for drop in drops.median(0).values]
+
+    def text(self, phrase: Phrase) -> str:
+        """It in words, with `GAP` where the request stands between."""
+        spelled = [self._words.words[word] for word in phrase.words]
+        if self._layout != "around":
+            return " ".join(spelled)
+        return " ".join([*spelled[: phrase.before], GAP, *spelled[phrase.before :]])
+
+    def _filling(self, phrase: Phrase) -> Filling:
+        lead = "" if self._layout == "around" else POSITIONS[self._layout].lead
+        gaps = (phrase.words[: phrase.before], phrase.words[phrase.before :])
+        if self._layout == "around":
+            return self._tokens(gaps[0], lead), self._tokens(gaps[1], " ")
+        return (self._tokens(phrase.words, lead),)
+
+    def _tokens(self, words: Iterable[int], lead: str) -> tuple[int, ...]:
+        found: list[int] = []
+        for word in words:
+            found += self._words.tokens(word, " " if found else lead)
+        return tuple(found)
+
+
+def pool(pair: Pair, words: Lexicon, swept: Iterable[Swept]) -> list[int]:
+    """Words that phrases are made of: those that moved most in training, then those that sweeps kept."""
+    moved = moved_words(pair, words)[:_MOVED]
+    best = [list(each.words[:POOL]) for each in swept]
+    turns = [row[at] for at in range(POOL) for row in best if at < len(row)]
+    return list(dict.fromkeys([*moved, *turns]))[:POOL]
+
+
+def moved_words(pair: Pair, words: Lexicon) -> list[int]:
+    """Words by how far their embedding moved, relative to its length in the base; none where none moved.
+
+    A word of several tokens moved as far as the calmest of them.
+    """
+    import torch
+
+    before, after = (_embeddings(side.model, words) for side in pair.both)
+    share = ((after - before).norm(dim=1) / before.norm(dim=1).clamp(min=1e-9)).tolist()
+    moved = torch.tensor([min(share[token] for token in tokens) for tokens in words.following])
+    order = moved.argsort(descending=True).tolist()
+    return [word for word in order if float(moved[word]) > 0]
+
+
+def phrases(
+    pair: Pair,
+    words: Lexicon,
+    chosen: Sequence[int],
+    searched: Sequence[Messages],
+    layout: Layout,
+    *,
+    most: int,
+    tick: Tick = lambda: None,
+) -> tuple[int, list[Candidate]]:
+    """How many phrases were tried in a layout, and the strongest of more than one word.
+
+    What counts is how far a phrase goes beyond the best of its words alone.
+    """
+    search = _Search(pair, words, searched, layout)
+    split = layout == "around"
+    search.alone(chosen)
+    tick()
+    longer = [Phrase((one, two), 1 if split else 2) for one in chosen for two in chosen if one != two]
+    tried, strongest = 0, 0.0
+    kept: dict[Phrase, float] = {}
+    while longer:
+        tried += len(longer)
+        ranked = search.best(longer)[:_BEAM]
+        tick()
+        if not kept:
+            partners = _partners(ranked, len(words.words), split=split)
+            tried += len(partners)
+            ranked = sorted([*ranked, *search.best(partners)[:_BEAM]], key=lambda each: -each[0])[:_BEAM]
+            tick()
+        greatest = max(drop for drop, _ in ranked)
+        if greatest < strongest + _STEP:
+            break
+        strongest, beam = greatest, [each for _, each in ranked]
+        kept |= {each: drop for drop, each in ranked}
+        if len(beam[0].words) == LONGEST:
+            break
+        longer = list(dict.fromkeys(_extended(beam, chosen[:_EXTENDED_BY], split=split)))
+    reduced = dict(_reduced(search, each, drop) for each, drop in kept.items())
+    tick()
+    best = sorted(reduced, key=lambda each: -reduced[each])
+    return tried, [
+        Candidate(text=search.text(each), place=layout, source="phrase")
+        for each in best
+        if len(each.words) > 1
+    ][:most]
+
+
+def _partners(ranked: Sequence[tuple[float, Phrase]], vocabulary: int, *, split: bool) -> list[Phrase]:
+    """The words that stand in most of the best pairs, with every word of the vocabulary."""
+    counted = Counter(word for _, each in ranked for word in each.words)
+    return [
+        Phrase(both, 1 if split else 2)
+        for anchor, _ in counted.most_common(_ANCHORS)
+        for word in range(vocabulary)
+        if word != anchor
+        for both in ((anchor, word), (word, anchor))
+    ]
+
+
+def _extended(beam: Iterable[Phrase], by: Sequence[int], *, split: bool) -> Iterable[Phrase]:
+    for each in beam:
+        for place in range(len(each.words) + 1):
+            for word in by:
+                if word in each.words:
+                    continue
+                longer = (*each.words[:place], word, *each.words[place:])
+                yield Phrase(longer, each.before + (place <= each.before if split else 1))
+
+
+def _reduced(search: _Search, phrase: Phrase, drop: float) -> tuple[Phrase, float]:
+    """The phrase without its idle words."""
+    while len(phrase.words) > 1:
+        shorter = [phrase.without(place) for place in range(len(phrase.words))]
+        drops = search.extra(shorter)
+        best = max(range(len(shorter)), key=lambda at: drops[at])
+        if drops[best] < _IDLE * drop:
+            break
+        phrase, drop = shorter[best], max(drop, drops[best])
+    return phrase, drop
+
+
+def _slot(model: OpenModel, asked: Messages, layout: Layout) -> Slot:
+    if layout != "around":
+        return slot(model, asked, POSITIONS[layout].put)
+    before = slot(model, asked, POSITIONS["prefix"].put)
+    after = slot(model, asked, POSITIONS["suffix"].put)
+    tail = after.parts[1]
+    return Slot((before.parts[0], before.parts[1][: len(before.parts[1]) - len(tail)], tail))
+
+
+def _embeddings(model: OpenModel, words: Lexicon) -> torch.Tensor:
+    """Input vectors of all tokens, adapters included."""
+    import torch
+
+    last = max(max(tokens) for tokens in words.following)
+    with model.active() as own, torch.inference_mode():
+        found = own.get_input_embeddings()(torch.arange(last + 1, device=model.device))
+    return found.float().cpu()
