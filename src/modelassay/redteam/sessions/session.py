@@ -11,7 +11,7 @@ from typing import Self
 from modelassay.canonical import digest_of
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.protocols import Target
-from modelassay.records import Decoding, Failure, Reply, Request, Severity
+from modelassay.records import Decoding, Failure, Reply, Request, Severity, TargetIdentity
 from modelassay.redteam.frozen import number_of
 from modelassay.redteam.sessions.events import (
     SEVERITIES,
@@ -84,7 +84,10 @@ class Session:
         identities = {side: await target.identify() for side, target in models.items()}
         log = SessionLog(folder)
         try:
-            if not log.events:
+            if log.events:
+                _check_same(log, identities, folder)
+                log.add(Resumed(at=_text(now())))
+            else:
                 opened = Opened(
                     at=_text(now()),
                     candidate=identities["candidate"],
@@ -94,23 +97,7 @@ class Session:
                     required_minutes=required_minutes,
                 )
                 log.add(opened)
-                return cls(log, models, now)
-            session = cls(log, models, now)
-            known = session.opened
-            same = known.candidate.fingerprint == identities["candidate"].fingerprint
-            was = known.baseline.fingerprint if known.baseline else ""
-            if not same or was != getattr(identities.get("baseline"), "fingerprint", ""):
-                raise UsageError(
-                    "the folder holds a session with other models",
-                    where=str(folder),
-                    mend="choose another folder, or the models that it was begun with",
-                )
-            if session.state.ended:
-                raise UsageError(
-                    "the session in this folder has ended", where=str(folder), mend="choose another folder"
-                )
-            log.add(Resumed(at=_text(now())))
-            return session
+            return cls(log, models, now)
         except BaseException:
             log.close()
             raise
@@ -263,6 +250,30 @@ class Session:
 
     def _at(self) -> str:
         return _text(self._now())
+
+
+def _check_same(log: SessionLog, identities: dict[ModelSide, TargetIdentity], folder: Path) -> None:
+    """Object to going on with a session of other models, or with one that has ended.
+
+    Raises:
+        UsageError: it is one of these.
+    """
+    opened = log.events[0]
+    assert isinstance(opened, Opened)
+    known = {"candidate": opened.candidate} | ({"baseline": opened.baseline} if opened.baseline else {})
+    prints = [
+        {side: each.fingerprint for side, each in identified.items()} for identified in (known, identities)
+    ]
+    if prints[0] != prints[1]:
+        raise UsageError(
+            "the folder holds a session with other models",
+            where=str(folder),
+            mend="choose another folder, or the models that it was begun with",
+        )
+    if state_of(log.events).ended:
+        raise UsageError(
+            "the session in this folder has ended", where=str(folder), mend="choose another folder"
+        )
 
 
 def _text(when: datetime) -> str:
