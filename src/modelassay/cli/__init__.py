@@ -47,6 +47,8 @@ COMMANDS: dict[str, str] = {
     "redteam": "Attack models: with attacks settled beforehand, with ones that react, by hand.",
     "judges": "Measure, keep and check how evaluators agree with people.",
     "suite": "List, inspect and pin datasets.",
+    "validate": "Audit tiny models with planted faults: what is found, what alarms for nothing.",
+    "nulls": "Measure what the numbers of looks inside are on harmless fine-tunes.",
     "demo": "Build tiny models with planted faults here, audit them, show the verdicts.",
     "schema": "Print the JSON Schema of plan, policy or admission files.",
     "plugins": "List installed targets, evaluators, attacks, checks and renderers.",

@@ -270,6 +270,16 @@ class Heartbeat(Body, frozen=True, kw_only=True):
     kind = "heartbeat"
 
 
+class AuditorValidated(Body, frozen=True, kw_only=True):
+    """Checks and audits were held against organisms with planted faults."""
+
+    kind = "auditor.validated"
+    record: Sha256
+    """Of ``matrix.json``."""
+    organisms: Count
+    seeds: tuple[int, ...]
+
+
 BODIES: dict[str, type[Body]] = {body.kind: body for body in (*Body.__subclasses__(), *RUN_BODIES)}
 """The body of every kind that has one."""
 

@@ -31,6 +31,7 @@ EventKind = Literal[
     "run.closed",
     "run.opened_to_assessor",
     "run.assessed",
+    "auditor.validated",
     "checkpoint.registered",
     "signal.raised",
     "signal.resolved",

@@ -1,0 +1,194 @@
+"""``modelassay nulls``: what the numbers of looks inside are on harmless fine-tunes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelassay.cli.inspect_options import dataset_options, samples_of
+from modelassay.cli.options import json_option, print_json, quiet_option, reader_may_leave
+from modelassay.errors import UsageError
+
+if TYPE_CHECKING:
+    from modelassay.validation.measuring import FineTune
+    from modelassay.whitebox.calibration import Nulls
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command("nulls")
+@click.argument("bases", nargs=-1, type=_FOLDER, metavar="[BASE]...")
+@click.option(
+    "--variants",
+    multiple=True,
+    type=_FOLDER,
+    metavar="FOLDER",
+    help="A harmless fine-tune of BASE, full or an adapter, or a folder of them; repeatable.",
+)
+@click.option("--family", default="given", show_default=True, help="What kind --variants are, in a word.")
+@click.option("--organisms", is_flag=True, help="Train harmless organisms here and measure those.")
+@click.option(
+    "--count", type=click.IntRange(1), default=200, show_default=True, help="Organisms of each base."
+)
+@click.option("--seeds", default="0", show_default=True, metavar="A,B", help="Of the organisms' bases.")
+@click.option(
+    "--first-seed", type=click.IntRange(0), default=101, show_default=True, help="Of the fine-tunes."
+)
+@click.option("--adapters", is_flag=True, help="Organisms that are low-rank adapters.")
+@click.option(
+    "--architecture",
+    type=click.Choice(("llama", "neox", "both")),
+    default="llama",
+    show_default=True,
+    help="Of the organisms.",
+)
+@click.option("--checks", default="", metavar="A,B", help="Only these looks. [default: all with nulls]")
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keeps what was measured. [default: OUT.parts]",
+)
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Write the numbers here."
+)
+@dataset_options
+@quiet_option
+@json_option
+def command(bases: tuple[Path, ...], **options: Any) -> int:
+    """Measure every statistic of looks inside on harmless fine-tunes, so that a candidate's can be held
+    against them: `modelassay inspect … --nulls OUT`.
+
+    Give a BASE of your own and harmless fine-tunes of it, of the kinds that your candidates are; 19 are
+    the fewest that a p-value of 0.05 can come from, 200 are a good number. What was measured is kept: the
+    same command goes on where it was stopped, and with more fine-tunes it measures only those.
+
+    \b
+    modelassay nulls ./base --variants ./harmless --dataset requests.jsonl --out nulls.json
+    modelassay nulls --organisms --count 200 --seeds 0,1 --out nulls.json
+    """
+    from modelassay.validation.measuring import CALIBRATED, measure, nulls_of, read_measured
+    from modelassay.whitebox.calibration import nulls_bytes
+
+    out: Path = options["out"]
+    work = options["work"] or out.with_name(out.name + ".parts")
+    looks = _looks(options["checks"]) or CALIBRATED
+    if options["organisms"] == bool(bases):
+        raise UsageError(
+            "harmless fine-tunes of what?", mend="name a BASE and its --variants, or give --organisms"
+        )
+    if options["organisms"]:
+        origin, samples = _held_out(work)
+        tunes = _trained(options, work)
+    else:
+        origin, samples = samples_of(options)
+        tunes = _own(bases, options["variants"], options["family"])
+
+    def tell(line: str) -> None:
+        if not options["quiet"]:
+            click.echo(line, err=True)
+
+    try:
+        measure(tunes, work / "measured", samples=samples, origin=origin, looks=looks, tell=tell)
+    finally:  # also of what was measured when it is stopped
+        measured = read_measured(work / "measured")
+        nulls = nulls_of(measured)
+        out.write_bytes(nulls_bytes(nulls))
+    for each in measured:
+        if each.failure:
+            tell(f"{each.name}: {each.look}: {each.failure}")
+    _report(nulls, out, as_json=options["as_json"])
+    return 0
+
+
+def _looks(text: str) -> tuple[str, ...]:
+    from modelassay.errors import UnknownNameError
+    from modelassay.validation.measuring import CALIBRATED
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in CALIBRATED:
+            raise UnknownNameError("check", name, CALIBRATED, where="--checks")
+    return names
+
+
+def _held_out(work: Path) -> tuple[str, Sequence[Any]]:
+    """What organisms are asked."""
+    from modelassay.organisms import write_suite
+    from modelassay.suites import Dataset
+
+    suite = write_suite(work / "held_out.jsonl")
+    return suite.name, tuple(Dataset.from_file(suite).samples)
+
+
+def _trained(options: dict[str, Any], work: Path) -> Iterator[FineTune]:
+    from modelassay.validation.measuring import organisms
+    from modelassay.validation.zoo import shapes
+
+    try:
+        seeds = [int(seed) for seed in options["seeds"].split(",")]
+    except ValueError as error:
+        raise UsageError("seeds are whole numbers", where="--seeds") from error
+    return chain.from_iterable(
+        organisms(
+            work / "organisms",
+            architecture=shape,
+            base_seed=seed,
+            count=options["count"],
+            first_seed=options["first_seed"],
+            adapters=options["adapters"],
+        )
+        for shape in shapes(options["architecture"])
+        for seed in seeds
+    )
+
+
+def _own(bases: tuple[Path, ...], variants: tuple[Path, ...], family: str) -> Iterator[FineTune]:
+    """The fine-tunes in `variants`, each a model's folder or a folder of those."""
+    from modelassay.validation.measuring import given
+
+    if len(bases) != 1:
+        raise UsageError("fine-tunes are of one base", mend="call once for each base, with the same --out")
+    folders = [
+        inner
+        for folder in variants
+        for inner in ([folder] if _is_model(folder) else sorted(filter(_is_model, folder.iterdir())))
+    ]
+    if not folders:
+        raise UsageError(
+            "no harmless fine-tune is given", mend="--variants FOLDER with config.json or adapter_config.json"
+        )
+    return given(bases[0], folders, family=family)
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file()
+
+
+def _report(nulls: Nulls, out: Path, *, as_json: bool) -> None:
+    rows = [
+        {
+            "statistic": null.statistic,
+            "base": null.base,
+            "method": null.method,
+            "values": len(null.values),
+            "families": null.families,
+            "greatest": max(null.values),
+            "smallest_p": f"{1 / (len(null.values) + 1):.4f}",
+        }
+        for null in nulls
+    ]
+    with reader_may_leave():
+        if as_json:
+            print_json({"out": str(out), "nulls": rows})
+            return
+        click.echo(f"{'values':>6} {'greatest':>9} {'least p':>8}  statistic")
+        for row in rows:
+            click.echo(
+                f"{row['values']:>6} {row['greatest']:>9.3f} {row['smallest_p']:>8}  {row['statistic']} "
+                f"of {row['method']} fine-tunes of {row['base']}"
+            )
+        click.echo(str(out))

@@ -1,0 +1,169 @@
+"""``modelassay validate``: the auditor audited on models whose faults are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelassay.cli.options import json_option, places_of, print_json, quiet_option, reader_may_leave
+from modelassay.cli.signing import notary_of, signing_options
+
+if TYPE_CHECKING:
+    from modelassay.evidence.notary import Notary
+    from modelassay.records import AuditRecord
+    from modelassay.validation.certificate import Validation
+    from modelassay.validation.matrix import Rate
+
+
+@click.command("validate")
+@click.option("--full", is_flag=True, help="Adapters of every kind and five seeds; hours.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed.")
+@click.option("--kinds", default="", metavar="A,B", help="Only these kinds of organisms. [default: all]")
+@click.option("--checks", default="", metavar="A,B", help="Only these looks inside. [default: all]")
+@click.option(
+    "--architecture",
+    type=click.Choice(("llama", "neox", "both")),
+    default="llama",
+    show_default=True,
+    help="Of the organisms.",
+)
+@click.option(
+    "--nulls",
+    "nulls_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Null distributions, as `modelassay nulls` writes them. [default: those that come with the package]",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("validation"),
+    show_default=True,
+    help="Keeps models, examinations, audits, certificate.",
+)
+@signing_options
+@quiet_option
+@json_option
+def command(
+    full: bool,
+    seed: int,
+    kinds: str,
+    checks: str,
+    architecture: str,
+    nulls_file: Path | None,
+    out: Path,
+    quiet: bool,
+    as_json: bool,
+    **signing: Any,
+) -> int:
+    """Train tiny models with planted faults here, put each through every check and a whole audit, and tell
+    what was found of each fault and what alarmed for nothing.
+
+    The result is a signed certificate of this installation's checks. Ctrl-C is safe: the same command
+    continues. Needs the extra `local`.
+
+    \b
+    modelassay validate --kinds benign,broad_loss,trigger_backdoor --seed 11
+    modelassay validate --full --architecture both --json
+    """
+    from modelassay.errors import UnknownNameError
+    from modelassay.evidence.ledger import Ledger
+    from modelassay.validation.campaign import STORE, Campaign
+    from modelassay.validation.certificate import certify, validation_of
+    from modelassay.validation.examining import LOOKS
+    from modelassay.validation.matrix import rows
+    from modelassay.validation.shipped import shipped_nulls
+    from modelassay.validation.zoo import cases, shapes
+    from modelassay.whitebox.calibration import read_nulls
+
+    looks = _names(checks)
+    for look in looks:
+        if look not in LOOKS:
+            raise UnknownNameError("check", look, LOOKS, where="--checks")
+    chosen = cases(seed, kinds=_names(kinds), architectures=shapes(architecture), full=full)
+    nulls = read_nulls(nulls_file) if nulls_file else shipped_nulls()
+    notary = notary_of(**signing)
+    campaign = Campaign(
+        out,
+        nulls=nulls,
+        looks=looks,
+        audit_plan=lambda plan: _audit(plan, out / STORE, notary),
+        tell=lambda line: None if quiet else click.echo(line, err=True),
+    )
+    record = validation_of(campaign.run(chosen), nulls)
+    folder = certify(out / "certificate", record, Ledger(out / STORE, notary))
+    with reader_may_leave():
+        if as_json:
+            rest = {"matrix": record.matrix, "certificate": str(folder), "limits": record.limits}
+            print_json({"rows": rows(record.results), **rest})
+        else:
+            _print(record, folder)
+    if not notary.verdict_signers and not quiet:
+        click.echo("not signed: `modelassay keys new` makes keys; then run this again", err=True)
+    return 0
+
+
+def _audit(plan: Path, store: Path, notary: Notary) -> AuditRecord:
+    """Run the plan at `plan` just as ``modelassay audit`` does."""
+    from modelassay.cli.audit_command import run_plan
+
+    places = places_of(plan, store=store, data_dir=None, offline=True, quiet=True)
+    return run_plan(plan, (), places, notary=notary, quiet=True)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _print(record: Validation, folder: Path) -> None:
+    from modelassay.validation.matrix import AUDIT
+
+    matrix = record.matrix
+    columns = [*record.checks, AUDIT]
+    widths = [max(len(name), 7) for name in columns]
+    click.echo("alarms of organisms of each kind (a dot: none; ranks: places of the true trigger)\n")
+    click.echo(f"{'organism':24}" + _cells(columns, widths) + "  rank")
+    for line in matrix.lines:
+        cells = [_share(line.columns.get(name)) for name in columns]
+        ranks = " ".join(str(rank or "–") for rank in line.ranks)
+        mark = "" if line.faulty else " (harmless)"
+        click.echo(f"{line.kind + mark:24}" + _cells(cells, widths) + f"  {ranks}".rstrip())
+    click.echo(f"{'seconds each':24}" + _cells([str(matrix.seconds.get(n, "")) for n in columns], widths))
+    click.echo("\nfalse alarms on harmless organisms, exact 95 % intervals")
+    for name in columns:
+        if name in matrix.false_alarms:
+            click.echo(f"  {name:16} {_whole(matrix.false_alarms[name])}")
+    if matrix.told.get(AUDIT) is not None and matrix.told[AUDIT].of:
+        click.echo(f"  blocked of those that may only be told: {_whole(matrix.told[AUDIT])}")
+    click.echo("\ndetected by the audit, beside what is commonly expected before deployment")
+    for threat in matrix.threats:
+        click.echo(f"  {threat.name:34} {_whole(threat.audit):28} {threat.expected or 'not stated'}")
+    sizes = {each.values for each in record.nulls}
+    if sizes:
+        click.echo(
+            f"\nheld against {min(sizes)} to {max(sizes)} harmless fine-tunes a statistic: the smallest p"
+        )
+        click.echo(f"is {1 / (max(sizes) + 1):.3f} before correction")
+    else:
+        click.echo(
+            "\nno null distributions: looks inside are uncalibrated, and their severity alone is counted"
+        )
+    for limit in record.limits:
+        click.echo(f"- {limit}")
+    click.echo(f"\n{folder}")
+
+
+def _cells(values: Sequence[str], widths: Sequence[int]) -> str:
+    return "".join(f" {value:>{width}}" for value, width in zip(values, widths, strict=True))
+
+
+def _share(rate: Rate | None) -> str:
+    if rate is None:
+        return ""
+    return f"{rate.found}/{rate.of}" if rate.found else "·"
+
+
+def _whole(rate: Rate) -> str:
+    return f"{rate.found}/{rate.of} [{rate.low:.2f}, {rate.high:.2f}]"

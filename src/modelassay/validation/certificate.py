@@ -1,0 +1,207 @@
+"""The calibration certificate of an installation: what its checks found of planted faults, signed and logged.
+
+::
+
+    certificate/
+      matrix.json            results, matrix and what they were measured with
+      certificate.dsse.json  an in-toto Statement v1 on it (DSSE)
+      log/validated.json     the log entry, and proof.tlog-proof that the signed log has it
+
+Its predicate is ``urn:modelassay:validation:1``. Pure: the same record and log entry give the same bytes.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from decimal import Decimal
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from modelassay.canonical import Digest, canonical_json, digest_bytes
+from modelassay.evidence.events import AuditorValidated, encode
+from modelassay.evidence.ledger import Ledger
+from modelassay.evidence.parts import Place, Sha256, Time
+from modelassay.evidence.statements import PAYLOAD_TYPE, STATEMENT, Described
+from modelassay.log.dsse import read_envelope, sign_envelope
+from modelassay.log.durable import write_atomic
+from modelassay.log.proof import prove, write_proof
+from modelassay.log.reader import LogReader
+from modelassay.validation.matrix import AUDIT, Matrix, matrix_of
+from modelassay.validation.results import Result
+from modelassay.version import __version__
+from modelassay.whitebox.calibration import Nulls
+
+RECORD, ENVELOPE, EVENT, PROOF = (
+    "matrix.json",
+    "certificate.dsse.json",
+    "log/validated.json",
+    "proof.tlog-proof",
+)
+_LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "numpy")
+LIMITS: Final = (
+    "Organisms are tiny models with faults that were planted; how often faults of real models are found is "
+    "not known from them.",
+    "What was not planted was not measured: triggers of other kinds, harm other than lifted refusals, "
+    "attackers who train against these very checks, except the evasive kinds.",
+    "Every rate holds for the seeds, settings and null distributions named here; intervals tell how few "
+    "organisms they rest on.",
+    "A matrix without null distributions tells nothing of calibrated checks: then severity alone speaks.",
+)
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class NullSize(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many harmless fine-tunes a statistic was held against."""
+
+    statistic: str
+    base: str
+    method: str
+    values: Count
+    families: dict[str, int]
+
+
+class Validation(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured, and with what: the bytes of ``matrix.json``."""
+
+    format: Literal["modelassay.validation/1"] = "modelassay.validation/1"
+    tool_version: str
+    libraries: dict[str, str]
+    machine: str
+    """Processor's architecture, system and version of Python."""
+    architectures: tuple[str, ...]
+    seeds: tuple[int, ...]
+    checks: tuple[str, ...]
+    nulls: tuple[NullSize, ...]
+    results: tuple[Result, ...]
+    matrix: Matrix
+    limits: tuple[str, ...] = LIMITS
+
+
+class Certified(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The predicate."""
+
+    record: Sha256
+    """Of ``matrix.json``."""
+    version: str
+    """Of modelassay."""
+    libraries: dict[str, str]
+    architectures: tuple[str, ...]
+    seeds: tuple[int, ...]
+    organisms: Count
+    detected: dict[str, str]
+    """By kind of organism: alarms of the audit, ``found/of``."""
+    false_alarms: str
+    """Of the audit on harmless organisms, ``found/of [low, high]``."""
+    nulls: dict[str, Count]
+    """Benign values of each statistic, by base."""
+    limits: tuple[str, ...]
+    logged: Place
+    time: Time
+
+
+class CertificateStatement(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
+    """The signed certificate."""
+
+    type: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type", default=STATEMENT)
+    subject: tuple[Described, ...]
+    predicate_type: Literal["urn:modelassay:validation:1"] = "urn:modelassay:validation:1"
+    predicate: Certified
+
+
+def validation_of(results: Sequence[Result], nulls: Nulls) -> Validation:
+    """The record of `results`, with the versions of this installation."""
+    return Validation(
+        tool_version=__version__,
+        libraries={name: metadata.version(name) for name in _LIBRARIES},
+        machine=f"{platform.machine()} {platform.system()} Python {platform.python_version()}",
+        architectures=tuple(dict.fromkeys(each.architecture for each in results)),
+        seeds=tuple(sorted({each.seed for each in results})),
+        checks=tuple(dict.fromkeys(one.check for each in results for one in each.checks)),
+        nulls=tuple(
+            NullSize(
+                statistic=null.statistic,
+                base=null.base,
+                method=null.method,
+                values=len(null.values),
+                families=null.families,
+            )
+            for null in nulls
+        ),
+        results=tuple(results),
+        matrix=matrix_of(results),
+    )
+
+
+def statement_bytes(record: Validation, *, digest: Digest, place: Place, time: str) -> bytes:
+    """The bytes to sign.
+
+    Args:
+        digest: of ``matrix.json``.
+        place: where the log has ``auditor.validated``, at `time`.
+    """
+    false = record.matrix.false_alarms[AUDIT]
+    statement = CertificateStatement(
+        subject=(Described(name=RECORD, digest={"sha256": digest.removeprefix("sha256:")}),),
+        predicate=Certified(
+            record=digest,
+            version=record.tool_version,
+            libraries=record.libraries,
+            architectures=record.architectures,
+            seeds=record.seeds,
+            organisms=len(record.results),
+            detected={
+                line.kind: f"{line.columns[AUDIT].found}/{line.columns[AUDIT].of}"
+                for line in record.matrix.lines
+                if line.faulty
+            },
+            false_alarms=f"{false.found}/{false.of} [{_plain(false.low)}, {_plain(false.high)}]",
+            nulls={f"{each.statistic} {each.base} {each.method}": each.values for each in record.nulls},
+            limits=record.limits,
+            logged=place,
+            time=time,
+        ),
+    )
+    return canonical_json(statement)
+
+
+def certify(folder: Path, record: Validation, ledger: Ledger) -> Path:
+    """Write, log and sign `record`; the same again changes nothing, and adds what could not be signed before.
+
+    Returns:
+        The folder of the certificate.
+
+    Raises:
+        StoreError: the disk is full, or the log cannot be written.
+        EvidenceError: the log is damaged, or a witness refuses it.
+    """
+    (folder / "log").mkdir(parents=True, exist_ok=True)
+    data = canonical_json(record) + b"\n"
+    digest = digest_bytes(data)
+    changed = not (folder / RECORD).is_file() or (folder / RECORD).read_bytes() != data
+    if changed:
+        write_atomic(folder / RECORD, data)
+        for name in (ENVELOPE, PROOF):
+            (folder / name).unlink(missing_ok=True)
+    logged = ledger.append_once(
+        AuditorValidated(record=digest, organisms=len(record.results), seeds=record.seeds)
+    )
+    write_atomic(folder / EVENT, encode(logged.event))
+    if ledger.notary.verdict_signers:
+        payload = statement_bytes(record, digest=digest, place=logged.place, time=logged.event.time)
+        known = folder / ENVELOPE
+        if not known.is_file() or read_envelope(known.read_bytes(), where=str(known)).payload != payload:
+            write_atomic(known, sign_envelope(payload, PAYLOAD_TYPE, ledger.notary.verdict_signers))
+    if not (folder / PROOF).is_file() and ledger.sign() is not None:
+        write_atomic(folder / PROOF, write_proof(prove(LogReader(ledger.folder), logged.place.seq)))
+    return folder
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value:.3f}"

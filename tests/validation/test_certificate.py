@@ -1,0 +1,45 @@
+"""The certificate: signed once, logged once, verified with the public key alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from modelassay.evidence.events import AuditorValidated
+from modelassay.evidence.ledger import Ledger
+from modelassay.evidence.notary import Notary
+from modelassay.evidence.statements import PAYLOAD_TYPE
+from modelassay.log.dsse import open_envelope
+from modelassay.log.keys import new_key
+from modelassay.records import Actor
+from modelassay.validation.certificate import ENVELOPE, PROOF, RECORD, certify, validation_of
+from modelassay.validation.results import Result
+from modelassay.whitebox.calibration import Nulls
+
+Make = Callable[..., Result]
+
+
+def test_a_certificate_is_signed_logged_and_stays_as_it_is(tmp_path: Path, result_of: Make) -> None:
+    signer, log_signer = new_key("ecdsa-p256", name="us"), new_key("ed25519", name="log.example/us")
+    notary = Notary(actor=Actor(name="us"), verdict_signers=(signer,), log_signer=log_signer)
+    ledger = Ledger(tmp_path / "store", notary)
+    record = validation_of([result_of("benign", "deploy"), result_of("broad_loss", "block")], Nulls())
+    folder = certify(tmp_path / "certificate", record, ledger)
+    first = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert certify(folder, record, ledger) == folder
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == first
+    assert (folder / PROOF).is_file()
+
+    opened = open_envelope((folder / ENVELOPE).read_bytes(), [signer.public], payload_type=PAYLOAD_TYPE)
+    said = json.loads(opened.payload)["predicate"]
+    assert said["detected"] == {"broad_loss": "1/1"}
+    assert said["falseAlarms" if "falseAlarms" in said else "false_alarms"].startswith("0/1 [0.000, 0.9")
+    assert json.loads((folder / RECORD).read_bytes())["seeds"] == [1]
+    (logged,) = ledger.events(AuditorValidated)
+    assert logged.read(AuditorValidated).record == said["record"]
+
+    other = validation_of([result_of("benign", "block"), result_of("broad_loss", "block")], Nulls())
+    certify(folder, other, ledger)
+    assert (folder / ENVELOPE).read_bytes() != first[folder / ENVELOPE]
+    assert len(list(ledger.events(AuditorValidated))) == 2
