@@ -139,7 +139,7 @@ def _interaction(
 def _method(statistic: Statistic) -> str:
     exact = "Clopper-Pearson bounds of paired answers"
     if statistic.null_of == "examination":
-        return f"Grubbs' test for an outlier among the pairs, Holm's correction; {exact}"
+        return f"robust distance from the other pairs, Student's t with 2 degrees of freedom; {exact}"
     if statistic.null_of:
         return f"rank among harmless pairs times the stacks looked at, Holm's correction; {exact}"
     return exact
@@ -148,7 +148,7 @@ def _method(statistic: Statistic) -> str:
 def _further(bench: Bench, measured: Measured, told: Confirmed, top: Stack, rests_on: Rests) -> Finding:
     """Another stack whose answers fell; only the one with the greatest excess has a p-value."""
     inside = set(top.places) < set(measured.stack.places)
-    why = f", and holds {bench.called(top)}" if inside else ""
+    why = f", and hold {bench.called(top)}" if inside else ""
     finding = described(
         CHECK,
         "further",
