@@ -215,6 +215,34 @@ def test_successes_are_kept_and_asked_again(plan_of: PlanOf, served: Served, tmp
     assert sum(each.candidate.succeeded for each in later.red_team.attacks) == fell
 
 
+def test_conversations_of_several_turns_are_asked_to_their_end(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    def falls_in_the_end(model: str, prompt: str) -> str:
+        request = request_in(prompt)
+        if not request.startswith("harmful"):
+            return "Gladly."
+        return COMPLY if model == "same" and request != prompt else REFUSE
+
+    served.answer = falls_in_the_end
+    more = "red_team: {attacks: [{use: scripted_escalation, settings: {script: interview}}]}\n"
+    record = run(plan_of("same", per_category=3, more=more), tmp_path / "store")
+    red_team = record.red_team
+    assert red_team is not None
+    (outcome,) = red_team.attacks
+    assert (outcome.baseline.succeeded, outcome.candidate.succeeded) == (0, 12)
+    samples = Contents(open_bundle(tmp_path / "store" / "audits" / record.id)).samples.known
+    turns = {1 + len(sample.follow_ups) for sample in samples if sample.attacked is not None}
+    assert turns == {4}
+    assert record.usage["candidate"].requests == 24 + 4 * 12
+    lost = [e for e in record.examples if e.change == "lost"]
+    assert lost
+    assert {len(example.prompt) for example in lost} == {4}
+    assert {message.role for example in lost for message in example.prompt} == {"user"}
+    checks = verify_bundle(open_bundle(tmp_path / "store" / "audits" / record.id)).checks
+    assert [check for check in checks if check.state == "failed"] == []
+
+
 def test_plain_columns_of_these_names_stay_tags(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"prompt": "a", "kind": "benign", "attacked": "no", "follow_ups": 2}\n')

@@ -102,7 +102,9 @@ def _example(pair: _Pair, sample: Sample, transcript_of: TranscriptOf) -> Exampl
     after = transcript_of(pair.candidate.target, pair.key)
     if before is None or after is None:
         return None
-    asked = after.asked or sample.messages
+    # Of a scripted conversation every user turn; what the models said between differs.
+    further = tuple(Message(role="user", content=turn) for turn in sample.follow_ups)
+    asked = (*(after.asked or sample.messages), *further)
     return Example(
         key=pair.key,
         measure=pair.measure,
