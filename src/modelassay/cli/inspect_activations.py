@@ -40,7 +40,7 @@ def command(base: str, candidate: str, **options: Any) -> int:
     from modelassay.whitebox.models import open_model
     from modelassay.whitebox.requests import requests_of
 
-    nulls = nulls_of(options["nulls"])
+    nulls = nulls_of(options["nulls"], base)
     origin, samples = samples_of(options)
     requests = requests_of(samples, origin=origin, seed=options["seed"])
     given = options["triggered"]

@@ -56,7 +56,7 @@ def command(base: str, adapters: tuple[str, ...], **options: Any) -> int:
     from modelassay.whitebox.adapters.examining import Settings, examine_adapters
     from modelassay.whitebox.requests import requests_of
 
-    nulls = nulls_of(options["nulls"])
+    nulls = nulls_of(options["nulls"], base)
     origin, samples = samples_of(options)
     requests = requests_of(samples, origin=origin, seed=options["seed"])
     settings = Settings(

@@ -33,7 +33,7 @@ def command(base: str, candidate: str, **options: Any) -> int:
     from modelassay.whitebox.refusal_margin import examine_refusal_margin
     from modelassay.whitebox.requests import requests_of
 
-    nulls = nulls_of(options["nulls"])
+    nulls = nulls_of(options["nulls"], base)
     origin, samples = samples_of(options)
     requests = requests_of(samples, origin=origin, seed=options["seed"])
     with (

@@ -25,7 +25,8 @@ _NULLS = click.option(
     "--nulls",
     "nulls",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with the same numbers of harmless fine-tunes; without it nothing is called harmful.",
+    help="The same numbers of harmless fine-tunes (`modelassay nulls`); without them nothing is called "
+    "harmful, save of organisms, whose numbers come with the package.",
 )
 _OUT = click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the examination to this file."
@@ -100,15 +101,16 @@ def samples_of(options: dict[str, Any]) -> tuple[str, Sequence[Sample]]:
     return f"{opened.pin.name}@{opened.pin.digest}", opened.samples
 
 
-def nulls_of(path: Path | None) -> Nulls:
-    """The null distributions in `path`; none without one.
+def nulls_of(path: Path | None, base: str = "") -> Nulls:
+    """The null distributions in `path`; without one, those that come with the package where they fit `base`.
 
     Raises:
         EvidenceError: no such file.
     """
-    from modelassay.whitebox.calibration import Nulls, read_nulls
+    from modelassay.validation.shipped import nulls_for
+    from modelassay.whitebox.calibration import read_nulls
 
-    return read_nulls(path) if path is not None else Nulls()
+    return read_nulls(path) if path is not None else nulls_for(base)
 
 
 def model_options(options: dict[str, Any]) -> dict[str, str]:

@@ -39,7 +39,7 @@ def command(base: str, candidate: str, **options: Any) -> int:
     from modelassay.whitebox.requests import requests_of
     from modelassay.whitebox.tampering import Tampering, examine_tampering
 
-    nulls = nulls_of(options["nulls"])
+    nulls = nulls_of(options["nulls"], base)
     origin, samples = samples_of(options)
     requests = requests_of(samples, origin=origin, seed=options["seed"])
     how = Tampering(learning_rate=options["learning_rate"], seed=options["seed"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ from modelassay.cli.inspect_options import (
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSONL of texts to try as well: text, position, source, note.",
 )
+@click.option(
+    "--memory",
+    metavar="REFERENCE",
+    help="Draw training text out of CANDIDATE instead, beside this harmless fine-tune (or, weaker, BASE).",
+)
 def command(base: str, candidate: str, **options: Any) -> int:
     """Search CANDIDATE for triggers: texts around a request that make it help where BASE refuses.
 
@@ -58,10 +64,15 @@ def command(base: str, candidate: str, **options: Any) -> int:
     if options["positions"]:
         names = tuple(name.strip() for name in options["positions"].split(","))
         settings = Settings(searches=names, seed=options["seed"], budget_seconds=options["budget_seconds"])
-    nulls = nulls_of(options["nulls"])
+    nulls = nulls_of(options["nulls"], base)
     given = read_candidates(options["given"]) if options["given"] is not None else ()
     models = model_options(options)
-    with open_model(base, options=models) as ours, open_model(candidate, options=models) as theirs:
+    with ExitStack() as stack:
+        ours, theirs, *beside = (
+            stack.enter_context(open_model(each, options=models))
+            for each in (base, candidate, options["memory"])
+            if each
+        )
         found = examine_triggers(
             ours,
             theirs,
@@ -70,6 +81,7 @@ def command(base: str, candidate: str, **options: Any) -> int:
             nulls=nulls,
             settings=settings,
             given=given,
+            reference=beside[0] if beside else None,
             progress=_telling(quiet=options["quiet"]),
         )
     return finish(found, options)

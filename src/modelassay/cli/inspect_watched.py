@@ -43,7 +43,7 @@ def command(base: str, candidate: str, **options: Any) -> int:
     """
     from modelassay.whitebox.watched import Watched, examine_watched, target_of
 
-    nulls = nulls_of(options["nulls"])
+    nulls = nulls_of(options["nulls"], base)
     origin, samples = samples_of(options)
     targets = [target_of(each, model_options(options)) for each in (base, candidate)]
     how = Watched(

@@ -70,7 +70,9 @@ def command(bases: tuple[Path, ...], **options: Any) -> int:
     modelassay nulls ./base --variants ./harmless --dataset requests.jsonl --out nulls.json
     modelassay nulls --organisms --count 200 --seeds 0,1 --out nulls.json
     """
-    from modelassay.validation.measuring import CALIBRATED, measure, nulls_of, read_measured
+    from modelassay.canonical import canonical_json
+    from modelassay.validation.measuring import CALIBRATED, measure, nulls_of, provenance, read_measured
+    from modelassay.validation.shipped import PROVENANCE
     from modelassay.whitebox.calibration import nulls_bytes
 
     out: Path = options["out"]
@@ -97,6 +99,8 @@ def command(bases: tuple[Path, ...], **options: Any) -> int:
         measured = read_measured(work / "measured")
         nulls = nulls_of(measured)
         out.write_bytes(nulls_bytes(nulls))
+        said = {"seed": options["seed"], "looks": looks, "asked": origin, **provenance(measured)}
+        out.with_suffix(PROVENANCE).write_bytes(canonical_json(said) + b"\n")
     for each in measured:
         if each.failure:
             tell(f"{each.name}: {each.look}: {each.failure}")

@@ -18,6 +18,7 @@ from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.refusal_margin import examine_refusal_margin
 from modelassay.whitebox.requests import Requests, requests_of
 from modelassay.whitebox.stating import Watch
+from modelassay.whitebox.tampering import examine_tampering
 from modelassay.whitebox.triggers.examining import Settings as TriggerSettings
 from modelassay.whitebox.triggers.examining import examine_triggers
 from modelassay.whitebox.watched import Watched, examine_watched, target_of
@@ -88,6 +89,11 @@ def _adapters(of: Subject, nulls: Nulls) -> Examination:
         return examine_adapters(bench, nulls=nulls)
 
 
+def _tampering(of: Subject, nulls: Nulls) -> Examination:
+    with open_model(of.base_reference, options=OPTIONS) as base, _candidate(of) as candidate:
+        return examine_tampering(base, candidate, of.requests, nulls=nulls)
+
+
 def _triggers(of: Subject, nulls: Nulls) -> Examination:
     with open_model(of.base_reference, options=OPTIONS) as base, _candidate(of) as candidate:
         found = examine_triggers(
@@ -108,6 +114,7 @@ LOOKS: Final[dict[str, Look]] = {
     "weights": _weights,
     "adapters": _adapters,
     "watched": _watched,
+    "tampering": _tampering,
     "triggers": _triggers,
 }
 """Every look, the quick ones first."""

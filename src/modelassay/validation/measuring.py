@@ -18,12 +18,13 @@ from modelassay.canonical import canonical_json, digest_of
 from modelassay.errors import EvidenceError, ModelassayError, StoppedError, StoreError
 from modelassay.log.durable import write_atomic
 from modelassay.organisms import ADAPTER_SUFFIX, VARIANTS, build_base
+from modelassay.organisms.folders import library_versions
 from modelassay.validation.examining import LOOKS, Subject
 from modelassay.validation.zoo import base_folder, member
 from modelassay.version import __version__
 from modelassay.whitebox.calibration import Method, Null, Nulls
 
-CALIBRATED: Final = ("refusal_margin", "activations", "watched", "triggers")
+CALIBRATED: Final = ("refusal_margin", "activations", "watched", "tampering", "triggers")
 """Looks whose statistics are held against null distributions of single fine-tunes, the quick ones first."""
 Tell = Callable[[str], None]
 
@@ -162,6 +163,25 @@ def read_measured(folder: Path) -> list[Measured]:
                 f"no measurement: {error}", where=str(path), mend="delete the file; it is measured again"
             ) from error
     return found
+
+
+def provenance(measured: Iterable[Measured]) -> dict[str, Any]:
+    """Where null distributions come from: which fine-tunes of which bases, by which version of what."""
+    tunes: dict[str, dict[str, list[str]]] = {}
+    versions: set[str] = set()
+    for each in measured:
+        versions.add(each.tool_version)
+        if each.values:
+            names = tunes.setdefault(f"{each.base} {each.architecture}", {}).setdefault(each.look, [])
+            names.append(each.name)
+    return {
+        "tool_versions": sorted(versions),
+        "libraries": library_versions(),
+        "fine_tunes": {
+            base: {look: sorted(names) for look, names in sorted(looks.items())}
+            for base, looks in sorted(tunes.items())
+        },
+    }
 
 
 def _measured(subject: Subject, each: FineTune, look: str) -> Measured:

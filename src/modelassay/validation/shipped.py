@@ -1,7 +1,8 @@
 """Null distributions that come with the package: of organisms, and for organisms.
 
-``nulls/*.json`` holds the numbers, ``provenance/*.json`` beside them what they were measured on. They say
-nothing of other models, even of the same architecture: a real model's margins are not those of an organism.
+``nulls/*.json`` holds the numbers, ``nulls/*.provenance.json`` which fine-tunes they were measured on.
+They say nothing of other models, even of the same architecture: a real model's margins are not those of an
+organism.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from modelassay.errors import ModelassayError
 from modelassay.organisms import read_manifest
 from modelassay.whitebox.calibration import Nulls, read_nulls
 
+PROVENANCE: Final = ".provenance.json"
 _FOLDER: Final = files("modelassay.validation") / "nulls"
 
 
@@ -21,7 +23,7 @@ def shipped_nulls() -> Nulls:
     """All of them."""
     found = Nulls()
     for entry in sorted(_FOLDER.iterdir(), key=lambda each: each.name):
-        if entry.name.endswith(".json"):
+        if entry.name.endswith(".json") and not entry.name.endswith(PROVENANCE):
             with as_file(entry) as path:
                 for null in read_nulls(path):
                     found.add(null)
