@@ -6,7 +6,7 @@ READY   = $(VENV)/.ready
 
 BENCHMARKS ?= engine fingerprint gate judges log organisms redteam scanners sequential training whitebox
 
-.PHONY: demo demo-run test test-slow bench docs lint clean
+.PHONY: demo demo-run test test-slow bench nulls docs lint clean
 
 demo: $(READY)
 	$(VENV)/bin/modelassay demo
@@ -24,6 +24,12 @@ bench: $(READY)
 	@failed=; for subject in $(BENCHMARKS); do echo "== $$subject"; \
 	  $(PY) benchmarks/$$subject.py || failed="$$failed $$subject"; done; \
 	  if [ -n "$$failed" ]; then echo "could not be measured, or missed a goal:$$failed"; exit 1; fi
+
+# Null distributions of organisms, 200 fine-tunes a base; hours. What was measured is kept, and goes on.
+nulls: $(READY)
+	@for shape in llama neox; do OMP_NUM_THREADS=1 $(VENV)/bin/modelassay nulls --organisms --count 200 \
+	  --seeds 0,1 --architecture $$shape --work build/nulls-$$shape \
+	  --out src/modelassay/validation/nulls/$$shape.json || exit 1; done
 
 docs: $(READY)
 	$(PY) docs/generate.py

@@ -53,7 +53,7 @@ def test_judges_without_data_say_where_it_belongs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "subject",
-    ["engine", "gate", "judges", "organisms", "redteam", "sequential", "training", "whitebox"],
+    ["engine", "gate", "judges", "organisms", "redteam", "sequential", "training", "validation", "whitebox"],
 )
 def test_every_benchmark_offers_json(subject: str) -> None:
     if subject in {"organisms", "training"}:

@@ -53,12 +53,24 @@ class _Done(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
 
 
+_EFFORT: Final = {
+    "building": 12.0,
+    "weights": 1.0,
+    "watched": 5.0,
+    "tampering": 20.0,
+    "triggers": 60.0,
+    "audit": 8.0,
+}
+"""What steps take beside one another, roughly; any other takes 3."""
+
+
 class Progress:
     """Says what is on, and about how long the rest takes at the pace so far."""
 
-    def __init__(self, steps: int, tell: Tell) -> None:
-        self._steps, self._tell = steps, tell
-        self._taken = self._made = 0
+    def __init__(self, steps: Sequence[str], tell: Tell) -> None:
+        self._efforts = [_EFFORT.get(step, 3.0) for step in steps]
+        self._tell = tell
+        self._taken, self._made = 0, 0.0
         self._started = time.monotonic()
 
     def begin(self, what: str) -> None:
@@ -66,13 +78,13 @@ class Progress:
         left = ""
         if self._made:
             pace = (time.monotonic() - self._started) / self._made
-            left = f", about {_span(pace * (self._steps - self._taken))} left"
-        self._tell(f"[{self._taken + 1}/{self._steps}{left}] {what}")
+            left = f", about {_span(pace * sum(self._efforts[self._taken :]))} left"
+        self._tell(f"[{self._taken + 1}/{len(self._efforts)}{left}] {what}")
 
     def end(self, *, made: bool = True) -> None:
         """It ended; steps found done tell nothing of the pace."""
+        self._made += self._efforts[self._taken] if made else 0.0
         self._taken += 1
-        self._made += made
 
 
 class Campaign:
@@ -110,7 +122,7 @@ class Campaign:
             StoppedError: Ctrl-C; what was done is kept.
             StoreError: the folder cannot be written.
         """
-        steps = sum(2 + len(self._looks_at(case)) for case in cases)
+        steps = [step for case in cases for step in ("building", *self._looks_at(case), "audit")]
         progress = Progress(steps, self._tell)
         return tuple(self._one(case, progress) for case in cases)
 

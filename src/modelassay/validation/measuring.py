@@ -59,6 +59,10 @@ class FineTune(msgspec.Struct, frozen=True, kw_only=True):
     """Its folder; None for one that is built when its turn comes."""
     adapter: bool
 
+    def place(self) -> tuple[str, str]:
+        """Tells it from all others: where its base is, and itself or its name."""
+        return str(self.base.resolve()), str(self.candidate.resolve()) if self.candidate else self.name
+
     def folder(self) -> Path:
         """Where it is, built unless it is there."""
         return self.candidate or member(self.base, self.family, self.seed or 0)
@@ -114,7 +118,7 @@ def measure(
     for place, each in enumerate(fine_tunes, start=1):
         subject = None
         for look in looks:
-            path = folder / f"{digest_of([str(each.base), each.name, look])[7:23]}.json"
+            path = folder / f"{digest_of([*each.place(), look])[7:23]}.json"
             if path.is_file():
                 continue
             if subject is None:
