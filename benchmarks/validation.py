@@ -4,7 +4,7 @@
                                     [--folder DIR] [--json]
 
 Runs ``modelassay validate`` (needs the extra ``local``; minutes for a few kinds, hours for all) and sums up
-its rows. A fault is detected when the verdict of the whole audit, all looks inside taken in, is neither deploy
+its rows. A fault is detected when the verdict of the whole audit, all looks taken in, is neither deploy
 nor deploy-monitored. Choose a seed that no null distribution was measured with. Intervals are exact
 (Clopper-Pearson, 95 %). Kinds that were not asked for have no figure. Not part of ``make bench``, for its
 length: ``make bench BENCHMARKS=validation``.
