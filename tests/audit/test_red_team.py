@@ -26,6 +26,7 @@ from modelassay.cli.options import places_of
 from modelassay.config import DatasetReference, ModelReference, Plan, load_plan, plan_digest, policy_of
 from modelassay.errors import ConfigError, DatasetError, EvidenceError, UsageError
 from modelassay.evidence.bundle import open_bundle
+from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.questions import attacks_follow
@@ -179,6 +180,11 @@ def test_a_bundle_whose_attacks_were_touched_is_refused(
     ):
         with pytest.raises(EvidenceError, match=said):
             attacks_follow(wrong)
+    withheld = after(touched)
+    withheld.samples.withheld = {0: "leaf"}
+    with pytest.raises(NotDoneError, match="withheld") as reason:
+        attacks_follow(withheld)
+    assert not reason.value.required
 
 
 def test_successes_are_kept_and_asked_again(plan_of: PlanOf, served: Served, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ def attacks_follow(contents: Contents) -> str:
     """
     record, samples = contents.record, contents.samples
     attacked = [sample for sample in samples.known if sample.attacked is not None]
-    if not attacked and not samples.withheld and record.red_team is None:
-        return "nothing was attacked"
+    if not attacked and record.red_team is None:
+        return "nothing that is shown was attacked" if samples.withheld else "nothing was attacked"
     if samples.withheld:
         raise NotDoneError("samples are withheld, so what attacks did is taken as signed", required=False)
     by_id = {sample.id: sample for sample in samples.known}
