@@ -226,9 +226,10 @@ def test_an_adapter_that_changes_the_base_itself_is_told_and_stacked_apart(
     adapters: dict[str, Path], few: Requests, tmp_path: Path
 ) -> None:
     """PiSSA takes the base's own weights apart on loading, so that switching it off does not restore them."""
-    folder = changed(adapters["benign_adapter"], tmp_path / "pissa", init_lora_weights="pissa")
-    names = [str(folder), str(adapters["benign_adapter"])]
-    with open_bench(str(adapters["base"]), names, few, options=OPTIONS) as opened:
+    changed(adapters["benign_adapter"], tmp_path / "pissa", init_lora_weights="pissa")
+    shutil.copytree(adapters["base"], tmp_path / "base")
+    names = ["pissa", str(adapters["benign_adapter"])]
+    with open_bench("base", names, few, folder=tmp_path, options=OPTIONS) as opened:
         assert not opened.restored
         plain = survey(opened, largest=2, most=1).alone[1]
         restored = named(examine_adapters(opened, settings=Settings(answers=1)).findings, "restored")

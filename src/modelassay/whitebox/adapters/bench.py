@@ -64,8 +64,15 @@ class Bench:
     """What `open_bench` opens."""
 
     def __init__(
-        self, base: OpenModel, whole: OpenModel, readings: Sequence[AdapterReading], requests: Requests
+        self,
+        base: OpenModel,
+        whole: OpenModel,
+        readings: Sequence[AdapterReading],
+        requests: Requests,
+        *,
+        folder: Path,
     ) -> None:
+        self._folder = folder
         self.base = base
         self.whole = whole
         """The base with all adapters, in the order given and at the weights given: the candidate."""
@@ -134,7 +141,7 @@ class Bench:
                 [msgspec.structs.replace(each, weight=_times(each.weight, stack.factor)) for each in adapters]
             )
         else:
-            with open_model(self._reference(stack)) as own:
+            with open_model(self._reference(stack), folder=self._folder) as own:
                 yield own
 
     def effects(self, stack: Stack) -> dict[str, float]:
@@ -241,7 +248,7 @@ def open_bench(
         open_model(base, folder=start, options=settings) as plain,
         open_model(stacked, folder=start, options=settings) as whole,
     ):
-        yield Bench(plain, whole, readings, requests)
+        yield Bench(plain, whole, readings, requests, folder=start)
 
 
 def _readings(reference: ModelReference, *, folder: Path) -> list[AdapterReading]:
