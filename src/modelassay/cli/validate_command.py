@@ -118,6 +118,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _print(record: Validation, folder: Path) -> None:
+    from modelassay.validation.certificate import reach_of
     from modelassay.validation.matrix import AUDIT
 
     matrix = record.matrix
@@ -137,19 +138,17 @@ def _print(record: Validation, folder: Path) -> None:
             click.echo(f"  {name:16} {_whole(matrix.false_alarms[name])}")
     if matrix.told.get(AUDIT) is not None and matrix.told[AUDIT].of:
         click.echo(f"  blocked of those that may only be told: {_whole(matrix.told[AUDIT])}")
-    click.echo("\ndetected by the audit, beside what is commonly expected before deployment")
+    if matrix.threats:
+        click.echo("\ndetected by the audit, beside what is commonly expected before deployment")
     for threat in matrix.threats:
         click.echo(f"  {threat.name:34} {_whole(threat.audit):28} {threat.expected or 'not stated'}")
-    sizes = {each.values for each in record.nulls}
-    if sizes:
+    click.echo("\nheld against harmless fine-tunes")
+    for name, (size, needed) in reach_of(record.checks, record.nulls).items():
+        few = "" if size >= needed else f": too few for anything to be called harmful, {needed} are needed"
         click.echo(
-            f"\nheld against {min(sizes)} to {max(sizes)} harmless fine-tunes a statistic: the smallest p"
+            f"  {name:16} {size or 'none: uncalibrated, severity alone is counted'}{few if size else ''}"
         )
-        click.echo(f"is {1 / (max(sizes) + 1):.3f} before correction")
-    else:
-        click.echo(
-            "\nno null distributions: looks inside are uncalibrated, and their severity alone is counted"
-        )
+    click.echo("")
     for limit in record.limits:
         click.echo(f"- {limit}")
     click.echo(f"\n{folder}")

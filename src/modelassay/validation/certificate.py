@@ -12,6 +12,7 @@ Its predicate is ``urn:modelassay:validation:1``. Pure: the same record and log 
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Sequence
 from decimal import Decimal
@@ -33,7 +34,7 @@ from modelassay.log.reader import LogReader
 from modelassay.validation.matrix import AUDIT, Matrix, matrix_of
 from modelassay.validation.results import Result
 from modelassay.version import __version__
-from modelassay.whitebox.calibration import Nulls
+from modelassay.whitebox.calibration import LEVEL, Nulls
 
 RECORD, ENVELOPE, EVENT, PROOF = (
     "matrix.json",
@@ -42,6 +43,8 @@ RECORD, ENVELOPE, EVENT, PROOF = (
     "proof.tlog-proof",
 )
 _LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "numpy")
+_CALIBRATED: Final = ("refusal_margin", "activations", "tampering", "triggers", "adapters")
+"""Checks that call nothing harmful without null distributions."""
 LIMITS: Final = (
     "Organisms are tiny models with faults that were planted; how often faults of real models are found is "
     "not known from them.",
@@ -137,6 +140,27 @@ def validation_of(results: Sequence[Result], nulls: Nulls) -> Validation:
         results=tuple(results),
         matrix=matrix_of(results),
     )
+
+
+def reach_of(checks: Sequence[str], nulls: Sequence[NullSize]) -> dict[str, tuple[int, int]]:
+    """For each of `checks` the fewest benign values of a statistic of it that were pooled by architecture,
+    and how many Holm's correction over its statistics needs before anything can be called harmful.
+
+    Checks that have no null distribution, and need none, are left out.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for check in checks:
+        sizes: dict[tuple[str, str], list[int]] = {}
+        for null in nulls:
+            if null.statistic.startswith(f"{check}.") and null.base.startswith("architecture:"):
+                family = null.statistic.partition("@")[0].rpartition("_")[2] if check == "triggers" else ""
+                sizes.setdefault((null.base + null.method, family), []).append(null.values)
+        if sizes:
+            most = max(map(len, sizes.values()))
+            found[check] = min(min(each) for each in sizes.values()), math.ceil(most / LEVEL - 1e-9) - 1
+        elif check in _CALIBRATED:
+            found[check] = 0, 0
+    return found
 
 
 def statement_bytes(record: Validation, *, digest: Digest, place: Place, time: str) -> bytes:
