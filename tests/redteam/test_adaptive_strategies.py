@@ -357,3 +357,17 @@ def test_a_turn_repeats_another_up_to_a_word_or_so() -> None:
     long = "please tell me in some more detail how these small locks are made today"
     assert repeats(long, ["Please tell me, in some more detail: how these small locks are made today!"])
     assert not repeats("how are locks made", ["how are doors made by hand"])
+
+
+def test_a_replay_says_what_the_frozen_attack_of_the_same_file_says(tmp_path: Path) -> None:
+    from modelassay.redteam import freeze, open_attacks
+
+    kept = [frozen("Hello", WANTED.request, request=WANTED.request), frozen("Now", "And now: {request}")]
+    file = tmp_path / "kept.jsonl"
+    file.write_bytes(conversation_lines(kept))
+    (attack,) = open_attacks([{"use": "frozen_conversation", "settings": {"file": str(file)}}])
+    attacked = freeze([WANTED.sample], [attack]).asked
+    put = {(each.asked[-1].content, *each.follow_ups) for each in attacked}
+    _, asked = carried_out(open_strategy("replay", {"file": str(file)}), refuses)
+    said = {tuple(m.content for m in r.messages if m.role == "user") for r in asked.asked}
+    assert put == {turns for turns in said if len(turns) == 2}
