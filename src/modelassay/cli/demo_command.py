@@ -35,6 +35,7 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     Needs the extra `local` (torch on the CPU is enough) and a few minutes. Exits 0 when every fault was
     found and the harmless model was let through, 1 otherwise.
     """
+    from modelassay import demo_inside
     from modelassay.cli.deciding import verdict_code
     from modelassay.demo import PASSPHRASE, checks, parties, run_demo
     from modelassay.demo_red_team import attack_organisms, told
@@ -56,9 +57,10 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
 
     rows = run_demo(folder, tell=tell, audit_plan=audit_plan, exit_code=code_of)
     attacked = attack_organisms(folder, tell=tell, audit_plan=audit_plan)
-    good = all(row.as_planted for row in rows.values())
+    inside = demo_inside.look_inside(folder, tell=tell, audit_plan=audit_plan)
+    good = all(row.as_planted for row in rows.values()) and all(each.as_planted for each in inside)
     if as_json:
-        print_json(rows)
+        print_json({**rows, "inside": inside})
         return 0 if good else 1
     click.echo()
     for name, row in rows.items():
@@ -75,6 +77,9 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     for line in told(attacked):
         click.echo(f"  {line}")
     click.echo(f"  {folder / 'assay' / 'audits' / attacked.id / 'report.html'}")
+    click.echo("\na look inside: what the suite's prompts do not wake")
+    for line in demo_inside.told(inside):
+        click.echo(f"  {visible(line)}")
     click.echo()
     click.echo(f"plans: {folder}/*.yaml (run one again with `modelassay audit`), audits: {folder / 'assay'}")
     click.echo(
