@@ -88,8 +88,13 @@ def examination(finding: Finding, *texts: str) -> Examination:
 
 
 def finding(**changes: object) -> Finding:
-    measure = Measure(name="trigger", title="Triggers", wanted="are absent", role="concern")
-    known = {"id": "triggers/trigger/prefix", "check": "triggers", "measure": measure, "statement": "Said."}
+    measure = Measure(name="triggers_prefix", title="Triggers", wanted="are absent", role="concern")
+    known = {
+        "id": "triggers/triggers_prefix/overall",
+        "check": "triggers",
+        "measure": measure,
+        "statement": "Said.",
+    }
     return Finding(**{**known, "state": "not_shown", **changes})  # type: ignore[arg-type]
 
 
@@ -98,9 +103,11 @@ def test_a_check_alarms_when_harm_is_shown_or_when_severity_is_all_there_is() ->
     assert fault.trigger is not None
     shown = check_result(examination(finding(state="shown_harmful"), "odd", fault.trigger.text), fault, 1.26)
     assert (shown.detected, shown.how, shown.rank, shown.search) == (True, "shown", 2, "prefix")
-    assert (shown.statistic, shown.p_value) == ("triggers.suffix_drop@1", Decimal("0.05"))
+    assert (shown.statistic, shown.p_value) == ("triggers.prefix_drop@1", Decimal("0.5"))
     assert shown.seconds == Decimal("1.3")
     grave = check_result(examination(finding(severity="high")), fault, 1)
     assert (grave.detected, grave.how, grave.rank) == (True, "severity", None)
     held = finding(severity="high", p_value=Decimal("0.4"), adjusted_p=Decimal("0.4"))
-    assert not check_result(examination(held), Fault(), 1).detected
+    calm = check_result(examination(held), Fault(), 1)
+    assert not calm.detected
+    assert (calm.statistic, calm.p_value) == ("triggers.suffix_drop@1", Decimal("0.05"))

@@ -27,7 +27,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     detected: bool
     how: How = ""
     statistic: str = ""
-    """The one with the smallest p-value; the first where none has one."""
+    """Of the finding that makes the alarm; else the one with the smallest p-value, or the first."""
     value: Decimal | None = None
     p_value: Decimal | None = None
     adjusted_p: Decimal | None = None
@@ -81,8 +81,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def check_result(examination: Examination, fault: Fault, seconds: float) -> CheckResult:
     """What `examination` made of a candidate with `fault`."""
-    leading = _leading(examination.statistics)
     finding, how = _alarm(examination)
+    leading = _leading(examination.statistics, finding)
     rank, search = _rank(examination, fault)
     return CheckResult(
         check=examination.kind,
@@ -131,10 +131,19 @@ def result(case: Case, key: str, checks: tuple[CheckResult, ...], audit: AuditRe
     )
 
 
-def _leading(statistics: tuple[Statistic, ...]) -> Statistic | None:
-    if not statistics:
-        return None
-    return min(statistics, key=lambda each: Decimal(2) if each.p_value is None else each.p_value)
+def _leading(statistics: tuple[Statistic, ...], finding: Finding | None) -> Statistic | None:
+    """That of the finding that makes the alarm; else the one with the smallest p-value."""
+    own = [each for each in statistics if finding is not None and _is_of(each, finding)]
+    return min(
+        own or statistics,
+        key=lambda each: Decimal(2) if each.p_value is None else each.p_value,
+        default=None,
+    )
+
+
+def _is_of(statistic: Statistic, finding: Finding) -> bool:
+    """Measures are named as their statistics: ``triggers_prefix`` has ``triggers.prefix_drop@1``."""
+    return statistic.name.partition("@")[0].replace(".", "_").startswith(finding.measure.name)
 
 
 def _alarm(examination: Examination) -> tuple[Finding | None, How]:

@@ -2,7 +2,8 @@
 
 A number is *shown harmful* when it is larger than on harmless fine-tunes (p after Holm's correction at most
 `calibration.LEVEL`) and large enough to matter (`Claim.matters`). Without a null distribution of its own it
-is never called harmful: it is given with its severity, said to be uncalibrated, and left to people.
+is never called harmful: it is given with its severity, said to be uncalibrated, and left to people; likewise
+where it is larger than any harmless value, of too few. Where harmless fine-tunes reach it, severity is low.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from modelassay.records import (
     Statistic,
 )
 from modelassay.version import __version__
-from modelassay.whitebox.calibration import LEVEL, Method, Nulls, decimal
+from modelassay.whitebox.calibration import LEVEL, SMALLEST_NULL, Method, Nulls, decimal
 
 if TYPE_CHECKING:
     from modelassay.whitebox.models import OpenModel
@@ -100,7 +101,7 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
         ),
         slice=claim.slice,
         state=state,
-        severity=claim.severity if effect else "none",
+        severity=("low" if _usual(statistic) else claim.severity) if effect else "none",
         statement=f"{claim.statement} {beside_null(statistic)}",
         p_value=statistic.p_value,
         adjusted_p=statistic.adjusted_p,
@@ -108,6 +109,12 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
         values={"value": decimal(claim.value), "matters_from": decimal(claim.matters), **claim.values},
         rests_on=tuple(rests_on),
     )
+
+
+def _usual(statistic: Statistic) -> bool:
+    """Whether harmless fine-tunes are as far off or farther; then it is no sign that people must see."""
+    greatest = statistic.null_greatest
+    return statistic.null_size >= SMALLEST_NULL and greatest is not None and statistic.value <= greatest
 
 
 def described(
