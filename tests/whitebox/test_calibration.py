@@ -64,6 +64,13 @@ def test_holm_corrects_over_all_statistics_of_an_examination() -> None:
     assert found["d@1"].adjusted_p is None
 
 
+def test_rounding_takes_no_value_away() -> None:
+    names = ["a.x@1", "a.y@1", "a.z@1"]
+    nulls = Nulls(_null(name, [float(each) for each in range(59)]) for name in names)
+    held = nulls.held(dict.fromkeys(names, 99.0), base="sha256:b", architecture="A", method="full")
+    assert {each.adjusted_p for each in held} == {Decimal("0.05")}
+
+
 def test_nulls_are_read_as_they_were_written_and_joined(tmp_path: Path) -> None:
     nulls = Nulls([_null("a@1", [1, 2]), _null("a@1", [3])])
     path = tmp_path / "nulls.json"
