@@ -24,7 +24,7 @@ from modelassay.redteam.wording import FORMS, FutureTense, Paraphrase, PastTense
 from modelassay.targets.function import FunctionTarget
 
 NAMES = plugins.names("attacks")
-SUPPLIED = ("translation", "adversarial_suffix")
+SUPPLIED = ("translation", "adversarial_suffix", "frozen_conversation")
 REQUESTS = st.text(min_size=1).filter(str.strip)
 QUICK = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -54,6 +54,14 @@ def opened(name: str, supplied: Path, of: Sample) -> FrozenAttack:
         needs = {"table": "table.jsonl"}
     elif name == "adversarial_suffix":
         needs = {"file": "suffixes.jsonl"}
+    elif name == "frozen_conversation":
+        scripts = (["Hello.", "{request}"], ["May I ask something?", "Then this: {request}"])
+        rows = [
+            {"sample": "", "request": "", "turns": turns, "found_with": "manual", "date": "2026-01-01"}
+            for turns in scripts
+        ]
+        (supplied / "kept.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        needs = {"file": "kept.jsonl"}
     attack = open_attack(name, needs, folder=supplied)
     assert isinstance(attack, FrozenAttack)
     assert isinstance(attack, Attack)
@@ -71,7 +79,8 @@ def carries(attack: FrozenAttack, message: str, request: str) -> bool:
     if isinstance(attack, Paraphrase):
         return request in message or json.dumps(request, ensure_ascii=False) in message
     if isinstance(attack, PastTense | FutureTense):
-        return request in message or request.strip().rstrip("?.! \t").split(None, 3)[-1] in message
+        words = request.strip().rstrip("?.! \t").split(None, 3)
+        return request in message or (bool(words) and words[-1] in message)
     return request in message
 
 
@@ -92,7 +101,8 @@ def test_the_request_is_there_and_the_same_every_time(
     attack = opened(name, supplied, of)
     asked = attack.messages(of, seed)
     assert asked == opened(name, supplied, of).messages(of, seed)
-    assert any(carries(attack, each.content, request_text) for each in asked)
+    said = [*(each.content for each in asked), *attack.follow_ups(of, seed)]
+    assert any(carries(attack, text, request_text) for text in said)
     assert asked[0].role == "system"
     assert asked[0].content.startswith("Be kind.")
     # Turns before the request stand where they stood.
@@ -136,8 +146,10 @@ def test_it_runs_against_a_target_and_says_what_was_asked(name: str, supplied: P
     attack = opened(name, supplied, of)
     transcript = asyncio.run(attack.run(FunctionTarget(echo), of, 1))
     assert transcript.asked == attack.messages(of, 1)
-    put = json.loads(transcript.answer)
-    assert [(m.role, m.content) for m in transcript.asked] == [(m["role"], m["content"]) for m in put]
+    put = [(m["role"], m["content"]) for m in json.loads(transcript.answer)]
+    assert put[: len(transcript.asked)] == [(m.role, m.content) for m in transcript.asked]
+    later = [text for role, text in put[len(transcript.asked) :] if role == "user"]
+    assert later == list(attack.follow_ups(of, 1))
     assert transcript.key.attack == attack.id
     assert transcript.origin == "redteam"
 
