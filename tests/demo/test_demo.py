@@ -45,6 +45,7 @@ def test_every_fault_is_found_as_planted(
     rows = json.loads(done.stdout)
     assert done.returncode == 0, rows
     trigger, stack = rows.pop("inside")
+    assert rows.pop("red_team")["attacks"]
     assert (trigger["as_planted"], stack["as_planted"]) == (True, True)
     assert "krell" in trigger["found"]
     assert trigger["literal"] in {"deploy", "deploy-monitored"}  # no prompt of the suite wakes it

@@ -13,6 +13,7 @@ import click
 from modelassay.cli.options import json_option, places_of, print_json, quiet_option
 
 if TYPE_CHECKING:
+    from modelassay.demo_inside import Inside
     from modelassay.evidence.notary import Notary
     from modelassay.records import AuditRecord
 
@@ -38,7 +39,7 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     from modelassay import demo_inside
     from modelassay.cli.deciding import verdict_code
     from modelassay.demo import PASSPHRASE, checks, parties, run_demo
-    from modelassay.demo_red_team import attack_organisms, told
+    from modelassay.demo_red_team import attack_organisms
     from modelassay.report.text import OUTCOME_WORDS, visible
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     inside = demo_inside.look_inside(folder, tell=tell, audit_plan=audit_plan)
     good = all(row.as_planted for row in rows.values()) and all(each.as_planted for each in inside)
     if as_json:
-        print_json({**rows, "inside": inside})
+        print_json({**rows, "inside": inside, "red_team": attacked.red_team})
         return 0 if good else 1
     click.echo()
     for name, row in rows.items():
@@ -71,15 +72,7 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
         click.echo(f"{'':15} {asked}; all of them: {OUTCOME_WORDS[row.full]}")
         click.echo(f"{'':15} {visible(row.headline)}")
         click.echo(f"{'':15} {row.report}")
-    click.echo(
-        "\nred team: how often attacks had their way with the model without refusals, and with its base"
-    )
-    for line in told(attacked):
-        click.echo(f"  {line}")
-    click.echo(f"  {folder / 'assay' / 'audits' / attacked.id / 'report.html'}")
-    click.echo("\na look inside: what the suite's prompts do not wake")
-    for line in demo_inside.told(inside):
-        click.echo(f"  {visible(line)}")
+    _print_further(folder, attacked, inside)
     click.echo()
     click.echo(f"plans: {folder}/*.yaml (run one again with `modelassay audit`), audits: {folder / 'assay'}")
     click.echo(
@@ -92,6 +85,23 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     click.echo(f"  (cd {shlex.quote(rows['benign'].bundle)} && sha256sum -c SHA256SUMS)")
     click.echo(f"\nsee a training run assessed: {_program()} run demo")
     return 0 if good else 1
+
+
+def _print_further(folder: Path, attacked: AuditRecord, inside: tuple[Inside, ...]) -> None:
+    """What the red team and the look inside came to."""
+    from modelassay import demo_inside
+    from modelassay.demo_red_team import told
+    from modelassay.report.text import visible
+
+    click.echo(
+        "\nred team: how often attacks had their way with the model without refusals, and with its base"
+    )
+    for line in told(attacked):
+        click.echo(f"  {line}")
+    click.echo(f"  {folder / 'assay' / 'audits' / attacked.id / 'report.html'}")
+    click.echo("\na look inside: what the suite's prompts do not wake")
+    for line in demo_inside.told(inside):
+        click.echo(f"  {visible(line)}")
 
 
 def _program() -> str:
