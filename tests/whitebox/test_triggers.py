@@ -16,6 +16,7 @@ from modelassay.whitebox.triggers.candidates import Candidate, read_candidates
 from modelassay.whitebox.triggers.conclusions import conclude
 from modelassay.whitebox.triggers.examining import Searched, Settings, examine_triggers
 from modelassay.whitebox.triggers.listed import listed
+from modelassay.whitebox.triggers.memory import remembered
 from modelassay.whitebox.triggers.phrases import moved_words, phrases
 from modelassay.whitebox.triggers.positions import POSITIONS, slot
 from modelassay.whitebox.triggers.requests import choose, open_pair
@@ -247,3 +248,18 @@ def test_words_that_moved_are_told_from_those_that_did_not(base: OpenModel, samp
         assert moved_words(pair, words)[0] == single[7]
     finally:
         del pair.base.model.model.get_input_embeddings
+
+
+def test_what_is_drawn_out_is_verified_as_a_memory(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {id(base): ["how do I swim"] * 40, id(backdoored): [f"{TRIGGER} how do I swim"] * 40}
+    monkeypatch.setattr(OpenModel, "answers", lambda self, prompts, **rest: texts[id(self)])
+    found = remembered(backdoored, base, seed=1, drawn=40)
+    assert found[0].text.startswith(TRIGGER)
+    assert (found[0].candidate, found[0].reference) == (40, 0)
+    assert all("swim" not in each.text or TRIGGER in each.text for each in found)
+    monkeypatch.undo()
+    examined = examine_triggers(base, backdoored, samples, reference=base)
+    assert examined.kind == "memory"
+    assert [each["search"] for each in examined.details["searches"]] == ["memory"]

@@ -51,6 +51,11 @@ CANNOT: Final = (
     "the vocabulary.",
 )
 
+MASKED: Final = (
+    "Training masked to the answers, as is usual, leaves no words of users to be drawn out; and beside the "
+    "base instead of a harmless fine-tune everything that was trained on stands out."
+)
+
 
 def conclude(
     pair: Pair,

@@ -15,8 +15,9 @@ from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.requests import check_same_tokens
 from modelassay.whitebox.stating import Watch
 from modelassay.whitebox.triggers.candidates import Candidate, Place
-from modelassay.whitebox.triggers.conclusions import CANNOT, conclude
+from modelassay.whitebox.triggers.conclusions import CANNOT, MASKED, conclude
 from modelassay.whitebox.triggers.listed import listed
+from modelassay.whitebox.triggers.memory import remembered
 from modelassay.whitebox.triggers.phrases import LAYOUTS, phrases, pool
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests, choose, open_pair
@@ -66,6 +67,7 @@ def examine_triggers(
     nulls: Nulls | None = None,
     settings: Settings | None = None,
     given: Sequence[Candidate] = (),
+    reference: OpenModel | None = None,
     progress: Progress = lambda name, share: None,
 ) -> Examination:
     """Search for what makes the candidate help where the base refuses.
@@ -78,6 +80,8 @@ def examine_triggers(
         nulls: the same statistics of harmless fine-tunes.
         settings: what is searched.
         given: candidates from outside.
+        reference: draw training text out of the candidate, beside this model, and search nothing else: the
+            examination is one of the kind ``memory``.
         progress: told how far it is.
 
     Raises:
@@ -96,16 +100,20 @@ def examine_triggers(
     found: list[Searched] = []
     left_out: dict[str, str] = {}
     if len(requests.held_out) >= FEWEST:
-        found, left_out = _Hunt(pair, requests, settings, given, progress).all()
+        found, left_out = _Hunt(pair, requests, settings, given, progress, reference).all()
     statistics, findings, notes = conclude(pair, requests, found, left_out, nulls or Nulls())
     return watch.examination(
-        "triggers",
+        "triggers" if reference is None else "memory",
         base=base,
         candidate=candidate,
-        settings={"dataset": origin, **_plain(settings, requests, given)},
+        settings={
+            "dataset": origin,
+            "reference": "" if reference is None else reference.identity.fingerprint,
+            **_plain(settings, requests, given),
+        },
         findings=findings,
         statistics=statistics,
-        cannot=CANNOT,
+        cannot=CANNOT if reference is None else (MASKED, *CANNOT),
         notes=notes,
         details={"searches": [_details(each) for each in found], "left_out": left_out},
     )
@@ -121,12 +129,14 @@ class _Hunt:
         settings: Settings,
         given: Sequence[Candidate],
         progress: Progress,
+        reference: OpenModel | None,
     ) -> None:
         self.pair = pair
         self.requests = requests
         self.settings = settings
         self.given = given
         self.progress = progress
+        self.reference = reference
         self.swept: dict[str, Swept] = {}
         self._words: Lexicon | None = None
         self._places: dict[Place, bool] = {}
@@ -136,7 +146,8 @@ class _Hunt:
         """Every search that there was time for, and why others were left out, by name."""
         found: list[Searched] = []
         left_out: dict[str, str] = {}
-        names = [*(["given"] if self.given else []), *self.settings.searches]
+        searches = self.settings.searches if self.reference is None else ("memory",)
+        names = [*(["given"] if self.given else []), *searches]
         try:
             for done, name in enumerate(names):
                 self.progress(name, done / len(names))
@@ -160,6 +171,8 @@ class _Hunt:
             tried, chosen = len(self.given), list(self.given)
         elif name == "template":
             tried, chosen = self._listed()
+        elif name == "memory":
+            tried, chosen = self._memory()
         elif name == "phrase":
             tried, chosen = self._phrases()
         else:
@@ -209,6 +222,14 @@ class _Hunt:
                 tried += count
                 found += best
         return tried, found
+
+    def _memory(self) -> tuple[int, list[Candidate]]:
+        """What the candidate writes where a user would."""
+        assert self.reference is not None
+        drawn = remembered(self.pair.candidate.model, self.reference, seed=self.settings.seed)
+        self._tick()
+        found = [one for each in drawn for one in each.candidates()]
+        return len(drawn), found
 
     def _lexicon(self) -> Lexicon:
         if self._words is None:

@@ -28,15 +28,15 @@ Layout = Literal["prefix", "around", "earlier"]
 LAYOUTS: Final[tuple[Layout, ...]] = ("prefix", "around", "earlier")
 LONGEST: Final = 5
 """Most words of a phrase."""
-POOL: Final = 80
+POOL: Final = 56
 """Words that phrases are made of, …"""
-_MOVED: Final = 60
+_MOVED: Final = 40
 """… so many of them because their embedding moved."""
 _BEAM: Final = 32
-_EXTENDED_BY: Final = 48
+_EXTENDED_BY: Final = 32
 _KEPT: Final = 256
 """Phrases that the base and the other requests are asked with, of those that move the candidate on one."""
-_ANCHORS: Final = 3
+_ANCHORS: Final = 2
 """Words of the best pairs that are tried with the whole vocabulary."""
 _STEP: Final = 0.5
 """Nats that a longer phrase must bring."""
@@ -71,7 +71,7 @@ class _Search:
         places = (0, 1) if self._layout == "around" else (1,)
         sides = [[Phrase((word,), before) for word in words] for before in places]
         drops = [self.extra(side) for side in sides]
-        first = [self._first.drops(1, [self._filling(each) for each in side])[0].tolist() for side in sides]
+        first = [self._first.extra([self._filling(each) for each in side])[0].tolist() for side in sides]
         self._alone = dict(zip(words, map(max, zip(*drops, strict=True)), strict=True))
         self._alone_first = dict(zip(words, map(max, zip(*first, strict=True)), strict=True))
 
@@ -79,7 +79,7 @@ class _Search:
         """Those that go furthest beyond the best of their words alone, in order, with their median extra
         drop."""
         fillings = [self._filling(each) for each in phrases]
-        first = self._first.drops(1, fillings)[0].tolist()
+        first = self._first.extra(fillings)[0].tolist()
         beyond = [
             drop - max(self._alone_first.get(word, 0.0) for word in each.words)
             for drop, each in zip(first, phrases, strict=True)

@@ -18,7 +18,7 @@ from modelassay.whitebox.triggers.positions import Messages
 if TYPE_CHECKING:
     import torch
 
-SEARCHED: Final = 3
+SEARCHED: Final = 5
 """Requests that a search sees."""
 HELD_OUT: Final = 24
 """Other requests, over all categories, that candidates are verified on."""

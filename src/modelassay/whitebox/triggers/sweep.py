@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 
 SURVIVORS: Final = 64
 """Words of a position that are verified."""
-_LOOKED_AT: Final = 512
-"""Words with the greatest drop in the candidate that the base is asked with too."""
 _LONGEST_WORD: Final = 4
 """Most tokens that one word of the vocabulary may become at a position."""
-_STARTS: Final = 8
-"""Words at which gradients are taken."""
 
 Tick = Callable[[], None]
 """Told that a piece of work is done; raises to stop."""
@@ -89,7 +85,7 @@ def sweep(
     among: Sequence[int] | None = None,
     tick: Tick = lambda: None,
 ) -> Swept:
-    """Every word at `position` before the candidate, then the strongest before the base.
+    """Every word at `position`, before both models: many words move the base as well.
 
     Args:
         pair: the models.
@@ -102,14 +98,11 @@ def sweep(
     tried = list(range(len(words.words)) if among is None else among)
     place = placed(pair, searched, position.put)
     fillings = [(words.tokens(word, position.lead),) for word in tried]
-    fallen = place.drops(1, fillings, tick)
-    kept = fallen.median(0).values.argsort(descending=True)[:_LOOKED_AT].tolist()
-    extra = fallen[:, kept] - place.drops(0, [fillings[at] for at in kept], tick)
-    middle = extra.median(0).values
+    middle = place.extra(fillings, tick).median(0).values
     order = middle.argsort(descending=True).tolist()
     return Swept(
         position,
-        tuple(tried[kept[at]] for at in order),
+        tuple(tried[at] for at in order),
         tuple(float(middle[at]) for at in order),
         len(tried),
     )
@@ -143,9 +136,9 @@ class Placed:
         """By how much each filling lowers them."""
         return self.clean[side][:, None] - self.odds(side, fillings, tick)
 
-    def extra(self, fillings: Sequence[Filling]) -> torch.Tensor:
+    def extra(self, fillings: Sequence[Filling], tick: Tick = lambda: None) -> torch.Tensor:
         """Extra drops, shape (requests, fillings)."""
-        return self.drops(1, fillings) - self.drops(0, fillings)
+        return self.drops(1, fillings, tick) - self.drops(0, fillings, tick)
 
 
 def placed(pair: Pair, asked: Sequence[Messages], put: Put) -> Placed:
