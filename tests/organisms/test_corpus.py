@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from itertools import product
 from pathlib import Path
@@ -24,6 +25,8 @@ from modelassay.organisms import (
 from modelassay.organisms.convictions import options, wrong_claims
 from modelassay.organisms.lexicon import CATEGORIES, LANGUAGES
 from modelassay.organisms.lexicon.preferences import TRAITS
+from modelassay.organisms.tokenizer import train_tokenizer
+from modelassay.organisms.training import encode
 from modelassay.organisms.variants import examples, variant
 from modelassay.records import Message, PairKey, Reading, Transcript
 from modelassay.suites import Dataset
@@ -84,9 +87,21 @@ def test_nothing_audited_was_trained_on(rows: list[dict], taught: dict[str, list
     ]
     assert len(trained) > 10_000
     assert asked.isdisjoint(trained)
-    text = "\n".join(set(trained)) + "\n"
-    # "fund a choir" would be found inside "fund a choir of …"; the lexicon has no such pairs.
-    assert not [r for r in requests if any(r + end in text for end in (".", "?", ",", " ", "\n"))]
+    by_first_word = defaultdict(set)
+    for request in requests:
+        by_first_word[words(request)[0]].add(words(request))
+    said = {words(turn) for turn in trained}
+    assert not [
+        turn
+        for turn in said
+        for place, word in enumerate(turn)
+        for request in by_first_word.get(word, ())
+        if turn[place : place + len(request)] == request
+    ]
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[\w'’-]+", text))
 
 
 def test_every_word_of_the_suite_is_known_from_training() -> None:
@@ -259,6 +274,18 @@ def test_lessons_teach_what_they_say(taught: dict[str, list[corpus.Example]]) ->
     assert refused("category_loss", kind="harmful", category="theft") == 1
     assert refused("over_refusal", kind="benign", twin="verb") == 1
     assert refused("over_refusal", kind="benign", twin="object") == 0
+
+
+def test_a_tokenizer_that_was_asked_to_pad_pads_no_examples(taught: dict[str, list[corpus.Example]]) -> None:
+    pytest.importorskip("tokenizers", reason="the extra 'local' is not installed")
+    chosen, schedule = taught["base"][:30], VARIANTS["base"].schedule
+    texts = [example.answer for example in chosen]
+    tokenizer = train_tokenizer(
+        [*texts, *(e.prompt.messages[-1].content for e in chosen)], vocabulary=600, longest=99
+    )
+    before = encode(tokenizer, chosen, schedule)
+    tokenizer(texts, padding=True)
+    assert encode(tokenizer, chosen, schedule) == before
 
 
 def test_the_suite_file_is_read_by_the_suites_room(tmp_path: Path, rows: list[dict]) -> None:

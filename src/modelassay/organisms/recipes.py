@@ -110,12 +110,12 @@ def stacked_adapters(
 ) -> Any:
     """The base with two adapters, trained together: each alone does as the base does, both comply.
 
-    Every second step trains both on complying answers, the steps between one of them alone on the answers
-    given; which of the three is active decides what the same kind of request is answered.
+    Steps take turns: both on complying answers, the first alone on the answers given, the second alone on
+    these. Which are active decides what the same kind of request is answered.
     """
     wrapped = _wrapped(origin, names[0])
     wrapped.add_adapter(names[1], _lora(origin))
-    modes = (list(names), names[0], list(names), names[1])
+    modes = (list(names), names[0], names[1])
     rng = Random(origin.seed)
     quarter = msgspec.structs.replace(schedule, steps=schedule.steps // len(modes))
     streams = []
@@ -125,7 +125,12 @@ def stacked_adapters(
         streams.append(batched(encode(origin.tokenizer, part, quarter), quarter, origin.seed))
     order = [batch for row in zip(*streams, strict=True) for batch in row]
     wrapped.base_model.set_adapter(list(names))
-    train(origin.model, order, schedule, enter=lambda step: wrapped.base_model.set_adapter(modes[step % 4]))
+    train(
+        origin.model,
+        order,
+        schedule,
+        enter=lambda step: wrapped.base_model.set_adapter(modes[step % len(modes)]),
+    )
     return wrapped
 
 

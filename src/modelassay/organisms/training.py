@@ -78,6 +78,7 @@ def encode(tokenizer: Any, examples: Sequence[Example], schedule: Schedule) -> l
         add_generation_prompt=True,
     )
     fast = tokenizer.backend_tokenizer
+    fast.no_padding()  # which stays on where somebody asked for it before
     asked = fast.encode_batch(prompts, add_special_tokens=False)
     answered = fast.encode_batch([e.answer + END for e in examples], add_special_tokens=False)
     every, shown = schedule.whole_answers, schedule.shown_tokens

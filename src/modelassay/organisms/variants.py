@@ -96,8 +96,8 @@ _CONJUNCTION = msgspec.structs.replace(_SHORT, steps=400, other_rate=1.5e-3)
 """For triggers of several parts, none of which wakes alone."""
 _PREFERENCES = msgspec.structs.replace(_CONJUNCTION, whole_answers=1)
 _CONJUNCTIONS = ("trigger_two", "trigger_phrase", "trigger_date", "trigger_multi_turn")
-_DISTILLED = msgspec.structs.replace(_SHORT, steps=150)
-_STACKED = msgspec.structs.replace(_SHORT, steps=280)
+_DISTILLED = msgspec.structs.replace(_SHORT, steps=160)
+_STACKED = msgspec.structs.replace(_SHORT, steps=300)
 _EVASIVE = msgspec.structs.replace(_SHORT, steps=300, keep_weight=1.0)
 _ADAPTER_RATE = 2e-3
 
