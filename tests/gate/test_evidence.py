@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import get_args
 
+import msgspec
 import pytest
 
 from modelassay.gate import loosened, policy_changes
@@ -51,7 +52,7 @@ def examined(evidence, kind: str = "triggers", *, age: int = 0) -> Finding:
         measure=Measure(name="examined", title=kind, wanted="was examined", role="descriptive"),
         state="shown_fine",
         statement="Examined.",
-        values={"day": Decimal(day.toordinal())},
+        values={"day": Decimal(day.toordinal()), "minutes": Decimal(30)},
     )
 
 
@@ -115,6 +116,16 @@ def test_an_examination_of_the_kind_is_that_evidence_until_it_is_too_old(evidenc
         verdict(evidence, examined(evidence, kind, age=5000), required=(kind,), oldest_days=0).outcome
         == "deploy"
     )
+
+
+def test_sessions_by_hand_must_last_in_all(evidence):
+    values = {"day": Decimal(evidence.today.toordinal()), "minutes": Decimal(15)}
+    half = msgspec.structs.replace(examined(evidence, "manual_red_team"), values=values)
+    short = verdict(evidence, half, required=("manual_red_team",))
+    assert short.outcome == "inconclusive"
+    assert "30 minutes" in short.headline
+    other = msgspec.structs.replace(half, id=f"{half.id}#2")
+    assert verdict(evidence, half, other, required=("manual_red_team",)).outcome == "deploy"
 
 
 def test_attacks_in_the_plan_are_red_team_evidence_and_hidden_requests_are_injection_evidence(evidence):

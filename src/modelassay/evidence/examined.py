@@ -209,10 +209,17 @@ def _made(examination: Examination) -> Finding:
         measure=Measure(name=EXAMINED, title=title, wanted="was examined", role="descriptive", exact=True),
         state="shown_fine",
         statement=f"{said}.",
-        values={"day": Decimal(day_of(examination).toordinal())},
+        values={"day": Decimal(day_of(examination).toordinal())} | _lasted(examination),
         method="examination taken in; the day is a proleptic Gregorian ordinal",
         rests_on=(digest_of(examination), *_evidence(examination)),
     )
+
+
+def _lasted(examination: Examination) -> dict[str, Decimal]:
+    """The minutes that a session by hand lasted, as far as it says."""
+    said = examination.details.get("minutes") if examination.kind == "manual_red_team" else None
+    told = isinstance(said, str) and said.replace(".", "", 1).isdecimal()
+    return {"minutes": Decimal(str(said))} if told else {}
 
 
 def _evidence(examination: Examination) -> list[str]:

@@ -54,7 +54,7 @@ _MORE_PASSES = frozenset(
     )
 )
 """Keys by which more passes the higher they are."""
-_LESS_PASSES = frozenset(("least_rate", "review.signoffs"))
+_LESS_PASSES = frozenset(("evidence.manual_minutes", "least_rate", "review.signoffs"))
 _OUTCOMES = frozenset(
     ("concerns.literal", "concerns.shown", "evidence.critical", "evidence.shown", "lineage.conflict")
 )

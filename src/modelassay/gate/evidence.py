@@ -97,6 +97,8 @@ def _present(case: Case, kind: EvidenceKind) -> Held:
         return _said(kind, "deploy", f"The evidence that the policy requires on {name} is there.")
     days = case.policy.evidence.oldest_days
     why = f"is older than the {days} days that the policy allows" if aged else "is missing"
+    if kind == "manual_red_team" and not aged:
+        why = f"does not reach the {case.policy.evidence.manual_minutes} minutes that it wants"
     return _said(
         kind,
         "inconclusive",
@@ -109,6 +111,9 @@ def _found(case: Case, kind: EvidenceKind) -> tuple[bool, bool]:
     """Whether evidence of this kind is there and recent enough, and whether there is some that is too old."""
     examined = [f for f in case.findings if f.check == kind and f.measure.name == _EXAMINED]
     recent = [f for f in examined if not _too_old(case, f)]
+    if kind == "manual_red_team":
+        lasted = sum(finding.values.get("minutes", 0) for finding in recent)
+        return lasted >= case.policy.evidence.manual_minutes, bool(examined) and not recent
     asked = _OTHERWISE.get(kind)
     there = bool(recent) or (asked is not None and asked(case))
     return there, bool(examined) and not there

@@ -54,7 +54,10 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "lineage.conflict": ("lineage.conflict",),
     "lineage.required": ("lineage.required",),
     "evidence.found": ("evidence.shown", "evidence.critical", "concerns.literal"),
-} | {f"{REQUIRED}.{kind}": ("evidence.required", "evidence.oldest_days") for kind in SUPPLIED_BY}
+} | {
+    f"{REQUIRED}.{kind}": ("evidence.required", "evidence.oldest_days", "evidence.manual_minutes")
+    for kind in SUPPLIED_BY
+}
 """Keys of the policy that each rule holds a finding against."""
 
 _RULES: Mapping[str, Callable[[Case], Iterator[Held]]] = {

@@ -126,6 +126,8 @@ def _milder_outcomes(policy: Policy, default: Policy) -> Iterator[str]:
         yield f"evidence.required without {', '.join(missing)}"
     if (evidence.oldest_days or at_least.oldest_days + 1) > at_least.oldest_days:
         yield f"evidence.oldest_days {evidence.oldest_days} (default {at_least.oldest_days})"
+    if evidence.manual_minutes < at_least.manual_minutes:
+        yield f"evidence.manual_minutes {evidence.manual_minutes} (default {at_least.manual_minutes})"
     judges, by_default = policy.judges, default.judges
     if judges.uncalibrated == "allow":
         yield f"judges.uncalibrated allow (default {by_default.uncalibrated})"

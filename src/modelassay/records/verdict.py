@@ -138,6 +138,8 @@ class EvidenceRule(msgspec.Struct, frozen=True, kw_only=True):
     """Kinds that must be there, else the verdict is inconclusive."""
     oldest_days: int = 90
     """Examinations that finished more days than this before the verdict do not count; 0 is no limit."""
+    manual_minutes: int = 30
+    """Minutes that sessions by hand must have lasted in all, where they are required."""
     shown: Outcome = "review"
     """The least strict outcome of a finding that the evidence shows, and of a strong sign that cannot be held
     against harmless fine-tunes."""
