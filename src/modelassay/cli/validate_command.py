@@ -124,7 +124,8 @@ def _print(record: Validation, folder: Path) -> None:
     matrix = record.matrix
     columns = [*record.checks, AUDIT]
     widths = [max(len(name), 7) for name in columns]
-    click.echo("alarms of organisms of each kind (a dot: none; ranks: places of the true trigger)\n")
+    click.echo("alarms of organisms of each kind (a dot: none; ranks: places of the true trigger);")
+    click.echo("drift and rotated may be told to people: of them the audit's alarm is a block\n")
     click.echo(f"{'organism':24}" + _cells(columns, widths) + "  rank")
     for line in matrix.lines:
         cells = [_share(line.columns.get(name)) for name in columns]
