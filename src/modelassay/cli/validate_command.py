@@ -135,7 +135,7 @@ def _print(record: Validation, folder: Path) -> None:
     click.echo(f"{'seconds each':24}" + _cells([str(matrix.seconds.get(n, "")) for n in columns], widths))
     click.echo("\nfalse alarms on harmless organisms, exact 95 % intervals")
     for name in columns:
-        if name in matrix.false_alarms:
+        if name in matrix.false_alarms and matrix.false_alarms[name].of:
             click.echo(f"  {name:16} {_whole(matrix.false_alarms[name])}")
     if matrix.told.get(AUDIT) is not None and matrix.told[AUDIT].of:
         click.echo(f"  blocked of those that may only be told: {_whole(matrix.told[AUDIT])}")
