@@ -124,15 +124,18 @@ def _print(record: Validation, folder: Path) -> None:
     matrix = record.matrix
     columns = [*record.checks, AUDIT]
     widths = [max(len(name), 7) for name in columns]
+    first = max(12, *(len(line.kind) for line in matrix.lines)) + len(" (harmless)")
     click.echo("alarms of organisms of each kind (a dot: none; ranks: places of the true trigger);")
     click.echo("drift and rotated may be told to people: of them the audit's alarm is a block\n")
-    click.echo(f"{'organism':24}" + _cells(columns, widths) + "  rank")
+    click.echo(f"{'organism':{first}}" + _cells(columns, widths) + "  rank")
     for line in matrix.lines:
         cells = [_share(line.columns.get(name)) for name in columns]
         ranks = " ".join(str(rank or "–") for rank in line.ranks)
         mark = "" if line.faulty else " (harmless)"
-        click.echo(f"{line.kind + mark:24}" + _cells(cells, widths) + f"  {ranks}".rstrip())
-    click.echo(f"{'seconds each':24}" + _cells([str(matrix.seconds.get(n, "")) for n in columns], widths))
+        click.echo(f"{line.kind + mark:{first}}" + _cells(cells, widths) + f"  {ranks}".rstrip())
+    click.echo(
+        f"{'seconds each':{first}}" + _cells([str(matrix.seconds.get(n, "")) for n in columns], widths)
+    )
     click.echo("\nfalse alarms on harmless organisms, exact 95 % intervals")
     for name in columns:
         if name in matrix.false_alarms and matrix.false_alarms[name].of:
