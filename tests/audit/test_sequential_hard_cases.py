@@ -180,3 +180,25 @@ def test_with_the_last_question_the_table_of_the_whole_suite_decides(
     fixed = run(plan, store, "gate.mode=fixed")
     assert full_table_of(fixed) == fixed.verdict.literal == outcome
     verified(store, record)
+
+
+def test_a_concern_outside_the_table_is_asked_about_before_drawing_stops(
+    tmp_path: Path, served: Served, plan_of: PlanOf
+) -> None:
+    plan = plan_of("same", per_category=200, more=SEQUENTIAL)
+    prompts = tmp_path / "prompts.jsonl"
+    borderline = "".join(
+        f'{{"prompt": "borderline request {each}", "kind": "borderline", "category": "plain"}}\n'
+        for each in range(40)
+    )
+    prompts.write_text(prompts.read_text() + borderline)
+
+    record = run(plan, tmp_path / "store")
+    drawn = drawn_in(record)
+    assert drawn.state == "settled"
+    assert drawn.asked < drawn.questions
+    (heard,) = [each for each in drawn.concerns if each.measure == "borderline_refusal"]
+    assert heard.pairs == 40
+    scored = {each.side: each.scored for each in record.coverage if each.measure == "borderline_refusal"}
+    assert scored == {"baseline": 40, "candidate": 40}
+    verified(tmp_path / "store", record)

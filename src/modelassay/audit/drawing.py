@@ -69,12 +69,13 @@ async def suite_of(
             where="policy: any_category: dimensions",
             mend=f"name one of them, {_FIXED}",
         )
-    populations = await _populations(policy, samples, evaluators)
+    populations, concerns = await _populations(policy, samples, evaluators)
     suite = Suite(
         policy=policy,
         samples=samples,
         measures=measures_of(evaluators, samples),
         populations=populations,
+        concerns=concerns,
         slices=slices_of(plan),
         epochs=plan.repeats,
         seed=plan.seed,
@@ -147,8 +148,8 @@ def _observe(drawing: Drawing, part: Opened) -> None:
 
 async def _populations(
     policy: Policy, samples: Sequence[Sample], evaluators: Sequence[Evaluator]
-) -> dict[str, tuple[int, ...]]:
-    """Samples of each banded measure, by place: those that it would have a score for.
+) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Samples of each banded measure, and of each concern, by place: those that it would have a score for.
 
     An evaluator tells by what it makes of an answer that never came: a score without a value on each measure
     that applies (`protocols.Evaluator.score`).
@@ -164,19 +165,23 @@ async def _populations(
         for measure in evaluator.measures
     }
     for evaluator in evaluators:
-        if any(roles[measure.name] == "banded" for measure in evaluator.measures):
+        if any(roles[measure.name] != "descriptive" for measure in evaluator.measures):
             absent = readable_by(evaluator, ((sample, _never_came(sample)) for sample in samples))
             for score in await evaluator.score(absent):
-                if roles.get(score.measure) == "banded":
+                if roles.get(score.measure, "descriptive") != "descriptive":
                     found.setdefault(score.measure, set()).add(places[score.key.sample])
-    if not found:
+    if not any(roles[name] == "banded" for name in found):
         raise ConfigError(
             "a sequential audit stops when the deployment table is settled, and no measure of the plan is "
             "held against it",
             where="plan: gate: mode",
             mend=f"add an evaluator with a banded measure and samples for it, {_FIXED}",
         )
-    return {name: tuple(sorted(found[name])) for name in roles if name in found}
+    banded, concerns = (
+        {name: tuple(sorted(found[name])) for name, role in roles.items() if role == wanted and name in found}
+        for wanted in ("banded", "concern")
+    )
+    return banded, concerns
 
 
 def _never_came(sample: Sample) -> Transcript:

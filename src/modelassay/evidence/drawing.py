@@ -20,11 +20,11 @@ more than the whole, however many candidates are tried (`share_of`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import msgspec
 
@@ -48,6 +48,9 @@ from modelassay.records import (
     TargetIdentity,
 )
 
+HEARD = 100
+"""Pairs of each measure outside the table that are asked before a sequential audit may stop, if it has so
+many."""
 _NEXT_LOOK = Fraction(5, 4)
 _BESIDE = ("floor", "unscored_limit", "slices.required", "concerns.", "cohorts.", "least_rate")
 """Rules that are held against fixed figures, beside the table."""
@@ -78,6 +81,8 @@ class Suite:
     """Every measure that the evaluators can score."""
     populations: Mapping[str, tuple[int, ...]]
     """Samples of each banded measure, as their places in `samples`, ascending."""
+    concerns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Likewise of each measure that is a concern, and not in the table."""
     slices: tuple[str, ...]
     epochs: int
     seed: int
@@ -114,6 +119,7 @@ class Suite:
     def committed(self, share: Fraction) -> DrawnOrder:
         """What ``audit.opened`` says of it."""
         return DrawnOrder(
+            mode="sequential",
             seed=self.order_seed,
             batch=self.batch,
             share=str(share),
@@ -121,19 +127,28 @@ class Suite:
                 DrawnMeasure(measure=each.measure, samples=each.samples, pairs=each.pairs, digest=each.order)
                 for each in self.described
             ),
+            concerns=tuple(
+                DrawnMeasure(measure=each.measure, samples=each.samples, pairs=each.pairs, digest=each.order)
+                for each in self.described_concerns
+            ),
         )
 
     @cached_property
     def described(self) -> tuple[SequentialPopulation, ...]:
         """The populations, with the digests of their orders."""
-        return tuple(
-            SequentialPopulation(
-                measure=measure,
-                samples=ranges_of(places),
-                pairs=len(places) * self.epochs,
-                order=CommittedOrder(self.planned(measure), self.order_seed).digest,
-            )
-            for measure, places in self.populations.items()
+        return tuple(self._described(measure, places) for measure, places in self.populations.items())
+
+    @cached_property
+    def described_concerns(self) -> tuple[SequentialPopulation, ...]:
+        """Likewise of the concerns."""
+        return tuple(self._described(measure, places) for measure, places in self.concerns.items())
+
+    def _described(self, measure: str, places: tuple[int, ...]) -> SequentialPopulation:
+        return SequentialPopulation(
+            measure=measure,
+            samples=ranges_of(places),
+            pairs=len(places) * self.epochs,
+            order=CommittedOrder(self._pairs(places, self.category), self.order_seed).digest,
         )
 
     def _pairs(self, places: Iterable[int], tag: str) -> Iterable[PlannedPair]:
@@ -180,7 +195,7 @@ class Drawing:
         Depends on what was observed alone.
         """
         if self._next is None:
-            self._next = self._wanted() or self._looked()
+            self._next = self._wanted() or self._unheard() or self._looked()
         return self._next
 
     def observe(self, baseline: Iterable[Score], candidate: Iterable[Score]) -> None:
@@ -222,6 +237,7 @@ class Drawing:
             asked=len(self._asked),
             state="exhausted" if not left else "unresolved" if self.next() else "settled",
             populations=self.suite.described,
+            concerns=self.suite.described_concerns,
             decisions=self._decisions(),
         )
 
@@ -250,6 +266,26 @@ class Drawing:
             name for measure in self._open() for name in self._gates[measure].next_batch(self.suite.batch)
         }
         return tuple(key for key in self.suite.order if f"{key.sample} {key.epoch}" in names) if names else ()
+
+    def _unheard(self) -> tuple[PairKey, ...]:
+        """What is missing of the pairs that each concern must have, where the table alone would stop.
+
+        A measure outside the table settles nothing; but what was never asked about raises no concern either.
+        """
+        if _rank(_strictest(self._decisions())) >= _rank(self.suite.policy.concerns.shown):
+            return ()
+        wanted: set[PairKey] = set()
+        for planned in self._concerns:
+            missing = min(len(planned), HEARD) - sum(key in self._asked for key in planned)
+            if missing > 0:
+                wanted.update(islice((key for key in planned if key not in self._asked), missing))
+        return tuple(key for key in self.suite.order if key in wanted)
+
+    @cached_property
+    def _concerns(self) -> tuple[tuple[PairKey, ...], ...]:
+        """The questions of each concern, in the order of the suite."""
+        ids = [{self.suite.samples[at].id for at in places} for places in self.suite.concerns.values()]
+        return tuple(tuple(key for key in self.suite.order if key.sample in each) for each in ids)
 
     def _looked(self) -> tuple[PairKey, ...]:
         """A quarter more of the suite where a rule beside the table needs it."""

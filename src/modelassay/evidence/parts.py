@@ -45,16 +45,18 @@ class DrawnMeasure(Part, frozen=True, kw_only=True):
     """Of the keys ``SAMPLE EPOCH``, a line each, in the order of drawing."""
 
 
-class DrawnOrder(Part, frozen=True, kw_only=True):
+class DrawnOrder(Part, frozen=True, kw_only=True, omit_defaults=True):
     """That questions are drawn and decided one batch after the other, and how."""
 
-    mode: Literal["sequential"] = "sequential"
+    mode: Literal["sequential"]
     seed: str
     """Of the order; see `gate.sequential.CommittedOrder`."""
     batch: Annotated[int, msgspec.Meta(ge=1)]
     share: Annotated[str, msgspec.Meta(pattern=r"\A1/[1-9]\d{0,15}\Z")]
     """Part of the policy's error that this attempt may spend; see `evidence.drawing.share_of`."""
     measures: tuple[DrawnMeasure, ...]
+    concerns: tuple[DrawnMeasure, ...] = ()
+    """Measures outside the deployment table of which a least number is asked."""
 
 
 class DatasetRef(Part, frozen=True, kw_only=True):

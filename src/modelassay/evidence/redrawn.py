@@ -71,6 +71,7 @@ def _suite(contents: Contents, drawn: SequentialRecord) -> Suite:
         samples=samples,
         measures=measures_of(contents),
         populations={each.measure: places_in(each.samples, len(samples)) for each in drawn.populations},
+        concerns={each.measure: places_in(each.samples, len(samples)) for each in drawn.concerns},
         slices=record.slices,
         epochs=record.epochs,
         seed=record.seed,

@@ -115,5 +115,7 @@ class SequentialRecord(msgspec.Struct, frozen=True, kw_only=True):
     """`settled`: no further question could change the action; `exhausted`: all were asked; `unresolved`: the
     budget ended before either."""
     populations: tuple[SequentialPopulation, ...]
+    concerns: tuple[SequentialPopulation, ...] = ()
+    """Of measures that are concerns and not in the table: of each a least number of pairs is asked."""
     decisions: tuple[SequentialDecision, ...]
     """One for each banded measure."""
