@@ -4,7 +4,8 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 READY   = $(VENV)/.ready
 
-BENCHMARKS ?= engine fingerprint gate judges log organisms redteam scanners sequential training whitebox
+# Not among them: validation, which trains the whole zoo (`make bench BENCHMARKS=validation`, an hour or more).
+BENCHMARKS ?= engine fingerprint gate inside judges log organisms redteam scanners sequential training triggers whitebox
 
 .PHONY: demo demo-run test test-slow bench nulls docs lint clean
 

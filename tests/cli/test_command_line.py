@@ -150,7 +150,7 @@ def test_plan_of_the_starter_suite_needs_no_network(tmp_path: Path) -> None:
     assert expected["samples"]["harmful"] >= 600
     assert expected["sides"][0]["requests"] == sum(expected["samples"].values())
     overall = [s for s in expected["slices"] if not s["slice"]]
-    assert [s["kind"] for s in overall] == ["harmful", "benign"]
+    assert [s["kind"] for s in overall] == ["harmful", "benign", "attacked"]
     assert all(0 < s["smallest_drop"] < 0.1 for s in overall)
     done = run("plan", "plan.yaml", cwd=tmp_path, no_network=True)
     assert "Smallest drop" in done.stdout

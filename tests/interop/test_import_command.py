@@ -133,7 +133,7 @@ def test_the_signed_verdict_claims_less_and_admits_no_weights(
     monkeypatch.setenv("MODELASSAY_KEYS", str(store.parent / "keys"))
     assert run(["keys", "new", "--unencrypted"]) == 0
     base, tuned = pair_of(make, store.parent, lost=0)
-    folder = imported("--baseline", base, "--candidate", tuned)
+    folder = imported("--baseline", base, "--candidate", tuned, "--policy", "suite-only")
     envelope = read_envelope((folder / "verdict.dsse.json").read_bytes())
     statement = read_verdict_statement(envelope.payload)
     assert statement.predicate.facts.origin == "imported"
