@@ -113,8 +113,13 @@ def test_repeats_are_drawn_with_their_clusters_and_silence_is_held_against_the_c
     for claim in (overall, fraud):
         assert claim.pairs_drawn == 6 * claim.units_drawn
     silent = {key: times for key, times in served.asked.items() if is_silent(key, 3, 40)}
+    # The order hangs on the server's port: a claim may be settled before the last silent prompt was drawn.
+    unscored = {
+        each.side: each.planned - each.scored for each in record.coverage if each.measure == "refusal"
+    }
+    assert unscored["candidate"] - unscored["baseline"] == sum(silent.values())
     assert overall.counts is not None
-    assert overall.counts.n1u == sum(silent.values()) > 0
+    assert overall.counts.n1u <= sum(silent.values())
     assert overall.counts.n11 == overall.pairs_drawn - overall.counts.n1u
     verified(store, record)
     before = sum(served.asked.values())
