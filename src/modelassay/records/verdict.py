@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from modelassay.records.claim import Claim, Ground
+from modelassay.records.examination import ExaminationKind
 from modelassay.records.findings import FindingState
 from modelassay.records.lineage import LineagePart
 from modelassay.records.percent import Percent as Percent
@@ -113,21 +114,7 @@ class LineageRule(msgspec.Struct, frozen=True, kw_only=True):
     use, or personal data without a basis."""
 
 
-EvidenceKind = Literal[
-    "red_team",
-    "injection",
-    "lineage",
-    "manual_red_team",
-    "capability",
-    "weights",
-    "activations",
-    "refusal_margin",
-    "watched",
-    "tampering",
-    "triggers",
-    "memory",
-    "adapters",
-]
+EvidenceKind = Literal["injection", "lineage", ExaminationKind]
 """Kinds of examinations, and what an audit's own questions and declaration show of injections and lineage."""
 
 
