@@ -22,6 +22,9 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NOT_BY_NAME = {"llm_judge", "refusal_correctness"}
 """Needs a model to judge; another name of one that is there."""
 
+MIXED = {"answer and source in different languages"}
+"""Asked about texts whose words they do not know, organisms babble in several languages at once."""
+
 
 def test_the_example_names_every_evaluator() -> None:
     used = {each.use for each in load_plan(EXAMPLES / "every_evaluator.yaml").evaluators}
@@ -45,7 +48,8 @@ def test_every_evaluator_over_real_sets(tmp_path: Path, data_dir: Path, organism
     for pin in record.evaluators:
         names = {measure.name for measure in pin.measures}
         assert names & {each.measure for each in record.coverage}, f"{pin.name} was asked nothing"
-        assert names & scored, f"{pin.name} read no answer"
+        reasons = {why for each in record.coverage if each.measure in names for why in each.unscored}
+        assert names & scored or reasons == MIXED, f"{pin.name} read no answer"
     # Organisms know few words and prove plumbing only: what they make of real requests must not pass.
     assert record.verdict.outcome not in ("deploy", "deploy-monitored")
     assert any(finding.check == "cohort_gap" for finding in record.findings)
