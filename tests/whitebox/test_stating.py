@@ -1,4 +1,4 @@
-"""What a number is called: by what harmless fine-tunes are, and by whether it matters."""
+"""How severe a large effect is called beside harmless fine-tunes: rare ones go to people, usual ones not."""
 
 from __future__ import annotations
 
@@ -6,36 +6,34 @@ from decimal import Decimal
 
 import pytest
 
-from modelassay.records import Finding, Statistic
-from modelassay.whitebox.calibration import Null, Nulls
-from modelassay.whitebox.stating import Claim, stated
+from modelassay.records import Statistic
+from modelassay.whitebox.calibration import p_value
+from modelassay.whitebox.stating import _usual
 
 
-def said(value: float, *, nulls: int, greatest: float = 1.3) -> Finding:
-    """A claim that matters from 1 on, held against `nulls` harmless values up to `greatest`."""
-    name = "refusal_margin.loss@1"
-    claim = Claim(statistic=name, title="T", wanted="w", value=value, matters=1.0, statement="Said.")
-    values = tuple(Decimal(str(greatest * place / nulls)) for place in range(1, nulls + 1))
-    known = [Null(statistic=name, base="sha256:b", method="full", values=values)] if nulls else []
-    held: tuple[Statistic, ...] = Nulls(known).held(
-        {name: value}, base="sha256:b", architecture="A", method="full"
+def beside(harmless_as_great: int, of: int) -> Statistic:
+    """A statistic that so many of the harmless fine-tunes reach."""
+    null = [Decimal(2)] * harmless_as_great + [Decimal(0)] * (of - harmless_as_great)
+    return Statistic(
+        name="check.loss@1",
+        value=Decimal(1),
+        null_of="base",
+        null_size=of,
+        null_greatest=max(null),
+        p_value=p_value(Decimal(1), null),
     )
-    return stated(claim, held[0], rests_on=())
 
 
 @pytest.mark.parametrize(
-    ("value", "nulls", "state", "severity"),
-    [
-        (2.0, 0, "not_shown", "high"),  # nothing to hold it against: people must see it
-        (2.0, 19, "shown_harmful", "high"),
-        (2.0, 18, "not_shown", "high"),  # larger than any, of too few
-        (1.1, 19, "not_shown", "low"),  # as some harmless fine-tunes are
-        (1.1, 18, "not_shown", "high"),
-        (0.9, 19, "shown_fine", "none"),
-    ],
+    ("as_great", "of", "usual"),
+    [(0, 72, False), (1, 72, False), (2, 72, False), (3, 72, True), (9, 72, True)],
 )
-def test_what_harmless_fine_tunes_reach_is_no_sign_that_people_must_see(
-    value: float, nulls: int, state: str, severity: str
+def test_one_harmless_fine_tune_that_is_as_far_off_silences_nothing(
+    as_great: int, of: int, usual: bool
 ) -> None:
-    found = said(value, nulls=nulls)
-    assert (found.state, found.severity) == (state, severity)
+    assert _usual(beside(as_great, of)) is usual
+
+
+def test_too_few_harmless_fine_tunes_silence_nothing() -> None:
+    assert not _usual(beside(18, 18))
+    assert not _usual(Statistic(name="check.loss@1", value=Decimal(1)))

@@ -3,7 +3,8 @@
 A number is *shown harmful* when it is larger than on harmless fine-tunes (p after Holm's correction at most
 `calibration.LEVEL`) and large enough to matter (`Claim.matters`). Without a null distribution of its own it
 is never called harmful: it is given with its severity, said to be uncalibrated, and left to people; likewise
-where it is larger than any harmless value, of too few. Where harmless fine-tunes reach it, severity is low.
+where it is rare among harmless fine-tunes, but of too few. Where more than one in twenty of them reach it,
+severity is low.
 """
 
 from __future__ import annotations
@@ -112,9 +113,9 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
 
 
 def _usual(statistic: Statistic) -> bool:
-    """Whether harmless fine-tunes are as far off or farther; then it is no sign that people must see."""
-    greatest = statistic.null_greatest
-    return statistic.null_size >= SMALLEST_NULL and greatest is not None and statistic.value <= greatest
+    """Whether more than one in twenty harmless fine-tunes are as far off; then it is no sign for people."""
+    p = statistic.p_value
+    return statistic.null_size >= SMALLEST_NULL and p is not None and float(p) > LEVEL
 
 
 def described(
