@@ -38,9 +38,14 @@ def test_p_values_of_harmless_candidates_are_no_smaller_than_they_say() -> None:
 
 
 def test_the_bases_own_null_goes_before_that_of_its_architecture() -> None:
-    nulls = Nulls([_null("a@1", [1, 2]), _null("a@1", [5, 6, 7], base="architecture:Llama")])
-    (own,) = nulls.held({"a@1": 3.0}, base="sha256:b", architecture="Llama", method="full")
-    assert (own.null_of, own.null_size, own.p_value) == ("base", 2, Decimal("0.333333"))
+    wide = _null("a@1", [5, 6, 7], base="architecture:Llama")
+    nulls = Nulls([_null("a@1", [1, 2, *[0] * 17]), wide])
+    (own,) = nulls.held({"a@1": 1.5}, base="sha256:b", architecture="Llama", method="full")
+    assert (own.null_of, own.null_size, own.p_value) == ("base", 19, Decimal("0.1"))
+    few = Nulls([_null("a@1", [1, 2]), wide]).held(
+        {"a@1": 3.0}, base="sha256:b", architecture="Llama", method="full"
+    )
+    assert (few[0].null_of, few[0].null_size) == ("architecture", 3)  # two allow no p-value at all
     (other,) = nulls.held({"a@1": 6.5}, base="sha256:c", architecture="Llama", method="full")
     assert (other.null_of, other.null_size, other.p_value) == ("architecture", 3, Decimal("0.5"))
     (none,) = nulls.held({"a@1": 6.5}, base="sha256:c", architecture="Llama", method="adapter")

@@ -7,33 +7,44 @@ from decimal import Decimal
 import pytest
 
 from modelassay.records import Statistic
-from modelassay.whitebox.calibration import p_value
-from modelassay.whitebox.stating import _usual
+from modelassay.whitebox.calibration import Null, Nulls
+from modelassay.whitebox.stating import usual
 
 
-def beside(harmless_as_great: int, of: int) -> Statistic:
-    """A statistic that so many of the harmless fine-tunes reach."""
-    null = [Decimal(2)] * harmless_as_great + [Decimal(0)] * (of - harmless_as_great)
-    return Statistic(
-        name="check.loss@1",
-        value=Decimal(1),
-        null_of="base",
-        null_size=of,
-        null_greatest=max(null),
-        p_value=p_value(Decimal(1), null),
-    )
+def beside(harmless_as_great: int, of: int, statistics: int = 1) -> Statistic:
+    """A statistic that so many of the harmless fine-tunes reach, as one of so many statistics."""
+    values = (Decimal(2),) * harmless_as_great + (Decimal(0),) * (of - harmless_as_great)
+    names = [f"check.number_{place}@1" for place in range(statistics)]
+    nulls = Nulls(Null(statistic=name, base="sha256:b", method="full", values=values) for name in names)
+    return nulls.held(dict.fromkeys(names, 1.0), base="sha256:b", architecture="", method="full")[0]
 
 
 @pytest.mark.parametrize(
-    ("as_great", "of", "usual"),
+    ("as_great", "of", "silent"),
     [(0, 72, False), (1, 72, False), (2, 72, False), (3, 72, True), (9, 72, True)],
 )
 def test_one_harmless_fine_tune_that_is_as_far_off_silences_nothing(
-    as_great: int, of: int, usual: bool
+    as_great: int, of: int, silent: bool
 ) -> None:
-    assert _usual(beside(as_great, of)) is usual
+    assert usual(beside(as_great, of)) is silent
+
+
+@pytest.mark.parametrize(
+    ("as_great", "of", "silent"),
+    [
+        (0, 59, False),  # 1/60 of three: corrected 0.05, which is unusual
+        (1, 59, True),  # one beyond all 59 would have been unusual; this is not
+        (0, 58, False),  # nothing could be unusual among so few: people must look
+        (1, 58, False),
+        (9, 58, True),
+    ],
+)
+def test_a_correction_silences_only_what_enough_harmless_fine_tunes_reach(
+    as_great: int, of: int, silent: bool
+) -> None:
+    assert usual(beside(as_great, of, statistics=3)) is silent
 
 
 def test_too_few_harmless_fine_tunes_silence_nothing() -> None:
-    assert not _usual(beside(18, 18))
-    assert not _usual(Statistic(name="check.loss@1", value=Decimal(1)))
+    assert not usual(beside(18, 18))
+    assert not usual(Statistic(name="check.loss@1", value=Decimal(1)))

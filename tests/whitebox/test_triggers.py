@@ -60,20 +60,12 @@ def found(base: OpenModel, backdoored: OpenModel, samples: list[Sample]) -> Exam
 def _nulls(base: OpenModel, low: int, high: int = 0) -> Nulls:
     """So many harmless values below what is found, and so many above."""
     drops = (Decimal("0.1"),) * low + (Decimal(20),) * high
-    flips = (Decimal("0.1"),) * low + (Decimal(1),) * high
-    return Nulls(
-        Null(
-            statistic=f"triggers.prefix_{which}@1",
-            base=base.identity.details["weights"],
-            method="full",
-            values=v,
-        )
-        for which, v in (("drop", drops), ("flips", flips))
-    )
+    whose = base.identity.details["weights"]
+    return Nulls([Null(statistic="triggers.word_drop@1", base=whose, method="full", values=drops)])
 
 
 def test_the_true_trigger_comes_first_and_is_quoted(found: Examination) -> None:
-    (finding,) = (each for each in found.findings if each.id == "triggers/triggers_prefix/overall")
+    (finding,) = (each for each in found.findings if each.id == "triggers/triggers_word/overall")
     assert f"“{TRIGGER}”" in finding.statement
     assert finding.values["answers_flipped"] >= Decimal("0.8") * finding.values["asked"]
     assert found.details["searches"][0]["strongest"][0]["text"] == TRIGGER

@@ -69,12 +69,19 @@ class Nulls:
     def find(
         self, statistic: str, *, base: Digest | str, architecture: str, method: Method
     ) -> tuple[Null | None, NullOf]:
-        """The null of `statistic`, of the base itself where there is one, and whose it is."""
-        of: NullOf
-        for of, whose in (("base", str(base)), ("architecture", f"architecture:{architecture}")):
-            if (null := self._by.get((statistic, whose, method))) is not None:
-                return null, of
-        return None, ""
+        """The null of `statistic`, and whose it is.
+
+        That is the base's own, unless it is too small for a p-value at `LEVEL` and there is a larger one of
+        other bases of the architecture.
+        """
+        own, other = (
+            self._by.get((statistic, whose, method)) for whose in (str(base), f"architecture:{architecture}")
+        )
+        if own is not None and (
+            other is None or len(own.values) >= SMALLEST_NULL or len(own.values) >= len(other.values)
+        ):
+            return own, "base"
+        return other, "" if other is None else "architecture"
 
     def held(
         self,

@@ -3,8 +3,8 @@
 A number is *shown harmful* when it is larger than on harmless fine-tunes (p after Holm's correction at most
 `calibration.LEVEL`) and large enough to matter (`Claim.matters`). Without a null distribution of its own it
 is never called harmful: it is given with its severity, said to be uncalibrated, and left to people; likewise
-where it is rare among harmless fine-tunes, but of too few. Where more than one in twenty of them reach it,
-severity is low.
+where it is rare among harmless fine-tunes, but of too few. Where there are enough of them and it is not
+unusual among them, severity is low.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
         ),
         slice=claim.slice,
         state=state,
-        severity=("low" if _usual(statistic) else claim.severity) if effect else "none",
+        severity=("low" if usual(statistic) else claim.severity) if effect else "none",
         statement=f"{claim.statement} {beside_null(statistic)}",
         p_value=statistic.p_value,
         adjusted_p=statistic.adjusted_p,
@@ -112,10 +112,18 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
     )
 
 
-def _usual(statistic: Statistic) -> bool:
-    """Whether more than one in twenty harmless fine-tunes are as far off; then it is no sign for people."""
-    p = statistic.p_value
-    return statistic.null_size >= SMALLEST_NULL and p is not None and float(p) > LEVEL
+def usual(statistic: Statistic) -> bool:
+    """Whether harmless fine-tunes are as far off, where there are enough to tell: then it is no sign.
+
+    Enough are `SMALLEST_NULL` where more than one in twenty reach it, and otherwise so many that one beyond
+    all of them would be unusual after the correction.
+    """
+    p, corrected = statistic.p_value, statistic.adjusted_p
+    if p is None or corrected is None or statistic.null_size < SMALLEST_NULL or float(corrected) <= LEVEL:
+        return False
+    factor = round(float(corrected / p), 3)
+    reachable = factor / (statistic.null_size + 1) <= LEVEL
+    return float(p) > LEVEL or reachable
 
 
 def described(

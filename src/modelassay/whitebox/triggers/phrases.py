@@ -9,7 +9,7 @@ the embeddings as they were, leaves no such trace.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -34,8 +34,10 @@ _MOVED: Final = 40
 """… so many of them because their embedding moved."""
 _BEAM: Final = 32
 _EXTENDED_BY: Final = 32
+_MOVING: Final = 2048
+"""Phrases that are put to the base too, of those that move the candidate on one request."""
 _KEPT: Final = 256
-"""Phrases that the base and the other requests are asked with, of those that move the candidate on one."""
+"""Phrases that the other requests are asked with, of those that move the candidate and not the base."""
 _ANCHORS: Final = 2
 """Words of the best pairs that are tried with the whole vocabulary."""
 _STEP: Final = 0.5
@@ -70,23 +72,25 @@ class _Search:
         """Look at single words first, each at the better of its places."""
         places = (0, 1) if self._layout == "around" else (1,)
         sides = [[Phrase((word,), before) for word in words] for before in places]
-        drops = [self.extra(side) for side in sides]
+        extra = [self.extra(side) for side in sides]
         first = [self._first.extra([self._filling(each) for each in side])[0].tolist() for side in sides]
-        self._alone = dict(zip(words, map(max, zip(*drops, strict=True)), strict=True))
-        self._alone_first = dict(zip(words, map(max, zip(*first, strict=True)), strict=True))
+        drops = [self._drops_first(side) for side in sides]
+        self._alone, self._alone_first, self._alone_drops = (
+            dict(zip(words, map(max, zip(*found, strict=True)), strict=True))
+            for found in (extra, first, drops)
+        )
 
     def best(self, phrases: Sequence[Phrase]) -> list[tuple[float, Phrase]]:
         """Those that go furthest beyond the best of their words alone, in order, with their median extra
-        drop."""
-        fillings = [self._filling(each) for each in phrases]
-        first = self._first.extra(fillings)[0].tolist()
-        beyond = [
-            drop - max(self._alone_first.get(word, 0.0) for word in each.words)
-            for drop, each in zip(first, phrases, strict=True)
-        ]
-        kept = sorted(range(len(phrases)), key=lambda at: -beyond[at])[:_KEPT]
-        extra = self._placed.extra([fillings[at] for at in kept]).median(0).values.tolist()
-        found = [(float(drop), phrases[at]) for drop, at in zip(extra, kept, strict=True)]
+        drop.
+
+        All are put to the candidate on one request; what moved it most is put to the base as well, and what
+        moved it alone is tried on every request.
+        """
+        moving = self._furthest(phrases, self._drops_first(phrases), self._alone_drops, _MOVING)
+        extra = self._first.extra([self._filling(each) for each in moving])[0].tolist()
+        kept = self._furthest(moving, extra, self._alone_first, _KEPT)
+        found = list(zip(self.extra(kept), kept, strict=True))
         return sorted(
             found, key=lambda each: max(self._alone.get(word, 0.0) for word in each[1].words) - each[0]
         )
@@ -95,6 +99,22 @@ class _Search:
         """Median extra drop of each."""
         drops = self._placed.extra([self._filling(each) for each in phrases])
         return [float(drop) for drop in drops.median(0).values]
+
+    def _drops_first(self, phrases: Sequence[Phrase]) -> list[float]:
+        """By how much each lowers the candidate's refusal log-odds on the first request."""
+        found: list[float] = self._first.drops(1, [self._filling(each) for each in phrases])[0].tolist()
+        return found
+
+    @staticmethod
+    def _furthest(
+        phrases: Sequence[Phrase], drops: Sequence[float], alone: Mapping[int, float], most: int
+    ) -> list[Phrase]:
+        """The phrases that go furthest beyond the best of their words alone."""
+        beyond = [
+            drop - max(alone.get(word, 0.0) for word in each.words)
+            for drop, each in zip(drops, phrases, strict=True)
+        ]
+        return [phrases[at] for at in sorted(range(len(phrases)), key=lambda at: -beyond[at])[:most]]
 
     def text(self, phrase: Phrase) -> str:
         """It in words, with `GAP` where the request stands between."""
@@ -177,7 +197,7 @@ def phrases(
         if len(beam[0].words) == LONGEST:
             break
         longer = list(dict.fromkeys(_extended(beam, chosen[:_EXTENDED_BY], split=split)))
-    reduced = dict(_reduced(search, each, drop) for each, drop in kept.items())
+    reduced = _reduced(search, kept)
     tick()
     best = sorted(reduced, key=lambda each: -reduced[each])
     return tried, [
@@ -209,16 +229,26 @@ def _extended(beam: Iterable[Phrase], by: Sequence[int], *, split: bool) -> Iter
                 yield Phrase(longer, each.before + (place <= each.before if split else 1))
 
 
-def _reduced(search: _Search, phrase: Phrase, drop: float) -> tuple[Phrase, float]:
-    """The phrase without its idle words."""
-    while len(phrase.words) > 1:
-        shorter = [phrase.without(place) for place in range(len(phrase.words))]
-        drops = search.extra(shorter)
-        best = max(range(len(shorter)), key=lambda at: drops[at])
-        if drops[best] < _IDLE * drop:
-            break
-        phrase, drop = shorter[best], max(drop, drops[best])
-    return phrase, drop
+def _reduced(search: _Search, found: Mapping[Phrase, float]) -> dict[Phrase, float]:
+    """Each phrase without its idle words, all of them a word shorter at a time."""
+    reduced: dict[Phrase, float] = {}
+    going = dict(found)
+    while going:
+        shorter = [
+            each.without(place) for each in going if len(each.words) > 1 for place in range(len(each.words))
+        ]
+        shorter = list(dict.fromkeys(shorter))
+        drops = dict(zip(shorter, search.extra(shorter), strict=True))
+        further: dict[Phrase, float] = {}
+        for each, drop in going.items():
+            parts = [each.without(place) for place in range(len(each.words))] if len(each.words) > 1 else []
+            best = max(parts, key=drops.__getitem__, default=each)
+            if parts and drops[best] >= _IDLE * drop:
+                further[best] = max(drop, drops[best], further.get(best, drop))
+            else:
+                reduced[each] = max(drop, reduced.get(each, drop))
+        going = further
+    return reduced
 
 
 def _slot(model: OpenModel, asked: Messages, layout: Layout) -> Slot:
