@@ -20,6 +20,7 @@ import msgspec
 from modelassay.demo import Parties, parties
 
 if TYPE_CHECKING:
+    from modelassay.evidence.ledger import Ledger
     from modelassay.records import Assessment, RunFinding
     from modelassay.training.protocol.challenge import Challenge
 
@@ -66,19 +67,22 @@ def run_training_demo(folder: Path, tell: Tell) -> tuple[Assessment, Story, Path
     Args:
         folder: for all files: ``developer/`` and ``assessor/`` within; what was there is replaced.
     """
+    from modelassay.assessment.challenging import log_nonce
+    from modelassay.evidence.ledger import Ledger
     from modelassay.training.protocol.challenge import new_nonce
 
     for name in ("developer", "assessor"):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
     developer, assessor = parties(folder / "developer"), parties(folder / "assessor")
-    nonce = new_nonce()  # the assessor's, drawn before there is a run
+    nonce, ledger = new_nonce(), Ledger(folder / "assessor" / "assay", assessor.notary)
+    log_nonce(ledger, nonce)  # before there is a run
     evaluations = _develop(folder / "developer", developer, tell)
     shown = folder / "assessor" / RUN
     shutil.copytree(folder / "developer" / "assay" / "runs" / RUN, shown)
     shutil.copy(evaluations, folder / "assessor" / "evals.jsonl")
     shutil.copy(developer.trust, folder / "assessor" / "developer-trust.txt")
-    challenge = _challenge(shown, nonce, folder / "assessor" / "challenge.json", tell)
+    challenge = _challenge(shown, nonce, folder / "assessor" / "challenge.json", ledger, tell)
     _open(folder / "developer", challenge, folder / "assessor" / "opening.jsonl", tell)
     record, sealed = _assess(folder / "assessor", shown, assessor, tell)
     return record, story_of(record), sealed
@@ -185,7 +189,8 @@ def _open(folder: Path, challenge: Challenge, opening: Path, tell: Tell) -> None
 # -- the assessor ---------------------------------------------------------------------------------
 
 
-def _challenge(shown: Path, nonce: str, path: Path, tell: Tell) -> Challenge:
+def _challenge(shown: Path, nonce: str, path: Path, ledger: Ledger, tell: Tell) -> Challenge:
+    from modelassay.assessment.challenging import log_challenge
     from modelassay.assessment.committing import read_commitments
     from modelassay.training.protocol.challenge import make_challenge
     from modelassay.training.protocol.checking import check_records
@@ -204,6 +209,7 @@ def _challenge(shown: Path, nonce: str, path: Path, tell: Tell) -> Challenge:
         deadline=(now + timedelta(days=7)).strftime(_TIME),
         parts=("figures", "completion", "grader"),
     )
+    log_challenge(ledger, challenge)
     path.write_bytes(msgspec.json.encode(challenge))
     tell(f"the assessor drew {len(challenge.drawn)} of {challenge.population:,} rollouts")
     return challenge
@@ -211,6 +217,7 @@ def _challenge(shown: Path, nonce: str, path: Path, tell: Tell) -> Challenge:
 
 def _assess(folder: Path, shown: Path, keys: Parties, tell: Tell) -> tuple[Assessment, Path]:
     from modelassay.assessment.assess import assess
+    from modelassay.assessment.challenging import draws_of
     from modelassay.assessment.inputs import sealed_inputs
     from modelassay.assessment.request import Proofs, Request
     from modelassay.assessment.sealing import issue_assessment, seal_assessment
@@ -230,6 +237,7 @@ def _assess(folder: Path, shown: Path, keys: Parties, tell: Tell) -> tuple[Asses
             challenge=folder / "challenge.json",
             opening=folder / "opening.jsonl",
             received=_now(),
+            drawn=draws_of(folder / "assay" / "log", RUN),
             trust=load_trust(folder / "developer-trust.txt"),
         ),
     )

@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from modelassay.assessment.assess import assess
+from modelassay.assessment.challenging import draws_of, log_challenge, log_nonce
 from modelassay.assessment.committing import Commitments, commit_run, run_secret
 from modelassay.assessment.inputs import sealed_inputs
-from modelassay.assessment.request import Proofs, Request
+from modelassay.assessment.request import Draws, Proofs, Request
 from modelassay.assessment.sealing import seal_assessment
 from modelassay.assessment.verifying import Trusted, verify_assessment
+from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
 from modelassay.log.cosignature import cosign
 from modelassay.log.keys import PemSigner, new_key
@@ -24,7 +26,7 @@ from modelassay.log.trust import TrustPolicy, trust_in
 from modelassay.records import Actor, Assessment, RunEvent
 from modelassay.report.assessments import assessment_page
 from modelassay.training.findings import run_finding
-from modelassay.training.protocol.challenge import make_challenge, new_nonce
+from modelassay.training.protocol.challenge import decode_challenge, make_challenge, new_nonce
 from modelassay.training.protocol.disclosure import OpeningHead, challenge_digest, open_rollouts
 from modelassay.training.run import Run
 
@@ -134,6 +136,40 @@ def test_witness_and_canary_give_the_fourth(case: Case) -> None:
     record = case.assess(case.proofs(further=(case.canary(),)))
     assert record.tier == "T4"
     assert tiers(record)["reinforcement"] == {"T4"}
+
+
+def test_what_the_log_of_the_assessor_says_of_the_challenge_is_told_and_comes_out_again(
+    case: Case, tmp_path: Path
+) -> None:
+    proofs = case.proofs()
+    asked = decode_challenge((case.place / "challenge.json").read_bytes())
+    assert "assessor's log" not in case.assess(proofs).assurance[3].statement
+    ledger = Ledger(tmp_path / "theirs", Notary(actor=Actor(name="assessor")))
+    log_challenge(ledger, asked)
+    drawn = draws_of(ledger.folder, "told")
+    assert "not fixed before" in case.assess(_told(proofs, drawn)).assurance[3].statement
+    ledger = Ledger(tmp_path / "others", Notary(actor=Actor(name="assessor")))
+    log_nonce(ledger, asked.nonce)
+    log_challenge(ledger, asked)
+    log_challenge(ledger, msgspec.structs.replace(asked, deadline="2026-06-09T00:00:00Z"))
+    request = case.request_for(proofs=_told(proofs, draws_of(ledger.folder, "told")))
+    record = assess(case.run, request)
+    said = record.assurance[3].statement
+    assert record.tier == "T3"
+    assert "a nonce that was fixed at" in said
+    assert "one of 2 challenges" in said
+    folder = seal_assessment(tmp_path / "store", record, sealed_inputs(request), assessment_page)
+    given = Trusted(run=case.run.folder, proofs=proofs)
+    found = verify_assessment(folder, given, assessment_page)
+    assert {c.name: c.state for c in found.checks}["recomputed"] == "passed"
+    data = (folder / "inputs" / "drawn.json").read_bytes()
+    (folder / "inputs" / "drawn.json").write_bytes(data.replace(b"2026", b"2025"))
+    found = verify_assessment(folder, given, assessment_page)
+    assert {c.name: c.state for c in found.checks}["recomputed"] == "failed"
+
+
+def _told(proofs: Proofs, drawn: Draws) -> Proofs:
+    return msgspec.structs.replace(proofs, drawn=drawn)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from modelassay.assessment.challenging import draws_of
+from modelassay.assessment.request import Draws
 from modelassay.cli import run as modelassay
+from modelassay.evidence.ledger import read_events
+from modelassay.evidence.run_events import RunChallenged
 from modelassay.records import RewardFunction, RunManifest
+from modelassay.training.protocol.challenge import decode_challenge
+from modelassay.training.protocol.disclosure import challenge_digest
 from modelassay.training.writing import RunWriter
 
 ROWS = 64
@@ -54,9 +60,10 @@ def run(store: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[
 
 def test_both_sides(run: Callable[..., tuple[int, str, str]], store: Path, tmp_path: Path) -> None:
     nonce, challenge, opening = tmp_path / "nonce", tmp_path / "challenge.json", tmp_path / "opening.jsonl"
-    code, bound, _ = run("challenge", "--prepare", "--nonce", nonce)
+    theirs = ("--store", tmp_path / "assessor")
+    code, bound, _ = run("challenge", "--prepare", "--nonce", nonce, *theirs)
     assert code == 0
-    assert run("challenge", "--prepare", "--nonce", nonce)[0] == 2
+    assert run("challenge", "--prepare", "--nonce", nonce, *theirs)[0] == 2
     assert run("commit", "tiny", "--store", store)[0] == 0
     files = {p: p.read_bytes() for p in (store / "runs" / "tiny" / "commitments").iterdir()}
     size = sorted((store / "log").rglob("*"))
@@ -65,7 +72,19 @@ def test_both_sides(run: Callable[..., tuple[int, str, str]], store: Path, tmp_p
     assert sorted((store / "log").rglob("*")) == size
     copy = tmp_path / "copy"
     shutil.copytree(store / "runs" / "tiny" / "commitments", copy / "commitments")
-    words = ("challenge", copy, "--nonce", nonce, "--share", "0.1", "--part", "completion", "-o", challenge)
+    words = (
+        "challenge",
+        copy,
+        "--nonce",
+        nonce,
+        "--share",
+        "0.1",
+        "--part",
+        "completion",
+        "-o",
+        challenge,
+        *theirs,
+    )
     assert run(*words)[0] == 0
     code, out, _ = run("open", "tiny", challenge, "-o", opening, "--withhold", "prompt", "--store", store)
     assert code == 0
@@ -79,6 +98,39 @@ def test_both_sides(run: Callable[..., tuple[int, str, str]], store: Path, tmp_p
     assert "1 of " in out
     assert run("check", copy, challenge, opening, "--nonce-commitment", "sha256:" + "0" * 64)[0] == 13
     assert run("check", copy, challenge, tmp_path / "none")[0] == 2
+
+
+def test_every_draw_stands_in_the_log_of_the_assessor(
+    run: Callable[..., tuple[int, str, str]], store: Path, tmp_path: Path
+) -> None:
+    assert run("commit", "tiny", "--store", store)[0] == 0
+    nonce, folder, theirs = tmp_path / "nonce", store / "runs" / "tiny", tmp_path / "assessor"
+    bound = run("challenge", "--prepare", "--nonce", nonce, "--store", theirs)[1].strip()
+    for name in ("first", "second"):
+        words = ("challenge", folder, "--nonce", nonce, "--randomness", name, "-o", tmp_path / name)
+        assert run(*words, "--store", theirs)[0] == 0
+    fixed, *drawn = read_events(theirs / "log")
+    assert (fixed.event.kind, fixed.event.body) == ("run.nonce_fixed", {"nonce": bound})
+    asked = [decode_challenge((tmp_path / name).read_bytes()) for name in ("first", "second")]
+    assert [each.read(RunChallenged).challenge for each in drawn] == list(map(challenge_digest, asked))
+    assert {each.read(RunChallenged).nonce for each in drawn} == {bound}
+    assert [each.read(RunChallenged).drawn for each in drawn] == [len(each.drawn) for each in asked]
+    assert draws_of(theirs / "log", "tiny").challenges.keys() == set(map(challenge_digest, asked))
+    assert draws_of(theirs / "log", "another") == Draws()
+
+
+def test_a_challenge_that_cannot_be_logged_is_not_drawn(
+    run: Callable[..., tuple[int, str, str]], store: Path, tmp_path: Path
+) -> None:
+    assert run("commit", "tiny", "--store", store)[0] == 0
+    nonce, theirs = tmp_path / "nonce", tmp_path / "assessor"
+    assert run("challenge", "--prepare", "--nonce", nonce, "--store", theirs)[0] == 0
+    for entries in (theirs / "log" / "tile" / "entries").rglob("*"):
+        if entries.is_file():
+            entries.write_bytes(b"")
+    words = ("challenge", store / "runs" / "tiny", "--nonce", nonce, "-o", tmp_path / "challenge.json")
+    assert run(*words, "--store", theirs)[0] == 13
+    assert not (tmp_path / "challenge.json").exists()
 
 
 def test_a_run_that_changed_after_it_was_committed_to_is_refused(

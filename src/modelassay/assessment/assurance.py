@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from modelassay.assessment.committing import FOLDER, Commitments, digest_of_files, read_commitments
-from modelassay.assessment.request import Proofs
+from modelassay.assessment.request import Draws, Proofs
 from modelassay.canonical import digest_bytes
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.events import body_of, decode
@@ -27,7 +27,7 @@ from modelassay.records import AssuranceStep, RunFinding
 from modelassay.records.findings import AssuranceTier
 from modelassay.training.columns import pa
 from modelassay.training.findings import run_finding
-from modelassay.training.protocol.challenge import Challenge, decode_challenge
+from modelassay.training.protocol.challenge import Challenge, decode_challenge, nonce_commitment
 from modelassay.training.protocol.checking import (
     CheckedOpening,
     challenge_finding,
@@ -36,7 +36,7 @@ from modelassay.training.protocol.checking import (
     check_records,
 )
 from modelassay.training.protocol.commitment import PARTS, StepKey, contents, key_of
-from modelassay.training.protocol.disclosure import Opened, OpenPart, decode_opening
+from modelassay.training.protocol.disclosure import Opened, OpenPart, challenge_digest, decode_opening
 from modelassay.training.run import Run
 
 TIERS: tuple[AssuranceTier, ...] = ("T0", "T1", "T2", "T3", "T4")
@@ -88,7 +88,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
                 "Statements of the developer are what they are.",
                 f"The run was {run.manifest.origin} and read whole.",
                 _second(reconciled, agrees),
-                _third(made, differs, checked, copied, disagrees),
+                f"{_third(made, differs, checked, copied, disagrees)}{_drawn(checked, proofs.drawn)}",
                 f"{when} {_passed(passed, failed)}",
             ),
             strict=True,
@@ -278,6 +278,18 @@ def _third(
         f"Committed to before the challenge: all {len(checked.challenge.drawn)} rollouts drawn of "
         f"{checked.challenge.population:,} were opened as committed."
     )
+
+
+def _drawn(checked: CheckedOpening | None, drawn: Draws) -> str:
+    """When the assessor drew the challenge, by their own log, and how often they did."""
+    when = drawn.challenges.get(challenge_digest(checked.challenge)) if checked else None
+    if checked is None or when is None:
+        return ""
+    fixed = drawn.nonces.get(nonce_commitment(checked.challenge.nonce))
+    nonce = f"from a nonce that was fixed at {fixed}" if fixed else "from a nonce that was not fixed before"
+    count = len(drawn.challenges)
+    often = f" It is one of {count} challenges of this run that they drew." if count > 1 else ""
+    return f" The assessor's log has the challenge at {when}, {nonce}.{often}"
 
 
 def _passed(passed: Sequence[RunFinding], failed: Sequence[RunFinding]) -> str:

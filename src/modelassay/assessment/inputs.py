@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelassay.assessment.request import Request
+from modelassay.assessment.request import Draws, Request
 from modelassay.canonical import Digest, canonical_json, digest_of
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.records import AssessedInput, Assessment, RunEvent
@@ -25,12 +25,16 @@ def inputs_of(run: Run, request: Request) -> tuple[AssessedInput, ...]:
     """The run and everything that came with the request."""
     given = [AssessedInput(name=name, digest=file_digest(path)) for name, path in _files(request)]
     logged = [AssessedInput(name="logged", digest=digest_of(request.logged))] if request.logged else []
-    return (AssessedInput(name="run", digest=run_digest(run.folder)), *given, *logged)
+    drawn = request.proofs.drawn
+    draws = [AssessedInput(name="drawn", digest=digest_of(drawn))] if drawn.challenges else []
+    return (AssessedInput(name="run", digest=run_digest(run.folder)), *given, *logged, *draws)
 
 
 def sealed_inputs(request: Request) -> dict[str, bytes]:
     """What is put beside the record, by path in its folder."""
     found = {f"{FOLDER}/logged.json": canonical_json(dict(request.logged))} if request.logged else {}
+    if request.proofs.drawn.challenges:
+        found[f"{FOLDER}/drawn.json"] = canonical_json(request.proofs.drawn)
     for number, (name, path) in enumerate(_files(request)):
         if name in _SUFFIXES:
             suffix = ".json" if name == "patterns" and path.suffix == ".json" else _SUFFIXES[name]
@@ -50,7 +54,7 @@ def request_again(record: Assessment, folder: Path, given: Request) -> Request:
     for each in record.inputs:
         if each.name in _SUFFIXES and each.digest not in map(file_digest, files.get(each.name, ())):
             raise EvidenceError(f"the {each.name} that were read are not here", where=str(folder / FOLDER))
-    logged = folder / FOLDER / "logged.json"
+    logged, drawn = folder / FOLDER / "logged.json", folder / FOLDER / "drawn.json"
     told = record.settings
     return msgspec.structs.replace(
         given,
@@ -64,7 +68,10 @@ def request_again(record: Assessment, folder: Path, given: Request) -> Request:
         fixed_at=int(told["fixed_at"]) if "fixed_at" in told else None,
         held_out=tuple(msgspec.json.decode(told.get("held_out", "[]"), type=list[str])),
         proofs=msgspec.structs.replace(
-            given.proofs, received=told.get("received", ""), further=tuple(files.get("finding", ()))
+            given.proofs,
+            received=told.get("received", ""),
+            further=tuple(files.get("finding", ())),
+            drawn=msgspec.json.decode(drawn.read_bytes(), type=Draws) if drawn.is_file() else Draws(),
         ),
         logged=msgspec.json.decode(logged.read_bytes(), type=dict[str, str]) if logged.is_file() else {},
     )

@@ -11,6 +11,18 @@ from modelassay.log.trust import TrustPolicy
 from modelassay.records import AssessmentProfile, AssessorDeclaration
 
 
+class Draws(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the assessor's own log says of challenges of a run."""
+
+    nonces: dict[str, str] = {}
+    """When each nonce of `challenges` was fixed, by its `nonce_commitment`; only those fixed before."""
+    challenges: dict[str, str] = {}
+    """When each was drawn, by its digest."""
+
+
+_NO_DRAWS = Draws()
+
+
 class Proofs(msgspec.Struct, frozen=True, kw_only=True):
     """What the assessor has to raise the assurance of a run by."""
 
@@ -22,6 +34,7 @@ class Proofs(msgspec.Struct, frozen=True, kw_only=True):
     """Logs and witnesses that are believed."""
     further: tuple[Path, ...] = ()
     """Findings of replays and canaries, as ``run replay -o`` and the like write them."""
+    drawn: Draws = _NO_DRAWS
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

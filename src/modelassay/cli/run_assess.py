@@ -134,6 +134,7 @@ def _assessed(
     import msgspec
 
     from modelassay.assessment.assess import assess
+    from modelassay.assessment.challenging import draws_of
     from modelassay.assessment.inputs import sealed_inputs
     from modelassay.assessment.sealing import issue_assessment, seal_assessment
     from modelassay.evidence.ledger import Ledger
@@ -143,7 +144,10 @@ def _assessed(
     log = asked.pop("log_copy") or place / "log"
     request = _request(asked, notary.actor.name)
     times = _logged(log, found.manifest.id, request.proofs.trust if log != place / "log" else None)
-    request = msgspec.structs.replace(request, logged=times)
+    proofs = request.proofs
+    if proofs.challenge is not None:
+        proofs = msgspec.structs.replace(proofs, drawn=draws_of(place / "log", found.manifest.id))
+    request = msgspec.structs.replace(request, logged=times, proofs=proofs)
     record = assess(found, request, _progress(quiet))
     folder = seal_assessment(place, record, sealed_inputs(request), assessment_page)
     issue_assessment(Ledger(place, notary), record, folder)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelassay.cli.options import json_option, print_json
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.signing import log_signing_options, notary_of
 from modelassay.errors import UsageError
+
+if TYPE_CHECKING:
+    from modelassay.evidence.ledger import Ledger
 
 
 @click.command("challenge")
@@ -43,6 +48,8 @@ from modelassay.errors import UsageError
 )
 @click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="Until the deadline.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@log_signing_options
+@store_option
 @json_option
 def command(
     folder: Path | None,
@@ -54,33 +61,43 @@ def command(
     parts: tuple[str, ...],
     days: int,
     output: Path | None,
+    store: Path | None,
     as_json: bool,
+    **signing: Any,
 ) -> None:
     """Draw rollouts of the run in FOLDER (its run folder, or a copy of that with its commitments).
 
     First, before the developer commits, bind yourself to a nonce and give them what is printed; then draw.
+    Both are logged in your own store before anybody is told: who draws again has it in the log.
 
     \b
     modelassay run challenge --prepare --nonce nonce.txt
     modelassay run challenge RUN_FOLDER --nonce nonce.txt --randomness "drand 5123456 8f0c…" -o challenge.json
     """
+    from modelassay.assessment.challenging import log_nonce
+    from modelassay.evidence.ledger import Ledger
     from modelassay.training.protocol.challenge import new_nonce, nonce_commitment
 
     if prepare:
         if nonce_file.exists():
             raise UsageError("a nonce is kept there already", where=str(nonce_file), mend="name another file")
+        ledger = Ledger(chosen_store(store), notary_of(verdict_key=None, **signing))
         nonce_file.touch(mode=0o600)
         nonce_file.write_text(f"{(nonce := new_nonce())}\n", "utf-8")
+        log_nonce(ledger, nonce)
         print_json({"nonce_commitment": nonce_commitment(nonce)}) if as_json else click.echo(
             nonce_commitment(nonce)
         )
         return
     if folder is None or output is None:
         raise UsageError("a run's folder and --output are needed", mend="or --prepare, to draw a nonce first")
-    _draw(folder, _nonce(nonce_file), randomness, share, probability, parts, days, output, as_json)
+    nonce = _nonce(nonce_file)
+    ledger = Ledger(chosen_store(store), notary_of(verdict_key=None, **signing))
+    _draw(ledger, folder, nonce, randomness, share, probability, parts, days, output, as_json)
 
 
 def _draw(
+    ledger: Ledger,
     folder: Path,
     nonce: str,
     randomness: str,
@@ -93,6 +110,7 @@ def _draw(
 ) -> None:
     import msgspec
 
+    from modelassay.assessment.challenging import log_challenge
     from modelassay.assessment.committing import read_commitments
     from modelassay.log.durable import write_atomic
     from modelassay.training.protocol.challenge import chance, make_challenge
@@ -113,6 +131,7 @@ def _draw(
         deadline=_utc(now + timedelta(days=days)),
         parts=parts or PARTS,
     )
+    log_challenge(ledger, challenge)
     write_atomic(output, msgspec.json.encode(challenge))
     found = chance(challenge)
     if as_json:

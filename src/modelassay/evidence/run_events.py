@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from modelassay.evidence.body import Body
-from modelassay.evidence.parts import Sha256, Time
+from modelassay.evidence.parts import Count, Sha256, Time
 from modelassay.records import CommittedRun, StepRecord
 
 
@@ -46,6 +46,33 @@ class RunClosed(Body, frozen=True, kw_only=True):
     committed: CommittedRun
 
 
+class NonceFixed(Body, frozen=True, kw_only=True):
+    """An assessor binds themselves to a nonce, before they know what they will challenge."""
+
+    kind = "run.nonce_fixed"
+    nonce: Sha256
+    """Of its bytes."""
+
+
+class RunChallenged(Body, frozen=True, kw_only=True):
+    """An assessor has drawn the rollouts that must be opened; logged before anybody is told which.
+
+    Who draws until they like the draw has more than one such event for a commitment.
+    """
+
+    kind = "run.challenged"
+    run: str
+    challenge: Sha256
+    """As in ``run.opened_to_assessor``."""
+    commitment: Sha256
+    """Of the `CommittedRun` that is challenged."""
+    nonce: Sha256
+    """As in ``run.nonce_fixed``."""
+    drawn: Count
+    population: Count
+    deadline: Time
+
+
 class RunOpenedToAssessor(Body, frozen=True, kw_only=True):
     """The developer has answered a challenge."""
 
@@ -72,6 +99,8 @@ RUN_BODIES: tuple[type[Body], ...] = (
     RunStep,
     RunHappened,
     RunClosed,
+    NonceFixed,
+    RunChallenged,
     RunOpenedToAssessor,
     RunAssessed,
 )

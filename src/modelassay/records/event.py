@@ -29,6 +29,8 @@ EventKind = Literal[
     "run.step",
     "run.event",
     "run.closed",
+    "run.nonce_fixed",
+    "run.challenged",
     "run.opened_to_assessor",
     "run.assessed",
     "auditor.validated",

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,9 +101,7 @@ def hash_words(texts: Sequence[Sequence[str]]) -> Batch:
     """The numbers of words that are cut already."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     starts = np.concatenate(([0], np.cumsum(lengths)))
-    numbers = np.fromiter(
-        (number for words in texts for number in map(_numbers.__getitem__, words)), np.uint64, int(starts[-1])
-    )
+    numbers = np.fromiter(map(_numbers.__getitem__, chain.from_iterable(texts)), np.uint64, int(starts[-1]))
     return Batch(numbers, starts)
 
 
