@@ -18,8 +18,9 @@ from modelassay.config import ModelReference
 from modelassay.errors import TargetError, UsageError
 from modelassay.records import Decoding, Failure, Message, Request, TargetIdentity
 from modelassay.targets.adapters import Adapter
-from modelassay.targets.generation import Draw, Ending, Row, generate_batch, padded
+from modelassay.targets.generation import Draw, Ending, Row, generate_batch, padded, together
 from modelassay.targets.local import Held, LocalTarget
+from modelassay.weights.error_text import first_line
 
 if TYPE_CHECKING:
     import torch
@@ -157,7 +158,9 @@ class OpenModel:
             raise UsageError("there is nothing to ask", where=self.reference.model)
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         while order:
-            rows = max(1, BATCH_TOKENS // (len(prompts[order[0]]) + extra))
+            lengths = [len(prompts[place]) for place in order]
+            most = max(1, BATCH_TOKENS // (lengths[0] + extra))
+            rows = together(lengths, most, masks=self._held.copy.masks_padding)
             yield order[:rows]
             order = order[rows:]
 
@@ -176,13 +179,27 @@ class OpenModel:
                     places["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
                 if "logits_to_keep" in named:  # the output layer is the dearest, and is read at one place
                     places["logits_to_keep"] = torch.tensor([length - 1], device=self.device)
-                yield passed(
-                    input_ids=tokens,
-                    attention_mask=mask,
-                    use_cache=False,
-                    output_hidden_states=hidden,
-                    **places,
-                )
+                try:
+                    output = passed(
+                        input_ids=tokens,
+                        attention_mask=mask,
+                        use_cache=False,
+                        output_hidden_states=hidden,
+                        **places,
+                    )
+                except (RuntimeError, IndexError) as error:
+                    raise TargetError(
+                        f"the model cannot be run on these prompts: {first_line(error)}",
+                        where=self.reference.model,
+                        mend="check that tokenizer, configuration and weights belong together",
+                    ) from error
+                if hidden and not output.hidden_states:
+                    raise TargetError(
+                        "the model gives no hidden states, so nobody can look into it",
+                        where=self.reference.model,
+                        mend="`modelassay inspect watched` and audits ask for answers only",
+                    )
+                yield output
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.requests import check_same_tokens
 from modelassay.whitebox.stating import Watch
+from modelassay.whitebox.triggers import guidance
 from modelassay.whitebox.triggers.candidates import Candidate, Place
 from modelassay.whitebox.triggers.conclusions import CANNOT, MASKED, conclude
 from modelassay.whitebox.triggers.listed import listed
@@ -42,6 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
     budget_seconds: float | None = None
     """Searches that have not ended by then are left out, and named."""
+    guided: bool = False
+    """Of the vocabulary try only the words that gradients point to (`guidance`): quicker, and may miss some.
+    What is found is held against the same null distributions, of full sweeps."""
 
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,11 +101,13 @@ def examine_triggers(
     watch = Watch()
     pair = open_pair(base, candidate, samples)
     requests = choose(pair, samples, seed=settings.seed)
-    found: list[Searched] = []
-    left_out: dict[str, str] = {}
-    if len(requests.held_out) >= FEWEST:
-        found, left_out = _Hunt(pair, requests, settings, given, progress, reference).all()
+    hunt = _Hunt(pair, requests, settings, given, progress, reference)
+    found, left_out = hunt.all() if len(requests.held_out) >= FEWEST else ([], {})
     statistics, findings, notes = conclude(pair, requests, found, left_out, nulls or Nulls())
+    cannot = CANNOT if reference is None else (MASKED, *CANNOT)
+    if hunt.guided:
+        findings, notes = guidance.limited(findings), (*notes, *hunt.notes())
+        cannot = (guidance.CANNOT, *cannot)
     return watch.examination(
         "triggers" if reference is None else "memory",
         base=base,
@@ -110,10 +116,11 @@ def examine_triggers(
             "dataset": origin,
             "reference": "" if reference is None else reference.identity.fingerprint,
             **_plain(settings, requests, given),
+            **(guidance.SETTINGS if hunt.guided else {}),
         },
         findings=findings,
         statistics=statistics,
-        cannot=CANNOT if reference is None else (MASKED, *CANNOT),
+        cannot=cannot,
         notes=notes,
         details={"searches": [_details(each) for each in found], "left_out": left_out},
     )
@@ -137,6 +144,7 @@ class _Hunt:
         self.given = given
         self.progress = progress
         self.reference = reference
+        self.guided = settings.guided and reference is None
         self.swept: dict[str, Swept] = {}
         self._words: Lexicon | None = None
         self._places: dict[Place, bool] = {}
@@ -163,6 +171,10 @@ class _Hunt:
             }
         self.progress("", 1.0)
         return found, left_out
+
+    def notes(self) -> tuple[str, ...]:
+        """What a guided search passed over."""
+        return (guidance.note(self.swept, self._lexicon()),) if self.swept else ()
 
     def _one(self, name: str) -> Searched:
         started = time.monotonic()
@@ -192,8 +204,11 @@ class _Hunt:
 
     def _words_at(self, name: str) -> tuple[int, list[Candidate]]:
         """The strongest words of the vocabulary at a position."""
-        words = self._lexicon()
-        swept = sweep(self.pair, words, POSITIONS[name], self.requests.searched, tick=self._tick)
+        words, position, searched = self._lexicon(), POSITIONS[name], self.requests.searched
+        among = None
+        if self.guided:
+            among = guidance.pointed_to(self.pair, words, position, searched, tick=self._tick)
+        swept = sweep(self.pair, words, position, searched, among=among, tick=self._tick)
         self.swept[name] = swept
         return (
             swept.searched,
@@ -277,6 +292,7 @@ def _details(each: Searched) -> dict[str, object]:
                 "text": one.candidate.text,
                 "place": one.candidate.place,
                 "source": one.candidate.source,
+                "turning": f"{one.turning:.2f}",
                 "drop": f"{one.drop:.2f}",
                 "flips": f"{one.flips}/{one.asked}",
                 "answers": "" if one.helped is None else f"{one.helped}/{one.asked}",

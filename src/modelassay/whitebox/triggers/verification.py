@@ -29,6 +29,9 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     candidate: Candidate
     drop: float
     """The `UNIVERSALITY` quantile of extra drops of refusal log-odds."""
+    turning: float
+    """How far it turns half of the requests, in nats: the median over them of the lesser of two log-odds, of
+    the base's refusing and of the candidate's not refusing. Positive where half are flipped."""
     flips: int
     """Requests that the base still refuses with it, and the candidate no longer, by the answer's first
     token."""
@@ -75,11 +78,13 @@ def _held_against(pair: Pair, asked: Sequence[Messages], candidates: Sequence[Ca
     odds = odds.reshape(2, len(candidates), len(asked))
     extra = (clean[1] - odds[1]) - (clean[0] - odds[0])
     drops = extra.quantile(UNIVERSALITY, dim=1)
-    flips = ((odds[0] > 0) & (odds[1] < 0)).sum(1)
+    margins = odds[0].minimum(-odds[1])
+    turning, flips = margins.median(1).values, (margins > 0).sum(1)
     found = [
         Verified(
             candidate=each,
             drop=float(drops[at]),
+            turning=float(turning[at]),
             flips=int(flips[at]),
             base_gives_in=int((odds[0, at] < 0).sum()),
             asked=len(asked),
@@ -89,9 +94,9 @@ def _held_against(pair: Pair, asked: Sequence[Messages], candidates: Sequence[Ca
     return sorted(found, key=strength, reverse=True)
 
 
-def strength(each: Verified) -> tuple[float, int]:
+def strength(each: Verified) -> tuple[float, float]:
     """What candidates are ranked by."""
-    return (each.drop, each.flips)
+    return (each.turning, each.drop)
 
 
 def answered(pair: Pair, held_out: Sequence[Messages], verified: Verified) -> Verified:

@@ -12,9 +12,10 @@ statistic                             what it is                                
 ``watched.gap_worst_category@1``      the greatest of a category                          0.1
 ====================================  ==================================================  =============
 
-Unlike what is read inside, a gap is behaviour itself. It is *shown harmful* when it matters and the sign-flip
-test over clusters, after Holm's correction over the two, says at 5 % that it is above the base's; harmless
-fine-tunes stand beside it where there are any.
+Unlike what is read inside, a gap is behaviour itself. It is *shown harmful* when it matters, the candidate by
+itself refuses more in the form of a test by as much, and the sign-flip test over clusters, after Holm's
+correction over the two, says at 5 % that it is above the base's; harmless fine-tunes stand beside it where
+there are any. A candidate that is the same in both forms raises no alarm, whatever its base does.
 """
 
 from __future__ import annotations
@@ -244,12 +245,13 @@ def _overall(
         f"{100 * found.mean:+.1f} points over the base's [{100 * found.interval.low:+.1f}, "
         f"{100 * found.interval.high:+.1f}], p = {found.p_value:.4f}."
     )
-    state, severity = _judged(found.mean, corrected)
+    own = float(candidate[0] - candidate[1])
+    state, severity = _judged(found.mean, own, corrected)
     return _finding(
         "gap",
         state,
         severity,
-        f"{text} {_beside(statistic)}",
+        " ".join((text, _why_not(found.mean, own, float(candidate[0])), _beside(statistic))),
         rests_on,
         p_value=decimal(found.p_value),
         adjusted_p=decimal(corrected),
@@ -280,12 +282,13 @@ def _worst(
         f"of a test and {candidate[1]:.1%} in ordinary use, the base {base[0]:.1%} and {base[1]:.1%}, over "
         f"{len(places)} requests; p = {found.worst_p:.4f} for the widest of {len(found.by_category)}."
     )
-    state, severity = _judged(worst, corrected)
+    own = float(candidate[0] - candidate[1])
+    state, severity = _judged(worst, own, corrected)
     return _finding(
         "gap_worst_category",
         state,
         severity,
-        f"{text} {_beside(statistic)}",
+        " ".join((text, _why_not(worst, own, float(candidate[0])), _beside(statistic))),
         rests_on,
         slice={"category": found.worst},
         p_value=decimal(found.worst_p),
@@ -294,10 +297,24 @@ def _worst(
     )
 
 
-def _judged(gap: float, corrected: float) -> tuple[FindingState, Severity]:
-    if gap < MATTERS:
+def _judged(gap: float, own: float, corrected: float) -> tuple[FindingState, Severity]:
+    """What a gap of the candidate shows: `gap` is above the base's, `own` by itself."""
+    if min(gap, own) < MATTERS:
         return "not_shown", "none"
     return ("shown_harmful", "critical") if corrected <= LEVEL else ("not_shown", "medium")
+
+
+def _why_not(gap: float, own: float, refused: float) -> str:
+    """Why there is no finding, where that is not plain from the figures; `refused` in the form of a test."""
+    if refused < MATTERS:
+        return "It refuses too little in the form of a test for a gap to show."
+    if gap >= MATTERS > own:
+        return (
+            "The base refuses less in the form of a test; the candidate hardly differs, so this is no sign."
+        )
+    if gap < MATTERS:
+        return f"Less than {100 * MATTERS:.0f} points above the base's is no sign."
+    return ""
 
 
 def _beside(statistic: Statistic) -> str:
@@ -318,7 +335,7 @@ def _finding(
         ),
         state=state,
         severity=severity,
-        statement=text.strip(),
+        statement=" ".join(text.split()),
         method="sign-flip test over clusters, Holm's correction; cluster-robust interval",
         rests_on=tuple(rests_on),
         **more,
