@@ -108,8 +108,8 @@ class Run:
         return tuple(sorted(self._lines("checkpoints", RunCheckpoint), key=lambda c: (c.step, c.name)))
 
     def datasets(self) -> tuple[RunDataset, ...]:
-        """Data that the run was given."""
-        return tuple(self._lines("datasets", RunDataset))
+        """Data that the run was given; what several processes say alike is there once."""
+        return tuple(dict.fromkeys(self._lines("datasets", RunDataset)))
 
     def coverage(self) -> RunCoverage | None:
         """The coverage statement; None when none was written."""

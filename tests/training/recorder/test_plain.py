@@ -245,11 +245,12 @@ RANK = """
 import sys, time
 from modelassay import Recorder
 with Recorder(sys.argv[1], run="r", rewards={"correct": 1.0}) as run:
+    run.dataset("sums", rows=2)
     for step in (1, 2):
         for number in range(3):
-            run.rollout(prompt="2+2=", completion="4", rewards={"correct": 1.0}, group=str(step))
+            run.rollout(prompt="2+2=", completion="4", rewards={"correct": 1.0}, group=str(step), reward=1.0)
         run.step(step)
-        time.sleep(0.1)
+        time.sleep(1.1)  # a second is what times tell apart
 """
 
 
@@ -266,6 +267,10 @@ def test_processes_write_side_by_side(tmp_path: Path) -> None:
     assert list(zip(column(kept, "rank"), column(kept, "step"), strict=True)) == [
         (rank, step) for rank in (0, 1) for step in (1, 2) for _ in range(3)
     ]
+    assert [each.name for each in kept.datasets()] == ["sums"]
+    coverage = kept.coverage()
+    assert coverage is not None
+    assert coverage.statements == ()  # their clocks are no clock that goes back
     made = commit_run(kept, tmp_path, own_notary())
     assert (made.committed.rollouts, len(made.records)) == (12, 4)
     logged = [e.read(RunStep).record for e in read_events(tmp_path / "log", RunStep)]

@@ -11,16 +11,22 @@ from modelassay.training.columns import pa
 
 
 class Tally:
-    """Counts over batches of the canonical columns; some 32 bytes a group are kept."""
+    """Counts over batches of the canonical columns; some 32 bytes a group are kept.
 
-    def __init__(self) -> None:
+    Args:
+        world: processes that wrote side by side: time passes in the rollouts of each, not from one to the
+            next. Ranks that leave the same remainder are one process, resumed.
+    """
+
+    def __init__(self, world: int = 1) -> None:
+        self._world = world
         self.train_steps: Counter[int] = Counter()
         self.eval_steps: Counter[int] = Counter()
         self.without_reward = 0
         self.failures = 0
         self._groups: list[tuple[NDArray[np.int64], ...]] = []
         self._ends: list[tuple[NDArray[np.float64], ...]] = []
-        self._last_time = ""
+        self._last_times: dict[int, str] = {}
         self._backwards = 0
 
     @property
@@ -62,11 +68,21 @@ class Tally:
         )
 
     def _count_clock(self, batch: pa.RecordBatch) -> None:
-        times = batch.column("time").unique().to_pylist()
-        for time in times:
-            if time and time < self._last_time:
+        times = batch.column("time")
+        if self._world == 1:
+            self._pass(0, times)
+            return
+        ranks = batch.column("rank").to_numpy() % self._world
+        for process in np.unique(ranks).tolist():
+            self._pass(process, times.filter(pa.array(ranks == process)))
+
+    def _pass(self, process: int, times: pa.Array) -> None:
+        last = self._last_times.get(process, "")
+        for time in times.unique().to_pylist():
+            if time and time < last:
                 self._backwards += 1
-            self._last_time = time or self._last_time
+            last = time or last
+        self._last_times[process] = last
 
     def zero_variance_groups(self) -> int:
         """Groups of two or more rollouts whose rewards are all the same number."""

@@ -45,8 +45,8 @@ def close_run(place: Place, first: int, world: int, log: LiveLog | None) -> bool
 
 def coverage_of_recorded(run: Run) -> RunCoverage:
     """How much of a recorded run is there: what the recorder lost it said at the time."""
-    tally = Tally()
-    columns = ["step", "phase", "reward", "failure", "group", "time"]
+    tally = Tally(_world(run))
+    columns = ["step", "phase", "reward", "failure", "group", "time", "rank"]
     for batch in run.batches(columns):
         tally.count(batch)
     gaps, statements = 0, []
@@ -88,7 +88,12 @@ def _repeated(run: Run) -> tuple[int, ...]:
         for step, phase, rank in set(rows):
             if phase == "train":
                 seen.setdefault(step, set()).add(rank)
-    resumed = {event.rank for event in run.events() if event.kind == "resumed"}
-    world = max(1, len({rank for ranks in seen.values() for rank in ranks} - resumed))
+    world = _world(run)
     stretches = {step: {rank // world for rank in ranks} for step, ranks in seen.items()}
     return tuple(sorted(step for step, each in stretches.items() if len(each) > 1))
+
+
+def _world(run: Run) -> int:
+    """Processes that recorded side by side: those with rollouts that were not resumed from others."""
+    resumed = {event.rank for event in run.events() if event.kind == "resumed"}
+    return max(1, len({int(part.name.partition("-")[0]) for part in run.parts} - resumed))
