@@ -26,6 +26,7 @@ _BANDS, _ROWS = 21, 6
 """A pair at the limit shares a band with probability 1 - (1 - 0.8**6)**21 = 0.998."""
 MOST_SIGNATURES = 500_000
 """Rows that are compared nearly: 256 MB of signatures."""
+_PAIRS_AT_ONCE = 1 << 14
 _random = np.random.default_rng(20280501)
 _FACTORS = _random.integers(0, 1 << 63, PERMUTATIONS, np.uint64) * np.uint64(2) + np.uint64(1)
 _SHIFTS = _random.integers(0, 1 << 63, PERMUTATIONS, np.uint64)
@@ -53,7 +54,10 @@ class Duplicates:
 
     _first: dict[bytes, int] = field(default_factory=dict)
     _copies: Counter[int] = field(default_factory=Counter)
-    _signatures: list[NDArray[np.uint32]] = field(default_factory=list)
+    _signatures: NDArray[np.uint32] = field(
+        default_factory=lambda: np.empty((MOST_SIGNATURES, PERMUTATIONS), np.uint32)
+    )
+    """One row for each of `_numbers`; what is not written yet takes no memory."""
     _numbers: list[int] = field(default_factory=list)
 
     def see(self, rows: Sequence[DataRow], cut: Sequence[Sequence[str]]) -> list[bool]:
@@ -62,7 +66,7 @@ class Duplicates:
         Args:
             cut: all words of each row.
         """
-        repeated, fresh = [], []
+        repeated, fresh, known = [], [], len(self._numbers)
         for row, words in zip(rows, cut, strict=True):
             first = self._first.setdefault(digest_of(row), row.number)
             repeated.append(first != row.number)
@@ -72,15 +76,14 @@ class Duplicates:
                 self._numbers.append(row.number)
                 fresh.append(words)
         if fresh:
-            self._signatures.append(signatures(fresh))
+            self._signatures[known : len(self._numbers)] = signatures(fresh)
         return repeated
 
     def found(self) -> Repeats:
         """What stands more than once among all rows seen."""
-        if not self._signatures:
+        if not self._numbers:
             return Repeats(0, 0, (), 0, ())
-        signs = np.concatenate(self._signatures)
-        leader, pairs = _clusters(signs)
+        leader, pairs = _clusters(self._signatures[: len(self._numbers)])
         sizes = Counter(leader.tolist())
         numbers = np.array(self._numbers)
         total: Counter[int] = Counter()
@@ -126,21 +129,31 @@ def _clusters(signs: NDArray[np.uint32]) -> tuple[NDArray[np.int64], list[tuple[
     leader = np.arange(len(signs))
     pairs: list[tuple[int, int]] = []
     for band in range(_BANDS):
-        part = signs[:, band * _ROWS : (band + 1) * _ROWS].astype(np.uint64)
         key = np.zeros(len(signs), np.uint64)
-        for column in range(_ROWS):
-            key = mixed(key + part[:, column])
+        for column in range(band * _ROWS, (band + 1) * _ROWS):
+            key = mixed(key + signs[:, column])
         order = np.argsort(key, kind="stable")
         same = np.concatenate(([False], key[order][1:] == key[order][:-1]))
         head = np.maximum.accumulate(np.where(same, 0, np.arange(len(order))))
         ones, others = order[head[same]], order[same]
-        alike = (signs[ones] == signs[others]).mean(axis=1) >= SIMILAR if len(ones) else np.zeros(0, bool)
+        alike = _alike(signs, ones, others)
         for one, other in zip(ones[alike].tolist(), others[alike].tolist(), strict=True):
             a, b = _root(leader, one), _root(leader, other)
             if a != b:
                 leader[max(a, b)] = min(a, b)
                 pairs.append((min(one, other), max(one, other)))
     return np.array([_root(leader, at) for at in range(len(leader))], np.int64), pairs
+
+
+def _alike(
+    signs: NDArray[np.uint32], ones: NDArray[np.int64], others: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which of these pairs of rows are similar; some thousand at once, for one row has many partners."""
+    found = np.zeros(len(ones), np.bool_)
+    for start in range(0, len(ones), _PAIRS_AT_ONCE):
+        here = slice(start, start + _PAIRS_AT_ONCE)
+        found[here] = (signs[ones[here]] == signs[others[here]]).mean(axis=1) >= SIMILAR
+    return found
 
 
 def _root(leader: NDArray[np.int64], at: int) -> int:
