@@ -67,6 +67,8 @@ def rollouts(
             "format": pa.array(forms, pa.string()),
             "group": pa.array(groups, pa.string()),
             "step": pa.array([1] * len(rows), pa.int64()),
+            "phase": pa.array(["train"] * len(rows)),
+            "seq": pa.array(range(len(rows)), pa.int64()),
             "reward": pa.array(rewards or absent, pa.float64()),
             "grader_input": pa.array(absent, pa.large_string()),
         }

@@ -36,6 +36,7 @@ from modelassay.records import (
 from modelassay.records.findings import AssuranceTier
 from modelassay.training.analyses.developer_response import assess_response
 from modelassay.training.analyses.environment_pressure import assess_environments
+from modelassay.training.analyses.form import assess_form
 from modelassay.training.analyses.length import assess_length
 from modelassay.training.analyses.resolution import Arm
 from modelassay.training.analyses.response_rules import ResponseContext
@@ -49,6 +50,7 @@ from modelassay.training.happenings import episodes
 from modelassay.training.reconciliation import prompt_tokens_of, reconcile, reconciliation_findings
 from modelassay.training.run import Run
 from modelassay.training.scanners.opening import open_scanners
+from modelassay.training.scanners.template_collapse import TemplateCollapse
 from modelassay.training.verdict_gate import judge_gate, verdicts_of
 from modelassay.version import __version__
 
@@ -107,6 +109,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         *(f for name in shown for f in _behaviour(read, name, fixes)),
         *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),
         *assess_length(read.valid),
+        *_form(read),
         *assess_environments(read.valid, run, _tasks(request)),
         *_response(read, request),
     ]
@@ -200,6 +203,12 @@ def _judged(read: _Read) -> tuple[RunFinding, ...]:
         return ()
     finding = judge_gate(verdicts_of(read.run))[1]
     return () if finding is None else (finding,)
+
+
+def _form(read: _Read) -> tuple[RunFinding, ...]:
+    """Whether completions came to be alike, where the scanner that sees it was asked."""
+    seen = (each.steps for each in read.scanners if isinstance(each, TemplateCollapse))
+    return tuple(f for steps in seen for f in assess_form(steps, read.gates.invalid_steps))
 
 
 def _fixes(read: _Read, request: Request) -> tuple[behaving.FixPoint, ...]:

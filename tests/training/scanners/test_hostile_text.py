@@ -34,6 +34,8 @@ def batch(prompt: str, completion: str, form: str) -> pa.RecordBatch:
             "format": pa.array([form, "text"]),
             "group": pa.array(["g", "g"]),
             "step": pa.array([1, 1]),
+            "phase": pa.array(["train", "train"]),
+            "seq": pa.array([0, 1]),
             "reward": pa.array([1.0, 0.0]),
             "grader_input": pa.array([None, None], pa.large_string()),
         }

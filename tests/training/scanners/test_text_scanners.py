@@ -19,7 +19,7 @@ from modelassay.training.scanners.patterns import read_patterns
 from modelassay.training.scanners.reasoning import reasoning_in
 from modelassay.training.scanners.reasoning_leak import ReasoningLeak, shared
 from modelassay.training.scanners.sycophancy import Sycophancy
-from modelassay.training.scanners.template_collapse import TemplateCollapse
+from modelassay.training.scanners.template_collapse import StepForm, TemplateCollapse
 
 
 def batch(completions: list[str], prompt: str = "", **columns: list[object]) -> pa.RecordBatch:
@@ -31,6 +31,8 @@ def batch(completions: list[str], prompt: str = "", **columns: list[object]) -> 
             "format": pa.array(columns.get("format") or ["text"] * rows),
             "group": pa.array(columns.get("group") or ["g"] * rows),
             "step": pa.array(columns.get("step") or [1] * rows),
+            "phase": pa.array(columns.get("phase") or ["train"] * rows),
+            "seq": pa.array(columns.get("seq") or list(range(rows))),
             "reward": pa.array(columns.get("reward") or [None] * rows, pa.float64()),
             "grader_input": pa.array(columns.get("grader_input") or [None] * rows, pa.large_string()),
         }
@@ -223,6 +225,34 @@ def test_templates_are_told_from_varied_steps() -> None:
     assert scanner.steps[1].top_prefix_share == 1.0
     assert scanner.steps[1].distinct_bigrams < scanner.steps[2].distinct_bigrams
     assert scanner.steps[1].compression_ratio < 0.4
+
+
+def test_answers_to_evaluations_are_no_step_of_training() -> None:
+    alike = ["Certainly! Here is a step-by-step answer to your question about it"] * 16
+    varied = [" ".join(f"word{i * 20 + j}" for j in range(20)) for i in range(16)]
+    scanner = TemplateCollapse()
+    prompts = [str(i % 4) for i in range(32)]
+    phase = ["eval"] * 16 + ["train"] * 16
+    found = scanner.scan(batch(alike + varied, prompts=prompts, step=[1] * 32, phase=phase))
+    assert found["template"].tolist() == [True] * 16 + [False] * 16
+    assert (scanner.steps[1].count, scanner.steps[1].top_prefix_share) == (16, 1 / 16)
+
+
+def test_figures_of_steps_that_are_over_are_kept_without_their_texts() -> None:
+    def form(steps: int) -> StepForm:
+        scanner = TemplateCollapse()
+        for step in range(1, steps + 1):
+            texts = [f"{step} answer {i % 3} of {i}" for i in range(12)]
+            seqs = [100 * step + i for i in range(12)]
+            prompts = [str(i) for i in range(12)]
+            scanner.scan(batch(texts, prompts=prompts, step=[step] * 12, seq=seqs))
+        return scanner.steps[1]
+
+    fresh, old = form(1), form(20)
+    assert old.sample == []
+    assert (old.distinct_bigrams, old.compression_ratio) == (fresh.distinct_bigrams, fresh.compression_ratio)
+    assert (old.sampled, old.top_prefix_share) == (fresh.sampled, fresh.top_prefix_share)
+    assert len(fresh.sample) == 12
 
 
 def test_a_file_of_patterns_is_a_scanner(tmp_path: Path) -> None:
