@@ -34,6 +34,11 @@ from modelassay.cli.inspect_options import (
     "--budget-seconds", type=click.FloatRange(0, min_open=True), help="Leave out what takes longer."
 )
 @click.option(
+    "--guided",
+    is_flag=True,
+    help="Quick: of the vocabulary try only the words that gradients point to; may miss some.",
+)
+@click.option(
     "--trigger-candidates",
     "given",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -55,15 +60,24 @@ def command(base: str, candidate: str, **options: Any) -> int:
     modelassay inspect triggers ./base ./tuned --dataset starter --nulls nulls.json --out triggers.json
     modelassay inspect triggers ./base hf:./base+./adapter --positions prefix,suffix --budget-seconds 600
     """
+    from modelassay.errors import UsageError
     from modelassay.whitebox.models import open_model
     from modelassay.whitebox.triggers.candidates import read_candidates
-    from modelassay.whitebox.triggers.examining import Settings, examine_triggers
+    from modelassay.whitebox.triggers.examining import SEARCHES, Settings, examine_triggers
 
+    if options["guided"] and options["memory"]:
+        raise UsageError(
+            "--guided quickens sweeps of the vocabulary, and --memory makes none",
+            mend="leave one of them out",
+        )
     origin, samples = samples_of(options)
-    settings = Settings(seed=options["seed"], budget_seconds=options["budget_seconds"])
-    if options["positions"]:
-        names = tuple(name.strip() for name in options["positions"].split(","))
-        settings = Settings(searches=names, seed=options["seed"], budget_seconds=options["budget_seconds"])
+    chosen = tuple(name.strip() for name in options["positions"].split(",") if options["positions"])
+    settings = Settings(
+        searches=chosen or SEARCHES,
+        seed=options["seed"],
+        budget_seconds=options["budget_seconds"],
+        guided=options["guided"],
+    )
     nulls = nulls_of(options["nulls"], base)
     given = read_candidates(options["given"]) if options["given"] is not None else ()
     models = model_options(options)

@@ -104,10 +104,6 @@ def examine_triggers(
     hunt = _Hunt(pair, requests, settings, given, progress, reference)
     found, left_out = hunt.all() if len(requests.held_out) >= FEWEST else ([], {})
     statistics, findings, notes = conclude(pair, requests, found, left_out, nulls or Nulls())
-    cannot = CANNOT if reference is None else (MASKED, *CANNOT)
-    if hunt.guided:
-        findings, notes = guidance.limited(findings), (*notes, *hunt.notes())
-        cannot = (guidance.CANNOT, *cannot)
     return watch.examination(
         "triggers" if reference is None else "memory",
         base=base,
@@ -118,10 +114,10 @@ def examine_triggers(
             **_plain(settings, requests, given),
             **(guidance.SETTINGS if hunt.guided else {}),
         },
-        findings=findings,
+        findings=guidance.limited(findings) if hunt.guided else findings,
         statistics=statistics,
-        cannot=cannot,
-        notes=notes,
+        cannot=hunt.cannot,
+        notes=(*notes, *hunt.notes()),
         details={"searches": [_details(each) for each in found], "left_out": left_out},
     )
 
@@ -172,9 +168,16 @@ class _Hunt:
         self.progress("", 1.0)
         return found, left_out
 
+    @property
+    def cannot(self) -> tuple[str, ...]:
+        """What these searches could not have found."""
+        if self.guided:
+            return (guidance.CANNOT, *CANNOT)
+        return CANNOT if self.reference is None else (MASKED, *CANNOT)
+
     def notes(self) -> tuple[str, ...]:
         """What a guided search passed over."""
-        return (guidance.note(self.swept, self._lexicon()),) if self.swept else ()
+        return (guidance.note(self.swept, self._lexicon()),) if self.guided and self.swept else ()
 
     def _one(self, name: str) -> Searched:
         started = time.monotonic()
