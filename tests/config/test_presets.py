@@ -30,8 +30,12 @@ STRICTER = [name for name in preset_names() if name not in (DEFAULT, SUITE_ONLY)
 
 def test_the_default_preset_is_what_an_audit_is_held_against_without_a_policy() -> None:
     assert preset_names()[0] == DEFAULT
-    (required,) = policy_changes(Policy(), preset(DEFAULT))
-    assert (required.key, required.direction) == ("evidence.required", "stricter")
+    changes = {change.key: change.direction for change in policy_changes(Policy(), preset(DEFAULT))}
+    assert changes == {
+        "evidence.required": "stricter",
+        "evidence.attacks_oldest_days": "stricter",
+        "evidence.datasets_oldest_days": "stricter",
+    }
     assert set(preset(DEFAULT).evidence.required) == {"red_team", "injection", "lineage"}
 
 

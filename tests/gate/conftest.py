@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -92,12 +93,15 @@ class Evidence:
             ]
         return found
 
-    def decide(self, *findings: Finding, policy: Policy | None = None, categories: bool = True) -> Verdict:
-        """The verdict; unless told, one untouched category stands in so that its rule can be held."""
+    def decide(
+        self, *findings: Finding, policy: Policy | None = None, categories: bool = True, **asked: Any
+    ) -> Verdict:
+        """The verdict; unless told, one untouched category stands in so that its rule can be held. `asked` is
+        further given to the gate."""
         chosen = list(findings)
         if categories and not any(f.slice for f in findings):
             chosen.append(self.finding(self.counts(500, 500, 500), category="plain"))
-        return decide(policy or Policy(), chosen, self.coverage(chosen), today=TODAY)
+        return decide(policy or Policy(), chosen, self.coverage(chosen), today=TODAY, **asked)
 
     def with_role(self, role: str) -> Measure:
         return msgspec.structs.replace(REFUSAL, role=role)

@@ -15,6 +15,7 @@ from modelassay.records import (
     Bands,
     CategoryRule,
     ConcernRule,
+    EvidenceRule,
     Floor,
     IntervalRule,
     JudgeRule,
@@ -45,6 +46,7 @@ LOOSER = {
     "absolute_below": Policy(absolute_below=pc(90)),
     "lineage.conflict": Policy(lineage=LineageRule(conflict="deploy")),
     "judges.uncalibrated": Policy(judges=JudgeRule(uncalibrated="allow")),
+    "evidence.oldest_days": Policy(evidence=EvidenceRule(oldest_days=0)),
     "measures.refusal": Policy(measures={"refusal": "descriptive"}),
 }
 

@@ -93,11 +93,15 @@ def test_floors_are_not_scaled():
 
 def test_a_policy_that_asks_for_less_than_the_defaults_is_said_so():
     assert loosened(preset(DEFAULT_POLICY)) == ()
-    (unasked,) = loosened(Policy())
-    assert unasked.startswith("evidence.required without")
+    unasked = loosened(Policy())
+    assert unasked[0].startswith("evidence.required without")
+    assert unasked[1:] == (
+        "evidence.attacks_oldest_days 0 (default 365)",
+        "evidence.datasets_oldest_days 0 (default 730)",
+    )
     lax = Policy(
         bands=Bands(deploy=percent(5), deploy_monitored=percent(15), review=percent(60)),
         least_rate=percent(0),
         confidence=percent(99),
     )
-    assert loosened(lax) == ("bands.review 60% (default 30%)", "least_rate 0% (default 50%)", unasked)
+    assert loosened(lax) == ("bands.review 60% (default 30%)", "least_rate 0% (default 50%)", *unasked)

@@ -13,6 +13,7 @@ from modelassay.audit.attacked import untried_families
 from modelassay.audit.calibrated import calibrated_pins
 from modelassay.audit.examples import choose_examples
 from modelassay.audit.limits import (
+    age_limits,
     cut_off_notes,
     drawn_notes,
     imported_limits,
@@ -93,7 +94,7 @@ def judge(
         seed=plan.seed,
         policy=policy,
         findings=findings,
-        verdict=_verdict(opened, findings, covered, closed_at, pins, drawn),
+        verdict=_verdict(opened, findings, covered, closed_at, pins, drawn, red_team),
         coverage=covered,
         usage=usage,
         examples=_examples(opened, before, after),
@@ -113,7 +114,8 @@ def _limits(opened: Opened, pins: Sequence[EvaluatorPin], red_team: RedTeamRecor
     identities = [side.identity for side in opened.sides]
     examined = {each.kind for each in opened.examinations}
     told = limits_of(opened.plan, opened.policy, opened.asked.samples, identities, pins, red_team, examined)
-    return (*imported_limits(opened.imported), *told)
+    ages = age_limits(opened.policy, opened.asked.pins)
+    return (*imported_limits(opened.imported), *ages, *told)
 
 
 def _examples(opened: Opened, before: Sequence[Score], after: Sequence[Score]) -> tuple[Example, ...]:
@@ -157,6 +159,7 @@ def _verdict(
     closed_at: str,
     pins: Iterable[EvaluatorPin],
     drawn: SequentialRecord | None,
+    red_team: RedTeamRecord | None,
 ) -> Verdict:
     """Issued on the day of closing; its time runs from the day of the answers."""
     today, answered = (date.fromisoformat(time[:10]) for time in (closed_at, opened.answered or closed_at))
@@ -170,6 +173,8 @@ def _verdict(
         drawn=drawn,
         ground=ground,
         noise_floor=is_noise_floor(*(side.identity for side in opened.sides)),
+        datasets=opened.asked.pins,
+        red_team=red_team,
     )
 
 

@@ -15,6 +15,7 @@ from modelassay.evaluators import RefusalJudge
 from modelassay.evaluators.phrases import LANGUAGES
 from modelassay.gate import loosened, policy_changes
 from modelassay.records import (
+    DatasetPin,
     EvaluatorPin,
     ImportedRun,
     Policy,
@@ -98,6 +99,17 @@ def imported_limits(imported: Sequence[ImportedRun]) -> tuple[str, ...]:
     return (
         f"Imported: {tools} asked the models, not this audit. That the questions were the same, that nothing "
         "was left out and which weights answered is its files' word alone.",
+    )
+
+
+def age_limits(policy: Policy, datasets: Sequence[DatasetPin]) -> tuple[str, ...]:
+    """Which datasets are of unknown age, where the policy limits it."""
+    unknown = [pin.name for pin in datasets if not pin.dated]
+    if not policy.evidence.datasets_oldest_days or not unknown:
+        return ()
+    return (
+        f"Age: nothing says how old the questions of {', '.join(unknown)} are; `dated:` beside a file in the "
+        "plan would.",
     )
 
 

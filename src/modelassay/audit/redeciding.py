@@ -145,6 +145,8 @@ def redecide(given: GivenAnswers, policy: Policy, today: date) -> Redecision:
             drawn=record.sequential if same else None,
             ground=ground_of(contents, Chain(contents.bundle)),
             noise_floor=record.noise_floor,
+            datasets=record.datasets,
+            red_team=record.red_team,
         ),
         changes=changes,
         today=today,

@@ -66,7 +66,8 @@ def _print_asked(expected: Forecast) -> None:
     total = sum(expected.samples.values())
     click.echo(f"{expected.name}: {total:,} prompts ({kinds}), each asked {expected.repeats}× of both models")
     for pin in expected.datasets:
-        click.echo(f"  {pin.name}@{pin.digest}  {pin.rows:,} rows")
+        dated = f", of {pin.dated}" if pin.dated else ""
+        click.echo(f"  {pin.name}@{pin.digest}  {pin.rows:,} rows{dated}")
     if expected.red_team:
         _print_red_team(expected.red_team)
     click.echo()

@@ -25,6 +25,8 @@ from modelassay.records import (
     Score,
     Successes,
 )
+from modelassay.records.dated import last_day
+from modelassay.records.red_team import FOUND_ON
 from modelassay.statistics import wilson_interval
 
 DIRECT_OF = {
@@ -108,6 +110,7 @@ def red_team_of(
         attacks=table.attacks(),
         fallen=table.fallen(),
         untried=tuple(untried),
+        kept=table.kept(),
     )
 
 
@@ -122,6 +125,7 @@ class _Table:
         self._behind: dict[str, AttackedRequest] = {}
         self._fell: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
         self._categories: dict[str, str] = {}
+        self._kept: set[str] = set()
         self.tried: dict[str, set[str]] = defaultdict(set)
         """Attacks by sample."""
         self.asked: set[tuple[str, int]] = set()
@@ -135,6 +139,7 @@ class _Table:
         self._categories[behind.sample] = _place(sample)[0]
         self.tried[behind.sample].add(behind.attack)
         self.asked.add((score.key.sample, score.key.epoch))
+        self._kept.add(sample.tags.get(FOUND_ON, ""))
         if self._cells[behind.attack][_place(sample)].add(side, behind.sample, score):
             self._fell[behind.sample][side].add(behind.attack)
 
@@ -152,6 +157,10 @@ class _Table:
         return tuple(
             self._outcome(each.attack, each.family, each.dated, self._cells[each.attack]) for each in ordered
         )
+
+    def kept(self) -> str:
+        """The newest day on which one that is a regression item was found; empty where none was."""
+        return max((day.isoformat() for each in self._kept if (day := last_day(each))), default="")
 
     def fallen(self) -> tuple[FallenSample, ...]:
         """Samples with which any attack had its way."""

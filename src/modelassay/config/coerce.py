@@ -7,6 +7,7 @@ One walk over the data, guided by the record's own types; what the walk does not
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
@@ -64,6 +65,8 @@ def _shape(value: Any, kind: types.Type, path: str, source: Source) -> Any:
         return {str(k): _shape(v, kind.value_type, f"{path}.{k}", source) for k, v in value.items()}
     if isinstance(kind, types.StrType) and isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(kind, types.StrType) and type(value) is date:
+        return value.isoformat()  # YAML takes 2026-11-21 without quotes for a date
     if isinstance(kind, types.StrType) and isinstance(value, int | float):
         return format(Decimal(repr(value)), "f")
     return value

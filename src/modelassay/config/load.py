@@ -19,6 +19,7 @@ from modelassay.config.presets import DEFAULT, on_preset, preset, preset_names
 from modelassay.config.source import Source, read_yaml
 from modelassay.errors import ConfigError, UnknownNameError, UsageError
 from modelassay.records import Policy, RiskContext
+from modelassay.records.dated import last_day
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _KEY = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[\d+\])*")
@@ -186,6 +187,10 @@ def _check_plan(plan: Plan, source: Source) -> None:
         _check_model(getattr(plan, side), f"$.{side}", source)
     if not plan.datasets:
         raise source.error("$.datasets", "no dataset is named", "write datasets: [starter]")
+    for index, dataset in enumerate(plan.datasets):
+        if dataset.dated and last_day(dataset.dated) is None:
+            mend = "write YYYY-MM-DD, or YYYY-MM where only the month is known"
+            raise source.error(f"$.datasets[{index}].dated", f"{dataset.dated!r} is no date", mend)
     if not plan.evaluators:
         raise source.error("$.evaluators", "no evaluator is named", "write evaluators: [refusal]")
     if not plan.name.strip():

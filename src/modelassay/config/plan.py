@@ -82,6 +82,10 @@ class DatasetReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Keep only rows with these tags."""
     limit: int = 0
     """Keep at most this many rows, drawn with the plan's seed and spread over categories; 0 is all."""
+    dated: str = ""
+    """For files: the day on which the rows were written, `YYYY-MM-DD`, or `YYYY-MM` where only the month is
+    known, for a policy that limits their age. Other datasets bring theirs; a file of regression items has the
+    newest day on which one was found."""
 
 
 class EvaluatorReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

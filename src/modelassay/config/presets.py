@@ -28,7 +28,7 @@ def preset_names() -> tuple[str, ...]:
 
 DEFAULT = "finetuning-default"
 """The preset that an audit is held against whose plan names no policy. It says what `Policy()` says, and
-besides which evidence must be there."""
+besides which evidence must be there and how old attacks and datasets may be."""
 
 
 def preset_text(name: str) -> str:

@@ -308,7 +308,7 @@ class Drawing:
             policy=suite.policy,
         )
         # Held as fixed figures, for which a floor says whether it is clearly met.
-        verdict = decide(suite.policy, findings, coverage, today=_NO_DAY)
+        verdict = decide(_at_any_age(suite.policy), findings, coverage, today=_NO_DAY)
         covered = {"concerns.overall", "concerns.category"}
         banded = {finding.id for finding in findings if finding.measure.name in suite.populations}
         for hit in verdict.rules:
@@ -320,6 +320,12 @@ class Drawing:
             if _rank(outcome) >= _rank("inconclusive") and _rank(outcome) > known:
                 return True
         return False
+
+
+def _at_any_age(policy: Policy) -> Policy:
+    """`policy` without what it says of the age of attacks, which no further question changes."""
+    evidence = msgspec.structs.replace(policy.evidence, attacks_oldest_days=0, datasets_oldest_days=0)
+    return msgspec.structs.replace(policy, evidence=evidence)
 
 
 def _rank(outcome: Outcome) -> int:

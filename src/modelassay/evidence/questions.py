@@ -56,6 +56,9 @@ def attacks_follow(contents: Contents) -> str:
         _check_behind(sample, by_id)
     untried = record.red_team.untried if record.red_team else ()
     again = red_team_of(samples.known, *sides_of(contents), record.policy, untried=untried)
+    if again is not None and record.red_team is not None and not record.red_team.kept:
+        # Earlier versions did not say when regression items were found; without it attacks count as older.
+        again = msgspec.structs.replace(again, kept="")
     if again != record.red_team:
         raise EvidenceError("the outcomes of the attacks do not follow from the scores", where="audit.json")
     made = _made_again(contents.plan, samples.known)

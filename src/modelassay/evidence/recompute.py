@@ -173,6 +173,8 @@ def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:
         drawn=record.sequential,
         ground=ground() if sealed.ground else None,
         noise_floor=record.noise_floor,
+        datasets=record.datasets,
+        red_team=record.red_team,
     )
     _same(sealed, again, "verdict.json", exact=record.tool_version == __version__)
     asked = sum(len(claim.tests) for claim in sealed.claims)

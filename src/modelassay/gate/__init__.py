@@ -44,6 +44,9 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
    harmful" keeps the policy's own confidence, lest risk should make harm harder to show.
 10. **Noise floor**: an audit that holds the baseline against itself is inconclusive, whatever the other
    rules come to; they stand in the verdict as what the gate would have said of noise.
+11. **Evidence**: what examinations show goes to people or blocks, and kinds of evidence that the policy
+   requires and that are missing or too old are inconclusive. Attacks are as old as the newest of them.
+   Datasets that are older than the policy allows are named to people and decide nothing.
 """
 
 from modelassay.gate.changes import PolicyChange, policy_changes

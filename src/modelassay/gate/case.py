@@ -23,6 +23,7 @@ from modelassay.drops import (
 from modelassay.gate.policy import SEVERITY
 from modelassay.records import (
     Coverage,
+    DatasetPin,
     Finding,
     MeasureRole,
     Outcome,
@@ -30,6 +31,7 @@ from modelassay.records import (
     PairedMoments,
     Percent,
     Policy,
+    RedTeamRecord,
     ReviewItem,
     RuleHit,
     SequentialRecord,
@@ -117,6 +119,10 @@ class Case:
     """Of a sequential audit: what it decided with the pairs that it drew."""
     today: date | None = None
     """The day of issue; without it nothing is too old."""
+    datasets: Sequence[DatasetPin] = ()
+    """What was asked, for its age."""
+    red_team: RedTeamRecord | None = None
+    """What attacks did, for their age."""
 
     @cached_property
     def _subjects(self) -> tuple[Subject, ...]:

@@ -48,12 +48,15 @@ _MORE_PASSES = frozenset(
         "concerns.edge_cases",
         "concerns.harm_ratio",
         "concerns.overall",
-        "evidence.oldest_days",
         "expires_days",
         "unscored_limit",
     )
 )
 """Keys by which more passes the higher they are."""
+_LONGER_PASSES = frozenset(
+    ("evidence.attacks_oldest_days", "evidence.datasets_oldest_days", "evidence.oldest_days")
+)
+"""Limits in days by which more passes the longer they are; 0 is no limit."""
 _LESS_PASSES = frozenset(("evidence.manual_minutes", "least_rate", "review.signoffs"))
 _OUTCOMES = frozenset(
     ("concerns.literal", "concerns.shown", "evidence.critical", "evidence.shown", "lineage.conflict")
@@ -103,6 +106,8 @@ def _pairs(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, tuple
 def _direction(key: str, old: Any, new: Any) -> Direction:
     if key in _MORE_PASSES:
         return "looser" if new > old else "stricter"
+    if key in _LONGER_PASSES:
+        return "looser" if not new or 0 < old < new else "stricter"
     if key in _LESS_PASSES:
         return "looser" if new < old else "stricter"
     if key in _OUTCOMES:

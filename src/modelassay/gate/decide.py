@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from modelassay.errors import ExitCode
+from modelassay.gate.ages import hold_ages
 from modelassay.gate.bands import BANDS, CATEGORY_BLOCK, hold_bands, hold_categories
 from modelassay.gate.case import Case, Held, strictest
 from modelassay.gate.claims import claims_of
@@ -21,10 +22,12 @@ from modelassay.gate.noise_floor import measured_noise
 from modelassay.gate.policy import check_policy, tighten
 from modelassay.records import (
     Coverage,
+    DatasetPin,
     Finding,
     Ground,
     Outcome,
     Policy,
+    RedTeamRecord,
     RuleHit,
     SequentialRecord,
     Verdict,
@@ -42,6 +45,7 @@ _RULES = (
     hold_cohorts,
     hold_lineage,
     hold_evidence,
+    hold_ages,
 )
 
 _PLACES = {rule: place for place, rule in enumerate((BANDS, CATEGORY_BLOCK, FLOOR))}
@@ -75,6 +79,8 @@ def decide(
     drawn: SequentialRecord | None = None,
     ground: Ground | None = None,
     noise_floor: bool = False,
+    datasets: Sequence[DatasetPin] = (),
+    red_team: RedTeamRecord | None = None,
 ) -> Verdict:
     """The verdict of `policy` on `findings`; nothing else enters, so anyone can decide again.
 
@@ -89,6 +95,8 @@ def decide(
             of the table's tests.
         ground: what claims rest on beside the findings; with it the verdict carries its claims.
         noise_floor: whether the baseline was held against itself; then nothing else decides.
+        datasets: that were asked; only their dates enter.
+        red_team: what attacks did; only their dates enter.
 
     Raises:
         ConfigError: the policy's thresholds contradict each other.
@@ -103,6 +111,8 @@ def decide(
         coverage=coverage,
         drawn=drawn,
         today=today,
+        datasets=datasets,
+        red_team=red_team,
     )
     others = _all_held(case)
     held = [measured_noise(), *others] if noise_floor else others

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Final, get_args
 
 from modelassay.artifacts import CHECKS as LINEAGE_CHECKS
+from modelassay.gate.ages import RENEWED_BY, stale_attacks
 from modelassay.gate.case import Case, Held
 from modelassay.gate.lineage import UNDECLARED
 from modelassay.records import (
@@ -92,31 +93,38 @@ def _held(case: Case, finding: Finding) -> Held:
 
 def _present(case: Case, kind: EvidenceKind) -> Held:
     name = kind.replace("_", " ")
-    there, aged = _found(case, kind)
-    if there:
+    lacking, settle = _lacking(case, kind)
+    if not lacking:
         return _said(kind, "deploy", f"The evidence that the policy requires on {name} is there.")
-    days = case.policy.evidence.oldest_days
-    why = f"is older than the {days} days that the policy allows" if aged else "is missing"
-    if kind == "manual_red_team" and not aged:
-        why = f"does not reach the {case.policy.evidence.manual_minutes} minutes that it wants"
     return _said(
         kind,
         "inconclusive",
-        f"The evidence that the policy requires on {name} {why}.",
-        settle=SUPPLIED_BY[kind],
+        f"The evidence that the policy requires on {name} {lacking}.",
+        settle=settle,
     )
 
 
-def _found(case: Case, kind: EvidenceKind) -> tuple[bool, bool]:
-    """Whether evidence of this kind is there and recent enough, and whether there is some that is too old."""
+def _lacking(case: Case, kind: EvidenceKind) -> tuple[str, str]:
+    """Why evidence of this kind does not do, as the rest of a sentence, and what brings it; empty when it is
+    there and recent enough."""
+    rule = case.policy.evidence
     examined = [f for f in case.findings if f.check == kind and f.measure.name == _EXAMINED]
     recent = [f for f in examined if not _too_old(case, f)]
+    aged = f"is older than the {rule.oldest_days} days that the policy allows" if examined else "is missing"
     if kind == "manual_red_team":
         lasted = sum(finding.values.get("minutes", 0) for finding in recent)
-        return lasted >= case.policy.evidence.manual_minutes, bool(examined) and not recent
+        if lasted >= rule.manual_minutes:
+            return "", ""
+        short = f"does not reach the {rule.manual_minutes} minutes that it wants"
+        return aged if examined and not recent else short, SUPPLIED_BY[kind]
+    if recent:
+        return "", ""
+    if kind == "red_team" and _attacked(case):
+        stale = stale_attacks(case)
+        return (f"does not count, for the attacks {stale}" if stale else ""), RENEWED_BY
     asked = _OTHERWISE.get(kind)
-    there = bool(recent) or (asked is not None and asked(case))
-    return there, bool(examined) and not there
+    there = asked is not None and asked(case)
+    return ("" if there else aged), SUPPLIED_BY[kind]
 
 
 def _too_old(case: Case, finding: Finding) -> bool:
@@ -146,11 +154,10 @@ def _declared(case: Case) -> bool:
 
 
 _OTHERWISE: Final[dict[EvidenceKind, Callable[[Case], bool]]] = {
-    "red_team": _attacked,
     "injection": _injected,
     "lineage": _declared,
 }
-"""Kinds that an audit brings without an examination."""
+"""Kinds that an audit brings without an examination, beside attacks, whose age counts."""
 
 
 def _said(kind: EvidenceKind, outcome: Outcome, statement: str, *, settle: str = "") -> Held:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from modelassay.drops import enough_labels
+from modelassay.gate.ages import AGE_OF_ATTACKS, AGE_OF_DATASETS
 from modelassay.gate.bands import hold_bands, hold_categories
 from modelassay.gate.case import Case, Held, strictest
 from modelassay.gate.concerns import hold_concerns
@@ -54,8 +55,15 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "lineage.conflict": ("lineage.conflict",),
     "lineage.required": ("lineage.required",),
     "evidence.found": ("evidence.shown", "evidence.critical", "concerns.literal"),
+    AGE_OF_ATTACKS: ("evidence.attacks_oldest_days",),
+    AGE_OF_DATASETS: ("evidence.datasets_oldest_days",),
 } | {
-    f"{REQUIRED}.{kind}": ("evidence.required", "evidence.oldest_days", "evidence.manual_minutes")
+    f"{REQUIRED}.{kind}": (
+        "evidence.required",
+        "evidence.oldest_days",
+        *(("evidence.attacks_oldest_days",) if kind == "red_team" else ()),
+        "evidence.manual_minutes",
+    )
     for kind in SUPPLIED_BY
 }
 """Keys of the policy that each rule holds a finding against."""

@@ -122,10 +122,13 @@ def _milder_outcomes(policy: Policy, default: Policy) -> Iterator[str]:
         given, usual = getattr(evidence, key), getattr(at_least, key)
         if SEVERITY.index(given) < SEVERITY.index(usual):
             yield f"evidence.{key} {given} (default {usual})"
-    if missing := sorted(set(preset(DEFAULT_POLICY).evidence.required) - set(evidence.required)):
+    demanded = preset(DEFAULT_POLICY).evidence
+    if missing := sorted(set(demanded.required) - set(evidence.required)):
         yield f"evidence.required without {', '.join(missing)}"
-    if (evidence.oldest_days or at_least.oldest_days + 1) > at_least.oldest_days:
-        yield f"evidence.oldest_days {evidence.oldest_days} (default {at_least.oldest_days})"
+    for key in ("oldest_days", "attacks_oldest_days", "datasets_oldest_days"):
+        days, usual_days = getattr(evidence, key), getattr(demanded, key)
+        if (days or usual_days + 1) > usual_days:
+            yield f"evidence.{key} {days} (default {usual_days})"
     if evidence.manual_minutes < at_least.manual_minutes:
         yield f"evidence.manual_minutes {evidence.manual_minutes} (default {at_least.manual_minutes})"
     judges, by_default = policy.judges, default.judges

@@ -31,6 +31,9 @@ class DatasetPin(msgspec.Struct, frozen=True, kw_only=True):
     """Official location, or the local path as given."""
     licence: str = ""
     citation: str = ""
+    dated: str = ""
+    """When its content was published or written: ``YYYY-MM-DD``, or ``YYYY-MM`` where only the month is
+    known; of a file of regression items the newest day on which one was found. Empty when not known."""
 
 
 class EvaluatorPin(msgspec.Struct, frozen=True, kw_only=True):

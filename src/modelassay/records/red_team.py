@@ -6,6 +6,9 @@ import msgspec
 
 from modelassay.records.judging import Estimate
 
+FOUND_ON = "found_on"
+"""Tag of a regression item: the day on which its attack was found to have its way, ISO 8601."""
+
 
 class Successes(msgspec.Struct, frozen=True, kw_only=True):
     """How often attacks had their way with one model."""
@@ -79,3 +82,6 @@ class RedTeamRecord(msgspec.Struct, frozen=True, kw_only=True):
     """By id."""
     untried: tuple[str, ...] = ()
     """Families of frozen attacks that were at hand and not run."""
+    kept: str = ""
+    """Newest day on which one of these attacks was found to have its way, of those that are regression items
+    (tag `FOUND_ON`), ISO 8601; empty where none is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -125,6 +125,12 @@ class EvidenceRule(msgspec.Struct, frozen=True, kw_only=True):
     """Kinds that must be there, else the verdict is inconclusive."""
     oldest_days: int = 90
     """Examinations that finished more days than this before the verdict do not count; 0 is no limit."""
+    attacks_oldest_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Attacks in the plan count as evidence of red teaming only if the newest of them was written, or kept as
+    a regression item, at most so many days before the verdict; 0 is no limit."""
+    datasets_oldest_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Datasets whose content is older than so many days at the verdict are named to people, and decide
+    nothing; 0 is no limit."""
     manual_minutes: int = 30
     """Minutes that sessions by hand must have lasted in all, where they are required."""
     shown: Outcome = "review"

@@ -15,12 +15,13 @@ import msgspec
 
 from modelassay.errors import StoreError, UsageError
 from modelassay.records import Reading, Sample, Score
+from modelassay.records.red_team import FOUND_ON
 from modelassay.suites.columns import map_rows
 from modelassay.suites.files import read_rows
 
 DATASET = "dataset"
 """Tag that names the dataset of a sample; the file of regression items is one of its own."""
-FOUND_ON, FOUND_IN = "found_on", "found_in"
+FOUND_IN = "found_in"
 _HALF = 0.5
 
 

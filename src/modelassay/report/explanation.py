@@ -7,6 +7,7 @@ from decimal import Decimal
 from math import exp
 
 from modelassay.drops import counts_phrase
+from modelassay.gate.ages import AGE_OF_ATTACKS, AGE_OF_DATASETS
 from modelassay.gate.explaining import Explanation, Step, Turn
 from modelassay.records import AuditRecord, ClaimTest, RuleHit, SequentialClaim
 from modelassay.report.judges import judge_sentences
@@ -14,6 +15,8 @@ from modelassay.report.text import STATE_WORDS, percent, visible
 
 _BY_DRAWING = ("bands", "any_category.block", "concerns.overall", "concerns.category")
 """Rules that sequential claims hold."""
+_AGES = (AGE_OF_ATTACKS, AGE_OF_DATASETS)
+"""Rules that decide nothing and warn."""
 _LARGE = Decimal("13.8")
 """Natural logarithm of a million."""
 _TITLES = {
@@ -36,6 +39,8 @@ _TITLES = {
     "lineage.conflict": "Lineage: conflicts",
     "lineage.required": "Lineage: what must be declared",
     "lineage.declared": "Lineage: what is declared",
+    AGE_OF_ATTACKS: "Rotation: the age of the attacks",
+    AGE_OF_DATASETS: "Rotation: the age of the datasets",
 }
 
 
@@ -66,6 +71,7 @@ def explanation_lines(record: AuditRecord, found: Explanation, *, everything: bo
         told = (
             told if everything or found.outcome != "deploy" else [s for s in told if s.turns or s.tests][:6]
         )
+        told = told or [step for step in steps if rule in _AGES and step.hit.state != "shown_fine"]
         for step in told:
             yield from _step(record, step)
         if len(told) < len(steps):

@@ -113,6 +113,8 @@ def sentences(red_team: RedTeamRecord) -> Iterator[str]:
             if dates[0] == dates[-1]
             else f"The oldest of them is of {dates[0]}, the newest of {dates[-1]}."
         )
+    if red_team.kept:
+        yield f"The newest regression item among them was found on {red_team.kept}."
     if red_team.untried:
         yield f"At hand and not run: {', '.join(red_team.untried)}."
 

@@ -23,6 +23,7 @@ OFFICIAL_HOSTS: Hosts = {
     "huggingface": "https://huggingface.co",
 }
 _LISTED = re.compile(r"^ *(?P<label>[A-Z]\.|\([A-Z]\)) *(?P<text>\S.*?) *$", re.MULTILINE)
+_ARXIV = re.compile(r"arXiv:(?P<year>\d\d)(?P<month>\d\d)\.\d{4,5}", re.ASCII)
 Values = Mapping[str, Any]
 Adapter = Callable[[Values], Iterable[Sample]]
 """The samples that one row of a published file stands for, usually one."""
@@ -103,6 +104,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     def pinned(self) -> bool:
         """Whether the bytes of every official file are known to this version."""
         return bool(self.files) and all(file.sha256 for file in self.files)
+
+    @property
+    def published(self) -> str:
+        """Month in which the paper that describes it was first on arXiv, ``YYYY-MM`` (arXiv's identifiers
+        begin with it); empty where none is cited. Revisions of the files carry no day that could be vouched
+        for."""
+        cited = _ARXIV.search(self.citation)
+        return f"20{cited['year']}-{cited['month']}" if cited else ""
 
     @property
     def locations(self) -> tuple[str, ...]:

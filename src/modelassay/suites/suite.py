@@ -14,6 +14,8 @@ from modelassay.canonical import Digest
 from modelassay.config.plan import DatasetReference
 from modelassay.errors import DatasetError, UnknownNameError, did_you_mean
 from modelassay.records import DatasetPin, Sample
+from modelassay.records.dated import last_day
+from modelassay.records.red_team import FOUND_ON
 from modelassay.suites.columns import Placed, map_rows
 from modelassay.suites.download import Progress
 from modelassay.suites.duplicates import drop_duplicates
@@ -50,6 +52,7 @@ class _Loaded(NamedTuple):
     origin: str
     licence: str = ""
     citation: str = ""
+    dated: str = ""
     warnings: tuple[str, ...] = ()
     file_sha256: str = ""
 
@@ -133,10 +136,10 @@ def overlaps(suites: Iterable[Suite]) -> tuple[str, ...]:
 
 
 def _starter(reference: DatasetReference) -> _Loaded:
-    from modelassay.suites.starter import starter_samples
+    from modelassay.suites.starter import STARTER_DATED, starter_samples
 
     _refuse_columns(reference)
-    return _Loaded(STARTER, starter_samples(), "built in", licence="Apache-2.0")
+    return _Loaded(STARTER, starter_samples(), "built in", licence="Apache-2.0", dated=STARTER_DATED)
 
 
 def _local(path: Path, given: str, reference: DatasetReference) -> _Loaded:
@@ -149,7 +152,16 @@ def _local(path: Path, given: str, reference: DatasetReference) -> _Loaded:
         )
     placed = map_rows(read_rows(path), columns=reference.columns, kind=reference.kind, origin=str(path))
     samples, warnings = drop_duplicates(placed)
-    return _Loaded(file_stem(path), samples, given, warnings=warnings, file_sha256=digest_file(path))
+    dated = reference.dated or _newest_found(samples)
+    return _Loaded(
+        file_stem(path), samples, given, dated=dated, warnings=warnings, file_sha256=digest_file(path)
+    )
+
+
+def _newest_found(samples: Iterable[Sample]) -> str:
+    """The newest day on which one of `samples` was found, of those that are regression items."""
+    found = (last_day(sample.tags.get(FOUND_ON, "")) for sample in samples)
+    return max((day.isoformat() for day in found if day), default="")
 
 
 def _published(known: Source, found: Found) -> _Loaded:
@@ -166,7 +178,9 @@ def _published(known: Source, found: Found) -> _Loaded:
         warnings.append("read from a trimmed copy, so figures do not compare with published ones")
     elif not known.pinned:
         warnings.append("this version does not know the official bytes; the first download was recorded")
-    return _Loaded(known.name, samples, origin, known.licence, known.citation, tuple(warnings))
+    return _Loaded(
+        known.name, samples, origin, known.licence, known.citation, known.published, tuple(warnings)
+    )
 
 
 def _placed(found: Found) -> Iterator[Placed]:
@@ -185,7 +199,8 @@ def _known(name: str, folder: Path) -> Source:
 
 
 def _refuse_columns(reference: DatasetReference) -> None:
-    for setting, value in (("columns", reference.columns), ("kind", reference.kind)):
+    own = {"columns": reference.columns, "kind": reference.kind, "dated": reference.dated}
+    for setting, value in own.items():
         if value:
             raise DatasetError(
                 f"{setting} is for files; this dataset brings its own",
@@ -213,6 +228,7 @@ def _selected(loaded: _Loaded, reference: DatasetReference, pin: Digest | None, 
             source=loaded.origin,
             licence=loaded.licence,
             citation=loaded.citation,
+            dated=loaded.dated,
         ),
         warnings=loaded.warnings,
     )

@@ -142,7 +142,7 @@ def _leading(statistics: tuple[Statistic, ...], finding: Finding | None) -> Stat
 
 
 def _is_of(statistic: Statistic, finding: Finding) -> bool:
-    """Measures are named as their statistics: ``triggers_word`` has ``triggers.word_turning@1``."""
+    """Measures are named as their statistics: ``refusal_margin_loss`` has ``refusal_margin.loss@1``."""
     return statistic.name.partition("@")[0].replace(".", "_").startswith(finding.measure.name)
 
 

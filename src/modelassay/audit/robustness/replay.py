@@ -112,7 +112,14 @@ class Replay:
         questions: int = 0,
     ) -> Decided:
         """What `policy` makes of `findings`, whose figures stay as they are."""
-        verdict = decide(policy, findings, coverage, today=self._day)
+        verdict = decide(
+            policy,
+            findings,
+            coverage,
+            today=self._day,
+            datasets=self.record.datasets,
+            red_team=self.record.red_team,
+        )
         return Decided(
             policy=policy, findings=findings, coverage=coverage, verdict=verdict, questions=questions
         )

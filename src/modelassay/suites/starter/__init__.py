@@ -5,7 +5,7 @@ show. The requests lie as reviewable JSON Lines in ``data/``: ``rows`` reads the
 them into samples, ``counts`` tabulates them.
 """
 
-from modelassay.suites.starter.assembly import STARTER_VERSION, starter_samples
+from modelassay.suites.starter.assembly import STARTER_DATED, STARTER_VERSION, starter_samples
 from modelassay.suites.starter.counts import counts_table
 
-__all__ = ["STARTER_VERSION", "counts_table", "starter_samples"]
+__all__ = ["STARTER_DATED", "STARTER_VERSION", "counts_table", "starter_samples"]

@@ -13,6 +13,8 @@ from modelassay.suites.starter import rows
 
 STARTER_VERSION = "1"
 """Raised whenever a sample is added, changed or taken away; figures of two versions never compare."""
+STARTER_DATED = "2026-11-21"
+"""Day on which this version was written."""
 
 
 @cache
