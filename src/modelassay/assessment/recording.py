@@ -8,6 +8,7 @@ run after the fact, and finds nothing left to log of a run that was recorded her
 from __future__ import annotations
 
 import getpass
+import math
 import os
 import sys
 import time
@@ -25,6 +26,7 @@ from modelassay.evidence.keyring import Keyring
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.run_events import RunHappened, RunOpened, RunStep
+from modelassay.log.witness_client import witness_named
 from modelassay.records import Actor, RunEvent, StepRecord
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.recorder import RunRecorder
@@ -34,7 +36,7 @@ from modelassay.training.recorder.troubles import Troubles
 from modelassay.training.run import Run
 
 WITNESSED_EVERY_S = 600.0
-"""Witnesses are asked so often while a run goes on, and at its end."""
+"""Witnesses are asked when a run begins, then so often while it goes on, and at its end."""
 
 
 class Recorder(RunRecorder):
@@ -53,8 +55,9 @@ class Recorder(RunRecorder):
         store: the store's folder; its log is written as ``modelassay`` commands write it.
         run: name of the run; one that exists is continued.
         commit: whether to commit to every step as it is done; `modelassay run commit` does it afterwards.
-        notary: who writes the log and signs it; the user's own keys when None. One that is given does not
-            leave this process, which then does in a thread what else a process beside it does.
+        notary: who writes the log and signs it; when None, the user's own keys and the witnesses that
+            ``MODELASSAY_WITNESS`` names, which cosign the log while the run goes on. One that is given does
+            not leave this process, which then does in a thread what else a process beside it does.
         settings: see `RunRecorder`.
 
     Raises:
@@ -87,7 +90,7 @@ class LedgerLog:
         self._store, self._run, self._notary, self._own = store, run, notary, own
         self._ledger = Ledger(store, notary)
         self._known: set[tuple[str, str]] | None = None
-        self._witnessed = time.monotonic()
+        self._witnessed = -math.inf
         self._secret: bytes | None = None
 
     @property
@@ -164,12 +167,19 @@ def write_up(store: Path, run: str, notary: Notary) -> None:
 
 
 def own_notary(environment: Mapping[str, str] = os.environ) -> Notary:
-    """The notary of whoever trains: the key for logs of `Keyring`, and no witness.
+    """The notary of whoever trains: the key for logs of `Keyring`, and the witnesses of
+    ``MODELASSAY_WITNESS`` (as ``--witness`` takes them, spaces in between).
 
     Raises:
-        UsageError: the environment names a key that cannot be used.
+        UsageError: the environment names a key or a witness that cannot be used.
+        EvidenceError: a witness's key that is none.
     """
     signer = Keyring().signer("log")
     name = environment.get("MODELASSAY_ACTOR") or getpass.getuser()
     actor = Actor(name=name, key=signer.public.key_id if signer else "")
-    return Notary(actor=actor, log_signer=signer, tell=lambda line: print(line, file=sys.stderr))
+    return Notary(
+        actor=actor,
+        log_signer=signer,
+        witnesses=tuple(map(witness_named, environment.get("MODELASSAY_WITNESS", "").split())),
+        tell=lambda line: print(line, file=sys.stderr),
+    )

@@ -142,25 +142,7 @@ def unsigned_hint(notary: Notary) -> str:
 
 
 def witnesses_of(texts: Sequence[str]) -> tuple[Cosigner, ...]:
-    """The witnesses that ``--witness`` names.
+    """The witnesses that ``--witness`` names; see `log.witness_client.witness_named`."""
+    from modelassay.log.witness_client import witness_named
 
-    Raises:
-        UsageError: no key is named with one.
-        EvidenceError: a key that is none.
-    """
-    return tuple(map(_witness, texts))
-
-
-def _witness(text: str) -> Cosigner:
-    from modelassay.errors import UsageError
-    from modelassay.log.keys import load_vkey
-    from modelassay.log.witness_client import over_http
-
-    url, equals, key = text.partition("=")
-    if not equals or not key:
-        raise UsageError(
-            f"{text!r} does not say the witness's key",
-            where="--witness",
-            mend="write URL=VKEY, or URL=FILE with the file that holds it",
-        )
-    return over_http(url, load_vkey(key))
+    return tuple(map(witness_named, texts))

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from modelassay.errors import EvidenceError, StoreError, UsageError
 from modelassay.log.cosignature import CosignatureVerifier
+from modelassay.log.keys import load_vkey
 from modelassay.log.note import SignatureLine, TreeHead, Vkey, open_note, parse_note
 from modelassay.log.reader import LogReader
 from modelassay.log.trust import TrustPolicy
@@ -127,6 +128,23 @@ def over_http(url: str, vkey: Vkey, *, patience_s: float = PATIENCE_S) -> Witnes
         return _post(url, request, patience_s)
 
     return WitnessClient(vkey, ask)
+
+
+def witness_named(text: str) -> WitnessClient:
+    """The client of the witness that ``URL=VKEY``, or ``URL=FILE`` with the file that holds it, names.
+
+    Raises:
+        UsageError: no URL of a witness, or no key with it.
+        EvidenceError: the key is not a witness's.
+    """
+    url, equals, key = text.partition("=")
+    if not equals or not key:
+        raise UsageError(
+            f"{text!r} does not say the witness's key",
+            where="--witness",
+            mend="write URL=VKEY, or URL=FILE with the file that holds it",
+        )
+    return over_http(url, load_vkey(key))
 
 
 def witnesses_of(policy: TrustPolicy) -> tuple[WitnessClient, ...]:
