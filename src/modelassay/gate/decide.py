@@ -28,6 +28,7 @@ from modelassay.records import (
     Outcome,
     Policy,
     RedTeamRecord,
+    ReviewItem,
     RuleHit,
     SequentialRecord,
     Verdict,
@@ -82,7 +83,7 @@ def decide(
     datasets: Sequence[DatasetPin] = (),
     red_team: RedTeamRecord | None = None,
 ) -> Verdict:
-    """The verdict of `policy` on `findings`; nothing else enters, so anyone can decide again.
+    """The verdict of `policy` on `findings`; nothing but what is given enters, so anyone can decide again.
 
     Args:
         policy: as written; its risk context tightens it here.
@@ -95,8 +96,7 @@ def decide(
             of the table's tests.
         ground: what claims rest on beside the findings; with it the verdict carries its claims.
         noise_floor: whether the baseline was held against itself; then nothing else decides.
-        datasets: that were asked; only their dates enter.
-        red_team: what attacks did; only their dates enter.
+        datasets, red_team: what was asked; only the dates enter.
 
     Raises:
         ConfigError: the policy's thresholds contradict each other.
@@ -114,20 +114,15 @@ def decide(
         datasets=datasets,
         red_team=red_team,
     )
-    others = _all_held(case)
-    held = [measured_noise(), *others] if noise_floor else others
-    deciding_among = held[:1] if noise_floor else held
-    outcome = strictest(*(each.hit.outcome for each in deciding_among))
-    deciding = _deciding(deciding_among, outcome)
-    reviews = tuple(each.review for each in held if each.review is not None)
-    known = frozenset(item.finding for item in reviews)
+    held = [*([measured_noise()] if noise_floor else []), *_all_held(case)]
+    outcome, deciding = _deciding(held[:1] if noise_floor else held)
     return Verdict(
         outcome=outcome,
         literal=strictest(*(each.hit.literal for each in held)),
         headline=_headline(outcome, deciding),
         decided_by=deciding,
         rules=tuple(each.hit for each in held),
-        review_items=(*reviews, *hidden_losses(case, known)),
+        review_items=_reviews(case, held),
         inconclusive=tuple(_unsettled(each.hit) for each in held if each.hit.settle),
         tightened=tightened,
         issued=today.isoformat(),
@@ -146,6 +141,12 @@ def _all_held(case: Case) -> list[Held]:
     return [undemonstrated(case, doubted(case, each)) for each in held]
 
 
+def _reviews(case: Case, held: Sequence[Held]) -> tuple[ReviewItem, ...]:
+    """What people should look at: what the rules say, and losses that none of them names."""
+    reviews = tuple(each.review for each in held if each.review is not None)
+    return (*reviews, *hidden_losses(case, frozenset(item.finding for item in reviews)))
+
+
 def exit_code(verdict: Verdict, today: date, *, cleared: bool = False) -> ExitCode:
     """What a command that holds this verdict exits with; an expired verdict says nothing any more.
 
@@ -162,15 +163,16 @@ def exit_code(verdict: Verdict, today: date, *, cleared: bool = False) -> ExitCo
     return _EXIT_CODES[verdict.outcome]
 
 
-def _deciding(held: Sequence[Held], outcome: Outcome) -> tuple[RuleHit, ...]:
-    """The rules that gave `outcome`: the table before the others, the most exceeded limit first."""
+def _deciding(held: Sequence[Held]) -> tuple[Outcome, tuple[RuleHit, ...]]:
+    """The outcome, and the rules that gave it: the table before the others, the most exceeded limit first."""
+    outcome = strictest(*(each.hit.outcome for each in held))
     chosen = [each for each in held if each.hit.outcome == outcome]
     if outcome == "deploy":
         chosen = [each for each in chosen if each.hit.rule == "bands"]
     chosen.sort(
         key=lambda each: (_PLACES.get(each.hit.rule, len(_PLACES)), -each.exceedance, each.hit.finding)
     )
-    return tuple(each.hit for each in chosen)
+    return outcome, tuple(each.hit for each in chosen)
 
 
 def _headline(outcome: Outcome, deciding: Sequence[RuleHit]) -> str:
