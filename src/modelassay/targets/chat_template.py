@@ -25,13 +25,21 @@ class ChatTemplate:
         system_prompt: text put before every conversation.
         window: most tokens of prompt and answer together, 0 for no limit.
         where: the reference, for errors.
+        vocabulary: tokens that the model has embeddings for, 0 when that is not known.
 
     Raises:
-        TargetError: there is no template, or it has no place for the system prompt.
+        TargetError: there is no template, or it has no place for the system prompt, or none for the request.
     """
 
     def __init__(
-        self, tokenizer: Any, *, replacement: str, system_prompt: str, window: int, where: str
+        self,
+        tokenizer: Any,
+        *,
+        replacement: str,
+        system_prompt: str,
+        window: int,
+        where: str,
+        vocabulary: int = 0,
     ) -> None:
         self._tokenizer = tokenizer
         self._template: str | dict[str, str] = replacement or tokenizer.chat_template
@@ -41,12 +49,15 @@ class ChatTemplate:
             raise TargetError(
                 "the model brings no chat template, so it is unknown how it reads a conversation",
                 where=where,
-                mend='give one in the plan: chat_template: "@FILE"',
+                mend="put chat_template.jinja into its folder, or give one in the plan: "
+                'chat_template: "@FILE"',
             )
+        self._vocabulary = vocabulary
         # No text of more characters than this can fit, whatever the tokens.
         longest_token = max(map(len, tokenizer.get_vocab()), default=1)
         self._longest_text = window * longest_token if window else 0
         self._check_system_prompt(where=where)
+        self._check_request(where=where)
 
     @property
     def text(self) -> str | dict[str, str]:
@@ -82,6 +93,12 @@ class ChatTemplate:
             return Failure(kind="rejected", message="the chat template makes an empty prompt of it")
         if self._window and len(tokens) >= self._window:
             return self._too_long(f"{len(tokens)} tokens")
+        if self._vocabulary and max(tokens) >= self._vocabulary:
+            return Failure(
+                kind="rejected",
+                message=f"the tokenizer makes token {max(tokens)} of it, and the model has "
+                f"{self._vocabulary}: they do not belong together",
+            )
         return tokens
 
     def end_tokens(self) -> frozenset[int]:
@@ -113,6 +130,22 @@ class ChatTemplate:
                 "the chat template leaves the system prompt out, so the model would never see it",
                 where=where,
                 mend='leave it out, or give another template: chat_template: "@FILE"',
+            )
+
+    def _check_request(self, *, where: str) -> None:
+        """A template that writes the same whatever is asked lets no model answer."""
+        asked = (Message(role="user", content="Hello"), Message(role="user", content=_MARK))
+        try:
+            first, second = (
+                self._rendered(with_system_prompt((each,), self._system_prompt), ()) for each in asked
+            )
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError):
+            return  # told of each conversation that it cannot hold
+        if first == second:
+            raise TargetError(
+                "the chat template leaves the request out, so the model would never see it",
+                where=where,
+                mend='give another template: chat_template: "@FILE"',
             )
 
     def _rendered(

@@ -1,19 +1,31 @@
 """One batch through a causal language model: padding, sampling, stopping, and what each row made.
 
-Rows are padded on the left under an attention mask, so that each row computes what it would alone.
+Rows are padded on the left under an attention mask, so that each row computes what it would alone. Models
+that look past the mask (recurrent ones such as RWKV) are found out by `masks_padding`, and asked row by row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from modelassay.errors import TargetError
 from modelassay.targets.sampling import GumbelSampler
+from modelassay.weights.error_text import one_line
 
 if TYPE_CHECKING:
     import torch
+
+
+_ROUNDING: Final = 0.1
+"""Standard deviations of a row's logits that padding may move one of them by: rounding of bfloat16 stays
+below, another state does not."""
+_PADDED: Final = 16
+"""Tokens of padding that are tried."""
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +140,45 @@ def padded(
         tokens[index, length - len(row.tokens) :] = torch.tensor(row.tokens, dtype=torch.int64)
         mask[index, length - len(row.tokens) :] = 1
     return tokens.to(device), mask.to(device)
+
+
+@contextmanager
+def running(where: str) -> Iterator[None]:
+    """What a model's own code raises within the block, but for want of memory, as a `TargetError`.
+
+    Weights, configuration and tokenizer that do not belong together show only when they are run.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise TargetError(
+            f"the model cannot be run: {one_line(str(error))}",
+            where=where,
+            mend="check that configuration, weights and tokenizer belong together; else try another dtype "
+            "or device, or the model before quantisation",
+        ) from error
+
+
+def masks_padding(model: Any) -> bool:
+    """Whether a row padded on the left under a mask computes what it computes alone."""
+    import torch
+
+    vocabulary = int(model.get_input_embeddings().weight.shape[0])
+    row = Row(tokens=[min(token, vocabulary - 1) for token in (5, 7, 11)], seed=0)
+    known = inspect.signature(model.forward).parameters
+    last: list[torch.Tensor] = []
+    with torch.inference_mode():
+        for length in (len(row.tokens), len(row.tokens) + _PADDED):
+            tokens, mask = padded([row], length, vocabulary // 2, model.device)
+            places = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)} if "position_ids" in known else {}
+            logits = model(input_ids=tokens, attention_mask=mask, use_cache=False, **places).logits[0, -1]
+            last.append(torch.nan_to_num(logits.float()))
+    alone, beside = last
+    return bool((alone - beside).abs().max() <= _ROUNDING * alone.std())
 
 
 class _Stopper:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelassay.errors import TargetError
 from modelassay.targets.adapters import Adapter, attach
+from modelassay.targets.generation import masks_padding, running
 from modelassay.weights.folders import ModelFiles, model_files
 from modelassay.weights.opening import context_window, load_model, load_tokenizer
 
@@ -53,10 +54,13 @@ class LoadedModel:
         self._private = private
         self.spoiled = False
         """Set when attaching an adapter failed halfway; nothing is asked of such a copy."""
+        self._where = where
         self._peft: Any = None
         self._names: dict[Adapter, str] = {}
         self._active: tuple[str, ...] = ()
         self._plain = self.probe()
+        self.masks_padding = masks_padding(self.model)
+        """Whether rows may share a batch."""
 
     def attach(self, adapters: tuple[Adapter, ...], *, where: str) -> None:
         """Attach those of `adapters` that are not attached yet; each must change the answers.
@@ -102,19 +106,29 @@ class LoadedModel:
         self._active = names
 
     def probe(self) -> torch.Tensor:
-        """Logits, shape (tokens, vocabulary), on a fixed row of tokens spread over the vocabulary."""
+        """Logits, shape (tokens, vocabulary), on a fixed row of tokens spread over the vocabulary.
+
+        Raises:
+            TargetError: the model cannot compute anything here.
+        """
         import torch
 
         vocabulary = int(self.model.get_input_embeddings().weight.shape[0])
         length = min(64, vocabulary, context_window(self.model) or 64)
         tokens = torch.linspace(0, vocabulary - 1, length).long()[None].to(self.model.device)
-        with self.lock, torch.inference_mode():
+        with self.lock, torch.inference_mode(), running(self._where):
             logits: torch.Tensor = self.model(input_ids=tokens, use_cache=False).logits[0]
         return logits
 
     def _check(self, adapter: Adapter, *, where: str) -> None:
         import torch
 
+        if not bool(torch.isfinite(self._plain).all()):
+            raise TargetError(
+                "what the base model computes is not a number (NaN or infinite): no adapter fits it",
+                where=where,
+                mend="`modelassay inspect weights` says whether it is damaged; else try another dtype",
+            )
         if torch.equal(self.probe(), self._plain):
             raise TargetError(
                 f"the adapter {adapter.name} changes nothing: every answer would be the base model's",

@@ -23,7 +23,15 @@ from modelassay.errors import UsageError
 from modelassay.records import Decoding, Failure, Likelihood, Message, Reply, Request, TargetIdentity
 from modelassay.targets.adapters import Adapter, adapter_of
 from modelassay.targets.chat_template import ChatTemplate
-from modelassay.targets.generation import CancelledError, Draw, Ending, Generated, Row, generate_batch
+from modelassay.targets.generation import (
+    CancelledError,
+    Draw,
+    Ending,
+    Generated,
+    Row,
+    generate_batch,
+    running,
+)
 from modelassay.targets.loading import LoadedModel, acquire, release
 from modelassay.targets.reference import chat_template_of, checked_options, system_prompt_of, weights_address
 from modelassay.targets.weighing import Option, continuation_tokens, weigh_options
@@ -150,6 +158,7 @@ class LocalTarget:
                 replacement=self._chat_template,
                 system_prompt=self._system_prompt,
                 window=context_window(copy.model),
+                vocabulary=int(copy.model.get_input_embeddings().weight.shape[0]),
                 where=where,
             )
         except BaseException:
@@ -255,7 +264,7 @@ class LocalTarget:
             return weigh_options(
                 copy.model,
                 options,
-                rows=self._rows,
+                rows=lambda tokens: self._rows(tokens, copy),
                 pad_token=_pad_token(copy.tokenizer, loaded.end_tokens),
                 cancelled=cancelled.is_set,
             )
@@ -273,7 +282,7 @@ class LocalTarget:
 
         answers: dict[int, Reply | Failure] = {}
         while prompts:
-            batch = prompts[: self._rows(len(prompts[0].row.tokens) + room)]
+            batch = prompts[: self._rows(len(prompts[0].row.tokens) + room, loaded.copy)]
             try:
                 made = self._answer_batch(loaded, batch, decoding, room, cancelled)
             except torch.OutOfMemoryError:
@@ -306,17 +315,20 @@ class LocalTarget:
             if cancelled.is_set():
                 raise CancelledError
             copy.activate(loaded.adapters, where=self._reference.model)
-            return generate_batch(
-                copy.model,
-                [prompt.row for prompt in batch],
-                draw=Draw(temperature=float(decoding.temperature), top_p=float(decoding.top_p)),
-                ending=Ending(end_tokens=loaded.end_tokens, stop=decoding.stop, max_new_tokens=room),
-                pad_token=_pad_token(tokenizer, loaded.end_tokens),
-                decode=decode,
-                cancelled=cancelled.is_set,
-            )
+            with running(self._reference.model):
+                return generate_batch(
+                    copy.model,
+                    [prompt.row for prompt in batch],
+                    draw=Draw(temperature=float(decoding.temperature), top_p=float(decoding.top_p)),
+                    ending=Ending(end_tokens=loaded.end_tokens, stop=decoding.stop, max_new_tokens=room),
+                    pad_token=_pad_token(tokenizer, loaded.end_tokens),
+                    decode=decode,
+                    cancelled=cancelled.is_set,
+                )
 
-    def _rows(self, tokens_each: int) -> int:
+    def _rows(self, tokens_each: int, copy: LoadedModel) -> int:
+        if not copy.masks_padding:
+            return 1
         return max(1, min(self._reference.batch_size, self._batch_tokens // tokens_each))
 
     def _number(self, option: str, default: int) -> int:

@@ -6,6 +6,7 @@ code its author put there.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatch
@@ -126,8 +127,13 @@ def model_files(folder: Path, *, where: str) -> ModelFiles:
             f"{folder.name} is an adapter, not a whole model", where=where, mend="write hf:BASE+ADAPTER"
         )
     if not (folder / "config.json").is_file():
-        raise TargetError(f"{folder.name} holds no config.json, so it is no model", where=where)
+        raise TargetError(
+            f"{folder.name} holds no config.json, so it is no model",
+            where=where,
+            mend="name the folder that save_pretrained wrote",
+        )
     whole = fingerprint_folder(folder)
+    _check_object(whole, "config.json", where=str(folder))
     names = [name for name in whole.readings if "/" not in name]
     return ModelFiles(
         folder=folder,
@@ -155,17 +161,28 @@ def adapter_files(folder: Path, *, where: str) -> AdapterFiles:
     names = [path.name for path in folder.iterdir()]
     if "adapter_model.safetensors" not in names:
         raise _no_safetensors(folder, names, where=where)
-    try:
-        whole = fingerprint_folder(folder)
-        plain = msgspec.json.decode(whole.read("adapter_config.json"), type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise TargetError(f"adapter_config.json is damaged: {error}", where=str(folder)) from error
+    whole = fingerprint_folder(folder)
     return AdapterFiles(
         folder=folder,
-        config=plain,
+        config=_check_object(whole, "adapter_config.json", where=str(folder)),
         files=whole.part(["adapter_config.json", "adapter_model.safetensors"]),
         whole=whole,
     )
+
+
+def _check_object(whole: FolderFingerprint, name: str, *, where: str) -> dict[str, Any]:
+    """The JSON object in a file."""
+    try:
+        found = json.loads(whole.read(name))  # configurations hold Infinity, which only this reads
+    except (ValueError, RecursionError) as error:
+        raise _damaged(name, str(error), where=where) from error
+    if not isinstance(found, dict):
+        raise _damaged(name, "it is no JSON object", where=where)
+    return found
+
+
+def _damaged(name: str, why: str, *, where: str) -> TargetError:
+    return TargetError(f"{name} is damaged: {why}", where=where, mend="copy or download it again")
 
 
 def _weight_names(folder: Path, names: list[str], *, where: str) -> list[str]:

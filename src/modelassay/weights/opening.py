@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
+from modelassay.artifacts.safetensors import TensorPlace, header_length, parse_header
 from modelassay.errors import TargetError, UsageError
-from modelassay.weights.error_text import first_line
+from modelassay.weights.error_text import first_line, one_line
 from modelassay.weights.folders import ModelFiles
 
 _DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
+_NO_LANGUAGE_MODEL: Final = (
+    "ForMaskedLM",
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForQuestionAnswering",
+    "ForMultipleChoice",
+    "ForNextSentencePrediction",
+)
+"""Ends of architectures that continue no text, and that transformers would open as if they did."""
+_TOKENIZER_MEND: Final = (
+    "copy tokenizer.json and tokenizer_config.json from where the model comes from, and check config.json"
+)
+_NUMBER: Final = re.compile(r"(?<=\.)\d+(?=\.)")
+"""The number of a layer in a tensor's name."""
 
 
 def prepare_torch(*, threads: int, device: str, dtype: str, where: str) -> str:
@@ -69,11 +86,11 @@ def load_model(
         trust_remote_code: whether Python files in the model's folder may be run.
 
     Raises:
-        TargetError: the files cannot be loaded, or do not hold all weights.
+        TargetError: the files are damaged, cannot be loaded, or do not hold what the configuration says.
     """
     import transformers
-    from safetensors import SafetensorError
 
+    places = _stored(files, where=where)
     try:
         model, report = getattr(transformers, kind).from_pretrained(
             files.folder,
@@ -82,19 +99,20 @@ def load_model(
             trust_remote_code=trust_remote_code,
             local_files_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, by name
         )
         model = model.to(device).eval()
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-        KeyError,
-        ImportError,
-        AttributeError,
-        SafetensorError,
-    ) as error:
-        raise TargetError(f"the model cannot be loaded: {first_line(error)}", where=where) from error
-    _check_complete(report, where=where)
+    except Exception as error:  # whatever a configuration of any architecture makes others' code raise
+        raise TargetError(
+            f"the model cannot be loaded: {one_line(str(error))}",
+            where=where,
+            mend="check config.json, and that the installed transformers "
+            f"({transformers.__version__}) knows this architecture and quantisation",
+        ) from error
+    if kind == "AutoModelForCausalLM":
+        _check_continues_text(model, where=where)
+    _check_complete(report, model, where=where)
+    _check_numbers(places, model, where=where)
     return model
 
 
@@ -106,10 +124,17 @@ def load_tokenizer(files: ModelFiles, *, where: str) -> Any:
     """
     from transformers import AutoTokenizer
 
+    if not files.tokenizer:
+        raise TargetError("the model's folder holds no tokenizer", where=where, mend=_TOKENIZER_MEND)
     try:
         return AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, TypeError, AttributeError) as error:
-        raise TargetError(f"the tokenizer cannot be loaded: {first_line(error)}", where=where) from error
+    except Exception as error:  # whatever a damaged file makes others' code raise
+        held = ", ".join(sorted(files.tokenizer))
+        raise TargetError(
+            f"the tokenizer cannot be loaded from {held}: {one_line(str(error))}",
+            where=where,
+            mend=_TOKENIZER_MEND,
+        ) from error
 
 
 def context_window(model: Any) -> int:
@@ -117,10 +142,58 @@ def context_window(model: Any) -> int:
     return int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 0)
 
 
-def _check_complete(report: dict[str, Any], *, where: str) -> None:
-    """Refuse what transformers only warns of: weights made up at random, adapters left lying."""
+def _stored(files: ModelFiles, *, where: str) -> tuple[TensorPlace, ...]:
+    """The tensors that the weight files hold, by their headers."""
+    found: list[TensorPlace] = []
+    for name in sorted(files.weights):
+        if name.endswith(".safetensors"):
+            path = files.folder / name
+            try:
+                size = path.stat().st_size
+                with path.open("rb") as file:
+                    length = header_length(file.read(8), file_size=size, where=str(path))
+                    found += parse_header(file.read(length), file_size=size, where=str(path))
+            except OSError as error:
+                raise TargetError(f"cannot be read: {error.strerror}", where=str(path)) from error
+            except UsageError as error:
+                raise TargetError(error.what, where=error.where, mend=error.mend) from error
+    return tuple(found)
+
+
+def _check_continues_text(model: Any, *, where: str) -> None:
+    """Refuse encoders and classifiers: transformers opens them with a head that never learned to write."""
+    declared = [str(each) for each in model.config.architectures or ()]
+    if declared and all(each.endswith(_NO_LANGUAGE_MODEL) for each in declared):
+        raise TargetError(
+            f"config.json says {declared[0]}: a model that writes no text, so it cannot be asked",
+            where=where,
+            mend="name a causal language model",
+        )
+
+
+def _check_numbers(places: Sequence[TensorPlace], model: Any, *, where: str) -> None:
+    """Refuse integers that nobody says how to read: they would be taken for the weights themselves."""
+    if getattr(model.config, "quantization_config", None) is not None:
+        return
+    held = model.state_dict()
+    packed = [
+        each.name
+        for each in places
+        if each.dtype.startswith(("I", "U")) and each.name in held and held[each.name].is_floating_point()
+    ]
+    if packed:
+        raise TargetError(
+            f"{len(packed)} weights are stored as integers, such as {packed[0]}, and config.json does not "
+            "say how they were quantised; they would be taken as they are",
+            where=where,
+            mend="restore quantization_config in config.json, or name the model before quantisation",
+        )
+
+
+def _check_complete(report: dict[str, Any], model: Any, *, where: str) -> None:
+    """Refuse what transformers only warns of: weights made up at random, adapters and layers left lying."""
     missing = sorted(str(key) for key in report.get("missing_keys", ()))
-    mismatched = sorted(str(key) for key in report.get("mismatched_keys", ()))
+    mismatched = sorted(str(key[0]) for key in report.get("mismatched_keys", ()))
     if missing or mismatched:
         raise TargetError(
             f"{len(missing)} weights are missing and {len(mismatched)} have the wrong shape, "
@@ -136,3 +209,17 @@ def _check_complete(report: dict[str, Any], *, where: str) -> None:
             where=where,
             mend="merge it before saving, or save it as an adapter and write hf:BASE+ADAPTER",
         )
+    held = model.state_dict().keys()
+    dropped = [key for key in ignored if any(lower in held for lower in _first_layers(key))]
+    if dropped:
+        raise TargetError(
+            f"{len(dropped)} weights belong to layers that config.json does not have, such as {dropped[0]}; "
+            "they would be left out",
+            where=where,
+            mend="check that config.json belongs to these weights",
+        )
+
+
+def _first_layers(key: str) -> list[str]:
+    """The same tensor of the first layer, for each number in a tensor's name."""
+    return [f"{key[: found.start()]}0{key[found.end() :]}" for found in _NUMBER.finditer(key)]

@@ -18,9 +18,8 @@ from modelassay.config import ModelReference
 from modelassay.errors import TargetError, UsageError
 from modelassay.records import Decoding, Failure, Message, Request, TargetIdentity
 from modelassay.targets.adapters import Adapter
-from modelassay.targets.generation import Draw, Ending, Row, generate_batch, padded, together
+from modelassay.targets.generation import Draw, Ending, Row, generate_batch, padded, running
 from modelassay.targets.local import Held, LocalTarget
-from modelassay.weights.error_text import first_line
 
 if TYPE_CHECKING:
     import torch
@@ -129,15 +128,16 @@ class OpenModel:
         out: list[str] = [""] * len(prompts)
         with self.active() as own:
             for batch in self._batches(prompts, extra=max_tokens):
-                made = generate_batch(
-                    model if model is not None else own,
-                    [Row(tokens=prompts[place], seed=seed * 1_000_003 + place) for place in batch],
-                    draw=Draw(temperature=temperature),
-                    ending=Ending(end_tokens=self.end_tokens, max_new_tokens=max_tokens),
-                    pad_token=self._pad,
-                    decode=lambda tokens: str(self.tokenizer.decode(tokens, skip_special_tokens=True)),
-                    cancelled=lambda: False,
-                )
+                with running(self.reference.model):
+                    made = generate_batch(
+                        model if model is not None else own,
+                        [Row(tokens=prompts[place], seed=seed * 1_000_003 + place) for place in batch],
+                        draw=Draw(temperature=temperature),
+                        ending=Ending(end_tokens=self.end_tokens, max_new_tokens=max_tokens),
+                        pad_token=self._pad,
+                        decode=lambda tokens: str(self.tokenizer.decode(tokens, skip_special_tokens=True)),
+                        cancelled=lambda: False,
+                    )
                 for place, one in zip(batch, made, strict=True):
                     out[place] = one.text
         return out
@@ -158,9 +158,8 @@ class OpenModel:
             raise UsageError("there is nothing to ask", where=self.reference.model)
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         while order:
-            lengths = [len(prompts[place]) for place in order]
-            most = max(1, BATCH_TOKENS // (lengths[0] + extra))
-            rows = together(lengths, most, masks=self._held.copy.masks_padding)
+            rows = max(1, BATCH_TOKENS // (len(prompts[order[0]]) + extra))
+            rows = rows if self._held.copy.masks_padding else 1
             yield order[:rows]
             order = order[rows:]
 
@@ -179,7 +178,7 @@ class OpenModel:
                     places["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
                 if "logits_to_keep" in named:  # the output layer is the dearest, and is read at one place
                     places["logits_to_keep"] = torch.tensor([length - 1], device=self.device)
-                try:
+                with running(self.reference.model):
                     output = passed(
                         input_ids=tokens,
                         attention_mask=mask,
@@ -187,12 +186,6 @@ class OpenModel:
                         output_hidden_states=hidden,
                         **places,
                     )
-                except (RuntimeError, IndexError) as error:
-                    raise TargetError(
-                        f"the model cannot be run on these prompts: {first_line(error)}",
-                        where=self.reference.model,
-                        mend="check that tokenizer, configuration and weights belong together",
-                    ) from error
                 if hidden and not output.hidden_states:
                     raise TargetError(
                         "the model gives no hidden states, so nobody can look into it",
