@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -195,3 +196,26 @@ def test_entries_that_a_copy_of_the_log_shows_to_be_late_are_named(
     file = tile if tile.is_file() else next(p for p in tile.rglob("*") if p.is_file())
     file.write_bytes(file.read_bytes().replace(b"acknowledged", b"hypothesis  "))
     assert call(*words, "--log", developer / "log")[0] == 13
+
+
+def test_runs_of_the_log_that_were_not_shown_are_named(
+    tmp_path: Path, write_run: WriteRun, call: Callable[..., tuple[int, str]]
+) -> None:
+    """Three seeds in the developer's log, of which one is handed over, and then another."""
+    developer, key = tmp_path / "developer", new_key("ed25519", name="dev.example/log")
+    notary = Notary(actor=Actor(name="dev"), log_signer=key)
+    runs = [write_run(developer / "runs" / f"seed-{n}", steps=5) for n in (1, 2, 3)]
+    for each in runs:
+        commit_run(each, developer, notary)
+    words = ["assess", runs[0].folder, "--scanner", "hidden_text", "--log", developer / "log", "-q"]
+    said = call(*words, "--json")[1]
+    assert "2 further runs that were not shown: 'seed-2', 'seed-3'" in said
+    folder = json.JSONDecoder().raw_decode(said)[0]["folder"]
+    code, verified = call("verify", folder, "--run", runs[0].folder, "--integrity-only")
+    assert (code, "come out again" in verified) == (0, True)
+    assert "1 further runs that were not shown: 'seed-3'" in call(*words, "--json", "--shown", "seed-2")[1]
+    assert "not shown" not in call(*words, "--json", "--shown", "seed-2", "--shown", "seed-3")[1]
+    shutil.copytree(
+        developer, tmp_path / "store", dirs_exist_ok=True
+    )  # in the developer's own store all of them lie open
+    assert "not shown" not in call("assess", "seed-1", "--scanner", "hidden_text", "--json", "-q")[1]

@@ -138,6 +138,11 @@ def test_silence_is_not_a_good_sign_and_hidden_runs_are_told() -> None:
     hidden = summary(exemplary(), ResponseContext(last_step=200, runs_started=5, runs_shown=1))
     assert (hidden.outcome, hidden.severity) == ("runs not shown", "high")
     assert "4 further runs" in hidden.statement
+    logged = summary(exemplary(), ResponseContext(last_step=200, unseen=("seed 2", "seed 3")))
+    assert (logged.outcome, logged.severity, logged.state) == ("runs not shown", "medium", "not_shown")
+    assert "2 further runs that were not shown: 'seed 2', 'seed 3'" in logged.statement
+    assert "Which runs were left out" in logged.question
+    assert summary(exemplary(), ResponseContext(last_step=200)).outcome == "no pattern"
 
 
 def test_losses_around_alarms_are_held_against_chance() -> None:

@@ -224,7 +224,7 @@ def _fixes(read: _Read, request: Request) -> tuple[behaving.FixPoint, ...]:
 def _response(read: _Read, request: Request) -> tuple[RunFinding, ...]:
     """How the developer answered; events that cannot be understood keep nothing else from being assessed."""
     try:
-        return assess_response(read.events, _context(read, request.logged))
+        return assess_response(read.events, _context(read, request))
     except (EvidenceError, ValueError) as error:
         unread = not_assessable(
             "developer_response",
@@ -288,13 +288,14 @@ def _tasks(request: Request) -> tuple[EnvironmentTask, ...]:
     return read_tasks(request.tasks, Quarantine()) if request.tasks else ()
 
 
-def _context(read: _Read, logged: Mapping[str, str]) -> ResponseContext:
+def _context(read: _Read, request: Request) -> ResponseContext:
     train = read.frame.step[read.frame.is_train]
     coverage = read.run.coverage()
     return ResponseContext(
         last_step=int(np.max(train, initial=0)),
         missing_steps=coverage.missing_steps if coverage else (),
-        logged=logged,
+        logged=request.logged,
+        unseen=request.unseen,
     )
 
 

@@ -22,7 +22,7 @@ from modelassay.canonical import Digest, canonical_json, digest_bytes, digest_of
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.commitments import secret_salt
 from modelassay.evidence.events import Body, encode
-from modelassay.evidence.ledger import Ledger, Logged
+from modelassay.evidence.ledger import Ledger, Logged, read_events
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.run_events import RunClosed, RunHappened, RunOpened, RunStep
 from modelassay.log.durable import write_atomic
@@ -197,6 +197,15 @@ def _refuse_other_steps(run: Run, logged: Iterable[Logged], records: Sequence[St
                 where=str(run.folder),
                 mend="restore the run from a copy",
             )
+
+
+def runs_in(log: Path) -> frozenset[str]:
+    """Ids of all runs that were opened in the log at `log`; none without a log.
+
+    Raises:
+        EvidenceError: the log is damaged.
+    """
+    return frozenset(logged.read(RunOpened).run for logged in read_events(log, RunOpened))
 
 
 def logged_times(ledger_events: Sequence[Logged], run: str) -> dict[str, str]:

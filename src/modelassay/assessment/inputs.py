@@ -66,6 +66,7 @@ def request_again(record: Assessment, folder: Path, given: Request) -> Request:
         events=next(iter(files.get("events", ())), None),
         stages={name: told[name] for name in ("base", "incident", "after") if name in told},
         fixed_at=int(told["fixed_at"]) if "fixed_at" in told else None,
+        unseen=tuple(msgspec.json.decode(told.get("unseen", "[]"), type=list[str])),
         held_out=tuple(msgspec.json.decode(told.get("held_out", "[]"), type=list[str])),
         proofs=msgspec.structs.replace(
             given.proofs,

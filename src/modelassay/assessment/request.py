@@ -63,6 +63,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     proofs: Proofs = Proofs()
     logged: Mapping[str, str] = {}
     """When a log took in each event of the run, by its digest."""
+    unseen: tuple[str, ...] = ()
+    """Further runs in the developer's log that the assessor was not shown, sorted."""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -71,6 +73,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             "scanners": " ".join(self.scanners),
             "fixed_at": "" if self.fixed_at is None else str(self.fixed_at),
             "held_out": msgspec.json.encode(self.held_out).decode() if self.held_out else "",
+            "unseen": msgspec.json.encode(self.unseen).decode() if self.unseen else "",
             "received": self.proofs.received,
             "trust": "given" if self.proofs.trust else "",
             **self.stages,

@@ -15,7 +15,7 @@ from modelassay.cli.options import (
     reader_may_leave,
     store_option,
 )
-from modelassay.cli.run_options import open_run, read_file
+from modelassay.cli.run_options import open_run, read_file, run_names
 from modelassay.cli.signing import notary_of, signing_options
 from modelassay.errors import ExitCode, UsageError
 
@@ -72,6 +72,12 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
     "log_copy",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Copy of the developer's log, which tells when it took in events. [default: the store's]",
+)
+@click.option(
+    "--shown",
+    multiple=True,
+    metavar="RUN",
+    help="Another run of their log that you were shown; repeatable. [default: those of the store]",
 )
 @click.option(
     "-o", "--output", type=_FILE, multiple=True, metavar="FILE", help="Copy the report: .html, .json."
@@ -135,6 +141,7 @@ def _assessed(
 
     from modelassay.assessment.assess import assess
     from modelassay.assessment.challenging import draws_of
+    from modelassay.assessment.committing import runs_in
     from modelassay.assessment.inputs import sealed_inputs
     from modelassay.assessment.sealing import issue_assessment, seal_assessment
     from modelassay.evidence.ledger import Ledger
@@ -142,12 +149,14 @@ def _assessed(
 
     found = open_run(run, place)
     log = asked.pop("log_copy") or place / "log"
+    shown = {found.manifest.id, *run_names(place), *asked.pop("shown")}
     request = _request(asked, notary.actor.name)
     times = _logged(log, found.manifest.id, request.proofs.trust if log != place / "log" else None)
     proofs = request.proofs
     if proofs.challenge is not None:
         proofs = msgspec.structs.replace(proofs, drawn=draws_of(place / "log", found.manifest.id))
-    request = msgspec.structs.replace(request, logged=times, proofs=proofs)
+    unseen = tuple(sorted(runs_in(log) - shown))
+    request = msgspec.structs.replace(request, logged=times, proofs=proofs, unseen=unseen)
     record = assess(found, request, _progress(quiet))
     folder = seal_assessment(place, record, sealed_inputs(request), assessment_page)
     issue_assessment(Ledger(place, notary), record, folder)

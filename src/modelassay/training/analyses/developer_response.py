@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from modelassay.records import RunEvent, RunFinding
+from modelassay.records.findings import FindingState, Severity
 from modelassay.training.analyses.response_rules import (
     SEVERITIES,
     Fact,
@@ -86,12 +87,12 @@ def _pattern(judged: Sequence[tuple[Episode, tuple[Fact, ...]]], context: Respon
     values = {
         "alarms": Decimal(len(judged)),
         "alarms_with_symptom_fixes": Decimal(len(superficial)),
-        "runs_started": Decimal(context.runs_started),
+        "runs_started": Decimal(context.runs_started + len(context.unseen)),
         "runs_shown": Decimal(context.runs_shown),
     }
-    hidden = context.runs_started - context.runs_shown
-    unseen = f" {hidden} further runs of the recipe were started and not shown." if hidden > 0 else ""
-    which = "Which runs were left out, and what did they show?" if hidden > 0 else ""
+    hidden = max(0, context.runs_started - context.runs_shown)
+    unseen, which, severity, state = _unseen(hidden, context.unseen)
+    hidden += len(context.unseen)
     if len(superficial) >= 2:
         names = ", ".join(f"{e.id!r} (step {e.alarm.step})" for e in superficial)
         return run_finding(
@@ -104,14 +105,29 @@ def _pattern(judged: Sequence[tuple[Episode, tuple[Fact, ...]]], context: Respon
         return run_finding(
             CHECK, "no alarms",
             f"No alarm was ever raised; nothing shows that a detector was watching.{unseen}",
-            about={"alarm": "all"}, state="shown_harmful" if hidden > 0 else "not_assessable",
-            severity="high" if hidden > 0 else "low", values=values,
+            about={"alarm": "all"}, state=state if hidden else "not_assessable",
+            severity=severity if hidden else "low", values=values,
             why_not="no alarm was raised, and no canary shows that one would have been",
             question=f"Which detectors were on, and when did each last fire on a canary? {which}".strip(),
         )  # fmt: skip
     return run_finding(
-        CHECK, "runs not shown" if hidden > 0 else "no pattern",
+        CHECK, "runs not shown" if hidden else "no pattern",
         f"{len(judged)} alarms, {len(superficial)} answered at the symptom only.{unseen}",
-        about={"alarm": "all"}, state="shown_harmful" if hidden > 0 else "shown_fine",
-        severity="high" if hidden > 0 else "none", values=values, question=which,
+        about={"alarm": "all"}, state=state, severity=severity, values=values, question=which,
     )  # fmt: skip
+
+
+def _unseen(hidden: int, names: Sequence[str]) -> tuple[str, str, Severity, FindingState]:
+    """A9: what is said and asked of runs that were not shown, and how grave that is.
+
+    Args:
+        hidden: known to be of the recipe; of those in `names` only the log knows.
+    """
+    if not hidden and not names:
+        return "", "", "none", "shown_fine"
+    said = f" {hidden} further runs of the recipe were started and not shown." if hidden else ""
+    if names:
+        listed = ", ".join(repr(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
+        said += f" The developer's log has {len(names)} further runs that were not shown: {listed}."
+    which = "Which runs were left out, and what did they show?"
+    return said, which, "high" if hidden else "medium", "shown_harmful" if hidden else "not_shown"

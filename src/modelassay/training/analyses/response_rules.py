@@ -57,6 +57,8 @@ class ResponseContext:
     runs_started: int = 1
     """Runs of this recipe that the log knows; likewise shown to the assessor."""
     runs_shown: int = 1
+    unseen: Sequence[str] = ()
+    """Further runs in the developer's log that the assessor was not shown, of this recipe or another."""
 
 
 @dataclass(frozen=True)
