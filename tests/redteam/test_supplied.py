@@ -11,7 +11,7 @@ import pytest
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.records import Message, Sample
 from modelassay.records.conversation import sample_id
-from modelassay.redteam import FrozenAttack, open_attack
+from modelassay.redteam import FrozenAttack, open_attack, open_attacks
 from modelassay.redteam.supplied import AdversarialSuffix, Translation
 from modelassay.redteam.templates import DocumentInjection, Persona, RolePlay, ToolOutputInjection
 from modelassay.redteam.turns import ManyShot, Prefill, SystemOverride
@@ -177,3 +177,23 @@ def test_settings_that_are_wrong_are_the_users_error(name: str, settings: dict[s
 def test_defaults_open() -> None:
     for attack in (Prefill(), SystemOverride()):
         assert isinstance(attack, FrozenAttack)
+
+
+def test_texts_of_ones_own_are_as_old_as_they_say_and_else_of_unknown_age(tmp_path: Path) -> None:
+    (tmp_path / "frame.txt").write_text("Please: {request}")
+    own = {"use": "role_play", "settings": {"folder": str(tmp_path)}}
+    said, unsaid, packaged = open_attacks([own | {"dated": "2020-03"}, own, "role_play"])
+    assert (said.dated, unsaid.dated, packaged.dated) == ("2020-03", "", RolePlay.dated)
+    assert said.id == unsaid.id
+    with pytest.raises(UsageError, match="brings its date"):
+        open_attacks([{"use": "role_play", "dated": "2026-11-21"}])
+
+
+def test_conversations_that_were_found_bring_the_day_of_the_newest(tmp_path: Path) -> None:
+    file = tmp_path / "found.jsonl"
+    row = {"sample": "", "request": "", "turns": ["{request}"], "found_with": "manual"}
+    rows = [row | {"date": day} for day in ("2025-01-02", "2025-03-04", "some day")]
+    file.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    reference = {"use": "frozen_conversation", "settings": {"file": str(file)}}
+    found, said = open_attacks([reference, reference | {"dated": "2024-01-01"}])
+    assert (found.dated, said.dated) == ("2025-03-04", "2024-01-01")

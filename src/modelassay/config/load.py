@@ -187,10 +187,7 @@ def _check_plan(plan: Plan, source: Source) -> None:
         _check_model(getattr(plan, side), f"$.{side}", source)
     if not plan.datasets:
         raise source.error("$.datasets", "no dataset is named", "write datasets: [starter]")
-    for index, dataset in enumerate(plan.datasets):
-        if dataset.dated and last_day(dataset.dated) is None:
-            mend = "write YYYY-MM-DD, or YYYY-MM where only the month is known"
-            raise source.error(f"$.datasets[{index}].dated", f"{dataset.dated!r} is no date", mend)
+    _check_dates([each.dated for each in plan.datasets], "$.datasets", source)
     if not plan.evaluators:
         raise source.error("$.evaluators", "no evaluator is named", "write evaluators: [refusal]")
     if not plan.name.strip():
@@ -220,6 +217,13 @@ def _check_plan(plan: Plan, source: Source) -> None:
     _check_budget(plan, source)
 
 
+def _check_dates(dates: Sequence[str], key: str, source: Source) -> None:
+    for index, dated in enumerate(dates):
+        if dated and last_day(dated) is None:
+            mend = "write YYYY-MM-DD, or YYYY-MM where only the month is known"
+            raise source.error(f"{key}[{index}].dated", f"{dated!r} is no date", mend)
+
+
 def _check_red_team(plan: Plan, source: Source) -> None:
     attacked = plan.red_team
     if attacked is None:
@@ -228,6 +232,7 @@ def _check_red_team(plan: Plan, source: Source) -> None:
         raise source.error("$.red_team.attacks", "no attack is named", "see `modelassay redteam list`")
     if not attacked.kinds:
         raise source.error("$.red_team.kinds", "no kind is named", "write kinds: [harmful]")
+    _check_dates([each.dated for each in attacked.attacks], "$.red_team.attacks", source)
     for name in ("limit", "forms"):
         if getattr(attacked, name) < 0:
             raise source.error(f"$.red_team.{name}", "must not be negative", "0 means all")

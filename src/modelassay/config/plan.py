@@ -106,6 +106,9 @@ class AttackReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     no settings."""
     settings: dict[str, Any] = {}
     """Settings of that attack, such as ``shift`` of ``caesar``; paths are relative to the plan."""
+    dated: str = ""
+    """Where it puts texts of your own, the day on which they were written, `YYYY-MM-DD`, or `YYYY-MM` where
+    only the month is known. Conversations that were found have their own."""
 
 
 class RedTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

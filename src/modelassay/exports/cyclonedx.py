@@ -220,7 +220,12 @@ def _evaluation_data(pin: DatasetPin) -> dict[str, Any]:
         "version": pin.digest,
         "data": [{"type": "dataset", "name": visible(pin.name), "classification": "evaluation"}],
         "properties": _properties(
-            use="evaluation", rows=str(pin.rows), digest=pin.digest, source=pin.source, citation=pin.citation
+            use="evaluation",
+            rows=str(pin.rows),
+            digest=pin.digest,
+            source=pin.source,
+            citation=pin.citation,
+            dated=pin.dated,
         ),
     }
     if pin.licence:

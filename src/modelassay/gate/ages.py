@@ -16,8 +16,8 @@ from modelassay.records.dated import last_day
 
 AGE_OF_ATTACKS, AGE_OF_DATASETS = "evidence.age.attacks", "evidence.age.datasets"
 RENEWED_BY = (
-    "attacks of a newer version of modelassay or of your own, what `modelassay redteam run` finds today, or "
-    "successes kept by `modelassay redteam keep` and named in `datasets`"
+    "attacks of a newer version of modelassay, or with texts of your own that have a date (`dated:`); what "
+    "`modelassay redteam run` finds today; or successes that `modelassay redteam keep` kept, in `datasets`"
 )
 """What makes red teaming recent again."""
 _MOST_NAMED = 5

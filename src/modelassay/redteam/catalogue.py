@@ -29,6 +29,9 @@ SAMPLE_TAG = "attacked_sample"
 """Tag of `Attacked.as_sample`: id of the sample that was attacked."""
 
 
+_KEYS = ("use", "settings", "dated")
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An installed attack."""
 
@@ -187,7 +190,8 @@ def open_attacks(
     folder: Path | None = None,
     decoding: Decoding | None = None,
 ) -> tuple[FrozenAttack, ...]:
-    """The frozen attacks that are named, each by its name or as ``{use: name, settings: {…}}``.
+    """The frozen attacks that are named, each by its name or as ``{use: name, settings: {…}}``, with a date
+    (``dated: 2026-11-21``) where it puts texts of a user's own.
 
     Raises:
         UnknownNameError: no installed attack, or no setting, has this name.
@@ -196,8 +200,8 @@ def open_attacks(
     opened = []
     for given in references:
         reference: Mapping[str, Any] = {"use": given} if isinstance(given, str) else given
-        if unknown := [key for key in reference if key not in ("use", "settings")]:
-            raise UnknownNameError("key", unknown[0], ("use", "settings"), where="attacks")
+        if unknown := [key for key in reference if key not in _KEYS]:
+            raise UnknownNameError("key", unknown[0], _KEYS, where="attacks")
         if "use" not in reference:
             raise UsageError("an attack without a name", where="attacks", mend="write `use: NAME`")
         settings = reference.get("settings", {})
@@ -208,8 +212,22 @@ def open_attacks(
                 where="attacks",
                 mend="run it by itself, or choose one that `modelassay redteam list` shows as frozen",
             )
+        _date(attack, reference)
         opened.append(attack)
     return tuple(opened)
+
+
+def _date(attack: FrozenAttack, reference: Mapping[str, Any]) -> None:
+    """An attack that puts a user's own texts is as old as those, not as the code that puts them."""
+    said = reference.get("dated", "")
+    if any(reference.get("settings", {}).get(key) for key in attack.file_settings):
+        attack.dated = said or attack.texts_dated
+    elif said:
+        raise UsageError(
+            f"the attack {attack.name!r} brings its date; dated is for texts of your own",
+            where="attacks",
+            mend="remove dated",
+        )
 
 
 def open_attack(

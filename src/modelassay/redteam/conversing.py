@@ -13,6 +13,7 @@ from pathlib import Path
 
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.records import Decoding, Message, Sample
+from modelassay.records.dated import last_day
 from modelassay.redteam.conversations import MOST_TURNS, by_request, read_conversations
 from modelassay.redteam.frozen import FrozenAttack, number_of
 from modelassay.redteam.requests import request_of, with_request
@@ -109,7 +110,10 @@ class FrozenConversation(Conversing):
             raise UsageError(
                 "needs a file of conversations", where=f"attack {self.name}", mend="give file=FILE"
             )
-        found = by_request(read_conversations(file, attack=self.name))
+        kept_here = read_conversations(file, attack=self.name)
+        days = (last_day(each.date) for each in kept_here)
+        self.texts_dated = max((day.isoformat() for day in days if day), default="")
+        found = by_request(kept_here)
         self._turns: Mapping[str, tuple[Turns, ...]] = {
             request: tuple(dict.fromkeys(each.turns for each in kept)) for request, kept in found.items()
         }

@@ -48,8 +48,11 @@ class FrozenAttack:
     version: ClassVar[str] = "1"
     family: ClassVar[str] = ""
     """Attacks of one family share the idea."""
-    dated: ClassVar[str] = ""
-    """Day on which it was written or last changed, ISO 8601: attacks go stale."""
+    dated: str = ""
+    """Day on which it was written or last changed, ISO 8601: attacks go stale. Of one that puts a user's own
+    texts the day of those, or empty."""
+    texts_dated: str = ""
+    """Day of the newest of a user's own texts, where they say so."""
     source: ClassVar[str] = ""
     """Where the idea was published, where it was."""
     needs: ClassVar[tuple[str, ...]] = ()

@@ -110,14 +110,14 @@ def _written_out(red_team: RedTeam) -> Iterator[dict[str, Any]]:
         if each.use != ALL:
             yield _reference(each)
             continue
-        if each.settings:
+        if each.settings or each.dated:
             raise UsageError(
                 f"{ALL!r} takes no settings", where="plan: red_team: attacks", mend="name the attack itself"
             )
         for entry in entries():
             if entry.frozen and not entry.needs and entry.name not in named:
-                yield {"use": entry.name, "settings": {}}
+                yield {"use": entry.name, "settings": {}, "dated": ""}
 
 
 def _reference(given: AttackReference) -> dict[str, Any]:
-    return {"use": given.use, "settings": given.settings}
+    return {"use": given.use, "settings": given.settings, "dated": given.dated}
