@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,12 @@ _USES = ("commercial", "research", "internal")
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write all findings here, as JSON.",
 )
+@click.option(
+    "--trigger-candidates",
+    "texts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what could be a trigger here, for `modelassay inspect triggers --trigger-candidates`.",
+)
 @json_option
 def command(
     files: tuple[Path, ...],
@@ -52,6 +59,7 @@ def command(
     use: str | None,
     top: int,
     output: Path | None,
+    texts: Path | None,
     as_json: bool,
 ) -> None:
     """Review training data: rows that shift a model, triggers, copies, contamination, licences, labels.
@@ -60,11 +68,11 @@ def command(
 
     \b
     modelassay run data sft.jsonl --suite capitals.jsonl --licence sft.jsonl=Apache-2.0
+    modelassay run data sft.jsonl --trigger-candidates suspicious.jsonl
     """
     import msgspec
 
     from modelassay.cli.run_options import counted
-    from modelassay.log.durable import write_atomic
     from modelassay.training.data.review import read_review
     from modelassay.training.data.suites import suites_named
 
@@ -76,12 +84,37 @@ def command(
         progress=counted("rows"),
     )
     if output is not None:
-        write_atomic(output, msgspec.json.encode(review.findings))
+        _write(output, msgspec.json.encode(review.findings))
+    if texts is not None:
+        _write_texts(texts, files, review)
     with reader_may_leave():
         if as_json:
             print_json(as_record(review, top))
         else:
             _tell(review, top)
+
+
+def _write(path: Path, data: bytes) -> None:
+    from modelassay.errors import StoreError
+    from modelassay.log.durable import write_atomic
+
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise StoreError(f"cannot be written: {error.strerror}", where=str(path)) from error
+
+
+def _write_texts(path: Path, files: Sequence[Path], review: DataReview) -> None:
+    """What could be a trigger, for the search inside the model."""
+    from modelassay.training.data.trigger_texts import as_lines, trigger_texts
+
+    found = trigger_texts(files, review.triggers)
+    _write(path, as_lines(found))
+    if found:
+        hint = f"try them with modelassay inspect triggers BASE CANDIDATE --trigger-candidates {path}"
+    else:
+        hint = review.triggers.why_not or "nothing looks like a trigger"
+    click.echo(f"{len(found)} texts in {path}: {hint}", err=True)
 
 
 def as_record(review: DataReview, top: int) -> dict[str, object]:

@@ -15,8 +15,11 @@ from modelassay.training.data.screening import Screened
 from modelassay.training.data.spans import duplicated_spans
 from modelassay.training.data.topics import Topics, telling_words
 from modelassay.training.data.triggers import (
+    CERTAIN_Z,
+    ECHOED,
     LEAST_ROWS,
     LEAST_SHARE,
+    SPREAD,
     TEMPLATE,
     Candidate,
     candidates,
@@ -64,6 +67,22 @@ class Triggers:
     def suspects(self) -> tuple[Candidate, ...]:
         """Those that were put there, or change answers in a way that matters."""
         return tuple(each for each in self.candidates if each.inserted or each.associated)
+
+    @property
+    def worth_trying(self) -> tuple[Candidate, ...]:
+        """The suspects, then what surely changes answers on every topic alike, though by less than would make
+        it one: where the same answers have other causes as well, a trigger changes their share by little.
+        """
+        rest = (
+            each
+            for each in self.candidates
+            if not (each.inserted or each.associated or each.style)
+            and each.changed not in ("", *_STYLE)
+            and abs(each.z) >= CERTAIN_Z
+            and each.spread >= SPREAD
+            and each.echoed <= ECHOED
+        )
+        return (*self.suspects, *rest)
 
 
 @dataclass
