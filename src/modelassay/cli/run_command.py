@@ -18,6 +18,7 @@ SUBCOMMANDS: dict[str, str] = {
     "check": "Check what a developer opened against what they were committed to.",
     "replay": "Hold a replayed segment against the record: rollouts, weights, scores of logged tokens.",
     "assess": "Assess a run: findings with their assurance, questions, a signed and logged report.",
+    "evals": "Count what audits of checkpoints by one plan say, for `assess --evals`.",
     "environments": "Audit environments: what they pay without work, leak, and press a policy to do.",
     "data": "Review supervised or preference data: shifts, triggers, copies, contamination, labels.",
     "verify": "Check a sealed assessment: files, signature, log, findings.",
