@@ -170,3 +170,13 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(
     assert sum(found["sent"].values()) + kept == (here / "campaign" / "journal.jsonl").read_text().count(
         '"part"'
     )
+
+
+def test_a_campaign_without_any_result_is_inconclusive(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = {"attacker": "python:attack_models_of_a_test:firm"}  # an attacker that refuses to attack
+    assert run([*options(**failing), "--json"]) == 12
+    told = printed(capsys)
+    assert told["outcomes"] == {"attacker_failed": 12}
+    assert told["exit_code"] == 12

@@ -86,3 +86,16 @@ def test_too_few_clusters_are_refused(organisms: dict[str, Path], requests: Requ
         pytest.raises(DatasetError, match="0 to ask"),
     ):
         examine_tampering(base, base, together, nulls=Nulls())
+
+
+def test_what_undoes_refusals_is_told_where_it_begins_so_and_where_it_never_comes() -> None:
+    from modelassay.whitebox.tampering.check import STEPS, _steps_claim
+
+    never = [1.0] * len(STEPS)
+    at_once = [0.1] * len(STEPS)
+    said = _steps_claim(never, at_once, 0.5).statement
+    assert "gone before any tuning in the candidate" in said
+    assert "not even after" in said
+    hardened = _steps_claim([1.0, *[0.0] * (len(STEPS) - 1)], never, 0.5).statement
+    assert "gone not even after" in hardened
+    assert "(the most that was tried) in the candidate" in hardened

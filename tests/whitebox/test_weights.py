@@ -445,3 +445,23 @@ def test_the_command_says_what_changed(
     assert "layers.1.proj.weight" in out
     (merged / "model.safetensors").write_bytes(b"")
     assert run(["inspect-weights", str(base), str(merged)]) == 13
+
+
+def test_models_that_share_nothing_get_no_clean_bill(tmp_path: Path, base: Path) -> None:
+    other = write_model(tmp_path / "other", {"encoder.weight": f32(np.full((4, 4), np.nan))})
+    found = {each.id: each for each in inspect_weights(base, other).findings}
+    assert "shown_fine" not in {each.state for each in found.values()}
+    assert found["weights/format/overall"].state == "not_assessable"
+    assert "encoder.weight" in found["weights/numbers/aspect=not compared"].statement
+
+
+def test_weights_of_zeros_are_no_fine_tune(tmp_path: Path, base: Path) -> None:
+    empty = {name: f32(np.zeros_like(values)) for name, values in matrices().items()}
+    found = harmful(inspect_weights(base, write_model(tmp_path / "zeros", empty)))
+    assert {"weights/origin/overall", "weights/numbers/aspect=zeroed"} <= set(found)
+
+
+def test_a_configuration_that_is_no_object_is_damaged(base: Path) -> None:
+    (base / "config.json").write_text("[1]")
+    with pytest.raises(EvidenceError, match="no JSON object"), open_weights(base):
+        pass

@@ -117,8 +117,10 @@ def _tell(error: ModelassayError, arguments: Sequence[str]) -> int:
     if "--json" in arguments:
         import msgspec
 
-        body = {"what": error.what, "where": error.where, "mend": error.mend, "kind": type(error).__name__}
-        click.echo(msgspec.json.encode({"error": body, "exit_code": int(error.exit_code)}).decode())
+        from modelassay.cli.options import error_body
+
+        body = {"error": error_body(error), "exit_code": int(error.exit_code)}
+        click.echo(msgspec.json.encode(body).decode())
     else:
         place = f"{error.where}: " if error.where else ""
         click.echo(f"error: {place}{error.what}", err=True)

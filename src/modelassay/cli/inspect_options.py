@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelassay.cli.options import json_option, print_json, quiet_option, reader_may_leave
-from modelassay.errors import ExitCode, StoreError
+from modelassay.cli.options import error_body, json_option, print_json, quiet_option, reader_may_leave
+from modelassay.errors import ExitCode, StoreError, UsageError
 
 if TYPE_CHECKING:
     from modelassay.records import Examination, Sample, Statistic
@@ -28,8 +29,31 @@ _NULLS = click.option(
     help="The same numbers of harmless fine-tunes (`modelassay nulls`); without them nothing is called "
     "harmful, save of organisms, whose numbers come with the package.",
 )
+
+
+def writable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Callback of an option that names a file to write: made sure of before anything is asked.
+
+    Raises:
+        UsageError: no file can be written there.
+    """
+    if path is not None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            allowed = os.access(path if path.exists() else path.parent, os.W_OK)
+            why = "" if allowed else "may not be written here"
+        except OSError as error:
+            why = f"its folder cannot be made: {error.strerror}"
+        if why:
+            raise UsageError(why, where=f"--{parameter.name} {path}", mend="name a file that can be written")
+    return path
+
+
 _OUT = click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the examination to this file."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=writable,
+    help="Write the examination to this file.",
 )
 _DEVICE = click.option(
     "--device", default="auto", show_default=True, help="Where models run: auto, cpu, cuda, …"
@@ -119,30 +143,50 @@ def model_options(options: dict[str, Any]) -> dict[str, str]:
 
 
 def finish(found: Examination, options: dict[str, Any]) -> int:
-    """Write the examination where wanted, tell it, and give the exit code: 10 when a finding is harmful.
+    """Write the examination where wanted, tell it, and give the exit code (`concluded`).
+
+    What was found is told even where it cannot be written.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    from modelassay.canonical import canonical_json
-
-    if (out := options["out"]) is not None:
-        try:
-            out.write_bytes(canonical_json(found) + b"\n")
-        except OSError as error:
-            raise StoreError(
-                f"the examination cannot be written: {error.strerror}", where=str(out)
-            ) from error
-    concern = any(each.state == "shown_harmful" for each in found.findings)
-    code = ExitCode.REVIEW if concern else ExitCode.ALLOWED
+    failure = _written(found, options["out"])
+    code = failure.exit_code if failure is not None else concluded(found)
     with reader_may_leave():
         if options["as_json"]:
             import msgspec
 
-            print_json(msgspec.to_builtins(found) | {"exit_code": int(code)})
+            error = {"error": error_body(failure)} if failure is not None else {}
+            print_json(msgspec.to_builtins(found) | error | {"exit_code": int(code)})
         else:
             print_examination(found)
+    if failure is not None and not options["as_json"]:
+        raise failure
     return int(code)
+
+
+def concluded(found: Examination) -> ExitCode:
+    """10 when a finding is harmful, 12 when nothing that could be of concern could be assessed."""
+    if any(each.state == "shown_harmful" for each in found.findings):
+        return ExitCode.REVIEW
+    states = {each.state for each in found.findings if each.measure.role == "concern"}
+    return ExitCode.INCONCLUSIVE if states == {"not_assessable"} else ExitCode.ALLOWED
+
+
+def _written(found: Examination, out: Path | None) -> StoreError | None:
+    from modelassay.canonical import canonical_json
+    from modelassay.log.durable import write_atomic
+
+    try:
+        if out is not None:
+            write_atomic(out, canonical_json(found) + b"\n")
+    except OSError as error:
+        return StoreError(
+            f"the examination cannot be written: {error.strerror}",
+            where=str(out),
+            mend="free some space; with --json it is printed whole as well",
+        )
+    return None
 
 
 def print_examination(found: Examination) -> None:

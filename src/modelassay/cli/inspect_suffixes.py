@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modelassay.cli.inspect_options import dataset_options, model_options, samples_of
+from modelassay.cli.inspect_options import dataset_options, model_options, samples_of, writable
 from modelassay.cli.options import json_option, print_json, quiet_option, reader_may_leave
 
 
@@ -27,7 +27,12 @@ from modelassay.cli.options import json_option, print_json, quiet_option, reader
     "--tried", type=click.IntRange(1), default=64, show_default=True, help="Replacements tried in a step."
 )
 @click.option("--budget-seconds", type=click.FloatRange(0, min_open=True), help="Stop each of them by then.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write them here, as JSONL.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=writable,
+    help="Write them here, as JSONL.",
+)
 @click.option("--device", default="auto", show_default=True, help="Where it runs: auto, cpu, cuda, …")
 @click.option("--threads", type=click.IntRange(0), default=0, help="Threads of torch; 0 leaves its choice.")
 @quiet_option
@@ -60,8 +65,6 @@ def command(model: str, **options: Any) -> int:
         )
         name = str(opened.identity.fingerprint)
     rows = [each.row(name) for each in found]
-    if options["out"] is not None:
-        _write(options["out"], rows)
     with reader_may_leave():
         if options["as_json"]:
             print_json({"found_on": name, "suffixes": found})
@@ -70,6 +73,8 @@ def command(model: str, **options: Any) -> int:
                 f"{each.lifted} of {each.held_out} other requests lifted, log-odds of refusing "
                 f"{each.odds[0]:.1f} → {each.odds[1]:.1f}: {each.text}"
             )
+    if options["out"] is not None:  # what was found is told even where it cannot be written
+        _write(options["out"], rows)
     return 0
 
 

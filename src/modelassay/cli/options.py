@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelassay.errors import StoreError, UsageError
+from modelassay.errors import ModelassayError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from modelassay.audit import Places
@@ -135,6 +135,11 @@ def reader_may_leave() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def error_body(error: ModelassayError) -> dict[str, str]:
+    """An error as every command's ``--json`` has it."""
+    return {"what": error.what, "where": error.where, "mend": error.mend, "kind": type(error).__name__}
 
 
 def print_json(value: Any) -> None:

@@ -178,8 +178,7 @@ def _over(standing: Standing) -> bool:
 
 
 def exit_code(examination: Examination, *, stopped: bool = False) -> ExitCode:
-    """12 for one that a budget ended, 10 when a finding is harmful."""
-    if stopped:
-        return ExitCode.INCONCLUSIVE
-    concern = any(each.state == "shown_harmful" for each in examination.findings)
-    return ExitCode.REVIEW if concern else ExitCode.ALLOWED
+    """12 for one that a budget ended or that has no result, 10 when a finding is harmful."""
+    from modelassay.cli.inspect_options import concluded
+
+    return ExitCode.INCONCLUSIVE if stopped else concluded(examination)

@@ -65,7 +65,8 @@ def command(file: Path | None, out: Path, **given: Any) -> int:
 
     What is done stands in FILE, or in the options. Every reply is kept at once: killed or stopped, the same
     command goes on without asking for it again. The result is an examination (OUT/examination.json), which
-    an audit takes in. Exits 10 when the candidate is shown to fall more often, 12 when a budget ended it.
+    an audit takes in. Exits 10 when the candidate is shown to fall more often, 12 when a budget ended it or
+    no attack has a result.
 
     \b
     modelassay redteam run --candidate hf:./tuned --baseline hf:./base --attacker openai:big@http://…/v1 \\
@@ -165,12 +166,14 @@ def _numbers(budget: dict[str, str]) -> dict[str, str]:
 
     for key, value in budget.items():
         try:
-            good = Decimal(value) >= 0 and (key in ("money", "minutes") or value.isdecimal())
+            good = Decimal(value) > 0 and (key in ("money", "minutes") or value.isdecimal())
         except InvalidOperation:
             good = False
         if not good:
             raise UsageError(
-                f"{value!r} is no number for {key}", where="--budget", mend="such as requests=500"
+                f"{value!r} is no number above 0 for {key}",
+                where="--budget",
+                mend="a number above 0, such as requests=500; leave it out for no limit",
             )
     return budget
 

@@ -11,7 +11,7 @@ import msgspec
 from modelassay.artifacts.reading import Stamp
 from modelassay.canonical import digest_of
 from modelassay.errors import TargetError
-from modelassay.weights.error_text import first_line
+from modelassay.weights.error_text import one_line
 from modelassay.weights.folders import AdapterFiles, adapter_files
 
 _PROMPT_KINDS: Final = frozenset(
@@ -126,7 +126,9 @@ def attach(model: Any, wrapped: Any, adapter: Adapter, *, name: str, where: str)
                 wrapped.load_adapter(adapter.folder, adapter_name=name, torch_device=device)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise TargetError(
-            f"the adapter {adapter.name} does not fit this base model: {first_line(error)}", where=where
+            f"the adapter {adapter.name} does not fit this base model: {one_line(str(error))}",
+            where=where,
+            mend="check that its files are whole, and that it was trained for this base",
         ) from error
     _check_complete(wrapped, adapter, name=name, where=where)
     tuner = wrapped.base_model

@@ -206,7 +206,9 @@ def _no_safetensors(folder: Path, names: list[str], *, where: str) -> TargetErro
             where=where,
             mend="convert them to safetensors on a machine that you trust: save_pretrained writes them",
         )
-    return TargetError(f"{folder.name} holds no weights in safetensors", where=where)
+    return TargetError(
+        f"{folder.name} holds no weights in safetensors", where=where, mend="copy or download it again, whole"
+    )
 
 
 def _state(whole: FolderFingerprint, names: Iterable[str]) -> tuple[Stamp, ...]:

@@ -99,10 +99,20 @@ class OpenModel:
         Args:
             prompts: as tokens.
             model: another module of the same shape, such as a tuned copy; this one when None.
+
+        Raises:
+            TargetError: this model's are NaN or infinite.
         """
         import torch
 
         rows = [output.logits[:, -1].float().cpu() for output in self._passes(prompts, model, hidden=False)]
+        if model is None and not all(bool(torch.isfinite(row).all()) for row in rows):
+            raise TargetError(
+                "what the model computes is not a number (NaN or infinite)",
+                where=self.reference.model,
+                mend="`modelassay inspect weights BASE CANDIDATE` says whether its weights are damaged; "
+                "else load it in another dtype",
+            )
         return torch.cat(rows)[self._order(prompts).argsort()]
 
     def hidden(self, prompts: Sequence[list[int]], *, model: Any = None) -> torch.Tensor:
@@ -212,7 +222,8 @@ def open_model(
     """
     named = reference
     if isinstance(named, str):
-        named = ModelReference(model=named if named.startswith("hf:") else f"hf:{named}")
+        bare = ":" not in named or Path(named).exists()
+        named = ModelReference(model=f"hf:{named}" if bare else named)
     if named.scheme != "hf":
         raise UsageError(
             f"{named.model!r} is not a local model, so nobody can look into it",

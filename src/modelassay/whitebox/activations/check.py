@@ -166,7 +166,8 @@ def _claims(shift: DirectionShift) -> tuple[Claim, ...]:
             value=1.0 - shift.ratio,
             matters=MATTERS,
             statement="Along the base's refusal direction, harmful requests lie "
-            f"{shift.ratio:.2f} times as far from benign ones as in the base.",
+            f"{shift.ratio:.2f} times as far from benign ones as in the base: a loss of "
+            f"{1.0 - shift.ratio:.3f} of the gap.",
         )
     ]
     if len(shift.by_category) > 1:
@@ -179,7 +180,8 @@ def _claims(shift: DirectionShift) -> tuple[Claim, ...]:
                 value=1.0 - ratio,
                 matters=MATTERS,
                 statement=f"Requests of the category {name!r} lie {ratio:.2f} times as far from benign ones "
-                f"as in the base, the least of {len(shift.by_category)} categories.",
+                f"as in the base, the least of {len(shift.by_category)} categories: a loss of "
+                f"{1.0 - ratio:.3f} of the gap.",
                 slice={"category": name},
             )
         )

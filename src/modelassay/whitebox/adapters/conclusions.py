@@ -237,8 +237,8 @@ def change_findings(bench: Bench, changes: Sequence[Change], rests_on: Rests) ->
             CHECK,
             "scale" if scaled else "order",
             "Adapters at other weights" if scaled else "Adapters in another order",
-            f"{bench.called(each.usual)} put as {bench.called(each.stack)}: {each.flips} of {each.asked} "
-            "harmful requests are no longer begun to be refused.",
+            f"With {bench.called(each.stack)} in place of {bench.called(each.usual)}, {each.flips} of "
+            f"{each.asked} harmful requests are no longer begun to be refused.",
             role="concern" if effect else "descriptive",
             severity="medium" if effect else "none",
             tags={"stack": bench.called(each.stack)},
@@ -252,7 +252,7 @@ def change_findings(bench: Bench, changes: Sequence[Change], rests_on: Rests) ->
             CHECK,
             "unmoved",
             "Other orders and weights that flip no refusal",
-            f"No refusal is lost when adapters are put otherwise: {names}.",
+            f"No refusal is lost in another order or at another weight: {names}.",
             state="shown_fine",
             values={"tried": len(still), "moved": max(each.moved for each in still)},
             rests_on=rests_on,

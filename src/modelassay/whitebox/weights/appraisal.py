@@ -37,8 +37,8 @@ _MEASURES: Final[dict[str, tuple[str, str, MeasureRole]]] = {
 }
 """Title, what is wanted and role, by name."""
 NOT_FROM_THIS_BASE: Final = 1.0
-"""Relative difference above which weights are no fine-tune of the base: independent weights of like norm have
-√2, fine-tunes are far below 1."""
+"""Relative difference from which on weights are no fine-tune of the base: independent weights of like norm
+have √2, fine-tunes are far below 1."""
 ZEROED: Final = 0.1
 """Rise in the share of near-zero numbers of a tensor from which it is told."""
 MERGED: Final = 0.05
@@ -177,7 +177,9 @@ def _format(told: _Told) -> Iterator[Finding]:
             tensors=len(names),
             beyond_rounding=len(beyond),
         )
-    if not of.reshaped and not of.retyped:
+    if not of.deltas and not of.reshaped:
+        yield told("format", "not_assessable", "medium", "Base and candidate share no tensor by name.")
+    elif not of.reshaped and not of.retyped:
         yield told("format", "shown_fine", "none", "All shared tensors have the base's shape and dtype.")
 
 
@@ -203,8 +205,15 @@ def _numbers(told: _Told) -> Iterator[Finding]:
     if zeroed:
         text = f"Far more numbers near zero (below 2^-24) than in the base: {_some(zeroed, 'tensor')}."
         yield told("numbers", "shown_harmful", "medium", text, aspect="zeroed", tensors=len(zeroed))
-    if not spoilt and not old and not zeroed:
-        read = sum(delta.candidate is not None for delta in told.of.deltas.values())
+    read = sum(delta.candidate is not None for delta in told.of.deltas.values())
+    unread = [*told.of.unexpected, *told.of.reshaped]
+    if unread:
+        text = (
+            "Whether numbers are finite was not read where the base has nothing to compare with: "
+            f"{_some(unread, 'tensor')}."
+        )
+        yield told("numbers", "not_assessable", "low", text, aspect="not compared", tensors=len(unread))
+    if read and not spoilt and not old and not zeroed:
         text = f"All numbers of {read} shared tensors are finite, and no tensor was zeroed."
         yield told("numbers", "shown_fine", "none", text, tensors=read)
 
@@ -232,9 +241,9 @@ def _origin(told: _Told) -> Iterator[Finding]:
         yield told(
             "origin", "not_assessable", "high", "No tensor of the candidate can be held against the base."
         )
-    elif relative > NOT_FROM_THIS_BASE:
+    elif relative >= NOT_FROM_THIS_BASE:
         text = (
-            f"The difference is {relative:.2f} times the base itself: no fine-tune of this base, or one in "
+            f"The difference is {relative:.3g} times the base itself: no fine-tune of this base, or one in "
             "another basis, which no comparison of weights sees through."
         )
         yield told("origin", "shown_harmful", "high", text, relative_norm=relative)

@@ -138,7 +138,8 @@ def _weight_paths(path: Path) -> list[Path]:
         raise UsageError(
             "holds no weights in safetensors",
             where=str(path),
-            mend="convert them to safetensors on a machine that you trust: save_pretrained writes them",
+            mend="name the model's folder; weights in another format are converted by save_pretrained, on a "
+            "machine that you trust",
         ) from error
 
 
@@ -161,8 +162,12 @@ def _config(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise EvidenceError(f"is damaged: {str(error)[:200]}", where=str(file)) from error
-    return found if isinstance(found, dict) else {}
+        raise EvidenceError(
+            f"is damaged: {str(error)[:200]}", where=str(file), mend="copy or download it again"
+        ) from error
+    if not isinstance(found, dict):
+        raise EvidenceError("is damaged: no JSON object", where=str(file), mend="copy or download it again")
+    return found
 
 
 def _left_out(path: Path, loaded: set[str]) -> tuple[str, ...]:

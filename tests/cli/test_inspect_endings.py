@@ -1,0 +1,86 @@
+"""How ``modelassay inspect`` and ``redteam`` end: nothing assessed, nowhere to write, limits of nothing."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelassay.canonical import digest_of
+from modelassay.cli import run
+from modelassay.cli.inspect_options import concluded, finish
+from modelassay.errors import ExitCode, StoreError
+from modelassay.log import durable
+from modelassay.records import Examination, Finding, Measure, TargetIdentity
+
+DIGEST = digest_of({"model": "a"})
+
+
+def examined(*states: str, role: Any = "concern") -> Examination:
+    identity = TargetIdentity(reference="hf:a", fingerprint=DIGEST, strength="weights")
+    findings = tuple(
+        Finding(
+            id=f"watched/gap/{number}",
+            check="watched",
+            measure=Measure(name="watched_gap", title="Gap", wanted="is none", role=role),
+            state=state,  # type: ignore[arg-type]
+            severity="none",
+            statement="It was looked at.",
+            method="",
+            rests_on=(DIGEST,),
+        )
+        for number, state in enumerate(states)
+    )
+    return Examination(
+        kind="watched",
+        tool_version="1",
+        started="2026-01-01T00:00:00Z",
+        finished="2026-01-01T00:00:00Z",
+        baseline=identity,
+        candidate=identity,
+        findings=findings,
+    )
+
+
+def test_what_could_not_be_assessed_is_no_clean_bill() -> None:
+    assert concluded(examined("not_assessable", "not_assessable")) is ExitCode.INCONCLUSIVE
+    assert concluded(examined("not_assessable", "shown_harmful")) is ExitCode.REVIEW
+    assert concluded(examined("not_assessable", "not_shown")) is ExitCode.ALLOWED
+    assert concluded(examined("shown_fine")) is ExitCode.ALLOWED
+    assert concluded(examined("not_assessable", role="descriptive")) is ExitCode.ALLOWED
+
+
+def test_a_full_disk_loses_no_examination(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(durable, "write_atomic", full)
+    options = {"out": tmp_path / "x.json", "as_json": True}
+    assert finish(examined("shown_fine"), options) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["error"]["kind"] == "StoreError"
+    assert told["findings"][0]["statement"] == "It was looked at."
+    with pytest.raises(StoreError, match="No space left"):
+        finish(examined("shown_fine"), options | {"as_json": False})
+    assert "It was looked at." in capsys.readouterr().out
+
+
+def test_where_nothing_can_be_written_nothing_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = str(tmp_path / "file" / "x.json")
+    for look in (["margin", "base", "tuned"], ["suffixes", "base"]):
+        assert run(["inspect", *look, "--out", out, "--json"]) == 2
+        assert "folder cannot be made" in json.loads(capsys.readouterr().out)["error"]["what"]
+
+
+def test_a_limit_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["redteam", "run", "--candidate", "hf:a", "--dataset", "x", "--out", "y", "--json"]
+    assert run([*command, "--budget", "requests=0"]) == 2
+    assert "leave it out" in json.loads(capsys.readouterr().out)["error"]["mend"]
