@@ -12,7 +12,8 @@ import pytest
 from modelassay.canonical import digest_of
 from modelassay.cli import run
 from modelassay.cli.inspect_options import concluded, finish
-from modelassay.errors import ExitCode, StoreError
+from modelassay.cli.nulls_command import _distinct
+from modelassay.errors import ExitCode, StoreError, UsageError
 from modelassay.log import durable
 from modelassay.records import Examination, Finding, Measure, TargetIdentity
 
@@ -84,3 +85,16 @@ def test_a_limit_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     command = ["redteam", "run", "--candidate", "hf:a", "--dataset", "x", "--out", "y", "--json"]
     assert run([*command, "--budget", "requests=0"]) == 2
     assert "leave it out" in json.loads(capsys.readouterr().out)["error"]["mend"]
+
+
+def test_copies_are_no_further_fine_tunes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, weights in {"base": b"0", "one": b"1", "copy": b"1", "itself": b"0", "two": b"2"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(weights)
+        (tmp_path / name / "config.json").write_text(json.dumps({"saved_as": name}))
+    folders = [tmp_path / name for name in ("one", "copy", "itself", "two")]
+    assert [each.name for each in _distinct(tmp_path / "base", folders)] == ["one", "two"]
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'copy'} holds the weights of {tmp_path / 'one'}" in said
+    with pytest.raises(UsageError, match="no fine-tune differs"):
+        _distinct(tmp_path / "base", [tmp_path / "itself"])

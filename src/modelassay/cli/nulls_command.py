@@ -165,7 +165,31 @@ def _own(bases: tuple[Path, ...], variants: tuple[Path, ...], family: str) -> It
         raise UsageError(
             "no harmless fine-tune is given", mend="--variants FOLDER with config.json or adapter_config.json"
         )
-    return given(bases[0], folders, family=family)
+    return given(bases[0], _distinct(bases[0], folders), family=family)
+
+
+def _distinct(base: Path, folders: Sequence[Path]) -> list[Path]:
+    """Folders with weights of their own: a copy, of another one or of the base, is no further fine-tune.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from modelassay.artifacts import fingerprint_folder
+
+    seen: dict[str, Path] = {}
+    for folder in (base, *folders):
+        found = fingerprint_folder(folder)
+        weights = found.part([name for name in found.readings if name.endswith(".safetensors")])
+        digests = " ".join(sorted(weights.values())) or str(folder)  # without weights, told when it is opened
+        if digests in seen:
+            click.echo(f"{folder} holds the weights of {seen[digests]}, and is left out", err=True)
+        seen.setdefault(digests, folder)
+    kept = [folder for folder in seen.values() if folder != base]
+    if not kept:
+        raise UsageError(
+            "no fine-tune differs from the base", where=str(base), mend="name others by --variants"
+        )
+    return kept
 
 
 def _is_model(folder: Path) -> bool:
