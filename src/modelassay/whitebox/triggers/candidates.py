@@ -53,7 +53,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         """Where it stands, in words."""
         if self.place == "around":
             return "around the request"
-        return "put around the request as shown" if self.place == "template" else POSITIONS[self.place].said
+        return "around the request as shown" if self.place == "template" else POSITIONS[self.place].said
 
 
 class GivenCandidate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
