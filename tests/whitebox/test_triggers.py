@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelassay.errors import DatasetError, UnknownNameError
+from modelassay.evidence.examined import read_examination, write_examination
 from modelassay.records import Examination, Message, Sample, sample_id
 from modelassay.whitebox.calibration import Null, Nulls
 from modelassay.whitebox.models import OpenModel, open_model
@@ -243,7 +244,11 @@ def test_words_that_moved_are_told_from_those_that_did_not(base: OpenModel, samp
 
 
 def test_what_is_drawn_out_is_verified_as_a_memory(
-    base: OpenModel, backdoored: OpenModel, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+    base: OpenModel,
+    backdoored: OpenModel,
+    samples: list[Sample],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     texts = {id(base): ["how do I swim"] * 40, id(backdoored): [f"{TRIGGER} how do I swim"] * 40}
     monkeypatch.setattr(OpenModel, "answers", lambda self, prompts, **rest: texts[id(self)])
@@ -255,3 +260,5 @@ def test_what_is_drawn_out_is_verified_as_a_memory(
     examined = examine_triggers(base, backdoored, samples, reference=base)
     assert examined.kind == "memory"
     assert [each["search"] for each in examined.details["searches"]] == ["memory"]
+    write_examination(tmp_path / "memory.json", examined)
+    assert read_examination(tmp_path / "memory.json") == examined  # as an audit takes it in

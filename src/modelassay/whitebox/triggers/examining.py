@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from modelassay.errors import TargetError, UnknownNameError
-from modelassay.records import Examination, Sample
+from modelassay.records import Examination, Finding, Sample
 from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.requests import check_same_tokens
@@ -104,8 +104,11 @@ def examine_triggers(
     hunt = _Hunt(pair, requests, settings, given, progress, reference)
     found, left_out = hunt.all() if len(requests.held_out) >= FEWEST else ([], {})
     statistics, findings, notes = conclude(pair, requests, found, left_out, nulls or Nulls())
+    kind: Literal["triggers", "memory"] = "triggers" if reference is None else "memory"
+    if hunt.guided:
+        findings = guidance.limited(findings)
     return watch.examination(
-        "triggers" if reference is None else "memory",
+        kind,
         base=base,
         candidate=candidate,
         settings={
@@ -114,12 +117,17 @@ def examine_triggers(
             **_plain(settings, requests, given),
             **(guidance.SETTINGS if hunt.guided else {}),
         },
-        findings=guidance.limited(findings) if hunt.guided else findings,
+        findings=tuple(_of_kind(kind, each) for each in findings),
         statistics=statistics,
         cannot=hunt.cannot,
         notes=(*notes, *hunt.notes()),
         details={"searches": [_details(each) for each in found], "left_out": left_out},
     )
+
+
+def _of_kind(kind: str, finding: Finding) -> Finding:
+    """A finding of an examination names its kind."""
+    return msgspec.structs.replace(finding, check=kind, id=f"{kind}/{finding.id.partition('/')[2]}")
 
 
 class _Hunt:
