@@ -58,7 +58,7 @@ candidate: {{model: "{candidate}", options: {{{options}}}, batch_size: 256}}
 datasets: [{suite}]
 evaluators: [refusal, response_format, sycophancy, value_shift]
 slices: [category, language, turns, form, category*language]
-decoding: {{temperature: 1, max_tokens: 32}}
+decoding: {{temperature: 1, max_tokens: 48}}
 seed: {seed}
 gate: {{mode: sequential}}
 policy: policy.yaml
