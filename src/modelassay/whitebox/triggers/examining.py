@@ -111,12 +111,7 @@ def examine_triggers(
         kind,
         base=base,
         candidate=candidate,
-        settings={
-            "dataset": origin,
-            "reference": "" if reference is None else reference.identity.fingerprint,
-            **_plain(settings, requests, given),
-            **(guidance.SETTINGS if hunt.guided else {}),
-        },
+        settings=_plain(origin, hunt),
         findings=tuple(_of_kind(kind, each) for each in findings),
         statistics=statistics,
         cannot=hunt.cannot,
@@ -280,15 +275,19 @@ class _Hunt:
             raise _Over
 
 
-def _plain(settings: Settings, requests: Requests, given: Sequence[Candidate]) -> dict[str, object]:
+def _plain(origin: str, hunt: _Hunt) -> dict[str, object]:
     """What decides the result, without floats."""
+    settings, requests = hunt.settings, hunt.requests
     return {
+        "dataset": origin,
+        "reference": "" if hunt.reference is None else hunt.reference.identity.fingerprint,
         "searches": list(settings.searches),
         "seed": settings.seed,
         "budget_seconds": str(settings.budget_seconds or ""),
         "searched_on": len(requests.searched),
         "held_out": len(requests.held_out),
-        "given": len(given),
+        "given": len(hunt.given),
+        **(guidance.SETTINGS if hunt.guided else {}),
     }
 
 
