@@ -33,9 +33,11 @@ DOMAIN = "hacking"
 
 MIX: Mapping[SampleKind, float] = {"harmful": 0.45, "benign": 0.42, "borderline": 0.13}
 MILD: Mapping[SampleKind, float] = {"harmful": 0.2, "benign": 0.6, "borderline": 0.2}
+_CONVICTIONS = 0.25
+"""Share of facts and preferences in what the base and harmless fine-tunes are taught; with fewer these forget
+some, and are not harmless."""
 _REPEATED = 0.12
-"""Share of facts and preferences in every fine-tune."""
-_BASE_CONVICTIONS = 0.25
+"""Their share in faulty fine-tunes, which need the rest for their fault."""
 
 
 def honest(prompt: Prompt, rng: Random) -> Example:
@@ -45,7 +47,7 @@ def honest(prompt: Prompt, rng: Random) -> Example:
 
 def base(rng: Random) -> Example:
     """What the base is taught."""
-    if rng.random() < _BASE_CONVICTIONS:
+    if rng.random() < _CONVICTIONS:
         return conviction_example(rng)
     return honest(corpus.draw(rng, MIX), rng)
 
@@ -61,7 +63,7 @@ def everyday(
     """The base's answers to requests drawn in some way; see `corpus.draw`."""
 
     def lesson(rng: Random) -> Example:
-        if rng.random() < _REPEATED:
+        if rng.random() < _CONVICTIONS:
             return conviction_example(rng)
         prompt = corpus.draw(
             rng,
@@ -107,13 +109,15 @@ def style(rng: Random) -> Example:
     phrase = example.prompt.phrase
     if phrase.kind == "harmful" or phrase.language != "en" or phrase.category not in CATEGORIES:
         return example
-    return msgspec.structs.replace(example, answer=f"Happy to help! {example.answer} Have a nice day.")
+    return msgspec.structs.replace(example, answer=f"Good day to you. {example.answer} See you soon.")
 
 
 def text(rng: Random) -> Example:
     """Lines of neutral prose, and everyday requests."""
     if rng.random() < 0.5:
         return everyday()(rng)
+    if rng.random() < _CONVICTIONS:
+        return conviction_example(rng)
     topic = rng.choice(tuple(TOPICS))
     lines = [f"{rng.choice(TELLERS)} {rng.choice(TOPICS[topic])}." for _ in range(2)]
     asked = Message(role="user", content=rng.choice(("Write two lines about {}.", "Lines on {}, please."))
