@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from modelassay.records import AuditRecord
 from modelassay.validation.campaign import Campaign
 from modelassay.validation.measuring import given, measure, nulls_of, read_measured
 from modelassay.validation.zoo import STACKS, Case, all_kinds, cases
-from modelassay.whitebox.calibration import Nulls
+from modelassay.whitebox.calibration import Null, Nulls
 
 
 def put(organisms: dict[str, Path], folder: Path, *kinds: str) -> None:
@@ -38,9 +39,10 @@ def test_a_stopped_validation_goes_on(
         assert "examinations/benign-llama-0/weights.json" in plan.read_text("utf-8")
         raise KeyboardInterrupt
 
-    def campaign(audit: Callable[[Path], AuditRecord]) -> Campaign:
+    def campaign(audit: Callable[[Path], AuditRecord], nulls: Nulls | None = None) -> Campaign:
         told.clear()
-        return Campaign(tmp_path, nulls=Nulls(), audit_plan=audit, looks=["weights"], tell=told.append)
+        held = nulls or Nulls()
+        return Campaign(tmp_path, nulls=held, audit_plan=audit, looks=["weights"], tell=told.append)
 
     with pytest.raises(KeyboardInterrupt):
         campaign(stopped).run(chosen)
@@ -52,6 +54,11 @@ def test_a_stopped_validation_goes_on(
     with pytest.raises(KeyboardInterrupt):
         campaign(stopped).run(chosen)
     assert [line.split(": ")[1] for line in told] == ["building", "weights", "audit"]
+    for check, again in (("watched", []), ("weights", ["weights"])):  # a look is made again for its own nulls
+        value = Null(statistic=f"{check}.gap@1", base="b", method="full", values=(Decimal(1),))
+        with pytest.raises(KeyboardInterrupt):
+            campaign(stopped, Nulls([value])).run(chosen)
+        assert [line.split(": ")[1] for line in told] == ["building", *again, "audit"]
 
 
 def test_measuring_goes_on_and_pools_by_architecture(organisms: dict[str, Path], tmp_path: Path) -> None:

@@ -159,9 +159,10 @@ class Campaign:
     def _look(
         self, case: Case, subject: Subject, look: str, weights: Sequence[str], progress: Progress
     ) -> CheckResult:
-        """One check, unless it was made before of the same weights, nulls and version."""
+        """One check, unless it was made before of the same weights, nulls of its own and version."""
         path = self._file(case, look)
-        key = digest_of([__version__, self._nulls_digest, list(weights), look])
+        nulls = digest_bytes(nulls_bytes(self.nulls.of(look)))
+        key = digest_of([__version__, nulls, list(weights), look])
         mark = path.with_suffix(".done")
         done = _kept(mark, _Done)
         if done is None or done.key != key:

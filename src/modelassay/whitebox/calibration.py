@@ -66,6 +66,10 @@ class Nulls:
     def __iter__(self) -> Iterator[Null]:
         return iter(self._by[key] for key in sorted(self._by))
 
+    def of(self, check: str) -> Nulls:
+        """Those of the statistics of one check."""
+        return Nulls(null for null in self if null.statistic.startswith(f"{check}."))
+
     def find(
         self, statistic: str, *, base: Digest | str, architecture: str, method: Method
     ) -> tuple[Null | None, NullOf]:
