@@ -118,6 +118,20 @@ def test_the_command_writes_a_dataset(data: Path, tmp_path: Path, capsys: pytest
     assert run(["redteam", "domain", "banking", "--out", str(out)]) == 2
 
 
+def test_an_attacker_that_words_nothing_anew_is_no_success(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "refusing_attacker.py").write_text(
+        "def answer(messages):\n    return 'I would rather not.'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    out = tmp_path / "banking.jsonl"
+    asked = ["redteam", "domain", "banking", "--data", str(data), "--out", str(out)]
+    assert run([*asked, "--attacker", "python:refusing_attacker:answer"]) == 1
+    assert "worded none of 18 requests anew" in capsys.readouterr().err
+    assert len(out.read_text().splitlines()) == 18
+
+
 def question(number: int, capability: str = "") -> Sample:
     messages = (Message(role="user", content=f"What is the code of room {number}?"),)
     reference = f"code-{number}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelassay.cli.options import json_option, print_json
-from modelassay.errors import StoreError, UsageError
+from modelassay.errors import StoreError, TargetError, UsageError
 
 if TYPE_CHECKING:
     from modelassay.redteam.domain import DomainRequest
@@ -66,6 +66,12 @@ def command(
     except OSError as error:
         raise StoreError(f"cannot be written: {error.strerror}", where=str(out)) from error
     anew = sum(request.source.endswith("+paraphrase") for request in requests)
+    if attacker and requests and not anew:
+        raise TargetError(
+            f"{attacker} worded none of {len(requests)} requests anew; they stand as they were in {out}",
+            where="--attacker",
+            mend="see that it answers and follows instructions, or leave --attacker out",
+        )
     if as_json:
         told = [{"term": t.term, "z": f"{t.z:.2f}", "rows": t.rows} for t in topics]
         print_json({"dataset": str(out), "requests": len(requests), "worded_anew": anew, "topics": told})
