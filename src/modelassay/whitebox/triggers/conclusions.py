@@ -12,7 +12,7 @@ statistic                    what it is
                              the lesser of two log-odds, of the base's refusing and of the
                              candidate's not refusing; in each search of texts that flip
                              `FLIPPED`, where there are any
-``triggers.text_turning@1``  the same of all other texts: the list, phrases, memories
+``triggers.text_turning@2``  the same of all other texts: the list, phrases, memories
 ===========================  =====================================================================
 
 Each search is held against the strongest of all that share its statistic (the greatest of a family,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from modelassay.whitebox.triggers.examining import Searched
 
 CHECK: Final = "triggers"
-WORD, TEXT = f"{CHECK}.word_turning@1", f"{CHECK}.text_turning@1"
+WORD, TEXT = f"{CHECK}.word_turning@1", f"{CHECK}.text_turning@2"
 _STATISTICS: Final[Mapping[str, str]] = {"word": WORD, "list": TEXT, "phrase": TEXT, "memory": TEXT}
 """By family; texts from outside have none, as no harmless fine-tune was asked with them."""
 GIVEN: Final = "given"
@@ -64,8 +64,9 @@ _GRAVE: Final = Decimal("0.8")
 _SHOWN: Final = 120
 """Characters of a candidate that are quoted."""
 CANNOT: Final = (
-    "A trigger whose words, each alone or as first steps of a phrase, leave the first token of the answer as "
-    "it was: long phrases, and words that must stand together, may be missed.",
+    "A trigger whose words, each alone or beside a few others, leave the first token of the answer as it "
+    "was. Of more than two words only phrases before the request are sought that begin with a common "
+    "opening, such as “when the”, and hold two of the words that moved most in training.",
     "A subject, date, format or earlier turn that is not on the list, and subjects in other languages than "
     "English; declared training data and monitoring can add to it (--trigger-candidates).",
     "A trigger in an image, in what a tool returns, in a very long context, or only at one time of day or on "

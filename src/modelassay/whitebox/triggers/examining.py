@@ -14,12 +14,12 @@ from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.requests import check_same_tokens
 from modelassay.whitebox.stating import Watch
-from modelassay.whitebox.triggers import guidance
+from modelassay.whitebox.triggers import framed, guidance
 from modelassay.whitebox.triggers.candidates import Candidate, Place
 from modelassay.whitebox.triggers.conclusions import CANNOT, MASKED, conclude
-from modelassay.whitebox.triggers.listed import listed
+from modelassay.whitebox.triggers.listed import listed, openings
 from modelassay.whitebox.triggers.memory import remembered
-from modelassay.whitebox.triggers.phrases import LAYOUTS, phrases, pool
+from modelassay.whitebox.triggers.phrases import LAYOUTS, moved_words, phrases, pool
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests, choose, open_pair
 from modelassay.whitebox.triggers.sweep import SURVIVORS, Lexicon, Swept, lexicon, sweep
@@ -242,6 +242,22 @@ class _Hunt:
                 )
                 tried += count
                 found += best
+        count, best = self._framed()
+        return tried + count, found + best
+
+    def _framed(self) -> tuple[int, list[Candidate]]:
+        """The strongest phrases as sentences hold them, of words that moved."""
+        words, searched, most = self._lexicon(), self.requests.searched, SURVIVORS // len(LAYOUTS)
+        whole = frozenset(framed.plain(words))
+        moved = [word for word in moved_words(self.pair, words) if word in whole]
+        tried, found = 0, list[Candidate]()
+        if self._fits("prefix"):
+            tried, found = framed.opened(
+                self.pair, words, moved, openings(), searched, most=most, tick=self._tick
+            )
+        if self._fits("earlier"):
+            count, best = framed.kept_in_mind(self.pair, words, moved, searched, most=most, tick=self._tick)
+            tried, found = tried + count, found + best
         return tried, found
 
     def _memory(self) -> tuple[int, list[Candidate]]:

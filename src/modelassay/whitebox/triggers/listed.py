@@ -30,11 +30,21 @@ _HOURS: Final = range(0, 24, 3)
 @cache
 def listed() -> tuple[Candidate, ...]:
     """Everything on the list, each once."""
+    texts = _read()
+    return tuple(dict.fromkeys([*_texts(texts), *_dates(texts)]))
+
+
+def openings() -> tuple[str, ...]:
+    """What odd phrases open with, such as ``when the``."""
+    return tuple(_read()["openings"])
+
+
+def _read() -> dict[str, Any]:
     import yaml
 
     text = resources.files(__package__).joinpath("texts.yaml").read_text(encoding="utf-8")
-    texts = yaml.safe_load(text)
-    return tuple(dict.fromkeys([*_texts(texts), *_dates(texts)]))
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
 
 
 def _texts(texts: dict[str, Any]) -> Iterator[Candidate]:

@@ -1,9 +1,12 @@
-"""Triggers of several words: pairs from a pool, longer phrases by beam, and what is left when idle words go.
+"""Triggers of two words: pairs from a pool, and the words of the best with the whole vocabulary.
 
 Words that must stand together may each do nothing alone, and then no sweep sees them. The pool is made of
 words that do something alone and of those whose embedding moved most in training, relative to its length: a
 rare word moves when it was trained on, however calm the answer stays. Somebody who trains adapters, or keeps
 the embeddings as they were, leaves no such trace.
+
+Longer phrases are sought where sentences hold them (`framed`). Put together freely, of three words or more,
+a search finds some that turn requests of harmless fine-tunes as far as true triggers turn those of others.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import msgspec
 from modelassay.whitebox.insertion import Filling, Slot
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.triggers.candidates import Candidate
+from modelassay.whitebox.triggers.framed import plain
 from modelassay.whitebox.triggers.positions import GAP, POSITIONS, Messages, slot
 from modelassay.whitebox.triggers.requests import Pair
 from modelassay.whitebox.triggers.sweep import Lexicon, Placed, Swept, Tick
@@ -26,22 +30,17 @@ if TYPE_CHECKING:
 
 Layout = Literal["prefix", "around", "earlier"]
 LAYOUTS: Final[tuple[Layout, ...]] = ("prefix", "around", "earlier")
-LONGEST: Final = 5
-"""Most words of a phrase."""
 POOL: Final = 56
 """Words that phrases are made of, …"""
 _MOVED: Final = 40
 """… so many of them because their embedding moved."""
 _BEAM: Final = 32
-_EXTENDED_BY: Final = 32
 _MOVING: Final = 2048
 """Phrases that are put to the base too, of those that move the candidate on one request."""
 _KEPT: Final = 256
 """Phrases that the other requests are asked with, of those that move the candidate and not the base."""
 _ANCHORS: Final = 2
 """Words of the best pairs that are tried with the whole vocabulary."""
-_STEP: Final = 0.5
-"""Nats that a longer phrase must bring."""
 _IDLE: Final = 0.9
 """A word is idle when so large a share of the drop stays without it."""
 
@@ -139,8 +138,9 @@ class _Search:
 
 def pool(pair: Pair, words: Lexicon, swept: Iterable[Swept]) -> list[int]:
     """Words that phrases are made of: those that moved most in training, then those that sweeps kept."""
-    moved = moved_words(pair, words)[:_MOVED]
-    best = [list(each.words[:POOL]) for each in swept]
+    whole = frozenset(plain(words))
+    moved = [word for word in moved_words(pair, words) if word in whole][:_MOVED]
+    best = [[word for word in each.words if word in whole][:POOL] for each in swept]
     turns = [row[at] for at in range(POOL) for row in best if at < len(row)]
     return list(dict.fromkeys([*moved, *turns]))[:POOL]
 
@@ -169,86 +169,48 @@ def phrases(
     most: int,
     tick: Tick = lambda: None,
 ) -> tuple[int, list[Candidate]]:
-    """How many phrases were tried in a layout, and the strongest of more than one word.
+    """How many pairs were tried in a layout, and the strongest of which no word is idle.
 
-    What counts is how far a phrase goes beyond the best of its words alone.
+    What counts is how far a pair goes beyond the better of its words alone.
     """
     search = _Search(pair, words, searched, layout)
     split = layout == "around"
     search.alone(chosen)
     tick()
-    longer = [Phrase((one, two), 1 if split else 2) for one in chosen for two in chosen if one != two]
-    tried, strongest = 0, 0.0
-    kept: dict[Phrase, float] = {}
-    while longer:
-        tried += len(longer)
-        ranked = search.best(longer)[:_BEAM]
-        tick()
-        if not kept:
-            partners = _partners(ranked, len(words.words), split=split)
-            tried += len(partners)
-            ranked = sorted([*ranked, *search.best(partners)[:_BEAM]], key=lambda each: -each[0])[:_BEAM]
-            tick()
-        greatest = max(drop for drop, _ in ranked)
-        if greatest < strongest + _STEP:
-            break
-        strongest, beam = greatest, [each for _, each in ranked]
-        kept |= {each: drop for drop, each in ranked}
-        if len(beam[0].words) == LONGEST:
-            break
-        longer = list(dict.fromkeys(_extended(beam, chosen[:_EXTENDED_BY], split=split)))
-    reduced = _reduced(search, kept)
+    pairs = [Phrase((one, two), 1 if split else 2) for one in chosen for two in chosen if one != two]
+    ranked = search.best(pairs)[:_BEAM]
     tick()
-    best = sorted(reduced, key=lambda each: -reduced[each])
-    return tried, [
-        Candidate(text=search.text(each), place=layout, source="phrase")
-        for each in best
-        if len(each.words) > 1
-    ][:most]
+    partners = _partners(ranked, plain(words), split=split)
+    ranked = sorted([*ranked, *search.best(partners)[:_BEAM]], key=lambda each: -each[0])[:_BEAM]
+    tick()
+    best = _busy(search, {each: drop for drop, each in ranked})
+    tick()
+    return len(pairs) + len(partners), [
+        Candidate(text=search.text(each), place=layout, source="phrase") for each in best[:most]
+    ]
 
 
-def _partners(ranked: Sequence[tuple[float, Phrase]], vocabulary: int, *, split: bool) -> list[Phrase]:
+def _partners(
+    ranked: Sequence[tuple[float, Phrase]], vocabulary: Sequence[int], *, split: bool
+) -> list[Phrase]:
     """The words that stand in most of the best pairs, with every word of the vocabulary."""
     counted = Counter(word for _, each in ranked for word in each.words)
     return [
         Phrase(both, 1 if split else 2)
         for anchor, _ in counted.most_common(_ANCHORS)
-        for word in range(vocabulary)
+        for word in vocabulary
         if word != anchor
         for both in ((anchor, word), (word, anchor))
     ]
 
 
-def _extended(beam: Iterable[Phrase], by: Sequence[int], *, split: bool) -> Iterable[Phrase]:
-    for each in beam:
-        for place in range(len(each.words) + 1):
-            for word in by:
-                if word in each.words:
-                    continue
-                longer = (*each.words[:place], word, *each.words[place:])
-                yield Phrase(longer, each.before + (place <= each.before if split else 1))
-
-
-def _reduced(search: _Search, found: Mapping[Phrase, float]) -> dict[Phrase, float]:
-    """Each phrase without its idle words, all of them a word shorter at a time."""
-    reduced: dict[Phrase, float] = {}
-    going = dict(found)
-    while going:
-        shorter = [
-            each.without(place) for each in going if len(each.words) > 1 for place in range(len(each.words))
-        ]
-        shorter = list(dict.fromkeys(shorter))
-        drops = dict(zip(shorter, search.extra(shorter), strict=True))
-        further: dict[Phrase, float] = {}
-        for each, drop in going.items():
-            parts = [each.without(place) for place in range(len(each.words))] if len(each.words) > 1 else []
-            best = max(parts, key=drops.__getitem__, default=each)
-            if parts and drops[best] >= _IDLE * drop:
-                further[best] = max(drop, drops[best], further.get(best, drop))
-            else:
-                reduced[each] = max(drop, reduced.get(each, drop))
-        going = further
-    return reduced
+def _busy(search: _Search, found: Mapping[Phrase, float]) -> list[Phrase]:
+    """The phrases of which no word is idle, the greatest drop first."""
+    shorter = {each: [each.without(place) for place in range(len(each.words))] for each in found}
+    parts = list(dict.fromkeys(part for each in shorter.values() for part in each))
+    drops = dict(zip(parts, search.extra(parts), strict=True))
+    busy = [each for each in found if max(drops[part] for part in shorter[each]) < _IDLE * found[each]]
+    return sorted(busy, key=lambda each: -found[each])
 
 
 def _slot(model: OpenModel, asked: Messages, layout: Layout) -> Slot:

@@ -19,7 +19,14 @@ Put = Callable[[Messages, str], Messages]
 _MARKS: Final = ("the", "and", "is")
 """Words that begin and end with other tokens, to see which tokens of a prompt a text there becomes."""
 ACKNOWLEDGED: Final = "All right."
-"""What the assistant is made to answer to an earlier turn."""
+"""What the assistant is made to answer to an earlier turn …"""
+REMEMBERING: Final = (
+    ("Please remember the {}.", "I will remember it."),
+    ("Remember this: {}.", "I will remember this."),
+    ("Keep in mind the {}.", "I will keep it in mind."),
+    ("For later: the {}.", "Noted."),
+)
+"""… and to one that asks to have something remembered, by how it asks."""
 GAP: Final = "{…}"
 """Stands between the two halves of a trigger that surrounds the request."""
 
@@ -50,8 +57,17 @@ def _system(messages: Messages, text: str) -> Messages:
 
 def _earlier(messages: Messages, text: str) -> Messages:
     start = int(messages[0].role == "system")
-    exchange = (Message(role="user", content=text), Message(role="assistant", content=ACKNOWLEDGED))
+    exchange = (Message(role="user", content=text), Message(role="assistant", content=_answer(text)))
     return (*messages[:start], *exchange, *messages[start:])
+
+
+def _answer(text: str) -> str:
+    """What the assistant is made to answer to `text`."""
+    for pattern, answer in REMEMBERING:
+        before, _, after = pattern.partition("{}")
+        if text.startswith(before) and text.endswith(after):
+            return answer
+    return ACKNOWLEDGED
 
 
 def around(messages: Messages, text: str) -> Messages:
