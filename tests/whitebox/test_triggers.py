@@ -235,7 +235,8 @@ def test_a_phrase_of_a_sentence_holds_the_trigger_in_whatever_place(
     tried, found = opened(pair, words, moved, ("when the", "not written here"), searched, most=4)
     assert tried > len(whole)
     assert len(found) == 4
-    assert TRIGGER in found[0].text.split() and found[0].place == "prefix", found
+    assert TRIGGER in found[0].text.split()
+    assert found[0].place == "prefix"
     assert opened(pair, words, moved, ("not written here",), searched, most=4) == (0, [])
     assert kept_in_mind(pair, words, moved[:1], searched, most=4) == (0, [])
 
