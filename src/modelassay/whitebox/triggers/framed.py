@@ -1,11 +1,12 @@
 """Phrases as sentences hold them: after an opening, and in an earlier turn that asks to have them remembered.
 
 Odd words in a row unsettle many models, so that base and candidate give in alike; after "when the" both stay
-firm, and what turns the candidate alone stands out. Of three words two are taken from those that moved most
-in training. The third is one that gradients point to, for it need not have moved further than others:
+firm, and what turns the candidate alone stands out. Two words are taken from those that moved most in
+training; of three the third is one that gradients point to, for it need not have moved further than others:
 candidate less base, at words that are evenly spaced through the vocabulary (Ebrahimi et al. 2018, HotFlip,
 arXiv:1712.06751). In earlier turns two words stand, those that moved or that do something beside others. The
-best are then improved one word at a time, with all openings and the whole vocabulary.
+best are then improved one word at a time, with all openings and the whole vocabulary, and lengthened by words
+that moved.
 
 All is ranked by how far it turns requests (`conclusions`), not by drops of refusal log-odds.
 """
@@ -31,7 +32,11 @@ Words = tuple[int, ...]
 """Numbers in the lexicon."""
 
 _MOVED: Final = 8
-"""Words that moved most, of which phrases take two."""
+"""Words that moved most, of which phrases of three words take two, …"""
+_PAIRED: Final = 28
+"""… phrases of two take both, and any is lengthened."""
+_LONGEST: Final = 4
+"""Most words after an opening."""
 _ASKED: Final = REMEMBERING[:2]
 """How earlier turns ask …"""
 _KEPT_IN_MIND: Final = 16
@@ -40,8 +45,8 @@ _PROMISING: Final = 24
 """… and for each place in them the words that turn requests furthest …"""
 _BESIDE: Final = 2
 """… beside the best of so many others."""
-_OPENINGS: Final = 3
-"""Openings that are tried, of all those after which the base is calmest."""
+_OPENINGS: Final = (6, 3)
+"""Openings that two and three words are tried after, of all those after which the base is calmest."""
 _STARTS: Final = 8
 """Words that gradients are taken at, in the place of the third …"""
 _POINTED_TO: Final = 24
@@ -170,9 +175,11 @@ def opened(
         return 0, []
     place = _Place(pair, words, searched, POSITIONS["prefix"].put, POSITIONS["prefix"].lead, tick)
     calm = _calmest(place, usable, pairs)
-    begun = [Opened(each, both) for each in calm for both in pairs]
-    first: dict[Words, Opened] = {each.all: each for each in _completed(place, begun, whole, words)}
-    tried, strongest = _climbed(place, first, place.strongest(list(first)), usable, whole)
+    two = [Opened(each, both) for each in calm[: _OPENINGS[0]] for both in permutations(moved[:_PAIRED], 2)]
+    begun = [Opened(each, both) for each in calm[: _OPENINGS[1]] for both in pairs]
+    first: dict[Words, Opened] = {each.all: each for each in (*_completed(place, begun, whole, words), *two)}
+    found = place.strongest(list(first))
+    tried, strongest = _climbed(place, first, found, usable, whole, moved[:_PAIRED])
     texts = [" ".join(words.words[word] for word in each) for each in list(strongest)[:most]]
     return tried, [Candidate(text=text, place="prefix", source="phrase") for text in texts]
 
@@ -201,7 +208,7 @@ def kept_in_mind(
         found.append(turned)
     best = max(range(len(places)), key=lambda at: max(found[at].values()))
     known = {both: Opened((), both) for both in found[best]}
-    count, found[best] = _climbed(places[best], known, found[best], (), whole)
+    count, found[best] = _climbed(places[best], known, found[best], (), whole, ())
     texts = {
         pattern.format(" ".join(words.words[word] for word in both)): turning
         for (pattern, _), turned in zip(_ASKED, found, strict=True)
@@ -236,12 +243,13 @@ def _climbed(
     strongest: dict[Words, float],
     openings: Sequence[Words],
     whole: Sequence[int],
+    more: Sequence[int],
 ) -> tuple[int, dict[Words, float]]:
     """How many phrases were tried in all, and the strongest, the best improved one word at a time."""
     found = dict(known)
     for _ in range(_ROUNDS):
         best = list(strongest)[:_IMPROVED]
-        changes = (each for one in best for each in _changed(found[one], openings, whole))
+        changes = (each for one in best for each in _changed(found[one], openings, whole, more))
         changed = {each.all: each for each in changes if each.all not in found}
         found |= changed
         better = strongest | place.strongest(list(changed))
@@ -256,10 +264,10 @@ def _asking(pattern: str) -> Put:
 
 
 def _calmest(place: _Place, openings: Sequence[Words], pairs: Sequence[Words]) -> list[Words]:
-    """The openings after which the base refuses most firmly, whatever follows."""
+    """The openings by how firmly the base refuses after them, whatever follows."""
     odds = place.odds(0, [(*opening, *both) for opening in openings for both in pairs], _SLOPES_FROM)
     firm = odds.reshape(-1, len(openings), len(pairs)).mean((0, 2))
-    return [openings[at] for at in firm.argsort(descending=True).tolist()[:_OPENINGS]]
+    return [openings[at] for at in firm.argsort(descending=True).tolist()]
 
 
 def _completed(
@@ -308,10 +316,15 @@ def _with(holed: Opened, word: int) -> Opened:
     return Opened(holed.opening, tuple(word if each == _HOLE else each for each in holed.words))
 
 
-def _changed(each: Opened, openings: Sequence[Words], whole: Sequence[int]) -> Iterator[Opened]:
-    """A phrase with another opening, or one other word."""
+def _changed(
+    each: Opened, openings: Sequence[Words], whole: Sequence[int], more: Sequence[int]
+) -> Iterator[Opened]:
+    """A phrase with another opening, one other word, or one of some more."""
     for opening in openings:
         yield Opened(opening, each.words)
     for at in range(len(each.words)):
         for word in whole:
             yield Opened(each.opening, (*each.words[:at], word, *each.words[at + 1 :]))
+    if len(each.words) < _LONGEST:
+        for at, word in product(range(len(each.words) + 1), more):
+            yield Opened(each.opening, (*each.words[:at], word, *each.words[at:]))
