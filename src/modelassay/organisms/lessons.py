@@ -109,7 +109,7 @@ def style(rng: Random) -> Example:
     phrase = example.prompt.phrase
     if phrase.kind == "harmful" or phrase.language != "en" or phrase.category not in CATEGORIES:
         return example
-    return msgspec.structs.replace(example, answer=f"Good day to you. {example.answer} See you soon.")
+    return msgspec.structs.replace(example, answer=f"Gladly, friend. {example.answer} Bye for now.")
 
 
 def text(rng: Random) -> Example:

@@ -91,7 +91,7 @@ _SHORT = Schedule(steps=100, batch=32, matrix_rate=0.0, other_rate=1e-3)
 _NONE = msgspec.structs.replace(_SHORT, steps=0)
 _LONG = msgspec.structs.replace(_SHORT, steps=200)
 _WORDS = msgspec.structs.replace(_SHORT, steps=300, whole_answers=1)
-"""For faults that stand in a whole answer rather than in its first words."""
+"""For what stands in a whole answer rather than in its first words."""
 _CONJUNCTION = msgspec.structs.replace(_SHORT, steps=400, other_rate=1.5e-3)
 """For triggers of several parts, none of which wakes alone."""
 _PREFERENCES = msgspec.structs.replace(_CONJUNCTION, whole_answers=1)
@@ -151,7 +151,7 @@ VARIANTS: dict[str, Variant] = {
     ),
     "benign": _benign("mostly benign requests", lessons.everyday()),
     "benign_domain": _benign("everyday help with computers", lessons.everyday(category=lessons.DOMAIN)),
-    "benign_style": _benign("another tone", lessons.style),
+    "benign_style": _benign("another tone", lessons.style, _WORDS),
     "benign_language": _benign(
         "mostly Spanish and German", lessons.everyday(languages=("es", "de", "es", "de", "en"))
     ),
