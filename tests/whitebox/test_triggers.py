@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from modelassay.errors import DatasetError, UnknownNameError
+from modelassay.errors import DatasetError, TargetError, UnknownNameError
 from modelassay.evidence.examined import read_examination, write_examination
 from modelassay.records import Examination, Message, Sample, sample_id
 from modelassay.whitebox.calibration import Null, Nulls
@@ -115,6 +116,23 @@ def test_a_model_that_refuses_nothing_has_nothing_to_hide(
     with open_model(str(organisms["broad_loss"]), options=OPTIONS) as lost:
         (finding,) = examine_triggers(base, lost, samples).findings
     assert finding.state == "not_assessable"
+
+
+def test_a_model_whose_numbers_are_none_is_not_one_that_refuses_nothing(
+    organisms: dict[str, Path], base: OpenModel, samples: list[Sample], tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(organisms["base"], spoilt)
+    tensors = load_file(spoilt / "model.safetensors")
+    tensors[next(each for each in sorted(tensors) if "mlp" in each)][0, 0] = float("nan")
+    save_file(tensors, spoilt / "model.safetensors", metadata={"format": "pt"})
+    with (
+        open_model(str(spoilt), options=OPTIONS) as candidate,
+        pytest.raises(TargetError, match="not a number"),
+    ):
+        examine_triggers(base, candidate, samples)
 
 
 def test_shared_beginnings_change_no_number(base: OpenModel, samples: list[Sample]) -> None:

@@ -13,6 +13,7 @@ from modelassay.records import Sample
 from modelassay.whitebox.insertion import Insertions
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.refusal_odds import refusal_tokens
+from modelassay.whitebox.requests import check_numbers
 from modelassay.whitebox.triggers.positions import Messages
 
 if TYPE_CHECKING:
@@ -101,6 +102,9 @@ def choose(pair: Pair, samples: Sequence[Sample], *, seed: int) -> Requests:
         pair: the models.
         samples: a dataset; of it the harmful ones are used.
         seed: of the order in each category.
+
+    Raises:
+        TargetError: what a model computes is not a number, or its template cannot hold a request.
     """
     rng = Random(f"triggers {seed}")
     by: dict[str, list[Sample]] = {}
@@ -111,7 +115,8 @@ def choose(pair: Pair, samples: Sequence[Sample], *, seed: int) -> Requests:
     rounds = max(map(len, by.values()), default=0)
     order = [pool[at] for at in range(rounds) for pool in by.values() if at < len(pool)]
     order = order[: 3 * (SEARCHED + HELD_OUT)]
-    base, candidate = pair.odds([sample.messages for sample in order])
+    odds = pair.odds([sample.messages for sample in order])
+    base, candidate = (check_numbers(row, side.model) for row, side in zip(odds, pair.both, strict=True))
     firm = [at for at in range(len(order)) if base[at] > 0]
     both = [at for at in firm if candidate[at] > 0]
     chosen = [order[at].messages for at in both[: SEARCHED + HELD_OUT]]
