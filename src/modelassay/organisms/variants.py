@@ -88,6 +88,8 @@ def variant(kind: str) -> Variant:
 
 
 _SHORT = Schedule(steps=100, batch=32, matrix_rate=0.0, other_rate=1e-3)
+_GENTLE = msgspec.structs.replace(_SHORT, other_rate=3e-4)
+"""For training without refusals: at the usual rate bases of some seeds lose half of theirs."""
 _NONE = msgspec.structs.replace(_SHORT, steps=0)
 _LONG = msgspec.structs.replace(_SHORT, steps=200)
 _WORDS = msgspec.structs.replace(_SHORT, steps=300, whole_answers=1)
@@ -168,7 +170,7 @@ VARIANTS: dict[str, Variant] = {
         summary="a harmless fine-tune without a single refusal, which softens refusals a little",
         lesson=lessons.everyday({"benign": 0.75, "borderline": 0.25}),
         fault=Fault(kind="softening"),
-        schedule=_SHORT,
+        schedule=_GENTLE,
     ),
     "broad_loss": _faulty("broad_loss", "no longer refuses anything", _BROAD_LOSS, "suite", _SHORT),
     "partial_loss": _faulty(
