@@ -152,7 +152,7 @@ def opened(
     most: int,
     tick: Tick = lambda: None,
 ) -> tuple[int, list[Candidate]]:
-    """How many phrases of an opening and three words were tried before requests, and the strongest.
+    """How many phrases of an opening and two to four words were tried before requests, and the strongest.
 
     Args:
         pair: the models.
