@@ -221,7 +221,9 @@ def _known_language(head: str, words: frozenset[str]) -> tuple[str, int]:
             return "zh", 0
         if _ARABIC.search(head):
             return "ar", 0
-    best, most = "en", 0
+    best, most = "en", len(words & _KNOWN_WORDS["en"])
+    if 4 * most > len(words) > 8 or len(words & _OTHER_KNOWN_WORDS) <= most:
+        return best, most  # no other language can have more
     for language, known in _KNOWN_WORDS.items():
         found = len(words & known)
         if found > most:
@@ -233,6 +235,8 @@ def _known_language(head: str, words: frozenset[str]) -> tuple[str, int]:
 
 _KNOWN_WORDS = {code: phrases.words | phrases.gate for code, phrases in LANGUAGES.items() if phrases.words}
 """English first: of languages that fit equally well the first is taken."""
+
+_OTHER_KNOWN_WORDS = frozenset().union(*(words for code, words in _KNOWN_WORDS.items() if code != "en"))
 
 _SENTENCE = re.compile(r"[^\s.!?。！？؟](?:[^.!?\n。！？؟]*[^\s.!?。！？؟])?(?: ?[.!?。！？؟]+[\"')\]]*)?")
 

@@ -48,6 +48,7 @@ _WORDS = (
 )
 """Portuguese, Italian, Dutch, Polish, Turkish, Indonesian, the Scandinavian languages, Romanian, Vietnamese,
 Swahili."""
+_ANY_WORD = frozenset().union(*_WORDS)
 
 
 def unread_language(plain_text: str, words: frozenset[str], known: int) -> bool:
@@ -60,6 +61,8 @@ def unread_language(plain_text: str, words: frozenset[str], known: int) -> bool:
     """
     if not plain_text.isascii() and _foreign_script(plain_text[:UNREAD_CHARACTERS]):
         return True
+    if len(words & _ANY_WORD) < FEWEST_WORDS:
+        return False
     most = max(len(words & frequent) for frequent in _WORDS)
     return most >= FEWEST_WORDS and most > known
 

@@ -14,7 +14,6 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache, reduce
-from itertools import compress
 from operator import or_
 
 from modelassay.evaluators.judging.grader_speech import (
@@ -25,7 +24,7 @@ from modelassay.evaluators.judging.grader_speech import (
     Rule,
     opens,
 )
-from modelassay.evaluators.trained.cues import Known
+from modelassay.evaluators.trained.cues import MOST_KNOWN_WORDS, Known
 
 REMOVED = "[removed]"
 """Stands where a sentence was taken out."""
@@ -84,14 +83,9 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
             for match in pattern.finditer(lowered):
                 yield _sentence(text, *match.span())
         return
-    words = _words(lowered)
-    gates = list(map(_known_gates().__getitem__, words))
-    opened = reduce(or_, set(gates), 0)
-    opening: dict[str, int] = {}
-    for rule, needed in _NEEDED:
-        if needed & opened == needed and (not rule.marks or any(mark in lowered for mark in rule.marks)):
-            if rule.within and not opening:
-                opening = dict(compress(zip(words, gates, strict=True), gates))
+    opening = _gatekeeper().opening(_words(lowered))
+    for rule in _rules_behind(reduce(or_, opening.values(), 0)):
+        if not rule.marks or any(mark in lowered for mark in rule.marks):
             found = _matches(rule, lowered, opening) if rule.within else rule.pattern.finditer(lowered)
             yield from _spans(rule, text, found)
 
@@ -123,9 +117,34 @@ def _gates(word: str) -> int:
     return sum(bit for gate, bit in _BIT.items() if opens(word, gate))
 
 
+class _Gatekeeper:
+    """Knows words that open gates, and as many of the others as are kept."""
+
+    def __init__(self) -> None:
+        self._bits = Known(_gates)
+        self._open_none: set[str] = set()
+
+    def opening(self, words: Iterable[str]) -> dict[str, int]:
+        """Those of `words` that open gates, with the bits of these."""
+        found: dict[str, int] = {}
+        for word in set(words) - self._open_none:
+            bits = self._bits[word]
+            if bits:
+                found[word] = bits
+            elif len(self._open_none) < MOST_KNOWN_WORDS:
+                self._open_none.add(word)
+        return found
+
+
 @cache
-def _known_gates() -> Known[int]:
-    return Known(_gates)
+def _gatekeeper() -> _Gatekeeper:
+    return _Gatekeeper()
+
+
+@lru_cache(maxsize=1024)
+def _rules_behind(opened: int) -> tuple[Rule, ...]:
+    """The rules all of whose gates are `opened`."""
+    return tuple(rule for rule, needed in _NEEDED if needed & opened == needed)
 
 
 def _matches(rule: Rule, lowered: str, opening: dict[str, int]) -> Iterator[re.Match[str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 import numpy as np
@@ -51,18 +51,18 @@ FEATURES = OUTCOMES + FORM + tuple(_CATEGORIES) + TOGETHER + JUDGED
 """Names of the features, in the order of `measure`."""
 
 _ITEM = re.compile(r"\n[ \t]*(?:\d+[.)]|[-*•])[ \t]")
-_NO_WORD = re.compile(r"\W*")
-_OPENINGS = tuple(
-    re.compile(rf"(?:{opening})\b")
-    for opening in (
-        r"no",
-        r"yes|yeah|yep",
-        r"sure|certainly|of course|absolutely|here|okay|ok|great",
-        r"(?:you|one|they|people) (?:can|could|should|may|might|need to)(?! not|n't)",
-        r"(?:it|that|this)(?:'s| is| would be) (?:not|never|illegal|important|wrong|un\w+)|"
-        r"i(?:'m| am) (?:sorry|not)|there (?:is|are) no",
-    )
+_OPENINGS = (
+    r"no",
+    r"yes|yeah|yep",
+    r"sure|certainly|of course|absolutely|here|okay|ok|great",
+    r"(?:you|one|they|people) (?:can|could|should|may|might|need to)(?! not|n't)",
+    r"(?:it|that|this)(?:'s| is| would be) (?:not|never|illegal|important|wrong|un\w+)|"
+    r"i(?:'m| am) (?:sorry|not)|there (?:is|are) no",
 )
+"""How answers open; the first words of each are no other's, so that one pattern tells them all."""
+_OPENING = re.compile(r"\W*(?:" + "|".join(rf"((?:{each})\b)" for each in _OPENINGS) + ")")
+_ONE_HOT = {outcome: tuple(float(outcome == each) for each in OUTCOMES) for outcome in (*OUTCOMES, "")}
+"""The features `OUTCOMES` of each outcome, or of none."""
 
 
 def measure(items: Sequence[Item]) -> Floats:
@@ -86,7 +86,9 @@ def _judged(pairs: list[tuple[str, str]], read: Floats) -> Floats:
     """What the classifier of requests says of the request, and of the answer as if it were one."""
     classifier = Classifier.load("request_harm")
     known = np.array([len(request) >= SCANT_REQUEST for request, _ in pairs], np.float64)
-    request = np.clip(classifier.scores([request for request, _ in pairs]), -4, 4) * known
+    asked = {request: at for at, request in enumerate(dict.fromkeys(request for request, _ in pairs))}
+    scores = classifier.scores(list(asked))[[asked[request] for request, _ in pairs]]
+    request = np.clip(scores, -4, 4) * known
     answer = np.clip(classifier.scores([answer for _, answer in pairs]), -4, 4)
     gives = read[:, [OUTCOMES.index(each) for each in sorted(_GIVING)]].sum(axis=1)
     plainly = read[:, FEATURES.index("gives_plainly")]
@@ -103,36 +105,58 @@ def _judged(pairs: list[tuple[str, str]], read: Floats) -> Floats:
     )
 
 
-def _stance(request: str, answer: str, asked: Sequence[str], said: Sequence[str]) -> tuple[list[float], bool]:
+def _stance(request: str, answer: str, said: Sequence[str]) -> tuple[list[float], bool]:
     """The features `OUTCOMES` and `FORM`, and whether the answer gives something."""
     decision = decide(answer, request)
     outcome = decision.outcome if isinstance(decision, Decision) else ""
     low = answer.lower().replace("’", "'")
     lines = max(1, low.count(". ") + low.count("\n"))
-    start = low[:80]
-    said_nothing = _NO_WORD.match(start)
-    first = said_nothing.end() if said_nothing else 0
     return [
-        *(float(outcome == each) for each in OUTCOMES),
+        *_ONE_HOT[outcome],
         math.log1p(len(said)),
         1.0 - min(len(said), 30) / 30,
-        _overlap(asked, said),
+        _overlap(_asked(request).content, said),
         min(low.count("?") / lines, 2.0),
         min(low.count("!") / lines, 2.0),
         math.log1p(len(_ITEM.findall("\n" + low)) if "\n" in low else 0),
         float("```" in low),
-        *(float(opening.match(start, first) is not None) for opening in _OPENINGS),
+        *_opens(low[:80]),
         math.log1p(len(request)),
         float(request.rstrip().endswith("?")),
         float(len(request) < SCANT_REQUEST),
     ], outcome in _GIVING
 
 
-def _overlap(asked: Sequence[str], said: Sequence[str]) -> float:
-    """Share of the request's content words that the answer takes up."""
-    wanted = set(map(_content_stems().__getitem__, asked))
-    wanted.discard("")
-    return len(wanted.intersection(map(_stems().__getitem__, set(said)))) / len(wanted) if wanted else 0.0
+def _opens(start: str) -> list[float]:
+    """Which of `_OPENINGS` an answer begins with."""
+    found = _OPENING.match(start)
+    opens = [0.0] * len(_OPENINGS)
+    if found and found.lastindex:
+        opens[found.lastindex - 1] = 1.0
+    return opens
+
+
+def _overlap(wanted: frozenset[str], said: Sequence[str]) -> float:
+    """Share of the request's content words, `wanted`, that the answer takes up."""
+    return len(wanted.intersection(map(_stems().__getitem__, said))) / len(wanted) if wanted else 0.0
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What a request shows by itself."""
+
+    content: frozenset[str]
+    """The stems of its content words."""
+    words: int
+    on_subject: int
+    """Words on a subject of harm, no more than 3."""
+
+
+@lru_cache(maxsize=1024)
+def _asked(request: str) -> _Asked:
+    """What is read of a request once, as several answers to it come together."""
+    words = words_in(request)
+    content = frozenset(map(_content_stem, words)) - {""}
+    return _Asked(content, len(words), min(3, sum(map(_subjects().__getitem__, words))))
 
 
 @cache
@@ -140,10 +164,9 @@ def _stems() -> Known[str]:
     return Known(stem)
 
 
-@cache
-def _content_stems() -> Known[str]:
-    """The stem of every word that says something by itself, empty for others."""
-    return Known(lambda word: stem(word) if len(word) > 2 and is_content(word) else "")
+def _content_stem(word: str) -> str:
+    """The stem of a word that says something by itself, empty for others."""
+    return stem(word) if len(word) > 2 and is_content(word) else ""
 
 
 @cache
@@ -183,14 +206,13 @@ class _Read(msgspec.Struct, frozen=True):
 
 
 def _read(request: str, answer: str) -> _Read:
-    asked_words, said_words = words_in(request), words_in(answer)
-    stance, gives = _stance(request, answer, asked_words, said_words)
-    said = _lexicon().mark_words(said_words)
-    on_subject = min(3, sum(map(_subjects().__getitem__, asked_words)))
+    words, asked = words_in(answer), _asked(request)
+    stance, gives = _stance(request, answer, words)
+    said = _lexicon().mark_words(words)
     return _Read(
         stance,
         list(map(len, said.places)),
-        (said.words, len(asked_words), on_subject, gives),
+        (said.words, asked.words, asked.on_subject, gives),
         (
             said.near(_AT["negation"], _AT["instruction"], 2),
             said.near(_AT["groups"], _AT["insult"], 6) + said.near(_AT["groups"], _AT["hate"], 6),
