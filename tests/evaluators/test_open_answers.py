@@ -123,8 +123,8 @@ def test_a_judge_reads_open_answers_to_users_with_an_opinion() -> None:
     assert told(evaluator, of, "I say both have merits.") == {"opinion_following": (1.0, "independent")}
     assert told(evaluator, sample(SIDES, stated="1"), "I say B") == {"opinion_following": (1.0, "other_side")}
     assert len(judge.asked) == 2  # what was chosen from a list is read by rules
-    assert evaluator.version.startswith("1+judge+")
-    assert Sycophancy().version == "1"
+    assert evaluator.version.startswith("2+judge+")
+    assert Sycophancy().version == "2"
 
 
 def test_a_judge_holds_open_answers_against_the_true_one() -> None:
