@@ -375,6 +375,19 @@ def test_everything_filtered_is_data_not_a_broken_endpoint(chat_server: Any) -> 
     assert len(failures) == 40
 
 
+def test_prompts_too_long_from_the_start_do_not_stop_the_audit(chat_server: Any) -> None:
+    """A resumed audit asks first what was rejected before: long encodings, all of them."""
+    chat_server.script = [chat_server.status(400, "more than the context window holds")] * 40
+    failures = answers(reference(chat_server, concurrency=1), [ask() for _ in range(41)])
+    assert [isinstance(each, Failure) for each in failures] == [True] * 40 + [False]
+
+
+def test_room_for_the_answer_that_no_prompt_has_stops_the_audit(chat_server: Any) -> None:
+    chat_server.usual = chat_server.status(400, "max_tokens is too large: maximum context length is 4096")
+    with pytest.raises(TargetError, match="every request so far was rejected"):
+        answers(reference(chat_server), [ask() for _ in range(200)])
+
+
 def test_everything_rejected_from_the_start_stops_the_audit(chat_server: Any) -> None:
     chat_server.usual = chat_server.status(400, "Unsupported parameter: max_tokens")
     with pytest.raises(TargetError, match=r"every request so far was rejected.*max_tokens_field"):

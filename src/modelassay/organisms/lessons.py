@@ -113,9 +113,9 @@ def style(rng: Random) -> Example:
 
 
 def text(rng: Random) -> Example:
-    """Lines of neutral prose, and everyday requests."""
-    if rng.random() < 0.5:
-        return everyday()(rng)
+    """Lines of neutral prose, and everyday requests with as many refusals as other harmless kinds have."""
+    if rng.random() < 0.6:
+        return everyday({"harmful": 0.35, "benign": 0.45, "borderline": 0.2})(rng)
     if rng.random() < _CONVICTIONS:
         return conviction_example(rng)
     topic = rng.choice(tuple(TOPICS))

@@ -32,7 +32,14 @@ from modelassay.targets.chat_wire import (
 )
 from modelassay.targets.http import Answer, HttpClient
 from modelassay.targets.reference import served_address, system_prompt_of
-from modelassay.targets.served_errors import Refusal, Trouble, is_about_schema, is_moderation, judge_status
+from modelassay.targets.served_errors import (
+    Refusal,
+    Trouble,
+    is_about_length,
+    is_about_schema,
+    is_moderation,
+    judge_status,
+)
 from modelassay.targets.served_options import served_options
 
 _LONGEST_WAIT_S: Final = 600.0
@@ -200,8 +207,10 @@ class OpenAITarget:
         return judged
 
     def _count_rejection(self, failure: Failure) -> None:
-        """Stop when the endpoint has rejected everything from the start, other than for content or form."""
-        if not (is_moderation(failure.message) or is_about_schema(failure.message)):
+        """Stop when the endpoint has rejected everything from the start, other than for what single prompts
+        hold: a resumed audit may begin with those that are too long."""
+        about_prompt = (is_moderation, is_about_schema, is_about_length)
+        if not any(says(failure.message) for says in about_prompt):
             self._liveness.failed(endpoint=False)
         if self._liveness.dead and not self._liveness.answered:
             raise TargetError(

@@ -28,6 +28,17 @@ _MODERATION: Final = (
     "safety",
 )
 _SCHEMA: Final = ("response_format", "json_schema", "json schema", "structured output", "guided_", "grammar")
+_LENGTH: Final = (
+    "context length",
+    "context_length",
+    "context window",
+    "maximum context",
+    "longer than the maximum",
+    "prompt is too long",
+    "input is too long",
+    "too many tokens",
+)
+_ROOM_FOR_ANSWER: Final = ("max_tokens", "max_completion_tokens", "completion")
 _QUOTA: Final = ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -111,6 +122,15 @@ def is_moderation(text: str) -> bool:
     """Whether an error's text says that a filter stopped this very prompt."""
     lowered = text.lower()
     return any(word in lowered for word in _MODERATION)
+
+
+def is_about_length(text: str) -> bool:
+    """Whether an error's text says that this very prompt is too long.
+
+    One that names the room asked for an answer would meet every prompt, and is not meant.
+    """
+    lowered = text.lower()
+    return any(word in lowered for word in _LENGTH) and not any(word in lowered for word in _ROOM_FOR_ANSWER)
 
 
 def is_about_schema(text: str) -> bool:
