@@ -18,6 +18,7 @@ import msgspec
 
 from modelassay.canonical import Digest, canonical_json, digest_of
 from modelassay.errors import EvidenceError, UsageError
+from modelassay.evidence.together import corrected_together
 from modelassay.records import (
     Examination,
     ExaminationKind,
@@ -177,17 +178,18 @@ def _other(name: str, examined: TargetIdentity, audited: TargetIdentity, *, wher
 def examined_findings(examinations: Sequence[Examination]) -> tuple[Finding, ...]:
     """What `examinations` found, each after a finding that says that it was made.
 
-    A finding's id is told apart by the examination's number where two of one kind name it alike. Where
-    nothing shows that the weights examined are those audited, findings have a weaker tier of assurance.
+    What they show is corrected over all of them (`together`). A finding's id is told apart by the
+    examination's number where two of one kind name it alike. Where nothing shows that the weights examined
+    are those audited, findings have a weaker tier of assurance.
     """
     return tuple(_unique(_findings(examinations)))
 
 
 def _findings(examinations: Sequence[Examination]) -> Iterator[Finding]:
-    for examination in examinations:
+    for examination, corrected in zip(examinations, corrected_together(examinations), strict=True):
         weaker = any(UNSEEN in note for note in examination.notes)
         made = _made(examination)
-        for finding in (made, *examination.findings):
+        for finding in (made, *corrected.findings):
             yield msgspec.structs.replace(finding, assurance="T1") if weaker else finding
 
 

@@ -52,6 +52,11 @@ class Statistic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     """(1 + benign values at least as great) / (size + 1); None without a null."""
     adjusted_p: Decimal | None = None
     """After Holm's correction over the statistics of the examination."""
+    null_values: dict[str, Decimal] = {}
+    """The benign values by fine-tune, where they are named: what tells whether any of several examinations
+    is unusual, together."""
+    findings: dict[str, Decimal] = {}
+    """Findings that stand on it, by id, each with its own value: this one, or a lesser of the same family."""
 
     @property
     def smallest_p(self) -> Decimal | None:

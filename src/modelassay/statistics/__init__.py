@@ -88,6 +88,7 @@ from modelassay.statistics.intervals import (
     newcombe_difference_interval,
     wilson_interval,
 )
+from modelassay.statistics.joint_null import joint_p_values
 from modelassay.statistics.misclassification import (
     JudgeAgreement,
     Share,
@@ -232,6 +233,7 @@ __all__ = [
     "inferiority_difference_test",
     "inferiority_ratio_test",
     "intersection_union",
+    "joint_p_values",
     "judge_agreement",
     "krippendorff_alpha",
     "krippendorff_alpha_interval",

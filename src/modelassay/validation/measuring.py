@@ -146,6 +146,7 @@ def nulls_of(measured: Iterable[Measured]) -> Nulls:
                         base=whose,
                         method=each.method,
                         values=(value,),
+                        names=(f"{each.base.removeprefix('sha256:')[:8]} {each.name}",),
                         families={each.family.removesuffix(ADAPTER_SUFFIX): 1},
                     )
                 )

@@ -32,7 +32,7 @@ SMALLEST_NULL: Final = 19
 """Benign values below which no p-value at `LEVEL` exists."""
 
 
-class Null(msgspec.Struct, frozen=True, kw_only=True):
+class Null(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Values of one statistic on harmless fine-tunes."""
 
     statistic: str
@@ -41,8 +41,15 @@ class Null(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of the base's weights, or ``architecture:NAME`` for values from several bases of it."""
     method: Method
     values: tuple[Decimal, ...]
+    names: tuple[str, ...] = ()
+    """Which fine-tune each value is of, the same in every statistic; empty where that is not known."""
     families: dict[str, int] = {}
     """How many came from each kind of harmless fine-tune: a null must hold the candidate's own kind."""
+
+    def by_name(self) -> dict[str, Decimal]:
+        """The values by fine-tune; empty unless every one has a name of its own."""
+        named = len(self.names) == len(self.values) == len(set(self.names))
+        return dict(zip(self.names, self.values, strict=True)) if named else {}
 
 
 class Nulls:
@@ -60,7 +67,13 @@ class Nulls:
             families = dict(known.families)
             for family, count in null.families.items():
                 families[family] = families.get(family, 0) + count
-            null = msgspec.structs.replace(known, values=known.values + null.values, families=families)
+            named = len(known.names) == len(known.values) and len(null.names) == len(null.values)
+            null = msgspec.structs.replace(
+                known,
+                values=known.values + null.values,
+                names=known.names + null.names if named else (),
+                families=families,
+            )
         self._by[key] = null
 
     def __iter__(self) -> Iterator[Null]:
@@ -118,6 +131,7 @@ class Nulls:
                     null_size=len(null.values),
                     null_greatest=max(null.values),
                     p_value=p_value(exact, null.values),
+                    null_values=null.by_name(),
                 )
             )
         return adjusted(found)

@@ -81,7 +81,13 @@ def held_against(
     found = {statistic.name: statistic for statistic in statistics}
     rests_on = (base.identity.fingerprint, candidate.identity.fingerprint)
     findings = tuple(stated(claim, found[claim.statistic], rests_on=rests_on) for claim in claims)
-    return statistics, findings
+    standing = {
+        claim.statistic: {finding.id: found[claim.statistic].value}
+        for claim, finding in zip(claims, findings, strict=True)
+    }
+    return tuple(
+        msgspec.structs.replace(statistic, findings=standing[statistic.name]) for statistic in statistics
+    ), findings
 
 
 def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Finding:

@@ -102,10 +102,22 @@ def conclude(
         return (), (_finding("all", statement, "not_assessable", rests_on=rests_on),), ()
     families = _families(found)
     statistics = _statistics(pair, {name: best[0].turning for name, best in families.items()}, nulls)
-    findings = [
-        _shown(name, best, _held(pair, name, best[0].turning, nulls, of=len(statistics)), rests_on)
+    shown = {
+        name: _shown(name, best, _held(pair, name, best[0].turning, nulls, of=len(statistics)), rests_on)
         for name, best in families.items()
-    ]
+    }
+    statistics = tuple(
+        msgspec.structs.replace(
+            statistic,
+            findings={
+                finding.id: decimal(families[name][0].turning)
+                for name, finding in shown.items()
+                if _STATISTICS.get(name) == statistic.name
+            },
+        )
+        for statistic in statistics
+    )
+    findings = list(shown.values())
     findings += [_left_out(name, why, rests_on) for name, why in left_out.items()]
     if (weak := _weakness_of_both(found)) is not None:
         findings.append(_finding("both", weak, "not_shown", rests_on=rests_on, role_descriptive=True))
