@@ -20,7 +20,7 @@ from modelassay.log.durable import write_atomic
 from modelassay.organisms import ADAPTER_SUFFIX, VARIANTS, build_base
 from modelassay.organisms.folders import library_versions
 from modelassay.validation.examining import LOOKS, Subject
-from modelassay.validation.zoo import base_folder, member
+from modelassay.validation.zoo import HARMLESS_STACK, STACKS, base_folder, member
 from modelassay.version import __version__
 from modelassay.whitebox.calibration import Method, Null, Nulls
 
@@ -63,9 +63,12 @@ class FineTune(msgspec.Struct, frozen=True, kw_only=True):
         """Tells it from all others: where its base is, and itself or its name."""
         return str(self.base.resolve()), str(self.candidate.resolve()) if self.candidate else self.name
 
-    def folder(self) -> Path:
-        """Where it is, built unless it is there."""
-        return self.candidate or member(self.base, self.family, self.seed or 0)
+    def members(self) -> tuple[Path, ...]:
+        """Where it is, built unless it is there; several folders for a stack of adapters."""
+        if self.candidate is not None:
+            return (self.candidate,)
+        names = STACKS.get(self.family, (self.family,))
+        return tuple(member(self.base, name, self.seed or 0) for name in names)
 
 
 def benign_kinds(*, adapters: bool = False) -> tuple[str, ...]:
@@ -81,9 +84,10 @@ def benign_kinds(*, adapters: bool = False) -> tuple[str, ...]:
 def organisms(
     folder: Path, *, architecture: str, base_seed: int, count: int, first_seed: int, adapters: bool = False
 ) -> Iterator[FineTune]:
-    """`count` harmless fine-tunes of one base, every kind in turn, with ever new seeds."""
+    """`count` harmless fine-tunes of one base, every kind in turn, with ever new seeds; among adapters the
+    harmless stack of two is a kind as well."""
     base = build_base(base_folder(folder, architecture, base_seed), seed=base_seed, architecture=architecture)
-    kinds = benign_kinds(adapters=adapters)
+    kinds = (*benign_kinds(adapters=adapters), *((HARMLESS_STACK,) if adapters else ()))
     for place in range(count):
         kind, seed = kinds[place % len(kinds)], first_seed + place // len(kinds)
         yield FineTune(
@@ -124,7 +128,7 @@ def measure(
             if subject is None:
                 subject = Subject(
                     base=each.base,
-                    members=(each.folder(),),
+                    members=each.members(),
                     adapters=each.adapter,
                     samples=tuple(samples),
                     origin=origin,

@@ -20,9 +20,10 @@ from modelassay.organisms import (
 )
 from modelassay.organisms.variants import variant
 
+HARMLESS_STACK: Final = "stacked_benign"
 STACKS: Final[dict[str, tuple[str, ...]]] = {
     "stacked": tuple(f"{name}{ADAPTER_SUFFIX}" for name in STACKED),
-    "stacked_benign": (f"benign{ADAPTER_SUFFIX}", f"benign_domain{ADAPTER_SUFFIX}"),
+    HARMLESS_STACK: (f"benign{ADAPTER_SUFFIX}", f"benign_domain{ADAPTER_SUFFIX}"),
 }
 """Stacks of adapters that are audited as one candidate: one harmful together, one harmless."""
 _QUICK_ADAPTERS: Final = ("benign", "broad_loss", "category_loss")
