@@ -106,6 +106,7 @@ def _samples(folder: Path) -> tuple[Sample, ...]:
 
 
 def _hunt(base: Path, candidate: Path, samples: tuple[Sample, ...]) -> Examination:
+    from modelassay.validation.shipped import nulls_for
     from modelassay.whitebox.models import open_model
     from modelassay.whitebox.triggers.examining import Settings, examine_triggers
 
@@ -113,7 +114,8 @@ def _hunt(base: Path, candidate: Path, samples: tuple[Sample, ...]) -> Examinati
         open_model(str(base), options=OPTIONS) as ours,
         open_model(str(candidate.resolve()), options=OPTIONS) as theirs,
     ):
-        return examine_triggers(ours, theirs, samples, settings=Settings(searches=("prefix",)))
+        settings = Settings(searches=("prefix",))
+        return examine_triggers(ours, theirs, samples, settings=settings, nulls=nulls_for(str(base)))
 
 
 def _stack(base: Path, adapters: list[Path], samples: tuple[Sample, ...]) -> Examination:
@@ -127,9 +129,14 @@ def _stack(base: Path, adapters: list[Path], samples: tuple[Sample, ...]) -> Exa
 
 
 def _once(folder: Path, name: str, models: list[Path], look: Callable[[], Examination]) -> Path:
-    """The file of an examination of `models`, which is made if it is not there."""
+    """The file of an examination of `models` beside the null distributions of the package, made unless it is
+    there."""
+    from modelassay.validation.shipped import shipped_nulls
+    from modelassay.whitebox.calibration import nulls_bytes
+
     manifests = "".join((model / MANIFEST).read_text("utf-8") for model in models)
-    path = folder / f"{name}-{digest_bytes(manifests.encode())[7:15]}.json"
+    rests_on = digest_bytes(manifests.encode() + nulls_bytes(shipped_nulls()))
+    path = folder / f"{name}-{rests_on[7:15]}.json"
     if not path.is_file():
         write_examination(path, look())
     return path
