@@ -87,6 +87,13 @@ def test_measuring_goes_on_and_pools_by_architecture(organisms: dict[str, Path],
         ("sha256", "adapter"),
     }
     assert all(each.families == {"given": 1} and len(each.values) == 1 for each in loss)
+    # The same fine-tune has one name in whatever statistic, which tells its base too.
+    weights = next(each.base for each in loss if each.base.startswith("sha256:")).removeprefix("sha256:")[:8]
+    names = {each.method: {one.names for one in nulls if one.method == each.method} for each in loss}
+    assert names == {
+        "full": {(f"{weights} {organisms['benign'].name}",)},
+        "adapter": {(f"{weights} {organisms['category_loss_adapter'].name}",)},
+    }
 
 
 def test_cases_are_what_can_be_had() -> None:

@@ -6,9 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from modelassay.validation.shipped import PROVENANCE, nulls_for, shipped_nulls
-from modelassay.whitebox.calibration import Null
+from modelassay.whitebox.calibration import Method, Null
 
 NULLS = files("modelassay.validation") / "nulls"
 
@@ -32,6 +33,20 @@ def test_every_value_comes_from_a_fine_tune_that_is_named() -> None:
                 looks.get(look, []) for base, looks in tunes.items() if null.base in (base, whole(base, null))
             ]
             assert len(null.values) == sum(null.families.values()) == sum(map(len, named))
+
+
+@pytest.mark.parametrize("method", ["full", "adapter"])
+@pytest.mark.parametrize("architecture", ["LlamaForCausalLM", "GPTNeoXForCausalLM"])
+def test_all_looks_at_one_architecture_can_be_corrected_together(architecture: str, method: Method) -> None:
+    pooled = [
+        set(null.by_name())
+        for null in shipped_nulls()
+        if null.base == f"architecture:{architecture}"
+        and null.method == method
+        and not null.statistic.startswith("watched.")  # has a test of its own
+    ]
+    assert len(pooled) >= 7
+    assert len(set.intersection(*pooled)) >= 40
 
 
 def whole(base: str, null: Null) -> str:

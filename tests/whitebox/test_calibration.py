@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -67,6 +68,22 @@ def test_holm_corrects_over_all_statistics_of_an_examination() -> None:
     assert found["b@1"].adjusted_p == Decimal("0.02")
     assert found["c@1"].adjusted_p == Decimal(1)
     assert found["d@1"].adjusted_p is None
+
+
+def test_values_are_kept_by_fine_tune_only_where_each_has_a_name_of_its_own() -> None:
+    named = msgspec.structs.replace(_null("a@1", [1, 2]), names=("one", "two"))
+    more = msgspec.structs.replace(_null("a@1", [3]), names=("three",))
+    again = msgspec.structs.replace(_null("a@1", [3]), names=("two",))
+    joined = {"one": Decimal(1), "two": Decimal(2), "three": Decimal(3)}
+    for nulls, kept in (
+        ([named, more], joined),
+        ([named, again], {}),
+        ([named, _null("a@1", [3])], {}),
+        ([_null("a@1", [3]), named], {}),
+    ):
+        (held,) = Nulls(nulls).held({"a@1": 9.0}, base="sha256:b", architecture="", method="full")
+        assert held.null_values == kept
+        assert held.null_size == 3
 
 
 def test_rounding_takes_no_value_away() -> None:
