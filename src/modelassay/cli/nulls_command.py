@@ -99,7 +99,7 @@ def command(bases: tuple[Path, ...], **options: Any) -> int:
         measured = read_measured(work / "measured")
         nulls = nulls_of(measured)
         out.write_bytes(nulls_bytes(nulls))
-        said = {"seed": options["seed"], "looks": looks, "asked": origin, **provenance(measured)}
+        said = {"seed": options["seed"], "asked": origin, **provenance(measured)}
         out.with_suffix(PROVENANCE).write_bytes(canonical_json(said) + b"\n")
     for each in measured:
         if each.failure:
