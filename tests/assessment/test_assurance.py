@@ -14,8 +14,9 @@ from modelassay.assessment.challenging import draws_of, log_challenge, log_nonce
 from modelassay.assessment.committing import Commitments, commit_run, run_secret
 from modelassay.assessment.inputs import sealed_inputs
 from modelassay.assessment.request import Draws, Proofs, Request
-from modelassay.assessment.sealing import seal_assessment
+from modelassay.assessment.sealing import issue_assessment, seal_assessment
 from modelassay.assessment.verifying import Trusted, verify_assessment
+from modelassay.evidence.checks import Check
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
 from modelassay.log.cosignature import cosign
@@ -166,6 +167,47 @@ def test_what_the_log_of_the_assessor_says_of_the_challenge_is_told_and_comes_ou
     (folder / "inputs" / "drawn.json").write_bytes(data.replace(b"2026", b"2025"))
     found = verify_assessment(folder, given, assessment_page)
     assert {c.name: c.state for c in found.checks}["recomputed"] == "failed"
+
+
+def test_draws_stand_beside_the_assessment_with_their_proofs(case: Case, tmp_path: Path) -> None:
+    proofs, log = case.proofs(), new_key("ed25519", name="ada.example/log")
+    asked = decode_challenge((case.place / "challenge.json").read_bytes())
+    ledger = Ledger(tmp_path, Notary(actor=Actor(name="assessor"), log_signer=log))
+    log_nonce(ledger, asked.nonce)
+    log_challenge(ledger, asked)
+    request = case.request_for(proofs=_told(proofs, draws_of(ledger.folder, "told")))
+    record = assess(case.run, request)
+    folder = seal_assessment(tmp_path, record, sealed_inputs(request), assessment_page)
+    trusted = Trusted(log=trust_in([vkey_of(log.public)], unwitnessed=True))
+
+    def drawn(given: Trusted = trusted) -> Check:
+        (check,) = [c for c in verify_assessment(folder, given, assessment_page).checks if c.name == "drawn"]
+        return check
+
+    assert (drawn().state, drawn().required) == ("not done", False)  # sealed by an earlier version
+    issue_assessment(ledger, record, folder)
+    assert drawn().state == "passed"
+    assert "1 drawn and logged, 1 from a nonce fixed before" in drawn().statement
+    assert (drawn(Trusted()).state, drawn(Trusted()).required) == ("not done", True)
+    fixed, challenged = folder / "log/drawn-0.json", folder / "log/drawn-1.json"
+    kept = {path: path.read_bytes() for path in (folder / "log").iterdir()}
+
+    def again() -> Check:
+        found = drawn()
+        for path, data in kept.items():
+            path.write_bytes(data)
+        return found
+
+    challenged.with_suffix(".tlog-proof").unlink()
+    assert again().state == "not done"
+    fixed.unlink()
+    assert "no log entry run.nonce_fixed" in again().statement
+    challenged.write_bytes(kept[challenged].replace(b'"drawn":', b'"drawn":1'))
+    assert again().state == "failed"
+    fixed.write_bytes(kept[fixed].replace(b'"seq":0', b'"seq":7'))
+    assert "before its nonce" in again().statement
+    (folder / "log/drawn-2.json").write_bytes((folder / "log/assessed.json").read_bytes())
+    assert "not an entry on a draw" in drawn().statement
 
 
 def _told(proofs: Proofs, drawn: Draws) -> Proofs:

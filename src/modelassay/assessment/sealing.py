@@ -7,6 +7,7 @@
       SHA256SUMS
       assessment.dsse.json     the assessor's signature (DSSE, in-toto)
       log/assessed.json        the log entry, and proof.tlog-proof that the signed log has it
+      log/drawn-<n>.json …     the assessor's draws in that log, with their proofs
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from modelassay.assessment.drawn_evidence import keep_draws
 from modelassay.assessment.statement import assessment_statement
 from modelassay.canonical import canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, StoreError
@@ -116,6 +118,7 @@ def issue_assessment(ledger: Ledger, record: Assessment, folder: Path) -> None:
             )
     if not (folder / PROOF).is_file() and ledger.sign() is not None:
         write_atomic(folder / PROOF, write_proof(prove(LogReader(ledger.folder), logged.place.seq)))
+    keep_draws(ledger, folder, signed=(folder / PROOF).is_file())
 
 
 def sealed_files(record: Assessment) -> dict[str, bytes]:

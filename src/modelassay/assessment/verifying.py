@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from modelassay.assessment.assess import assess
+from modelassay.assessment.drawn_evidence import DRAWN, DRAWN_LOGGED, draws_are_logged
 from modelassay.assessment.inputs import inputs_of, request_again
 from modelassay.assessment.request import Proofs, Request
 from modelassay.assessment.sealing import (
@@ -114,6 +115,7 @@ def verify_assessment(
             sealed,
             read,
             perform("logged", lambda: _is_logged(files, record, trusted.log)),
+            *([perform("drawn", lambda: draws_are_logged(files, trusted.log))] if DRAWN in files else []),
             perform("signature", lambda: _is_signed(files, record, trusted)),
             perform("recomputed", lambda: _comes_out(folder, record, trusted)),
         ),
@@ -137,12 +139,13 @@ def _files(folder: Path) -> dict[str, bytes]:
 def _files_are_sealed(files: dict[str, bytes]) -> str:
     if SUMS not in files:
         raise EvidenceError("there are no sums", where=SUMS)
-    allowed = {name for name in files if name in (*SEALED, *UNSEALED) or _INPUT.fullmatch(name)}
+    unsealed = {name for name in files if name in UNSEALED or DRAWN_LOGGED.fullmatch(name)}
+    allowed = {name for name in files if name in SEALED or _INPUT.fullmatch(name)} | unsealed
     if strange := sorted(set(files) - allowed):
         raise EvidenceError("a file that does not belong here", where=strange[0])
     if missing := [name for name in SEALED if name not in files]:
         raise EvidenceError("missing", where=missing[0])
-    covered = {name: data for name, data in files.items() if name not in UNSEALED}
+    covered = {name: data for name, data in files.items() if name not in unsealed}
     if sums_of(covered) != files[SUMS]:
         lines = files[SUMS].decode("utf-8", "replace").splitlines()
         again = sums_of(covered).decode().splitlines()
