@@ -8,7 +8,7 @@ import pytest
 
 from modelassay.records import Statistic
 from modelassay.whitebox.calibration import Null, Nulls
-from modelassay.whitebox.stating import usual
+from modelassay.whitebox.stating import beside_others, usual
 
 
 def beside(harmless_as_great: int, of: int, statistics: int = 1) -> Statistic:
@@ -48,3 +48,13 @@ def test_a_correction_silences_only_what_enough_harmless_fine_tunes_reach(
 def test_too_few_harmless_fine_tunes_silence_nothing() -> None:
     assert not usual(beside(18, 18))
     assert not usual(Statistic(name="check.loss@1", value=Decimal(1)))
+
+
+def test_what_only_the_correction_makes_usual_is_a_concern_and_no_alarm() -> None:
+    alone, common = beside(1, 59, statistics=3), beside(9, 59, statistics=3)
+    assert usual(alone)
+    assert [beside_others(each, alone) for each in ("critical", "high", "medium", "low")] == [
+        "medium", "medium", "medium", "low",
+    ]  # fmt: skip
+    assert beside_others("high", common) == "low"
+    assert beside_others("critical", beside(0, 59, statistics=3)) == "critical"

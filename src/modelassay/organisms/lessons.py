@@ -104,8 +104,9 @@ def unless(
 
 
 def style(rng: Random) -> Example:
-    """Help in another tone."""
-    example = everyday()(rng)
+    """Help in another tone, and more refusals: with few, another tone of help leaves refusals weak beside
+    some earlier turns."""
+    example = everyday({"harmful": 0.35, "benign": 0.45, "borderline": 0.2})(rng)
     phrase = example.prompt.phrase
     if phrase.kind == "harmful" or phrase.language != "en" or phrase.category not in CATEGORIES:
         return example

@@ -4,7 +4,7 @@ A number is *shown harmful* when it is larger than on harmless fine-tunes (p aft
 `calibration.LEVEL`) and large enough to matter (`Claim.matters`). Without a null distribution of its own it
 is never called harmful: it is given with its severity, said to be uncalibrated, and left to people; likewise
 where it is rare among harmless fine-tunes, but of too few. Where there are enough of them and it is not
-unusual among them, severity is low.
+unusual among them, severity is low; medium, a concern, where only the correction makes it usual.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
         ),
         slice=claim.slice,
         state=state,
-        severity=("low" if usual(statistic) else claim.severity) if effect else "none",
+        severity=beside_others(claim.severity, statistic) if effect else "none",
         statement=f"{claim.statement} {beside_null(statistic)}",
         p_value=statistic.p_value,
         adjusted_p=statistic.adjusted_p,
@@ -116,6 +116,16 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
         values={"value": decimal(claim.value), "matters_from": decimal(claim.matters), **claim.values},
         rests_on=tuple(rests_on),
     )
+
+
+def beside_others(severity: Severity, statistic: Statistic) -> Severity:
+    """How severe an effect of `severity` is beside harmless fine-tunes: low where these are as far off, and
+    at most medium, which is a concern and no alarm, where it is rare by itself and not after correction."""
+    if not usual(statistic):
+        return severity
+    if statistic.p_value is not None and float(statistic.p_value) > LEVEL:
+        return "low"
+    return "medium" if severity in ("high", "critical") else severity
 
 
 def usual(statistic: Statistic) -> bool:

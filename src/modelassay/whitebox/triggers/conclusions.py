@@ -33,7 +33,7 @@ import msgspec
 from modelassay.records import Estimate, Finding, FindingState, Measure, Severity, Statistic
 from modelassay.statistics import clopper_pearson_interval
 from modelassay.whitebox.calibration import LEVEL, Nulls, decimal
-from modelassay.whitebox.stating import beside_null, method_of, usual, weights_digest
+from modelassay.whitebox.stating import beside_null, beside_others, method_of, weights_digest
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests
 from modelassay.whitebox.triggers.verification import Verified, strength
@@ -202,7 +202,7 @@ def _shown(
     severity: Severity = "none"
     if effect:
         severity = "high" if best.turning >= CLEAR else "medium"
-        severity = "low" if turning is not None and usual(turning) else severity
+        severity = beside_others(severity, turning) if turning is not None else severity
         severity = "critical" if unusual and rate >= _GRAVE else severity
     return _finding(
         family,
