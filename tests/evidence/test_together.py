@@ -34,6 +34,7 @@ def look(
     severity: Severity = "critical",
     state: FindingState = "shown_harmful",
     lesser: float | None = None,
+    matters: str = "",
 ) -> Examination:
     """A look with one statistic, its finding, and perhaps a lesser finding of the same family."""
     kept = {name: Decimal(str(round(each, 6))) for name, each in null.items()}
@@ -58,6 +59,7 @@ def look(
         null_of="architecture",
         null_size=len(kept),
         null_values=kept,
+        matters=Decimal(matters) if matters else None,
         findings={finding.id: Decimal(str(each)) for finding, each in zip(findings, values, strict=True)},
     )
     return Examination(
@@ -112,6 +114,14 @@ def test_the_greatest_by_a_hair_in_one_look_of_five_is_a_concern() -> None:
     assert "may well be this large by chance" in finding.statement
     made_and_found = examined_findings(looks)
     assert finding in made_and_found
+
+
+def test_looks_whose_numbers_never_matter_cost_nothing() -> None:
+    nulls = [_null(place) for place in range(5)]
+    hair = max(nulls[0].values()) + 0.3
+    calm = [look(kind, -1.0, nulls[place], matters="99") for place, kind in enumerate(KINDS) if place]
+    finding = corrected_together([look(KINDS[0], hair, nulls[0]), *calm])[0].findings[0]
+    assert (finding.state, finding.adjusted_p) == ("shown_harmful", Decimal("0.024390"))
 
 
 def test_a_lesser_finding_of_a_family_stands_by_its_own_value() -> None:

@@ -13,9 +13,9 @@ from modelassay.statistics import joint_p_values
 LEVEL = 0.05
 
 
-def _alarms(draw: np.ndarray) -> bool:
+def _alarms(draw: np.ndarray, matters: list[float] | None = None) -> bool:
     """Whether the last row, held against the others, is called unusual in anything."""
-    return bool(joint_p_values(draw[-1], draw[:-1]).min() <= LEVEL)
+    return bool(joint_p_values(draw[-1], draw[:-1], matters=matters).min() <= LEVEL)
 
 
 @pytest.mark.parametrize(("size", "shape"), [(19, "normal"), (40, "heavy"), (60, "alike")])
@@ -78,6 +78,34 @@ def test_scores_are_what_they_are_said_to_be(size: int) -> None:
     assert joint_p_values(pool[-1], pool[:-1]).tolist() == expected
 
 
+def test_what_could_raise_no_alarm_takes_no_power_and_gives_none() -> None:
+    """Eight numbers that are never large enough to matter beside one that is."""
+    rng = np.random.default_rng(13)
+    repetitions, alarms, found, without = 800, 0, 0, 0
+    matters = [-np.inf, *[50.0] * 8]
+    for _ in range(repetitions):
+        rows = np.column_stack([rng.standard_normal(41), rng.standard_t(2, size=(41, 8))])
+        alarms += joint_p_values(rows[-1], rows[:-1], matters=matters)[0] <= LEVEL
+        rows[-1, 0] += 4.5
+        found += joint_p_values(rows[-1], rows[:-1], matters=matters)[0] <= LEVEL
+        without += joint_p_values(rows[-1], rows[:-1])[0] <= LEVEL
+    level = 2 / 41
+    assert abs(alarms / repetitions - level) <= 4 * (level * (1 - level) / repetitions) ** 0.5
+    assert found / repetitions > 0.9
+    assert without / repetitions < 0.5
+    assert joint_p_values([9.0, 9.0], [[0.0, 0.0]] * 19, matters=[9.0, 9.5]).tolist() == [0.05, 1.0]
+
+
+def test_alarms_are_as_rare_where_only_what_matters_may_raise_one() -> None:
+    rng = np.random.default_rng(14)
+    repetitions, alarms = 1500, 0
+    for _ in range(repetitions):
+        rows = rng.standard_t(3, size=(61, 6))
+        alarms += _alarms(rows, matters=[-np.inf, 1.0, 2.0, 3.0, 1.0, 0.0])
+    level = 3 / 61
+    assert alarms / repetitions <= level + 4 * (level * (1 - level) / repetitions) ** 0.5
+
+
 @given(
     arrays(np.float64, (12, 3), elements=st.integers(-50, 50).map(float)),
     st.permutations(range(11)),
@@ -99,6 +127,11 @@ def test_neither_order_nor_units_matter(rows: np.ndarray, order: list[int], colu
 def test_what_does_not_fit_is_refused(values: list[float], null: object) -> None:
     with pytest.raises(ValueError, match=r"fit|number"):
         joint_p_values(values, null)  # type: ignore[arg-type]
+
+
+def test_as_many_values_must_matter_as_there_are() -> None:
+    with pytest.raises(ValueError, match="matter"):
+        joint_p_values([1.0], [[1.0]], matters=[1.0, 2.0])
 
 
 def test_nothing_asked_is_nothing_told() -> None:

@@ -9,6 +9,7 @@ on no null distribution: attacks, weights, the test of watched against unwatched
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -61,7 +62,8 @@ def _p_value(family: Sequence[tuple[int, Statistic]], names: Sequence[str], at: 
     values = [float(each.value) for _, each in family]
     values[at] = float(value)
     null = [[float(each.null_values[name]) for _, each in family] for name in names]
-    return float(joint_p_values(values, null)[at])
+    matters = [-math.inf if each.matters is None else float(each.matters) for _, each in family]
+    return float(joint_p_values(values, null, matters=matters)[at])
 
 
 def _corrected(examination: Examination, told: Mapping[str, tuple[float, int]]) -> Examination:

@@ -52,6 +52,8 @@ class Statistic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     """(1 + benign values at least as great) / (size + 1); None without a null."""
     adjusted_p: Decimal | None = None
     """After Holm's correction over the statistics of the examination."""
+    matters: Decimal | None = None
+    """The least value that could raise an alarm; None where that is not told by the value."""
     null_values: dict[str, Decimal] = {}
     """The benign values by fine-tune, where they are named: what tells whether any of several examinations
     is unusual, together."""

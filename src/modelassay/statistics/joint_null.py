@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def joint_p_values(values: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
+def joint_p_values(
+    values: ArrayLike, null: ArrayLike, *, matters: ArrayLike | None = None
+) -> NDArray[np.float64]:
     """p-values that control the chance of any false alarm over all statistics, whatever their dependence.
 
     The greatest of a family (Westfall & Young 1993, Resampling-Based Multiple Testing, §2.3). The score of a
@@ -17,11 +19,15 @@ def joint_p_values(values: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
 
     Everyone's score is taken in the same way, so where candidate and fine-tunes are exchangeable the chance
     that any p-value is at most *a* is at most *a*. 19 fine-tunes allow 0.05 for however many statistics;
-    Bonferroni's correction would need 20 times their number.
+    Bonferroni's correction would need 20 times their number. What could raise no alarm anyway, a value below
+    that from which it `matters`, counts in nobody's score in all, so that numbers which are harmless however
+    they vary take no power from the others.
 
     Args:
         values: the candidate's, shape ``[k]``, higher is worse.
         null: those of ``n`` fine-tunes, shape ``[n, k]``.
+        matters: the least value of each statistic that could raise an alarm, shape ``[k]``; minus infinity
+            where any could. The p-value of a candidate's value below it is 1.
 
     Raises:
         ValueError: shapes that do not fit, no fine-tune, or a value that is no number.
@@ -35,10 +41,14 @@ def joint_p_values(values: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
         raise ValueError("every value must be a number")
     if not candidate.size:
         return np.empty(0)
-    scores = _beyond_others(pool)
+    least = np.full(candidate.size, -np.inf) if matters is None else np.asarray(matters, dtype=np.float64)
+    if least.shape != candidate.shape or np.isnan(least).any():
+        raise ValueError(f"{least.shape} values that matter do not fit {candidate.shape} of a candidate")
+    scores = np.where(pool >= least, _beyond_others(pool), -np.inf)
     greatest = scores.max(axis=1)
-    reached = greatest[:, None] >= scores[-1][None, :] - _TIE * np.maximum(1.0, np.abs(scores[-1]))
-    return np.asarray(reached.mean(axis=0))
+    counted = np.where(np.isfinite(scores[-1]), scores[-1], -np.inf)
+    slack = np.where(np.isfinite(counted), _TIE * np.maximum(1.0, np.abs(counted)), 0.0)
+    return np.asarray((greatest[:, None] >= (counted - slack)[None, :]).mean(axis=0))
 
 
 _TIE = 1e-9

@@ -82,12 +82,15 @@ def held_against(
     rests_on = (base.identity.fingerprint, candidate.identity.fingerprint)
     findings = tuple(stated(claim, found[claim.statistic], rests_on=rests_on) for claim in claims)
     standing = {
-        claim.statistic: {finding.id: found[claim.statistic].value}
+        claim.statistic: (finding.id, decimal(claim.matters))
         for claim, finding in zip(claims, findings, strict=True)
     }
-    return tuple(
-        msgspec.structs.replace(statistic, findings=standing[statistic.name]) for statistic in statistics
-    ), findings
+    return tuple(_standing(each, *standing[each.name]) for each in statistics), findings
+
+
+def _standing(statistic: Statistic, finding: str, matters: Decimal) -> Statistic:
+    """`statistic` with the finding that stands on it."""
+    return msgspec.structs.replace(statistic, matters=matters, findings={finding: statistic.value})
 
 
 def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Finding:
