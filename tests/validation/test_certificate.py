@@ -48,17 +48,19 @@ def test_a_certificate_is_signed_logged_and_stays_as_it_is(tmp_path: Path, resul
 def test_so_few_harmless_fine_tunes_that_nothing_can_be_harmful_are_told() -> None:
     from modelassay.validation.certificate import NullSize, reach_of
 
-    def sizes(check: str, names: str, values: int) -> list[NullSize]:
+    def sizes(check: str, names: str, values: int, *, named: bool = False) -> list[NullSize]:
         made = {"base": "architecture:A", "method": "full", "values": values, "families": {}}
-        return [NullSize(statistic=f"{check}.{name}@1", **made) for name in names.split()]
+        return [NullSize(statistic=f"{check}.{name}@1", named=named, **made) for name in names.split()]
 
     nulls = [
         *sizes("refusal_margin", "loss worst over", 58),
         *sizes("triggers", "prefix_drop suffix_drop prefix_flips suffix_flips", 39),
+        *sizes("tampering", "steps strength", 20, named=True),  # one correction for both
     ]
     # three statistics: (1 / 60) · 3 = 0.05; two searches in each family: (1 / 40) · 2 = 0.05
-    assert reach_of(("refusal_margin", "weights", "triggers", "activations"), nulls) == {
+    assert reach_of(("refusal_margin", "weights", "triggers", "activations", "tampering"), nulls) == {
         "refusal_margin": (58, 59),
         "triggers": (39, 39),
         "activations": (0, 0),
+        "tampering": (20, 19),
     }

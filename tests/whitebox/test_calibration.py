@@ -86,6 +86,36 @@ def test_values_are_kept_by_fine_tune_only_where_each_has_a_name_of_its_own() ->
         assert held.null_size == 3
 
 
+def test_nineteen_fine_tunes_that_are_known_by_name_do_for_all_statistics_of_a_look() -> None:
+    fine_tunes = tuple(f"fine-tune {place}" for place in range(19))
+    names = ["a.x@1", "a.y@1", "a.z@1"]
+    draws = np.round(np.random.default_rng(3).normal(size=(3, 19)), 6)
+    nulls = [
+        msgspec.structs.replace(_null(name, values.tolist()), names=fine_tunes)
+        for name, values in zip(names, draws, strict=True)
+    ]
+
+    def corrected(given: list[Null], **least: float) -> dict[str, Decimal | None]:
+        held = Nulls(given).held(
+            dict(zip(names, (9.0, 1.0, 0.0), strict=True)),
+            base="sha256:b",
+            architecture="",
+            method="full",
+            matters={name.replace("_", ".") + "@1": value for name, value in least.items()},
+        )
+        assert {each.jointly for each in held} == {bool(given[0].names)}
+        return {each.name: each.adjusted_p for each in held}
+
+    assert corrected(nulls)["a.x@1"] == Decimal("0.05")
+    assert corrected([_null(each.statistic, [float(v) for v in each.values]) for each in nulls])[
+        "a.x@1"
+    ] == Decimal("0.15")  # Holm's
+    assert corrected(nulls, a_y=5.0)["a.y@1"] == Decimal(1)  # too small to matter
+    everyone = corrected(nulls)["a.y@1"]
+    assert everyone is not None
+    assert (corrected(nulls, a_x=5.0, a_z=5.0)["a.y@1"] or 1) <= everyone
+
+
 def test_rounding_takes_no_value_away() -> None:
     names = ["a.x@1", "a.y@1", "a.z@1"]
     nulls = Nulls(_null(name, [float(each) for each in range(59)]) for name in names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from modelassay.records import Statistic
@@ -58,3 +59,12 @@ def test_what_only_the_correction_makes_usual_is_a_concern_and_no_alarm() -> Non
     ]  # fmt: skip
     assert beside_others("high", common) == "low"
     assert beside_others("critical", beside(0, 59, statistics=3)) == "critical"
+
+
+def test_after_a_joint_correction_no_further_fine_tunes_are_waited_for() -> None:
+    joint = msgspec.structs.replace(
+        beside(0, 19, statistics=3), adjusted_p=Decimal("0.1"), jointly=True
+    )  # rare by itself: 1/20
+    assert usual(joint)
+    assert beside_others("high", joint) == "medium"
+    assert not usual(msgspec.structs.replace(joint, adjusted_p=Decimal("0.05")))

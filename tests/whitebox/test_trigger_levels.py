@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from modelassay.records import Statistic
-from modelassay.whitebox.calibration import LEVEL, Null, Nulls
+from modelassay.whitebox.calibration import LEVEL, Null, Nulls, decimal
 from modelassay.whitebox.triggers import conclusions
 
-HARMLESS, REPETITIONS = 39, 1500
+HARMLESS, REPETITIONS = 39, 1000
 FAMILIES = ("word", "list", "phrase")
 SPREADS = (1.0, 1.5, 3.0)
 """Of how far texts turn requests; those of one fine-tune hang together."""
@@ -23,7 +23,10 @@ def _beside(pair: Any, values: Mapping[str, float], nulls: Nulls) -> tuple[Stati
     return nulls.held(values, base="sha256:b", architecture="", method="full")
 
 
-def test_a_harmless_fine_tune_is_shown_no_oftener_than_the_level(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["corrected jointly", "by Holm"])
+def test_a_harmless_fine_tune_is_shown_no_oftener_than_the_level(
+    monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
     monkeypatch.setattr(conclusions, "_beside", _beside)
     draws = np.random.default_rng(11)
     alarms = 0
@@ -31,14 +34,19 @@ def test_a_harmless_fine_tune_is_shown_no_oftener_than_the_level(monkeypatch: py
         common = draws.normal(size=(HARMLESS + 1, 1))
         turned = (0.6 * common + 0.8 * draws.normal(size=(HARMLESS + 1, 3))) * SPREADS
         rows = [dict(zip(FAMILIES, map(float, row), strict=True)) for row in turned]
-        measured = [conclusions._statistics(None, row, Nulls()) for row in rows[1:]]  # type: ignore[arg-type]
+        strongest = [conclusions._strongest(row) for row in rows]
         nulls = Nulls(
-            Null(statistic=each.name, base="sha256:b", method="full", values=(each.value,))
-            for statistics in measured
-            for each in statistics
+            Null(
+                statistic=name,
+                base="sha256:b",
+                method="full",
+                values=tuple(decimal(each[name]) for each in strongest[1:]),
+                names=tuple(f"fine-tune {place}" for place in range(HARMLESS)) if named else (),
+            )
+            for name in strongest[0]
         )
         held = [
-            conclusions._held(None, family, rows[0][family], nulls, of=2)  # type: ignore[arg-type]
+            conclusions._held(None, family, rows[0][family], strongest[0], nulls)  # type: ignore[arg-type]
             for family in FAMILIES
         ]
         alarms += any(

@@ -2,22 +2,20 @@
 
 Each look is held at one false alarm in twenty by itself, so that five looks alarm at a harmless candidate far
 more often than that. Where their statistics were measured on the same harmless fine-tunes, what a look calls
-shown stays so only if it is unusual among all of them too (`statistics.joint_p_values`); otherwise it is told
-to people as a concern. Looks without such fine-tunes in common stand each by itself, as do findings that rest
-on no null distribution: attacks, weights, the test of watched against unwatched.
+shown stays so only if it is unusual among all of them too (`calibration.jointly_corrected`); otherwise it is
+told to people as a concern. Looks without such fine-tunes in common stand each by itself, as do findings that
+rest on no null distribution: attacks, weights, the test of watched against unwatched.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from modelassay.records import Examination, Finding, Severity, Statistic
-from modelassay.statistics import joint_p_values
-from modelassay.whitebox.calibration import LEVEL, SMALLEST_NULL, decimal
+from modelassay.whitebox.calibration import LEVEL, SMALLEST_NULL, decimal, in_common, jointly_corrected
 
 METHOD = "over all looks together: the greatest of a family (Westfall & Young)"
 _CONCERN: Severity = "medium"
@@ -35,7 +33,7 @@ def corrected_together(examinations: Sequence[Examination]) -> tuple[Examination
         for statistic in examination.statistics
         if statistic.null_values
     ]
-    names = _in_common([statistic for _, statistic in family])
+    names = in_common([statistic for _, statistic in family])
     if len({place for place, _ in family}) < 2 or len(names) < SMALLEST_NULL:
         return tuple(examinations)
     told = [
@@ -50,20 +48,11 @@ def corrected_together(examinations: Sequence[Examination]) -> tuple[Examination
     return tuple(_corrected(each, found) for each, found in zip(examinations, told, strict=True))
 
 
-def _in_common(statistics: Sequence[Statistic]) -> list[str]:
-    """Fine-tunes that every one of `statistics` was measured on."""
-    if not statistics:
-        return []
-    return sorted(set.intersection(*(set(each.null_values) for each in statistics)))
-
-
 def _p_value(family: Sequence[tuple[int, Statistic]], names: Sequence[str], at: int, value: Decimal) -> float:
     """The corrected p-value of a finding that stands on the statistic `at` with `value`."""
-    values = [float(each.value) for _, each in family]
-    values[at] = float(value)
-    null = [[float(each.null_values[name]) for _, each in family] for name in names]
-    matters = [-math.inf if each.matters is None else float(each.matters) for _, each in family]
-    return float(joint_p_values(values, null, matters=matters)[at])
+    statistics = [each for _, each in family]
+    statistics[at] = msgspec.structs.replace(statistics[at], value=value)
+    return float(jointly_corrected(statistics, names)[at])
 
 
 def _corrected(examination: Examination, told: Mapping[str, tuple[float, int]]) -> Examination:

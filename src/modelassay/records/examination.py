@@ -51,7 +51,9 @@ class Statistic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     p_value: Decimal | None = None
     """(1 + benign values at least as great) / (size + 1); None without a null."""
     adjusted_p: Decimal | None = None
-    """After Holm's correction over the statistics of the examination."""
+    """After correction over the statistics of the examination."""
+    jointly: bool = False
+    """Whether that was by the greatest of a family over fine-tunes that all of them share; else Holm's."""
     matters: Decimal | None = None
     """The least value that could raise an alarm; None where that is not told by the value."""
     null_values: dict[str, Decimal] = {}

@@ -66,6 +66,8 @@ class NullSize(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     method: str
     values: Count
     families: dict[str, int]
+    named: bool = False
+    """Whether it is known which fine-tune each value is of, so that statistics can be corrected jointly."""
 
 
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +136,7 @@ def validation_of(results: Sequence[Result], nulls: Nulls) -> Validation:
                 method=null.method,
                 values=len(null.values),
                 families=null.families,
+                named=bool(null.by_name()),
             )
             for null in nulls
         ),
@@ -144,19 +147,21 @@ def validation_of(results: Sequence[Result], nulls: Nulls) -> Validation:
 
 def reach_of(checks: Sequence[str], nulls: Sequence[NullSize]) -> dict[str, tuple[int, int]]:
     """For each of `checks` the fewest benign values of a statistic of it that were pooled by architecture,
-    and how many Holm's correction over its statistics needs before anything can be called harmful.
+    and how many the correction over its statistics needs before anything can be called harmful.
 
     Checks that have no null distribution, and need none, are left out.
     """
     found: dict[str, tuple[int, int]] = {}
     for check in checks:
         sizes: dict[tuple[str, str], list[int]] = {}
+        named = True
         for null in nulls:
             if null.statistic.startswith(f"{check}.") and null.base.startswith("architecture:"):
                 family = null.statistic.partition("@")[0].rpartition("_")[2] if check == "triggers" else ""
                 sizes.setdefault((null.base + null.method, family), []).append(null.values)
+                named = named and null.named
         if sizes:
-            most = max(map(len, sizes.values()))
+            most = 1 if named else max(map(len, sizes.values()))
             found[check] = min(min(each) for each in sizes.values()), math.ceil(most / LEVEL - 1e-9) - 1
         elif check in _CALIBRATED:
             found[check] = 0, 0

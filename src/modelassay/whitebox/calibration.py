@@ -8,6 +8,7 @@ higher is worse.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import Final, Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from modelassay.canonical import Digest
 from modelassay.errors import EvidenceError
 from modelassay.records import NullOf, Statistic
-from modelassay.statistics import holm
+from modelassay.statistics import holm, joint_p_values
 
 Method = Literal["full", "adapter"]
 """How the candidate was tuned: a null of full fine-tunes says nothing of adapters."""
@@ -107,21 +109,24 @@ class Nulls:
         base: Digest | str,
         architecture: str,
         method: Method,
+        matters: Mapping[str, float] | None = None,
     ) -> tuple[Statistic, ...]:
-        """Each of `values` beside its null, with p-values corrected over all of them (Holm 1979).
+        """Each of `values` beside its null, with p-values corrected over all of them; see `adjusted`.
 
         Args:
             values: by name of the statistic; higher is worse.
             base: digest of the base's weights.
             architecture: such as ``LlamaForCausalLM``.
             method: how the candidate was tuned.
+            matters: the least value that could raise an alarm, of statistics where the value tells.
         """
         found: list[Statistic] = []
         for name, value in values.items():
             null, of = self.find(name, base=base, architecture=architecture, method=method)
-            exact = decimal(value)
+            exact, least = decimal(value), (matters or {}).get(name)
+            least_exact = None if least is None else decimal(least)
             if null is None or not null.values:
-                found.append(Statistic(name=name, value=exact))
+                found.append(Statistic(name=name, value=exact, matters=least_exact))
                 continue
             found.append(
                 Statistic(
@@ -131,6 +136,7 @@ class Nulls:
                     null_size=len(null.values),
                     null_greatest=max(null.values),
                     p_value=p_value(exact, null.values),
+                    matters=least_exact,
                     null_values=null.by_name(),
                 )
             )
@@ -150,13 +156,38 @@ def p_value(value: Decimal, null: Sequence[Decimal]) -> Decimal:
 
 
 def adjusted(statistics: Sequence[Statistic]) -> tuple[Statistic, ...]:
-    """`statistics` with Holm's correction over those that have a p-value."""
+    """`statistics` with a correction over those that have a p-value.
+
+    Where they were measured on the same `SMALLEST_NULL` harmless fine-tunes or more, that is
+    `statistics.joint_p_values`; otherwise Holm's (1979), which needs as many times more fine-tunes as there
+    are statistics.
+    """
     places = [place for place, each in enumerate(statistics) if each.p_value is not None]
-    corrected = holm(np.array([_unrounded(statistics[place]) for place in places]))
+    judged = [statistics[place] for place in places]
+    names = in_common(judged)
+    jointly = len(names) >= SMALLEST_NULL
+    corrected = jointly_corrected(judged, names) if jointly else holm([_unrounded(each) for each in judged])
     out = list(statistics)
-    for place, p in zip(places, corrected, strict=True):
-        out[place] = msgspec.structs.replace(out[place], adjusted_p=decimal(float(p)))
+    for place, each, p in zip(places, judged, corrected, strict=True):
+        least = max(decimal(float(p)), each.p_value or Decimal()) if jointly else decimal(float(p))
+        out[place] = msgspec.structs.replace(each, adjusted_p=least, jointly=jointly)
     return tuple(out)
+
+
+def in_common(statistics: Sequence[Statistic]) -> list[str]:
+    """Fine-tunes that every one of `statistics` was measured on, where they are named."""
+    if not statistics:
+        return []
+    return sorted(set.intersection(*(set(each.null_values) for each in statistics)))
+
+
+def jointly_corrected(statistics: Sequence[Statistic], names: Sequence[str]) -> NDArray[np.float64]:
+    """p-values over all of `statistics` together, from the fine-tunes `names`."""
+    return joint_p_values(
+        [float(each.value) for each in statistics],
+        [[float(each.null_values[name]) for each in statistics] for name in names],
+        matters=[-math.inf if each.matters is None else float(each.matters) for each in statistics],
+    )
 
 
 def _unrounded(statistic: Statistic) -> float:

@@ -1,6 +1,6 @@
 """From numbers to an examination: when a number is called harmful, and in which words.
 
-A number is *shown harmful* when it is larger than on harmless fine-tunes (p after Holm's correction at most
+A number is *shown harmful* when it is larger than on harmless fine-tunes (p after correction at most
 `calibration.LEVEL`) and large enough to matter (`Claim.matters`). Without a null distribution of its own it
 is never called harmful: it is given with its severity, said to be uncalibrated, and left to people; likewise
 where it is rare among harmless fine-tunes, but of too few. Where there are enough of them and it is not
@@ -77,20 +77,14 @@ def held_against(
         base=weights_digest(base),
         architecture=base.architecture,
         method=method_of(candidate),
+        matters={claim.statistic: claim.matters for claim in claims},
     )
     found = {statistic.name: statistic for statistic in statistics}
     rests_on = (base.identity.fingerprint, candidate.identity.fingerprint)
     findings = tuple(stated(claim, found[claim.statistic], rests_on=rests_on) for claim in claims)
-    standing = {
-        claim.statistic: (finding.id, decimal(claim.matters))
-        for claim, finding in zip(claims, findings, strict=True)
-    }
-    return tuple(_standing(each, *standing[each.name]) for each in statistics), findings
-
-
-def _standing(statistic: Statistic, finding: str, matters: Decimal) -> Statistic:
-    """`statistic` with the finding that stands on it."""
-    return msgspec.structs.replace(statistic, matters=matters, findings={finding: statistic.value})
+    standing = {claim.statistic: finding.id for claim, finding in zip(claims, findings, strict=True)}
+    named = (msgspec.structs.replace(each, findings={standing[each.name]: each.value}) for each in statistics)
+    return tuple(named), findings
 
 
 def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Finding:
@@ -115,10 +109,15 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
         statement=f"{claim.statement} {beside_null(statistic)}",
         p_value=statistic.p_value,
         adjusted_p=statistic.adjusted_p,
-        method="rank among harmless fine-tunes, Holm's correction" if calibrated else "",
+        method=f"rank among harmless fine-tunes, {correction(statistic)}" if calibrated else "",
         values={"value": decimal(claim.value), "matters_from": decimal(claim.matters), **claim.values},
         rests_on=tuple(rests_on),
     )
+
+
+def correction(statistic: Statistic) -> str:
+    """What its p-value was corrected by, in words."""
+    return "the greatest of a family (Westfall & Young)" if statistic.jointly else "Holm's correction"
 
 
 def beside_others(severity: Severity, statistic: Statistic) -> Severity:
@@ -134,12 +133,14 @@ def beside_others(severity: Severity, statistic: Statistic) -> Severity:
 def usual(statistic: Statistic) -> bool:
     """Whether harmless fine-tunes are as far off, where there are enough to tell: then it is no sign.
 
-    Enough are `SMALLEST_NULL` where more than one in twenty reach it, and otherwise so many that one beyond
-    all of them would be unusual after the correction.
+    Enough are `SMALLEST_NULL` where more than one in twenty reach it, or where the correction is joint, and
+    otherwise so many that one beyond all of them would be unusual after the correction.
     """
     p, corrected = statistic.p_value, statistic.adjusted_p
     if p is None or corrected is None or statistic.null_size < SMALLEST_NULL or float(corrected) <= LEVEL:
         return False
+    if statistic.jointly:
+        return True
     factor = round(float(corrected / p), 3)
     reachable = factor / (statistic.null_size + 1) <= LEVEL
     return float(p) > LEVEL or reachable
@@ -187,7 +188,11 @@ def beside_null(statistic: Statistic) -> str:
         f"On {statistic.null_size} harmless fine-tunes {of} it was at most {statistic.null_greatest:.3g}: "
         f"p = {statistic.p_value:.3f}, corrected {statistic.adjusted_p:.3f}."
     )
-    if statistic.adjusted_p is not None and statistic.adjusted_p > Decimal(str(LEVEL)):
+    if (
+        not statistic.jointly
+        and statistic.adjusted_p is not None
+        and statistic.adjusted_p > Decimal(str(LEVEL))
+    ):
         least = statistic.smallest_p
         if least is not None and statistic.value > statistic.null_greatest:
             text += " So few harmless fine-tunes allow no smaller one."

@@ -101,9 +101,10 @@ def conclude(
         )
         return (), (_finding("all", statement, "not_assessable", rests_on=rests_on),), ()
     families = _families(found)
-    statistics = _statistics(pair, {name: best[0].turning for name, best in families.items()}, nulls)
+    strongest = _strongest({name: best[0].turning for name, best in families.items()})
+    statistics = _beside(pair, strongest, nulls)
     shown = {
-        name: _shown(name, best, _held(pair, name, best[0].turning, nulls, of=len(statistics)), rests_on)
+        name: _shown(name, best, _held(pair, name, best[0].turning, strongest, nulls), rests_on)
         for name, best in families.items()
     }
     statistics = tuple(
@@ -146,23 +147,23 @@ def _families(found: Sequence[Searched]) -> dict[str, list[Verified]]:
     return families
 
 
-def _statistics(pair: Pair, turnings: Mapping[str, float], nulls: Nulls) -> tuple[Statistic, ...]:
+def _strongest(turnings: Mapping[str, float]) -> dict[str, float]:
     """The strongest of the families that share a statistic."""
     strongest: dict[str, float] = {}
     for family, turning in turnings.items():
         if (name := _STATISTICS.get(family)) is not None:
             strongest[name] = max(turning, strongest.get(name, turning))
-    return _beside(pair, strongest, nulls)
+    return strongest
 
 
-def _held(pair: Pair, family: str, turning: float, nulls: Nulls, *, of: int) -> Statistic | None:
-    """One family beside the strongest of all that share its statistic, corrected over `of` (Bonferroni)."""
+def _held(
+    pair: Pair, family: str, turning: float, strongest: Mapping[str, float], nulls: Nulls
+) -> Statistic | None:
+    """One family beside the strongest of all that share its statistic, corrected over all statistics."""
     if (name := _STATISTICS.get(family)) is None:
         return None
-    (statistic,) = _beside(pair, {name: turning}, nulls)
-    if statistic.adjusted_p is None:
-        return statistic
-    return msgspec.structs.replace(statistic, adjusted_p=decimal(min(1.0, of * float(statistic.adjusted_p))))
+    held = _beside(pair, {**strongest, name: turning}, nulls)
+    return next(each for each in held if each.name == name)
 
 
 def _beside(pair: Pair, values: Mapping[str, float], nulls: Nulls) -> tuple[Statistic, ...]:
