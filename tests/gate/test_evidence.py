@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import get_args
 
 import msgspec
 import pytest
 
 from modelassay.gate import loosened, policy_changes
+from modelassay.gate.case import Case, Held
+from modelassay.gate.drawn import undemonstrated
 from modelassay.gate.evidence import SUPPLIED_BY
 from modelassay.records import (
     EvidenceKind,
@@ -19,6 +22,7 @@ from modelassay.records import (
     Measure,
     Outcome,
     Policy,
+    RuleHit,
     Severity,
 )
 
@@ -137,3 +141,29 @@ def test_attacks_in_the_plan_are_red_team_evidence_and_hidden_requests_are_injec
     assert verdict(evidence, whole, hidden, required=("red_team", "injection")).outcome == "deploy"
     few = evidence.finding(evidence.counts(9, 9, 10), measure)
     assert verdict(evidence, few, required=("red_team",)).outcome != "deploy"
+
+
+@pytest.mark.parametrize(
+    ("rule", "state"), [("evidence.found", "shown_harmful"), ("concerns.x", "not_shown")]
+)
+def test_an_early_stop_of_the_suite_takes_nothing_from_what_was_found_inside(evidence, rule, state):
+    finding = msgspec.structs.replace(found(), values={"value": Decimal(1)})
+    case = Case(
+        policy=Policy(),
+        fine=0.95,
+        harm=0.95,
+        findings=(finding,),
+        coverage=(),
+        today=evidence.today,
+        drawn=SimpleNamespace(state="settled"),
+    )
+    hit = RuleHit(
+        rule=rule,
+        finding=finding.id,
+        literal="deploy",
+        state="shown_harmful",
+        outcome="block",
+        statement="Something.",
+    )
+    held = undemonstrated(case, Held(hit=hit))
+    assert (held.hit.state, held.hit.outcome) == (state, "block")

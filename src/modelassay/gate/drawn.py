@@ -11,6 +11,7 @@ import msgspec
 from modelassay.drops import subject_phrase
 from modelassay.gate.bands import BANDS, CATEGORY_BLOCK, hold_no_table
 from modelassay.gate.case import Case, Held, Subject, strictest
+from modelassay.gate.evidence import FOUND
 from modelassay.gate.policy import SEVERITY
 from modelassay.records import (
     FindingState,
@@ -55,14 +56,15 @@ def undemonstrated(case: Case, held: Held) -> Held:
     """`held` as far as it is valid when a sequential audit stopped early.
 
     A test that was made for a fixed number of answers shows nothing at a number that depends on them. Its
-    action stays, which can only be stricter than what the table gave.
+    action stays, which can only be stricter than what the table gave. What examinations found rests on none
+    of the suite's answers.
     """
     early = case.drawn is not None and case.drawn.state != "exhausted"
     hit, review = held.hit, held.review
     finding = case.by_id.get(hit.finding)
     if not early or finding is None or (finding.paired is None and not finding.values):
         return held
-    if hit.rule in _OF_TABLE or hit.state not in ("shown_fine", "shown_harmful"):
+    if hit.rule in _OF_TABLE or hit.rule == FOUND or hit.state not in ("shown_fine", "shown_harmful"):
         return held
     tail = f"{hit.statement.removesuffix('.')}; {STOPPED}."
     hit = msgspec.structs.replace(hit, state="not_shown", statement=tail)
