@@ -35,7 +35,7 @@ def test_every_value_comes_from_a_fine_tune_that_is_named() -> None:
             assert len(null.values) == sum(null.families.values()) == sum(map(len, named))
 
 
-@pytest.mark.parametrize("method", ["full"])
+@pytest.mark.parametrize("method", ["full", "adapter"])
 @pytest.mark.parametrize("architecture", ["LlamaForCausalLM", "GPTNeoXForCausalLM"])
 def test_all_looks_at_one_architecture_can_be_corrected_together(architecture: str, method: Method) -> None:
     pooled = [
