@@ -18,7 +18,6 @@ import msgspec
 
 from modelassay.canonical import Digest, canonical_json, digest_of
 from modelassay.errors import EvidenceError, UsageError
-from modelassay.evidence.together import corrected_together
 from modelassay.records import (
     Examination,
     ExaminationKind,
@@ -186,6 +185,8 @@ def examined_findings(examinations: Sequence[Examination]) -> tuple[Finding, ...
 
 
 def _findings(examinations: Sequence[Examination]) -> Iterator[Finding]:
+    from modelassay.evidence.together import corrected_together  # loads numpy, which looking up does not need
+
     for examination, corrected in zip(examinations, corrected_together(examinations), strict=True):
         weaker = any(UNSEEN in note for note in examination.notes)
         made = _made(examination)
