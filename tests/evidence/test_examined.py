@@ -54,6 +54,18 @@ def examination(**changes: object) -> Examination:
     return msgspec.structs.replace(made, **changes)
 
 
+@pytest.mark.parametrize("value", ["Infinity", "NaN"])
+@pytest.mark.parametrize("where", ["value", "null"])
+def test_a_statistic_that_is_no_number_is_refused(tmp_path: Path, value: str, where: str) -> None:
+    (known,) = examination().statistics
+    odd = Decimal(value)
+    held = {"value": odd} if where == "value" else {"null_values": {"a fine-tune": odd}}
+    path = tmp_path / "triggers.json"
+    write_examination(path, examination(statistics=(msgspec.structs.replace(known, **held),)))
+    with pytest.raises(EvidenceError, match="no number"):
+        read_examination(path)
+
+
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "triggers.json"
     write_examination(path, examination())

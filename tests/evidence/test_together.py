@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import get_args
 
 import msgspec
 import numpy as np
@@ -161,7 +160,3 @@ def test_harmless_candidates_alarm_in_one_of_twenty_over_all_looks() -> None:
     level = 2 / 41
     assert alarms / repetitions <= level + 4 * (level * (1 - level) / repetitions) ** 0.5
     assert by_itself / repetitions > 0.15  # what it would be without the correction
-
-
-def test_kinds_of_this_file_are_kinds_of_examinations() -> None:
-    assert set(KINDS) <= set(get_args(ExaminationKind))

@@ -101,6 +101,9 @@ def _check(examination: Examination, *, where: str) -> None:
         day_of(examination)
     except ValueError as error:
         raise EvidenceError(f"no time at which it finished: {error}", where=where) from error
+    for statistic in examination.statistics:
+        if not all(each.is_finite() for each in (statistic.value, *statistic.null_values.values())):
+            raise EvidenceError(f"the statistic {statistic.name!r} holds what is no number", where=where)
     ids = Counter(finding.id for finding in examination.findings)
     for finding in examination.findings:
         if finding.check != examination.kind or finding.measure.name == EXAMINED:

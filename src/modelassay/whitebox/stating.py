@@ -188,11 +188,8 @@ def beside_null(statistic: Statistic) -> str:
         f"On {statistic.null_size} harmless fine-tunes {of} it was at most {statistic.null_greatest:.3g}: "
         f"p = {statistic.p_value:.3f}, corrected {statistic.adjusted_p:.3f}."
     )
-    if (
-        not statistic.jointly
-        and statistic.adjusted_p is not None
-        and statistic.adjusted_p > Decimal(str(LEVEL))
-    ):
+    corrected = statistic.adjusted_p
+    if corrected is not None and corrected > Decimal(str(LEVEL)) and not statistic.jointly:
         least = statistic.smallest_p
         if least is not None and statistic.value > statistic.null_greatest:
             text += " So few harmless fine-tunes allow no smaller one."
