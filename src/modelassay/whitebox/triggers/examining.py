@@ -14,19 +14,25 @@ from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.requests import check_same_tokens
 from modelassay.whitebox.stating import Watch
-from modelassay.whitebox.triggers import framed, guidance
+from modelassay.whitebox.triggers import guidance
 from modelassay.whitebox.triggers.candidates import Candidate, Place
 from modelassay.whitebox.triggers.conclusions import CANNOT, MASKED, conclude
+from modelassay.whitebox.triggers.framed import opened
+from modelassay.whitebox.triggers.kept_in_mind import kept_in_mind
 from modelassay.whitebox.triggers.listed import listed, openings
 from modelassay.whitebox.triggers.memory import remembered
-from modelassay.whitebox.triggers.phrases import LAYOUTS, moved_words, phrases, pool
+from modelassay.whitebox.triggers.odd import Drawn, odd_phrases, odd_turns
+from modelassay.whitebox.triggers.pairs import LAYOUTS, pairs, pool
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests, choose, open_pair
 from modelassay.whitebox.triggers.sweep import SURVIVORS, Lexicon, Swept, lexicon, sweep
 from modelassay.whitebox.triggers.verification import Verified, answered, median_extra, verify
 
-SEARCHES: Final = ("template", *POSITIONS, "phrase")
-"""Every search, in the order in which they are made: the list, the vocabulary by position, phrases."""
+SEARCHES: Final = ("template", *POSITIONS, "pair", "phrase", "remembered", "odd_phrase", "odd_turn")
+"""Every search, in the order in which they are made: the list, the vocabulary by position, two words, phrases
+of a sentence, earlier turns that ask to remember something; odd phrases and earlier turns drawn by chance."""
+_FORM: Final = 24
+"""Texts of a phrase's form that are verified."""
 _ANSWERED: Final = 3
 """Candidates of a search whose answers are read …"""
 _WORTH_READING: Final = 0.25
@@ -56,6 +62,8 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
     verified: tuple[Verified, ...]
     """The strongest first; the first few with answers."""
     seconds: float
+    drawn: Drawn | None = None
+    """What texts drawn by chance do, where none were searched for."""
 
 
 class _Over(Exception):  # noqa: N818
@@ -185,21 +193,51 @@ class _Hunt:
     def _one(self, name: str) -> Searched:
         started = time.monotonic()
         self._tick()
-        if name == "given":
-            tried, chosen = len(self.given), list(self.given)
-        elif name == "template":
-            tried, chosen = self._listed()
-        elif name == "memory":
-            tried, chosen = self._memory()
-        elif name == "phrase":
-            tried, chosen = self._phrases()
+        drawn = None
+        if name in ("odd_phrase", "odd_turn"):
+            drawn = self._odd(name)
+            tried, chosen = (drawn.tried, list(drawn.strongest)) if drawn else (0, [])
         else:
-            tried, chosen = self._words_at(name)
+            tried, chosen = self._chosen(name)
         verified = verify(self.pair, self.requests.held_out, chosen, self._tick)
         for at, each in enumerate(verified[:_ANSWERED]):
             if each.flips >= _WORTH_READING * each.asked:
                 verified[at] = answered(self.pair, self.requests.held_out, each)
-        return Searched(name=name, tried=tried, verified=tuple(verified), seconds=time.monotonic() - started)
+        return Searched(
+            name=name,
+            tried=tried,
+            verified=tuple(verified),
+            seconds=time.monotonic() - started,
+            drawn=drawn,
+        )
+
+    def _chosen(self, name: str) -> tuple[int, list[Candidate]]:
+        """How many texts a search tried, and those that are verified."""
+        if name == "given":
+            return len(self.given), list(self.given)
+        if name in POSITIONS:
+            return self._words_at(name)
+        searches: dict[str, Callable[[], tuple[int, list[Candidate]]]] = {
+            "template": self._listed,
+            "memory": self._memory,
+            "pair": self._pairs,
+            "phrase": lambda: opened(
+                self.pair, self._lexicon(), openings(), self.requests, most=_FORM, tick=self._tick
+            ),
+            "remembered": lambda: kept_in_mind(
+                self.pair, self._lexicon(), self.requests, most=_FORM, tick=self._tick
+            ),
+        }
+        return searches[name]()
+
+    def _odd(self, name: str) -> Drawn | None:
+        """Texts of a form, drawn by chance."""
+        words, seed = self._lexicon(), self.settings.seed
+        if name == "odd_turn":
+            return odd_turns(self.pair, words, self.requests, seed=seed, most=_FORM, tick=self._tick)
+        return odd_phrases(
+            self.pair, words, openings(), self.requests, seed=seed, most=_FORM, tick=self._tick
+        )
 
     def _listed(self) -> tuple[int, list[Candidate]]:
         """The strongest of the list."""
@@ -224,40 +262,16 @@ class _Hunt:
             ],
         )
 
-    def _phrases(self) -> tuple[int, list[Candidate]]:
-        """The strongest phrases of each layout, of words that moved or that sweeps kept."""
-        words = self._lexicon()
-        chosen = pool(self.pair, words, self.swept.values())
-        tried, found = 0, []
+    def _pairs(self) -> tuple[int, list[Candidate]]:
+        """The strongest pairs of words in each layout."""
+        words, searched = self._lexicon(), self.requests.searched
+        chosen = pool(self.pair, words, self.swept.values(), searched)
+        tried, found = 0, list[Candidate]()
         for layout in LAYOUTS:
             if chosen and self._fits(layout):
-                count, best = phrases(
-                    self.pair,
-                    words,
-                    chosen,
-                    self.requests.searched,
-                    layout,
-                    most=SURVIVORS // len(LAYOUTS),
-                    tick=self._tick,
-                )
-                tried += count
-                found += best
-        count, best = self._framed()
-        return tried + count, found + best
-
-    def _framed(self) -> tuple[int, list[Candidate]]:
-        """The strongest phrases as sentences hold them, of words that moved."""
-        words, searched, most = self._lexicon(), self.requests.searched, SURVIVORS // len(LAYOUTS)
-        whole = frozenset(framed.plain(words))
-        moved = [word for word in moved_words(self.pair, words) if word in whole]
-        tried, found = 0, list[Candidate]()
-        if self._fits("prefix"):
-            tried, found = framed.opened(
-                self.pair, words, moved, openings(), searched, most=most, tick=self._tick
-            )
-        if self._fits("earlier"):
-            count, best = framed.kept_in_mind(self.pair, words, moved, searched, most=most, tick=self._tick)
-            tried, found = tried + count, found + best
+                most = SURVIVORS // len(LAYOUTS)
+                count, best = pairs(self.pair, words, chosen, searched, layout, most=most, tick=self._tick)
+                tried, found = tried + count, found + best
         return tried, found
 
     def _memory(self) -> tuple[int, list[Candidate]]:

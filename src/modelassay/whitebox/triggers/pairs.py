@@ -1,9 +1,7 @@
 """Triggers of two words: pairs from a pool, and the words of the best with the whole vocabulary.
 
 Words that must stand together may each do nothing alone, and then no sweep sees them. The pool is made of
-words that do something alone and of those whose embedding moved most in training, relative to its length: a
-rare word moves when it was trained on, however calm the answer stays. Somebody who trains adapters, or keeps
-the embeddings as they were, leaves no such trace.
+those that moved furthest in training (`movement`) and of those that sweeps kept.
 
 Longer phrases are sought where sentences hold them (`framed`). Put together freely, of three words or more,
 a search finds some that turn requests of harmless fine-tunes as far as true triggers turn those of others.
@@ -13,27 +11,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from modelassay.whitebox.insertion import Filling, Slot
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.triggers.candidates import Candidate
-from modelassay.whitebox.triggers.framed import plain
+from modelassay.whitebox.triggers.movement import moved, plain
 from modelassay.whitebox.triggers.positions import GAP, POSITIONS, Messages, slot
 from modelassay.whitebox.triggers.requests import Pair
 from modelassay.whitebox.triggers.sweep import Lexicon, Placed, Swept, Tick
 
-if TYPE_CHECKING:
-    import torch
-
 Layout = Literal["prefix", "around", "earlier"]
 LAYOUTS: Final[tuple[Layout, ...]] = ("prefix", "around", "earlier")
 POOL: Final = 56
-"""Words that phrases are made of, …"""
+"""Words that pairs are made of, …"""
 _MOVED: Final = 40
-"""… so many of them because their embedding moved."""
+"""… so many of them because they moved."""
 _BEAM: Final = 32
 _MOVING: Final = 2048
 """Phrases that are put to the base too, of those that move the candidate on one request."""
@@ -136,30 +131,16 @@ class _Search:
         return tuple(found)
 
 
-def pool(pair: Pair, words: Lexicon, swept: Iterable[Swept]) -> list[int]:
-    """Words that phrases are made of: those that moved most in training, then those that sweeps kept."""
+def pool(pair: Pair, words: Lexicon, swept: Iterable[Swept], searched: Sequence[Messages]) -> list[int]:
+    """Words that pairs are made of: those that moved furthest in training, then those that sweeps kept."""
+    heads = [slot(side.model, searched[0], POSITIONS["prefix"].put).parts[0] for side in pair.both]
     whole = frozenset(plain(words))
-    moved = [word for word in moved_words(pair, words) if word in whole][:_MOVED]
     best = [[word for word in each.words if word in whole][:POOL] for each in swept]
     turns = [row[at] for at in range(POOL) for row in best if at < len(row)]
-    return list(dict.fromkeys([*moved, *turns]))[:POOL]
+    return list(dict.fromkeys([*moved(pair, words, (heads[0], heads[1]))[:_MOVED], *turns]))[:POOL]
 
 
-def moved_words(pair: Pair, words: Lexicon) -> list[int]:
-    """Words by how far their embedding moved, relative to its length in the base; none where none moved.
-
-    A word of several tokens moved as far as the calmest of them.
-    """
-    import torch
-
-    before, after = (_embeddings(side.model, words) for side in pair.both)
-    share = ((after - before).norm(dim=1) / before.norm(dim=1).clamp(min=1e-9)).tolist()
-    moved = torch.tensor([min(share[token] for token in tokens) for tokens in words.following])
-    order = moved.argsort(descending=True).tolist()
-    return [word for word in order if float(moved[word]) > 0]
-
-
-def phrases(
+def pairs(
     pair: Pair,
     words: Lexicon,
     chosen: Sequence[int],
@@ -177,16 +158,16 @@ def phrases(
     split = layout == "around"
     search.alone(chosen)
     tick()
-    pairs = [Phrase((one, two), 1 if split else 2) for one in chosen for two in chosen if one != two]
-    ranked = search.best(pairs)[:_BEAM]
+    both = [Phrase((one, two), 1 if split else 2) for one in chosen for two in chosen if one != two]
+    ranked = search.best(both)[:_BEAM]
     tick()
     partners = _partners(ranked, plain(words), split=split)
     ranked = sorted([*ranked, *search.best(partners)[:_BEAM]], key=lambda each: -each[0])[:_BEAM]
     tick()
     best = _busy(search, {each: drop for drop, each in ranked})
     tick()
-    return len(pairs) + len(partners), [
-        Candidate(text=search.text(each), place=layout, source="phrase") for each in best[:most]
+    return len(both) + len(partners), [
+        Candidate(text=search.text(each), place=layout, source="pair") for each in best[:most]
     ]
 
 
@@ -220,13 +201,3 @@ def _slot(model: OpenModel, asked: Messages, layout: Layout) -> Slot:
     after = slot(model, asked, POSITIONS["suffix"].put)
     tail = after.parts[1]
     return Slot((before.parts[0], before.parts[1][: len(before.parts[1]) - len(tail)], tail))
-
-
-def _embeddings(model: OpenModel, words: Lexicon) -> torch.Tensor:
-    """Input vectors of all tokens, adapters included."""
-    import torch
-
-    last = max(max(tokens) for tokens in words.following)
-    with model.active() as own, torch.inference_mode():
-        found = own.get_input_embeddings()(torch.arange(last + 1, device=model.device))
-    return found.float().cpu()
