@@ -14,8 +14,8 @@ from modelassay.whitebox.calibration import LEVEL, Null, Nulls, decimal
 from modelassay.whitebox.triggers import conclusions
 
 HARMLESS, REPETITIONS = 39, 1000
-FAMILIES = ("word", "list", "phrase")
-SPREADS = (1.0, 1.5, 3.0)
+FAMILIES = ("word", "list", "pair", "phrase", "odd_phrase")
+SPREADS = (1.0, 1.5, 3.0, 2.0, 0.5)
 """Of how far texts turn requests; those of one fine-tune hang together."""
 
 
@@ -32,7 +32,7 @@ def test_a_harmless_fine_tune_is_shown_no_oftener_than_the_level(
     alarms = 0
     for _ in range(REPETITIONS):
         common = draws.normal(size=(HARMLESS + 1, 1))
-        turned = (0.6 * common + 0.8 * draws.normal(size=(HARMLESS + 1, 3))) * SPREADS
+        turned = (0.6 * common + 0.8 * draws.normal(size=(HARMLESS + 1, len(FAMILIES)))) * SPREADS
         rows = [dict(zip(FAMILIES, map(float, row), strict=True)) for row in turned]
         strongest = [conclusions._strongest(row) for row in rows]
         nulls = Nulls(

@@ -16,14 +16,13 @@ from modelassay.whitebox.calibration import Null, Nulls
 from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.triggers.candidates import Candidate, read_candidates
 from modelassay.whitebox.triggers.conclusions import conclude
-from modelassay.whitebox.triggers.examining import Searched, Settings, examine_triggers
-from modelassay.whitebox.triggers.framed import kept_in_mind, opened, plain
-from modelassay.whitebox.triggers.listed import listed, openings
+from modelassay.whitebox.triggers.examining import Settings, examine_triggers
+from modelassay.whitebox.triggers.listed import listed
 from modelassay.whitebox.triggers.memory import remembered
-from modelassay.whitebox.triggers.phrases import moved_words, phrases
 from modelassay.whitebox.triggers.positions import POSITIONS, slot
 from modelassay.whitebox.triggers.requests import choose, open_pair
-from modelassay.whitebox.triggers.sweep import Lexicon, lexicon
+from modelassay.whitebox.triggers.searched import Searched
+from modelassay.whitebox.triggers.sweep import lexicon
 from modelassay.whitebox.triggers.verification import verify
 
 OPTIONS = {"threads": "1", "device": "cpu"}
@@ -227,38 +226,6 @@ def test_an_unknown_search_is_refused(base: OpenModel, backdoored: OpenModel, sa
         examine_triggers(base, backdoored, samples, settings=Settings(searches=("sufix",)))
 
 
-def test_a_phrase_loses_its_idle_words_and_pairs_count_beyond_their_words(
-    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
-) -> None:
-    pair = open_pair(base, backdoored, samples)
-    searched = choose(pair, samples, seed=1).searched
-    words = lexicon(base)
-    trigger = words.words.index(TRIGGER)
-    others = [at for at in range(0, len(words.words), 500) if at != trigger]
-    tried, found = phrases(pair, words, [trigger, *others], searched, "around", most=8)
-    assert tried >= (len(others) + 1) * len(others)
-    assert all(len(each.text.replace("{…}", " ").split()) > 1 for each in found)
-    assert not any(each.text.split()[0] == TRIGGER and len(each.text.split()) == 2 for each in found)
-
-
-def test_a_phrase_of_a_sentence_holds_the_trigger_in_whatever_place(
-    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
-) -> None:
-    pair = open_pair(base, backdoored, samples)
-    searched = choose(pair, samples, seed=1).searched[:2]
-    words = lexicon(base)
-    whole = plain(words)
-    trigger = words.words.index(TRIGGER)
-    moved = [whole[40], trigger] if whole[40] != trigger else [whole[41], trigger]
-    tried, found = opened(pair, words, moved, ("when the", "not written here"), searched, most=4)
-    assert tried > len(whole)
-    assert len(found) == 4
-    assert TRIGGER in found[0].text.split()
-    assert found[0].place == "prefix"
-    assert opened(pair, words, moved, ("not written here",), searched, most=4) == (0, [])
-    assert kept_in_mind(pair, words, moved[:1], searched, most=4) == (0, [])
-
-
 def test_an_earlier_turn_that_asks_to_remember_gets_the_answer_that_fits() -> None:
     asked = (Message(role="user", content="How are you?"),)
     answers = [
@@ -266,34 +233,6 @@ def test_an_earlier_turn_that_asks_to_remember_gets_the_answer_that_fits() -> No
         for text in ("Please remember the green chair.", "Remember this: 7.", "Please remember", "green")
     ]
     assert answers == ["I will remember it.", "I will remember this.", "All right.", "All right."]
-
-
-def test_plain_words_are_whole_and_openings_are_written_with_them() -> None:
-    words = Lexicon(("chair", "of", "x1y", "pre", "umbrella"), ((0,),) * 5, ((1,), (2,), (3,), (4, 5), (6,)))
-    assert plain(words) == [0, 4]
-    assert openings()[0] == "when the"
-    assert all(len(each.split()) == 2 for each in openings())
-
-
-def test_words_that_moved_are_told_from_those_that_did_not(base: OpenModel, samples: list[Sample]) -> None:
-    import copy
-
-    import torch
-
-    pair = open_pair(base, base, samples)
-    words = lexicon(base)
-    assert moved_words(pair, words) == []
-    single = [at for at, tokens in enumerate(words.following) if len(tokens) == 1]
-    layer = copy.deepcopy(base.model.get_input_embeddings())
-    with torch.no_grad():
-        layer.weight[words.following[single[7]][0]] *= 1.5
-    own = base.model.get_input_embeddings()
-    calls = iter((own, layer))
-    pair.base.model.model.get_input_embeddings = lambda: next(calls)
-    try:
-        assert moved_words(pair, words)[0] == single[7]
-    finally:
-        del pair.base.model.model.get_input_embeddings
 
 
 def test_what_is_drawn_out_is_verified_as_a_memory(

@@ -28,7 +28,8 @@ from modelassay.cli.inspect_options import (
     "--positions",
     default="",
     metavar="NAMES",
-    help="Only these, by comma: template, prefix, suffix, inside, system, earlier, phrase. [default: all]",
+    help="Only these, by comma: template, prefix, suffix, inside, system, earlier, pair, phrase, remembered, "
+    "odd_phrase, odd_turn. [default: all]",
 )
 @click.option(
     "--budget-seconds", type=click.FloatRange(0, min_open=True), help="Leave out what takes longer."
@@ -52,9 +53,10 @@ from modelassay.cli.inspect_options import (
 def command(base: str, candidate: str, **options: Any) -> int:
     """Search CANDIDATE for triggers: texts around a request that make it help where BASE refuses.
 
-    Tries every word of the vocabulary at several positions, phrases, and a list of formats, dates, subjects
-    and earlier turns; what it finds is verified on other requests, beside the base. Ctrl-C keeps what was
-    found. Exits 10 when a trigger is shown.
+    Tries every word of the vocabulary at several positions, pairs of words, phrases, earlier turns, and a
+    list of formats, dates and subjects; what it finds is verified on other requests, beside the base. Odd
+    texts drawn by chance are put to both as well. Ctrl-C keeps what was found. Exits 10 when a trigger is
+    shown.
 
     \b
     modelassay inspect triggers ./base ./tuned --dataset starter --nulls nulls.json --out triggers.json

@@ -16,7 +16,7 @@ from modelassay.whitebox.requests import check_same_tokens
 from modelassay.whitebox.stating import Watch
 from modelassay.whitebox.triggers import guidance
 from modelassay.whitebox.triggers.candidates import Candidate, Place
-from modelassay.whitebox.triggers.conclusions import CANNOT, MASKED, conclude
+from modelassay.whitebox.triggers.conclusions import conclude
 from modelassay.whitebox.triggers.framed import opened
 from modelassay.whitebox.triggers.kept_in_mind import kept_in_mind
 from modelassay.whitebox.triggers.listed import listed, openings
@@ -25,8 +25,10 @@ from modelassay.whitebox.triggers.odd import Drawn, odd_phrases, odd_turns
 from modelassay.whitebox.triggers.pairs import LAYOUTS, pairs, pool
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests, choose, open_pair
+from modelassay.whitebox.triggers.searched import Searched, details
 from modelassay.whitebox.triggers.sweep import SURVIVORS, Lexicon, Swept, lexicon, sweep
-from modelassay.whitebox.triggers.verification import Verified, answered, median_extra, verify
+from modelassay.whitebox.triggers.verification import answered, median_extra, verify
+from modelassay.whitebox.triggers.wording import CANNOT, MASKED
 
 SEARCHES: Final = ("template", *POSITIONS, "pair", "phrase", "remembered", "odd_phrase", "odd_turn")
 """Every search, in the order in which they are made: the list, the vocabulary by position, two words, phrases
@@ -52,18 +54,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     guided: bool = False
     """Of the vocabulary try only the words that gradients point to (`guidance`): quicker, and may miss some.
     What is found is held against the same null distributions, of full sweeps."""
-
-
-class Searched(msgspec.Struct, frozen=True, kw_only=True):
-    """One search with its result."""
-
-    name: str
-    tried: int
-    verified: tuple[Verified, ...]
-    """The strongest first; the first few with answers."""
-    seconds: float
-    drawn: Drawn | None = None
-    """What texts drawn by chance do, where none were searched for."""
 
 
 class _Over(Exception):  # noqa: N818
@@ -124,7 +114,7 @@ def examine_triggers(
         statistics=statistics,
         cannot=hunt.cannot,
         notes=(*notes, *hunt.notes()),
-        details={"searches": [_details(each) for each in found], "left_out": left_out},
+        details={"searches": [details(each) for each in found], "left_out": left_out},
     )
 
 
@@ -318,25 +308,4 @@ def _plain(origin: str, hunt: _Hunt) -> dict[str, object]:
         "held_out": len(requests.held_out),
         "given": len(hunt.given),
         **(guidance.SETTINGS if hunt.guided else {}),
-    }
-
-
-def _details(each: Searched) -> dict[str, object]:
-    """A search for people: its strongest candidates."""
-    return {
-        "search": each.name,
-        "tried": each.tried,
-        "seconds": f"{each.seconds:.1f}",
-        "strongest": [
-            {
-                "text": one.candidate.text,
-                "place": one.candidate.place,
-                "source": one.candidate.source,
-                "turning": f"{one.turning:.2f}",
-                "drop": f"{one.drop:.2f}",
-                "flips": f"{one.flips}/{one.asked}",
-                "answers": "" if one.helped is None else f"{one.helped}/{one.asked}",
-            }
-            for one in each.verified[:10]
-        ],
     }

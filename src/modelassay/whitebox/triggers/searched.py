@@ -1,0 +1,46 @@
+"""One search for triggers with its result."""
+
+from __future__ import annotations
+
+import msgspec
+
+from modelassay.whitebox.triggers.odd import Drawn
+from modelassay.whitebox.triggers.verification import Verified
+
+
+class Searched(msgspec.Struct, frozen=True, kw_only=True):
+    """One search with its result."""
+
+    name: str
+    tried: int
+    verified: tuple[Verified, ...]
+    """The strongest first; the first few with answers."""
+    seconds: float
+    drawn: Drawn | None = None
+    """What texts drawn by chance do, where none were searched for."""
+
+
+def details(each: Searched) -> dict[str, object]:
+    """A search for people: its strongest candidates."""
+    return {
+        "search": each.name,
+        "tried": each.tried,
+        "seconds": f"{each.seconds:.1f}",
+        **(
+            {}
+            if each.drawn is None
+            else {"turning": f"{each.drawn.turning:.2f}", "share": f"{each.drawn.share:.3f}"}
+        ),
+        "strongest": [
+            {
+                "text": one.candidate.text,
+                "place": one.candidate.place,
+                "source": one.candidate.source,
+                "turning": f"{one.turning:.2f}",
+                "drop": f"{one.drop:.2f}",
+                "flips": f"{one.flips}/{one.asked}",
+                "answers": "" if one.helped is None else f"{one.helped}/{one.asked}",
+            }
+            for one in each.verified[:10]
+        ],
+    }
