@@ -12,6 +12,7 @@ import pytest
 from modelassay.assessment.assess import assess
 from modelassay.assessment.challenging import draws_of, log_challenge, log_nonce
 from modelassay.assessment.committing import Commitments, commit_run, run_secret
+from modelassay.assessment.drawn_evidence import keep_draws
 from modelassay.assessment.inputs import sealed_inputs
 from modelassay.assessment.request import Draws, Proofs, Request
 from modelassay.assessment.sealing import issue_assessment, seal_assessment
@@ -208,6 +209,38 @@ def test_draws_stand_beside_the_assessment_with_their_proofs(case: Case, tmp_pat
     assert "before its nonce" in again().statement
     (folder / "log/drawn-2.json").write_bytes((folder / "log/assessed.json").read_bytes())
     assert "not an entry on a draw" in drawn().statement
+
+
+def test_draws_of_another_log_than_the_assessment_are_refused(case: Case, tmp_path: Path) -> None:
+    keys = [new_key("ed25519", name=f"{name}.example/log") for name in ("ada", "bob")]
+    proofs = case.proofs()
+    asked = decode_challenge((case.place / "challenge.json").read_bytes())
+    own, other = (
+        Ledger(tmp_path / key.public.name[:3], Notary(actor=Actor(name="assessor"), log_signer=key))
+        for key in keys
+    )
+    log_nonce(other, asked.nonce)
+    log_challenge(other, asked)
+    request = case.request_for(proofs=_told(proofs, draws_of(other.folder, "told")))
+    record = assess(case.run, request)
+    folder = seal_assessment(own.folder.parent, record, sealed_inputs(request), assessment_page)
+    issue_assessment(own, record, folder)
+    keep_draws(other, folder, signed=True)
+    trusted = Trusted(log=trust_in([vkey_of(key.public) for key in keys], unwitnessed=True))
+
+    def drawn() -> Check:
+        (check,) = [
+            c for c in verify_assessment(folder, trusted, assessment_page).checks if c.name == "drawn"
+        ]
+        return check
+
+    assert drawn().state == "failed"
+    assert "ada.example/log, bob.example/log" in drawn().statement
+    (folder / "proof.tlog-proof").unlink()
+    assert drawn().state == "passed"
+    fixed, challenged = (folder / f"log/drawn-{place}.tlog-proof" for place in (0, 1))
+    fixed.write_bytes(challenged.read_bytes())
+    assert "another entry" in drawn().statement
 
 
 def _told(proofs: Proofs, drawn: Draws) -> Proofs:

@@ -61,12 +61,13 @@ def keep_draws(ledger: Ledger, folder: Path, *, signed: bool) -> None:
             write_atomic(proof, write_proof(prove(LogReader(ledger.folder), logged.place.seq)))
 
 
-def draws_are_logged(files: Mapping[str, bytes], policy: TrustPolicy | None) -> str:
+def draws_are_logged(files: Mapping[str, bytes], policy: TrustPolicy | None, *, beside: str) -> str:
     """Hold what ``inputs/drawn.json`` tells against the log entries beside it.
 
     Args:
         files: of the bundle, by path; `DRAWN` among them.
         policy: whose logs are believed.
+        beside: path of the proof that the assessment itself is logged: in the same log as the draws.
 
     Raises:
         EvidenceError: an entry or proof that does not fit.
@@ -85,11 +86,18 @@ def draws_are_logged(files: Mapping[str, bytes], policy: TrustPolicy | None) -> 
     _all_there(drawn, list(entries.values()))
     if policy is None:
         raise NotDoneError("no log key was given, so that they are logged was not checked")
-    for name in entries:
-        proof = name.removesuffix(".json") + ".tlog-proof"
-        if proof not in files:
+    origins = {read_proof(files[beside]).head.origin} if beside in files else set()
+    for name, event in entries.items():
+        path = name.removesuffix(".json") + ".tlog-proof"
+        if path not in files:
             raise NotDoneError("there is no proof that the log has them")
-        policy.judge(read_proof(files[proof]).verify(files[name], policy.verifiers))
+        proof = read_proof(files[path])
+        if proof.index != event.seq:
+            raise EvidenceError("proved to be another entry of the log than it says", where=path)
+        policy.judge(proof.verify(files[name], policy.verifiers))
+        origins.add(proof.head.origin)
+        if len(origins) > 1:
+            raise EvidenceError(f"not all in one log, but in {', '.join(sorted(origins))}", where=path)
     return f"{len(drawn.challenges)} drawn and logged, {len(drawn.nonces)} from a nonce fixed before"
 
 

@@ -115,7 +115,7 @@ def verify_assessment(
             sealed,
             read,
             perform("logged", lambda: _is_logged(files, record, trusted.log)),
-            *([perform("drawn", lambda: draws_are_logged(files, trusted.log))] if DRAWN in files else []),
+            *([perform("drawn", lambda: _draws(files, trusted.log))] if DRAWN in files else []),
             perform("signature", lambda: _is_signed(files, record, trusted)),
             perform("recomputed", lambda: _comes_out(folder, record, trusted)),
         ),
@@ -170,6 +170,10 @@ def _record_reads(
     if files.get(REPORT) != render(record):
         raise EvidenceError("not the report that the record gives", where=REPORT)
     return "the report is what the record gives"
+
+
+def _draws(files: dict[str, bytes], policy: TrustPolicy | None) -> str:
+    return draws_are_logged(files, policy, beside=PROOF)
 
 
 def _is_logged(files: dict[str, bytes], record: Assessment, policy: TrustPolicy | None) -> str:
