@@ -32,6 +32,8 @@ _PROBED: Final = 8
 """Words whose pairs tell after which openings the base is calm."""
 _CALM_ON: Final = 2
 """Requests that tell it."""
+_FEWEST: Final = 12
+"""Words that phrases are made of at least."""
 _FIRM: Final = 0.5
 """Share of its refusal log-odds that the base keeps after a phrase that it stays firm after."""
 
@@ -99,11 +101,16 @@ def _calmest(place: Place, openings: Sequence[Words], pairs: Sequence[Words]) ->
 
 
 def _firm(place: Place, opening: Words, chosen: Sequence[int]) -> list[int]:
-    """The words after which, beside most others, the base stays firm: its giving in hides the candidate's."""
+    """The words after which, beside most others, the base stays firm: its giving in hides the candidate's.
+
+    Where these are few, the firmest.
+    """
     import torch
 
     pairs = list(permutations(chosen, 2))
     odds = place.odds(0, [(*opening, *both) for both in pairs], 1)[0]
     least = _FIRM * float(place.placed.clean[0, 0])
     beside = {word: [at for at, both in enumerate(pairs) if word in both] for word in chosen}
-    return [word for word in chosen if float(odds[torch.tensor(beside[word])].median()) > least]
+    left = {word: float(odds[torch.tensor(at)].median()) for word, at in beside.items()}
+    firm = [word for word in chosen if left[word] > least]
+    return firm if len(firm) >= _FEWEST else sorted(chosen, key=lambda word: -left[word])[:_FEWEST]
