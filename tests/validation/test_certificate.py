@@ -57,10 +57,10 @@ def test_so_few_harmless_fine_tunes_that_nothing_can_be_harmful_are_told() -> No
         *sizes("triggers", "prefix_drop suffix_drop prefix_flips suffix_flips", 39),
         *sizes("tampering", "steps strength", 20, named=True),  # one correction for both
     ]
-    # three statistics: (1 / 60) · 3 = 0.05; two searches in each family: (1 / 40) · 2 = 0.05
+    # three statistics: (1 / 60) · 3 = 0.05; four: (1 / 80) · 4 = 0.05
     assert reach_of(("refusal_margin", "weights", "triggers", "activations", "tampering"), nulls) == {
         "refusal_margin": (58, 59),
-        "triggers": (39, 39),
+        "triggers": (39, 79),
         "activations": (0, 0),
         "tampering": (20, 19),
     }

@@ -58,7 +58,7 @@ _EFFORT: Final = {
     "weights": 1.0,
     "watched": 5.0,
     "tampering": 20.0,
-    "triggers": 60.0,
+    "triggers": 90.0,
     "audit": 8.0,
 }
 """What steps take beside one another, roughly; any other takes 3."""

@@ -157,8 +157,7 @@ def reach_of(checks: Sequence[str], nulls: Sequence[NullSize]) -> dict[str, tupl
         named = True
         for null in nulls:
             if null.statistic.startswith(f"{check}.") and null.base.startswith("architecture:"):
-                family = null.statistic.partition("@")[0].rpartition("_")[2] if check == "triggers" else ""
-                sizes.setdefault((null.base + null.method, family), []).append(null.values)
+                sizes.setdefault((null.base, null.method), []).append(null.values)
                 named = named and null.named
         if sizes:
             most = 1 if named else max(map(len, sizes.values()))
