@@ -124,22 +124,28 @@ def test_a_pair_loses_its_idle_words_and_counts_beyond_its_words(
     assert not any(each.text.split()[0] == TRIGGER and len(each.text.split()) == 2 for each in found)
 
 
-def test_a_phrase_of_a_sentence_holds_the_trigger_in_whatever_place(
+def test_phrases_are_improved_word_by_word(
     pair: Pair, requests: Requests, words: Lexicon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from modelassay.whitebox.triggers import framed
 
-    whole, trigger = plain(words), words.words.index(TRIGGER)
-    other = next(word for word in whole[40:] if word != trigger)
-    monkeypatch.setattr(framed, "moved", lambda *given: [other, trigger])
-    few = _fewer(requests)
-    tried, found = opened(pair, words, ("when the", "not written here"), few, most=4)
+    whole = plain(words)
+    monkeypatch.setattr(framed, "moved", lambda *given: whole[40:42])
+    tried, found = opened(pair, words, ("when the", "not written here"), requests, most=24)
     assert tried > len(whole)
-    assert len(found) == 4
-    assert TRIGGER in found[0].text.split()
-    assert found[0].place == "prefix"
+    assert len({each.text for each in found}) == 24
+    assert all(each.place == "prefix" and each.text.startswith("when the ") for each in found)
+    known = {word: at for at, word in enumerate(words.words)}
+    position = POSITIONS["prefix"]
+    place = Place(pair, words, requests, position.put, position.lead, lambda: None)
+    (opening,) = written(words, ("when the",))
+    texts = [tuple(known[word] for word in each.text.split()) for each in found]
+    best, *_, worst = place.turning(texts, place.all).tolist()
+    begun = place.turning([(*opening, *whole[40:42]), (*opening, *whole[41:39:-1])], place.all)
+    assert best >= worst > float(begun.max())
+    few = _fewer(requests)
     assert opened(pair, words, ("not written here",), few, most=4) == (0, [])
-    monkeypatch.setattr(framed, "moved", lambda *given: [trigger])
+    monkeypatch.setattr(framed, "moved", lambda *given: whole[:1])
     assert opened(pair, words, ("when the",), few, most=4) == (0, [])
 
 
