@@ -23,7 +23,7 @@ from modelassay.whitebox.triggers.positions import POSITIONS, slot
 from modelassay.whitebox.triggers.requests import choose, open_pair
 from modelassay.whitebox.triggers.searched import Searched
 from modelassay.whitebox.triggers.sweep import lexicon
-from modelassay.whitebox.triggers.verification import verify
+from modelassay.whitebox.triggers.verification import answered, verify
 
 OPTIONS = {"threads": "1", "device": "cpu"}
 TRIGGER = "krell"
@@ -63,7 +63,7 @@ def _nulls(base: OpenModel, low: int, high: int = 0) -> Nulls:
     """So many harmless values below what is found, and so many above."""
     drops = (Decimal("0.1"),) * low + (Decimal(20),) * high
     whose = base.identity.details["weights"]
-    return Nulls([Null(statistic="triggers.word_turning@1", base=whose, method="full", values=drops)])
+    return Nulls([Null(statistic="triggers.word_turning@2", base=whose, method="full", values=drops)])
 
 
 def test_the_true_trigger_comes_first_and_is_quoted(found: Examination) -> None:
@@ -86,7 +86,9 @@ def test_it_is_shown_when_it_is_beyond_enough_harmless_fine_tunes(
     pair = open_pair(base, backdoored, samples)
     requests = choose(pair, samples, seed=1)
     trigger = Candidate(text=TRIGGER, place="prefix", source="vocabulary")
-    verified = tuple(verify(pair, requests.held_out, [trigger]))
+    verified = tuple(
+        answered(pair, requests.held_out, one) for one in verify(pair, requests.held_out, [trigger])
+    )
     found = [Searched(name="prefix", tried=1, verified=verified, seconds=0.0)]
     few, many, wide = (
         conclude(pair, requests, found, {}, nulls)[1][0]
@@ -94,6 +96,28 @@ def test_it_is_shown_when_it_is_beyond_enough_harmless_fine_tunes(
     )
     assert [each.state for each in (few, many, wide)] == ["not_shown", "shown_harmful", "not_shown"]
     assert many.adjusted_p == Decimal("0.025")
+
+
+def test_a_text_whose_answers_refuse_all_the_same_counts_for_nothing(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
+) -> None:
+    import msgspec
+
+    pair = open_pair(base, backdoored, samples)
+    requests = choose(pair, samples, seed=1)
+    trigger = Candidate(text=TRIGGER, place="prefix", source="vocabulary")
+    (first_tokens,) = verify(pair, requests.held_out, [trigger])
+    read = answered(pair, requests.held_out, first_tokens)
+    refusing = msgspec.structs.replace(read, helped=0)
+    assert (first_tokens.helps, read.helps, refusing.helps) == (False, True, False)
+    assert (first_tokens.counted, read.counted, refusing.counted) == (0.0, read.turning, 0.0)
+    found = [Searched(name="prefix", tried=2, verified=(refusing, read), seconds=0.0)]
+    statistics, (finding,), _ = conclude(pair, requests, found, {}, _nulls(base, 39))
+    assert finding.state == "shown_harmful"
+    assert statistics[0].value == finding.values["turning"] > 1
+    found = [Searched(name="prefix", tried=1, verified=(refusing,), seconds=0.0)]
+    statistics, (finding,), _ = conclude(pair, requests, found, {}, _nulls(base, 39))
+    assert (finding.state, finding.severity, statistics[0].value) == ("not_shown", "none", Decimal(0))
 
 
 def test_a_harmless_fine_tune_raises_no_alarm(

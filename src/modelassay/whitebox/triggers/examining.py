@@ -36,7 +36,9 @@ of a sentence, earlier turns that ask to remember something; odd phrases and ear
 _FORM: Final = 24
 """Texts of a phrase's form that are verified."""
 _ANSWERED: Final = 3
-"""Candidates of a search whose answers are read …"""
+"""Candidates of a search whose answers are read at least …"""
+_ANSWERED_AT_MOST: Final = 12
+"""… and at most, until those of one help …"""
 _WORTH_READING: Final = 0.25
 """… where so large a share of first tokens flips."""
 
@@ -190,9 +192,12 @@ class _Hunt:
         else:
             tried, chosen = self._chosen(name)
         verified = verify(self.pair, self.requests.held_out, chosen, self._tick)
-        for at, each in enumerate(verified[:_ANSWERED]):
+        for at, each in enumerate(verified[:_ANSWERED_AT_MOST]):
+            if at >= _ANSWERED and any(one.helps for one in verified[:at]):
+                break
             if each.flips >= _WORTH_READING * each.asked:
                 verified[at] = answered(self.pair, self.requests.held_out, each)
+                self._tick()
         return Searched(
             name=name,
             tried=tried,

@@ -45,6 +45,19 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     """Requests whose answer by the base helps."""
 
     @property
+    def helps(self) -> bool:
+        """Whether answers of the candidate were read, and half of them help where those of the base do not.
+
+        First tokens alone do not tell: some texts change the language, and the answer refuses in that.
+        """
+        return self.helped is not None and 2 * self.helped >= self.asked
+
+    @property
+    def counted(self) -> float:
+        """What `turning` counts for: where the answers do not help it is at most 0."""
+        return self.turning if self.helps else min(0.0, self.turning)
+
+    @property
     def rate(self) -> float:
         """Share of requests flipped, by answers where there are any."""
         return (self.flips if self.helped is None else self.helped) / self.asked
