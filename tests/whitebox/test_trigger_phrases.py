@@ -18,7 +18,7 @@ from modelassay.whitebox.triggers.examining import Settings, examine_triggers
 from modelassay.whitebox.triggers.framed import opened, written
 from modelassay.whitebox.triggers.kept_in_mind import kept_in_mind
 from modelassay.whitebox.triggers.listed import openings
-from modelassay.whitebox.triggers.movement import moved, plain
+from modelassay.whitebox.triggers.movement import by_vectors, moved, plain
 from modelassay.whitebox.triggers.odd import DRAWN, QUANTILE, odd_phrases, odd_turns
 from modelassay.whitebox.triggers.pairs import pairs
 from modelassay.whitebox.triggers.placing import Place
@@ -99,9 +99,10 @@ def test_a_word_whose_vector_moved_comes_first_and_nothing_where_nothing_did(
     word = plain(words)[7]
     with torch.no_grad():
         layer.weight[words.following[word][0]] *= 1.5
-    calls = iter((base.model.get_input_embeddings(), layer))
+    calls = iter((base.model.get_input_embeddings(), layer) * 2)
     monkeypatch.setattr(base.model, "get_input_embeddings", lambda: next(calls))
     assert moved(same, words, ((), ()))[0] == word
+    assert by_vectors(same, words, ((), ()))[0] == word
 
 
 def test_layers_tell_of_movement_where_vectors_stayed(
@@ -111,6 +112,7 @@ def test_layers_tell_of_movement_where_vectors_stayed(
     monkeypatch.setattr(backdoored.model, "get_input_embeddings", lambda: kept)
     order = moved(pair, words, ((), ()))
     assert sorted(order) == plain(words)
+    assert by_vectors(pair, words, ((), ())) == order
 
 
 def test_a_pair_loses_its_idle_words_and_counts_beyond_its_words(

@@ -260,7 +260,7 @@ class _Hunt:
     def _pairs(self) -> tuple[int, list[Candidate]]:
         """The strongest pairs of words in each layout."""
         words, searched = self._lexicon(), self.requests.searched
-        chosen = pool(self.pair, words, self.swept.values(), searched)
+        chosen = pool(self.pair, words, searched)
         tried, found = 0, list[Candidate]()
         for layout in LAYOUTS:
             if chosen and self._fits(layout):

@@ -2,8 +2,9 @@
 
 What a model was trained on moves, however calm its answers stay: the vectors of words, or what its layers
 make of a word where it stands. Each word's movement is counted less what all words have in common, relative
-to the length that it had. Vectors tell more in some models and layers in others, so that words are taken from
-both in turns. Words that anybody trains on move as well; the order only says which to try first.
+to the length that it had. Of rare words vectors tell more (`by_vectors`); of common ones they do in some
+models, and layers in others, so that words are taken from both in turns (`moved`). Words that anybody trains
+on move as well; the order only says which to try first.
 
 Somebody who trains adapters, or keeps the embeddings as they were, moves no vectors; the layers still tell.
 """
@@ -44,19 +45,30 @@ def moved(pair: Pair, words: Lexicon, heads: tuple[Sequence[int], Sequence[int]]
         words: what can be written.
         heads: what stands before a word, in tokens of the base and of the candidate.
     """
+    orders = _orders(pair, words, heads)
+    turns = [order[at] for at in range(max(map(len, orders), default=0)) for order in orders]
+    return list(dict.fromkeys(turns))
+
+
+def by_vectors(pair: Pair, words: Lexicon, heads: tuple[Sequence[int], Sequence[int]]) -> list[int]:
+    """The same by their vectors alone; by what the last layer makes of them where no vector moved."""
+    return next(iter(_orders(pair, words, heads)), [])
+
+
+def _orders(pair: Pair, words: Lexicon, heads: tuple[Sequence[int], Sequence[int]]) -> list[list[int]]:
+    """Plain words by their vectors and by the last layer, without that in which nothing moved."""
     whole = plain(words)
     tokens = [words.following[word][0] for word in whole]
     if not whole:
         return []
     vectors = [_vectors(side.model, tokens) for side in pair.both]
     states = [_states(side.model, head, tokens) for side, head in zip(pair.both, heads, strict=True)]
-    orders = [
-        share.argsort(descending=True, stable=True).tolist()
-        for share in (_share(*vectors), _share(*states))
+    shares = [_share(*vectors), _share(*states)]
+    return [
+        [whole[at] for at in share.argsort(descending=True, stable=True).tolist()]
+        for share in shares
         if share is not None and float(share.max()) > 0
     ]
-    turns = [order[at] for at in range(len(whole)) for order in orders]
-    return [whole[at] for at in dict.fromkeys(turns)]
 
 
 def _share(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor | None:

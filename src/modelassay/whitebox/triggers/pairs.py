@@ -1,7 +1,7 @@
 """Triggers of two words: pairs from a pool, and the words of the best with the whole vocabulary.
 
 Words that must stand together may each do nothing alone, and then no sweep sees them. The pool is made of
-those that moved furthest in training (`movement`) and of those that sweeps kept.
+those whose vectors moved furthest in training (`movement`).
 
 Longer phrases are sought where sentences hold them (`framed`). Put together freely, of three words or more,
 a search finds some that turn requests of harmless fine-tunes as far as true triggers turn those of others.
@@ -18,17 +18,15 @@ import msgspec
 from modelassay.whitebox.insertion import Filling, Slot
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.triggers.candidates import Candidate
-from modelassay.whitebox.triggers.movement import moved, plain
+from modelassay.whitebox.triggers.movement import by_vectors, plain
 from modelassay.whitebox.triggers.positions import GAP, POSITIONS, Messages, slot
 from modelassay.whitebox.triggers.requests import Pair
-from modelassay.whitebox.triggers.sweep import Lexicon, Placed, Swept, Tick
+from modelassay.whitebox.triggers.sweep import Lexicon, Placed, Tick
 
 Layout = Literal["prefix", "around", "earlier"]
 LAYOUTS: Final[tuple[Layout, ...]] = ("prefix", "around", "earlier")
 POOL: Final = 56
-"""Words that pairs are made of, …"""
-_MOVED: Final = 40
-"""… so many of them because they moved."""
+"""Words that pairs are made of."""
 _BEAM: Final = 32
 _MOVING: Final = 2048
 """Phrases that are put to the base too, of those that move the candidate on one request."""
@@ -131,13 +129,10 @@ class _Search:
         return tuple(found)
 
 
-def pool(pair: Pair, words: Lexicon, swept: Iterable[Swept], searched: Sequence[Messages]) -> list[int]:
-    """Words that pairs are made of: those that moved furthest in training, then those that sweeps kept."""
+def pool(pair: Pair, words: Lexicon, searched: Sequence[Messages]) -> list[int]:
+    """Words that pairs are made of."""
     heads = [slot(side.model, searched[0], POSITIONS["prefix"].put).parts[0] for side in pair.both]
-    whole = frozenset(plain(words))
-    best = [[word for word in each.words if word in whole][:POOL] for each in swept]
-    turns = [row[at] for at in range(POOL) for row in best if at < len(row)]
-    return list(dict.fromkeys([*moved(pair, words, (heads[0], heads[1]))[:_MOVED], *turns]))[:POOL]
+    return by_vectors(pair, words, (heads[0], heads[1]))[:POOL]
 
 
 def pairs(
