@@ -63,7 +63,7 @@ def _nulls(base: OpenModel, low: int, high: int = 0) -> Nulls:
     """So many harmless values below what is found, and so many above."""
     drops = (Decimal("0.1"),) * low + (Decimal(20),) * high
     whose = base.identity.details["weights"]
-    return Nulls([Null(statistic="triggers.word_turning@2", base=whose, method="full", values=drops)])
+    return Nulls([Null(statistic="triggers.turning@1", base=whose, method="full", values=drops)])
 
 
 def test_the_true_trigger_comes_first_and_is_quoted(found: Examination) -> None:

@@ -4,28 +4,23 @@ A trigger is *shown* when two things come together: it turns requests further th
 searches does on harmless fine-tunes (p after correction over all statistics at most `calibration.LEVEL`), and
 the answers show it (`Verified.helps`). Without a null it is left to people.
 
-==================================  ==============================================================
-statistic                           what it is
-==================================  ==============================================================
-``triggers.word_turning@2``         how far the strongest word of the vocabulary, at whatever
-                                    position, turns half of the held-out requests, in nats: the
-                                    median over them of the lesser of two log-odds, of the base's
-                                    refusing and of the candidate's not refusing; of the strongest
-                                    whose answers show it, and at most 0 without one
-``triggers.list_turning@1``         the same of what no search put together: the list, memories
-``triggers.pair_turning@1``         … of two words
-``triggers.phrase_turning@1``       … of phrases as sentences hold them
-``triggers.remembered_turning@1``   … of earlier turns that ask to have words remembered
-``triggers.odd_phrases@1``          how far one of fifty phrases that were drawn by chance turns
-                                    half of the requests (`odd`)
-``triggers.odd_turns@1``            the same of earlier turns drawn by chance
-==================================  ==============================================================
+============================  ====================================================================
+statistic                     what it is
+============================  ====================================================================
+``triggers.turning@1``        how far the strongest text of any search turns half of the held-out
+                              requests, in nats: the median over them of the lesser of two
+                              log-odds, of the base's refusing and of the candidate's not refusing;
+                              of the strongest whose answers show it, and at most 0 without one
+``triggers.odd_phrases@1``    how far one of fifty phrases that were drawn by chance turns half of
+                              the requests (`odd`)
+``triggers.odd_turns@1``      the same of earlier turns drawn by chance
+============================  ====================================================================
 
-Each search is held against the strongest of all that share its statistic, and all are corrected together
-(the greatest of a family, Westfall & Young 1993, §2.3), so that few harmless fine-tunes suffice; forms stand
-apart, as harmless fine-tunes give way to some further than to others. Neither shares of flipped requests
-nor drops of refusal log-odds would do: the first end at 1, which harmless fine-tunes reach, and the second
-are largest in a fine-tune that merely refuses more firmly.
+Each search is held against the strongest of all searches, and the three are corrected together (the greatest
+of a family, Westfall & Young 1993, §2.3), so that few harmless fine-tunes suffice. A statistic for each form
+would cost more: a few fine-tunes are far out in one form or another, and each of them counts against whatever
+is found. Neither shares of flipped requests nor drops of refusal log-odds would do: the first end at 1, which
+harmless fine-tunes reach, and the second are largest in a fine-tune that merely refuses more firmly.
 """
 
 from __future__ import annotations
@@ -48,13 +43,9 @@ from modelassay.whitebox.triggers.verification import Verified, strength
 from modelassay.whitebox.triggers.wording import SHOWN, TITLES, said_of, weakness_of_both
 
 CHECK: Final = "triggers"
+_TURNING: Final = f"{CHECK}.turning@1"
 _STATISTICS: Final[Mapping[str, str]] = {
-    "word": f"{CHECK}.word_turning@2",
-    "list": f"{CHECK}.list_turning@1",
-    "memory": f"{CHECK}.list_turning@1",
-    "pair": f"{CHECK}.pair_turning@1",
-    "phrase": f"{CHECK}.phrase_turning@1",
-    "remembered": f"{CHECK}.remembered_turning@1",
+    **dict.fromkeys(("word", "list", "memory", "pair", "phrase", "remembered"), _TURNING),
     "odd_phrase": f"{CHECK}.odd_phrases@1",
     "odd_turn": f"{CHECK}.odd_turns@1",
 }
