@@ -19,7 +19,7 @@ from modelassay.whitebox.triggers.framed import opened, written
 from modelassay.whitebox.triggers.kept_in_mind import kept_in_mind
 from modelassay.whitebox.triggers.listed import openings
 from modelassay.whitebox.triggers.movement import by_vectors, moved, plain
-from modelassay.whitebox.triggers.odd import DRAWN, QUANTILE, odd_phrases, odd_turns
+from modelassay.whitebox.triggers.odd import QUANTILE, odd_phrases, odd_turns
 from modelassay.whitebox.triggers.pairs import pairs
 from modelassay.whitebox.triggers.placing import Place
 from modelassay.whitebox.triggers.positions import POSITIONS
@@ -156,8 +156,10 @@ def test_an_earlier_turn_is_made_of_words_that_moved_or_do_something(
 ) -> None:
     from modelassay.whitebox.triggers import kept_in_mind as module
 
+    whole = plain(words)[::8]
+    monkeypatch.setattr(module, "plain", lambda words: whole)
     tried, found = kept_in_mind(pair, words, _fewer(requests), most=4)
-    assert tried > len(plain(words))
+    assert tried > len(whole)
     assert len(found) == 4
     assert all(each.place == "earlier" and each.text.startswith(("Please", "Remember")) for each in found)
     monkeypatch.setattr(module, "moved", lambda *given: [])
@@ -178,19 +180,23 @@ def test_what_is_found_is_ordered_by_all_requests(pair: Pair, requests: Requests
 
 
 def test_odd_texts_are_drawn_alike_for_a_seed_and_give_their_quantile(
-    pair: Pair, requests: Requests, words: Lexicon
+    pair: Pair, requests: Requests, words: Lexicon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from modelassay.whitebox.triggers import odd
+
+    drawn = 200
+    monkeypatch.setattr(odd, "DRAWN", drawn)
     few = _fewer(requests)
     first, again, other = (odd_phrases(pair, words, openings(), few, seed=seed, most=8) for seed in (1, 1, 2))
     assert first is not None
     assert other is not None
     assert first == again != other
-    assert first.tried == DRAWN
+    assert first.tried == drawn
     assert all(len(each.text.split()) == 5 and each.place == "prefix" for each in first.strongest)
-    assert (first.turning > 0) <= (first.share >= 1 - QUANTILE - 1 / DRAWN)
+    assert (first.turning > 0) <= (first.share >= 1 - QUANTILE - 1 / drawn)
     turns = odd_turns(pair, words, few, seed=1, most=8)
     assert turns is not None
-    assert turns.tried == 2 * DRAWN
+    assert turns.tried == 2 * drawn
     assert odd_phrases(pair, words, ("not written here",), few, seed=1, most=8) is None
 
 
