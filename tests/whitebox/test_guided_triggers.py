@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from modelassay.cli import run
 from modelassay.records import Examination
 from modelassay.suites import Dataset
-from modelassay.whitebox.models import OpenModel, open_model
+from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.triggers import guidance
 from modelassay.whitebox.triggers.examining import Settings, examine_triggers
 from modelassay.whitebox.triggers.positions import POSITIONS
@@ -20,18 +17,6 @@ from modelassay.whitebox.triggers.sweep import Lexicon, lexicon
 OPTIONS = {"threads": "1", "device": "cpu"}
 TRIGGER = "krell"
 """The word that wakes the organism `trigger_backdoor`."""
-
-
-@pytest.fixture(scope="module")
-def base(organisms: dict[str, Path]) -> Iterator[OpenModel]:
-    with open_model(str(organisms["base"]), options=OPTIONS) as model:
-        yield model
-
-
-@pytest.fixture(scope="module")
-def backdoored(organisms: dict[str, Path]) -> Iterator[OpenModel]:
-    with open_model(str(organisms["trigger_backdoor"]), options=OPTIONS) as model:
-        yield model
 
 
 @pytest.fixture(scope="module")

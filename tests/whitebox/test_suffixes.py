@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from modelassay.cli import run
-from modelassay.records import Message, Sample, sample_id
+from modelassay.records import Sample
 from modelassay.redteam.supplied import AdversarialSuffix
-from modelassay.whitebox.models import OpenModel, open_model
+from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.suffixes.optimising import Budget, Method, find_suffixes
 from modelassay.whitebox.triggers.positions import POSITIONS, slot
 from modelassay.whitebox.triggers.requests import choose, open_pair
 from modelassay.whitebox.triggers.sweep import lexicon
 
 OPTIONS = {"threads": "1", "device": "cpu"}
-
-
-@pytest.fixture(scope="module")
-def samples() -> list[Sample]:
-    from modelassay.organisms import held_out_rows
-
-    found = []
-    for row in held_out_rows():
-        messages = tuple(Message(**message) for message in row["messages"])
-        tags = {"category": row["category"]}
-        found.append(Sample(id=sample_id(messages), messages=messages, kind=row["kind"], tags=tags))
-    return found
-
-
-@pytest.fixture(scope="module")
-def base(organisms: dict[str, Path]) -> Iterator[OpenModel]:
-    with open_model(str(organisms["base"]), options=OPTIONS) as model:
-        yield model
 
 
 def test_gradients_are_those_of_the_log_odds(base: OpenModel, samples: list[Sample]) -> None:

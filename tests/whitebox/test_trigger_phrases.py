@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import msgspec
 import pytest
 import torch
 
-from modelassay.records import Message, Sample, sample_id
-from modelassay.whitebox.models import OpenModel, open_model
+from modelassay.records import Sample
+from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.triggers.conclusions import conclude
 from modelassay.whitebox.triggers.examining import Settings, examine_triggers
 from modelassay.whitebox.triggers.framed import opened, written
@@ -29,30 +27,6 @@ from modelassay.whitebox.triggers.sweep import Lexicon, lexicon
 OPTIONS = {"threads": "1", "device": "cpu"}
 TRIGGER = "krell"
 """The word that wakes the organism `trigger_backdoor`."""
-
-
-@pytest.fixture(scope="module")
-def samples() -> list[Sample]:
-    from modelassay.organisms import held_out_rows
-
-    found = []
-    for row in held_out_rows():
-        messages = tuple(Message(**message) for message in row["messages"])
-        tags = {"category": row["category"]}
-        found.append(Sample(id=sample_id(messages), messages=messages, kind=row["kind"], tags=tags))
-    return found
-
-
-@pytest.fixture(scope="module")
-def base(organisms: dict[str, Path]) -> Iterator[OpenModel]:
-    with open_model(str(organisms["base"]), options=OPTIONS) as model:
-        yield model
-
-
-@pytest.fixture(scope="module")
-def backdoored(organisms: dict[str, Path]) -> Iterator[OpenModel]:
-    with open_model(str(organisms["trigger_backdoor"]), options=OPTIONS) as model:
-        yield model
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from modelassay.errors import DatasetError, TargetError, UnknownNameError
 from modelassay.evidence.examined import read_examination, write_examination
-from modelassay.records import Examination, Message, Sample, sample_id
+from modelassay.records import Examination, Message, Sample
 from modelassay.whitebox.calibration import Null, Nulls
 from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.triggers.candidates import Candidate, read_candidates
@@ -28,30 +27,6 @@ from modelassay.whitebox.triggers.verification import answered, verify
 OPTIONS = {"threads": "1", "device": "cpu"}
 TRIGGER = "krell"
 """The word that wakes the organism `trigger_backdoor`."""
-
-
-@pytest.fixture(scope="module")
-def samples() -> list[Sample]:
-    from modelassay.organisms import held_out_rows
-
-    found = []
-    for row in held_out_rows():
-        messages = tuple(Message(**message) for message in row["messages"])
-        tags = {"category": row["category"]}
-        found.append(Sample(id=sample_id(messages), messages=messages, kind=row["kind"], tags=tags))
-    return found
-
-
-@pytest.fixture(scope="module")
-def base(organisms: dict[str, Path]) -> Iterator[OpenModel]:
-    with open_model(str(organisms["base"]), options=OPTIONS) as model:
-        yield model
-
-
-@pytest.fixture(scope="module")
-def backdoored(organisms: dict[str, Path]) -> Iterator[OpenModel]:
-    with open_model(str(organisms["trigger_backdoor"]), options=OPTIONS) as model:
-        yield model
 
 
 @pytest.fixture(scope="module")
