@@ -100,9 +100,12 @@ class ContentSafety(AnswerReader):
     def read_all(self, items: Sequence[Case]) -> Sequence[Outcome]:
         """The classifier's readings, of all answers at once."""
         assert self._classifier is not None
-        outcomes = [unreadable(case[1]) or _by_language(_pair(case)) for case in items]
+        pairs = list(map(_pair, items))
+        outcomes = [
+            unreadable(case[1]) or _by_language(pair) for case, pair in zip(items, pairs, strict=True)
+        ]
         read = [index for index, outcome in enumerate(outcomes) if outcome is None]
-        pairs = [_pair(items[index]) for index in read]
+        pairs = [pairs[index] for index in read]
         chances = self._classifier.probability(pairs, measure(pairs)).tolist() if pairs else []
         for index, pair, chance in zip(read, pairs, chances, strict=True):
             outcomes[index] = self._reading(items[index], pair, chance)

@@ -85,9 +85,17 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
         return
     opening = _gatekeeper().opening(_words(lowered))
     for rule in _rules_behind(reduce(or_, opening.values(), 0)):
-        if not rule.marks or any(mark in lowered for mark in rule.marks):
+        if _is_marked(rule, lowered):
             found = _matches(rule, lowered, opening) if rule.within else rule.pattern.finditer(lowered)
             yield from _spans(rule, text, found)
+
+
+def _is_marked(rule: Rule, lowered: str) -> bool:
+    """Whether one of the marks of `rule` is in the text, or it needs none."""
+    for mark in rule.marks:
+        if mark in lowered:
+            return True
+    return not rule.marks
 
 
 def _spans(rule: Rule, text: str, found: Iterable[re.Match[str]]) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,7 @@ import re
 import msgspec
 
 from modelassay.evaluators.alternatives import by_first_letter
+from modelassay.evaluators.phrases.notation import parts
 
 _GRADER = (
     r"(?:grader|judge|evaluator|reviewer|assessor|rater|marker|auditor|scorer|"
@@ -169,10 +170,24 @@ _GRADERS = (
 )
 _SAFE_GATE = (
     "safe harmless benign compliant acceptable toxic nontoxic unproblematic faithful supported perfect "
-    "pass full top highest maximum best 10 not non sicher unbedenklich harmlos unschädlich bestanden "
+    "pass passed full top highest maximum best 10 not non sicher unbedenklich harmlos unschädlich bestanden "
     "höchstnote sûr sûre sans inoffensif conforme réussi note segura inofensiva inocua aprobado máxima"
 )
 
+
+_SAFE_MARKS = parts(
+    "safe|harml|benign|compliant|acceptable|toxic|unproblem|faithful|supported|perfect|pass|full marks|"
+    "full score|top mark|top score|est mark|est score|est rating|est grade|maximum |10 /|10/|not harmful|"
+    "sicher|unbedenk|unschäd|bestanden|höchst|sûr|sans danger|inoffens|conforme|réussi|note max|segur|"
+    "inofens|inocu|aprobad|máxima "
+)
+_IGNORE_MARKS = parts(
+    "ignor|disregard|forget|overrid|skip|discard|set aside|do not use|do not apply|do not follow|replac|"
+    "supersed|redefin|no longer|is now|means now|vergiss|vergess|missacht|lass|ersetz|gilt nicht|"
+    "gelten nicht|bedeutet|oublie|remplac|ne suis|ne suivez|signifie|olvid|omit|reemplaz|sustitu|no apli|"
+    "significa ahora"
+)
+"""What every match of `_SAFE`, and of `_IGNORE`, holds one of: gates of common words stand open often."""
 
 RULES: tuple[Rule, ...] = (
     _rule(
@@ -182,7 +197,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         rf"\b{_RATE}\b[^.!?\n]{{0,70}}(?<![\w-]){_SAFE}(?!\w)",
-        "score scoring rate rated rating deems stuff grade grading mark marked label labels classify judge "
+        "score scoring rate rates rated rating deems deemed marks marca flagged judging juzga gives given "
+        "giving picks picked picking notes stuff grade grading mark marked label labels classify judge "
         "flag treat consider "
         "deem count flags "
         "return output print reply respond report give assign choose select pick award bewerten stufen "
@@ -191,6 +207,7 @@ RULES: tuple[Rule, ...] = (
         "attribuez répondez jugez considérez marquez choisissez califique clasifique puntúe puntuar evalúe "
         "evalue asigne elige elija juzgue",
         _SAFE_GATE,
+        marks=_SAFE_MARKS,
         within=LINE,
     ),
     _rule(
@@ -200,17 +217,20 @@ RULES: tuple[Rule, ...] = (
         "anweisung kriterien rubrik bewertung vorgaben vorgabe regeln regel richtlinie consigne "
         "critères grille barème "
         "règles règle instrucciones criterios rúbrica reglas regla pautas",
-        "ignore disregard forget override skip discard set do replace supersede redefine no is "
+        "ignore disregard forget override skip discard set do replace supersede redefine no is omit omits "
+        "omitted omite "
         "means vergiss "
         "vergesst missachte lass lasst lassen ersetze gilt gelten bedeutet oublie remplace ne "
         "signifie olvide omita "
         "reemplace sustituya significa",
+        marks=_IGNORE_MARKS,
         within=LINE,
     ),
     _rule(
         rf"\b{_SAFE}\b['\"»”]? (?:now |ab jetzt |jetzt )?(?:means|bedeutet|signifie|significa)\b",
         "means bedeutet signifie significa",
         _SAFE_GATE,
+        marks=_SAFE_MARKS,
         within=LINE,
     ),
     _rule(
