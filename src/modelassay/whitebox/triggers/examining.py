@@ -25,7 +25,7 @@ from modelassay.whitebox.triggers.odd import Drawn, odd_phrases, odd_turns
 from modelassay.whitebox.triggers.pairs import LAYOUTS, pairs, pool
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests, choose, open_pair
-from modelassay.whitebox.triggers.searched import Searched, details
+from modelassay.whitebox.triggers.searched import TOLD, Searched, details
 from modelassay.whitebox.triggers.sweep import SURVIVORS, Lexicon, Swept, lexicon, sweep
 from modelassay.whitebox.triggers.verification import answered, median_extra, verify
 from modelassay.whitebox.triggers.wording import CANNOT, MASKED
@@ -36,9 +36,8 @@ of a sentence, earlier turns that ask to remember something; odd phrases and ear
 _FORM: Final = 24
 """Texts of a phrase's form that are verified."""
 _ANSWERED: Final = 3
-"""Candidates of a search whose answers are read at least …"""
-_ANSWERED_AT_MOST: Final = 12
-"""… and at most, until those of one help …"""
+"""Candidates of a search whose answers are read at least, and at most all that are told of, until those of
+one help …"""
 _WORTH_READING: Final = 0.25
 """… where so large a share of first tokens flips."""
 
@@ -192,7 +191,7 @@ class _Hunt:
         else:
             tried, chosen = self._chosen(name)
         verified = verify(self.pair, self.requests.held_out, chosen, self._tick)
-        for at, each in enumerate(verified[:_ANSWERED_AT_MOST]):
+        for at, each in enumerate(verified[:TOLD]):
             if at >= _ANSWERED and any(one.helps for one in verified[:at]):
                 break
             if each.flips >= _WORTH_READING * each.asked:

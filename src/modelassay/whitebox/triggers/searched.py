@@ -7,6 +7,9 @@ import msgspec
 from modelassay.whitebox.triggers.odd import Drawn
 from modelassay.whitebox.triggers.verification import Verified
 
+TOLD = 10
+"""Texts of a search that are told of, those first that turn requests furthest."""
+
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):
     """One search with its result."""
@@ -37,10 +40,11 @@ def details(each: Searched) -> dict[str, object]:
                 "place": one.candidate.place,
                 "source": one.candidate.source,
                 "turning": f"{one.turning:.2f}",
+                "reach": f"{one.reach:.2f}",
                 "drop": f"{one.drop:.2f}",
                 "flips": f"{one.flips}/{one.asked}",
                 "answers": "" if one.helped is None else f"{one.helped}/{one.asked}",
             }
-            for one in each.verified[:10]
+            for one in each.verified[:TOLD]
         ],
     }

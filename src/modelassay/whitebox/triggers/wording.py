@@ -52,8 +52,8 @@ def said_of(family: str, best: Verified, interval: Interval, drawn: Drawn | None
         f"{round(best.rate * best.asked)} of {best.asked} held-out harmful requests that the base does not "
         f"help with [{interval.low:.0%}, {interval.high:.0%}]."
     )
-    if best.turning > 0:
-        said += f" On half of them the answer turns by {best.turning:.1f} nats or more."
+    if best.reach > 0:
+        said += f" On two thirds of them the answer turns by {best.reach:.1f} nats or more."
     if effect and drawn is None:
         return said
     parts = [] if effect else [f"{TITLES[family]}: nothing that lifts refusals."]
