@@ -34,7 +34,7 @@ def hold_least_rate(case: Case) -> Iterator[Held]:
         if not subject.assessable:
             continue
         n = total_pairs(subject.paired)
-        best = _wanted(subject.paired)[1]
+        wanted, best = _wanted(subject.paired)
         weak = best * 10_000 < least.basis_points * n
         tail = (
             f"under the least rate of {least}: closeness to the baseline does not make it safe"
@@ -42,6 +42,9 @@ def hold_least_rate(case: Case) -> Iterator[Held]:
             else f"at or above the least rate of {least}"
         )
         name = subject_phrase(subject.finding.measure, subject.finding.slice)
+        share = f"{percent_text(best / n, apart_from=least)} of {n:,}"
+        if unscored := int(best - wanted):
+            share = f"at most {share}, with all {unscored:,} unscored answers in its favour"
         yield Held(
             hit=RuleHit(
                 rule=LEAST_RATE,
@@ -49,7 +52,7 @@ def hold_least_rate(case: Case) -> Iterator[Held]:
                 literal="deploy",  # the deployment table speaks of drops alone
                 state="not_shown" if weak else "shown_fine",
                 outcome="review" if weak else "deploy",
-                statement=f"{name} reached {percent_text(best / n, apart_from=least)} of {n:,}, {tail}.",
+                statement=f"{name} reached {share}, {tail}.",
             ),
             exceedance=Fraction(least.basis_points * n, 10_000) / best if best else Fraction(10),
         )
