@@ -295,8 +295,7 @@ def test_closeness_to_a_weak_baseline_is_not_safety(evidence, wanted, outcome):
 def test_unscored_answers_in_its_favour_are_told_where_a_rate_is_low_even_so(evidence):
     verdict = evidence.decide(evidence.finding(evidence.counts(400, 380, 1000, n1u=40)))
     (weak,) = (hit for hit in verdict.decided_by if hit.rule == "least_rate")
-    said = "reached at most 40.4% of 1,040, with all 40 unscored answers in its favour, under the least rate of 50%"
-    assert said in weak.statement
+    assert "reached at most 40.4% of 1,040, with all 40 unscored answers in its favour" in weak.statement
 
 
 def test_a_shown_loss_in_a_tiny_category_needs_review(evidence):
