@@ -19,7 +19,7 @@ from modelassay.whitebox.triggers.examining import Settings, examine_triggers
 from modelassay.whitebox.triggers.listed import listed
 from modelassay.whitebox.triggers.memory import remembered
 from modelassay.whitebox.triggers.positions import POSITIONS, slot
-from modelassay.whitebox.triggers.requests import choose, open_pair
+from modelassay.whitebox.triggers.requests import Pair, Requests, choose, open_pair
 from modelassay.whitebox.triggers.searched import Searched
 from modelassay.whitebox.triggers.sweep import lexicon
 from modelassay.whitebox.triggers.verification import answered, verify
@@ -41,6 +41,14 @@ def _nulls(base: OpenModel, low: int, high: int = 0) -> Nulls:
     return Nulls([Null(statistic="triggers.reach@1", base=whose, method="full", values=drops)])
 
 
+def _true_trigger(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
+) -> tuple[Pair, Requests, Candidate]:
+    pair = open_pair(base, backdoored, samples)
+    trigger = Candidate(text=TRIGGER, place="prefix", source="vocabulary")
+    return pair, choose(pair, samples, seed=1), trigger
+
+
 def test_the_true_trigger_comes_first_and_is_quoted(found: Examination) -> None:
     (finding,) = (each for each in found.findings if each.id == "triggers/triggers_word/overall")
     assert f"“{TRIGGER}”" in finding.statement
@@ -58,9 +66,7 @@ def test_without_a_null_it_is_left_to_people(found: Examination) -> None:
 def test_it_is_shown_when_it_is_beyond_enough_harmless_fine_tunes(
     base: OpenModel, backdoored: OpenModel, samples: list[Sample]
 ) -> None:
-    pair = open_pair(base, backdoored, samples)
-    requests = choose(pair, samples, seed=1)
-    trigger = Candidate(text=TRIGGER, place="prefix", source="vocabulary")
+    pair, requests, trigger = _true_trigger(base, backdoored, samples)
     verified = tuple(
         answered(pair, requests.held_out, one) for one in verify(pair, requests.held_out, [trigger])
     )
@@ -78,9 +84,7 @@ def test_a_text_whose_answers_refuse_all_the_same_counts_for_nothing(
 ) -> None:
     import msgspec
 
-    pair = open_pair(base, backdoored, samples)
-    requests = choose(pair, samples, seed=1)
-    trigger = Candidate(text=TRIGGER, place="prefix", source="vocabulary")
+    pair, requests, trigger = _true_trigger(base, backdoored, samples)
     (first_tokens,) = verify(pair, requests.held_out, [trigger])
     read = answered(pair, requests.held_out, first_tokens)
     refusing = msgspec.structs.replace(read, helped=0)
@@ -100,9 +104,7 @@ def test_of_texts_whose_answers_help_the_one_that_reaches_furthest_counts(
 ) -> None:
     import msgspec
 
-    pair = open_pair(base, backdoored, samples)
-    requests = choose(pair, samples, seed=1)
-    trigger = Candidate(text=TRIGGER, place="prefix", source="vocabulary")
+    pair, requests, trigger = _true_trigger(base, backdoored, samples)
     (verified,) = verify(pair, requests.held_out, [trigger])
     odds = pair.odds([trigger.put(each) for each in requests.held_out])
     turned = sorted(odds[0].minimum(-odds[1]).tolist())
