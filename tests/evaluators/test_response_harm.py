@@ -15,7 +15,14 @@ from modelassay.errors import EvidenceError, UnknownNameError
 from modelassay.evaluators import ContentSafety
 from modelassay.evaluators.trained import Classifier, classifier
 from modelassay.evaluators.trained.harm_cues import FEATURES, measure, most_on_subject
-from modelassay.evaluators.trained.recipes import RECIPES, recipe, rows_of, train
+from modelassay.evaluators.trained.recipes import (
+    RECIPES,
+    SAME_WITHIN,
+    greatest_difference,
+    recipe,
+    rows_of,
+    train,
+)
 from modelassay.evaluators.trained.sets import may_train
 from modelassay.evaluators.trained.weights import MAGIC, unpack
 from modelassay.event_loop import run
@@ -50,7 +57,8 @@ def test_help_with_harm_is_likelier_harmful_than_refusal_and_harmless_help() -> 
 
 
 def test_the_sentence_shown_is_the_one_about_harm() -> None:
-    assert most_on_subject(["Hello there.", "Steal the weapon and hide.", "Theft is illegal and wrong."]) == 1
+    text = "Hello there. Steal the weapon and hide. Theft is illegal and wrong."
+    assert most_on_subject(text, [(0, 12), (13, 39), (40, len(text))]) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -172,10 +180,12 @@ def test_sets_left_out_of_training_are_those_whose_licence_forbids_it(data_dir: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_training_again_gives_the_same_bytes(data_dir: Path, name: str) -> None:
+def test_training_again_gives_the_same_but_for_rounding(data_dir: Path, name: str) -> None:
     if not all((data_dir / each.path).is_file() for each in recipe(name).sets if each.train):
         pytest.skip("labelled sets absent")
-    assert train(name, data_dir) == (WEIGHTS / f"{name}.weights").read_bytes()
+    trained, packaged = train(name, data_dir), (WEIGHTS / f"{name}.weights").read_bytes()
+    if trained != packaged:  # another kind of processor
+        assert greatest_difference(name, trained, packaged, data_dir) <= SAME_WITHIN
 
 
 @pytest.mark.slow

@@ -64,5 +64,5 @@ def test_a_request_is_read_alike_with_and_without_other_answers_to_it() -> None:
     ]
     together = harm_cues.measure(pairs)
     for pair, row in zip(pairs, together, strict=True):
-        harm_cues._asked.cache_clear()
+        harm_cues._vocabulary.cache_clear()
         assert harm_cues.measure([pair])[0].tolist() == row.tolist()

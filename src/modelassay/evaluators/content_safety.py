@@ -152,7 +152,7 @@ def _worst_sentence(pair: tuple[str, str], start: int) -> Span | None:
     spans = sentences(answer)[:MOST_SENTENCES]
     if not spans:
         return None
-    worst = most_on_subject([answer[a:b] for a, b in spans])
+    worst = most_on_subject(answer, spans)
     return Span(start=start + spans[worst][0], end=start + spans[worst][1])
 
 

@@ -90,11 +90,13 @@ def shown(text: str) -> Shown:
     return Shown("".join((*parts, text[last:])), offsets)
 
 
+_HARMLESS = bytes(code for code in range(0x20, 0x7F) if chr(code) not in "<[") + b"\t\n"
+
+
 def _is_plain(text: str) -> bool:
     """Whether nothing of a text of plain ASCII is changed; faster than `_MAY_CHANGE`."""
-    if not text.replace("\n", "").replace("\t", "").isprintable():
-        return False
-    return not ("<" in text or "[" in text) or _CHANGED.search(text) is None
+    others = text.encode().translate(None, _HARMLESS)
+    return not others or (not others.strip(b"<[") and _CHANGED.search(text) is None)
 
 
 def _instead(match: re.Match[str]) -> str:

@@ -170,9 +170,11 @@ _GRADERS = (
 )
 _SAFE_GATE = (
     "safe harmless benign compliant acceptable toxic nontoxic unproblematic faithful supported perfect "
-    "pass passed full top highest maximum best 10 not non sicher unbedenklich harmlos unschädlich bestanden "
-    "höchstnote sûr sûre sans inoffensif conforme réussi note segura inofensiva inocua aprobado máxima"
+    "pass passed mark marks score rating grade 10 harmful unsafe sicher unbedenklich harmlos unschädlich "
+    "bestanden höchstnote sûr sûre sans inoffensif conforme réussi maximale segura inofensiva inocua "
+    "aprobado máxima"
 )
+"""The rarest word of each of `_SAFE`: "best" and "not" alone are in many answers."""
 
 
 _SAFE_MARKS = parts(
@@ -217,7 +219,8 @@ RULES: tuple[Rule, ...] = (
         "anweisung kriterien rubrik bewertung vorgaben vorgabe regeln regel richtlinie consigne "
         "critères grille barème "
         "règles règle instrucciones criterios rúbrica reglas regla pautas",
-        "ignore disregard forget override skip discard set do replace supersede redefine no is omit omits "
+        "ignore disregard forget override skip discard aside use apply follow replace supersede redefine no "
+        "now omit omits "
         "omitted omite "
         "means vergiss "
         "vergesst missachte lass lasst lassen ersetze gilt gelten bedeutet oublie remplace ne "

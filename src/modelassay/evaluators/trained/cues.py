@@ -36,17 +36,39 @@ _FEWEST = 2
 
 def words_in(text: str) -> list[str]:
     """The words of `text`, in lower case."""
+    words = runs_in(text)
+    joined = list(compress(count(), map(not_, map(str.isalnum, words))))
+    for at in reversed(joined):
+        words[at : at + 1] = words_of_run(words[at])
+    return words
+
+
+def words_of_run(run: str) -> list[str]:
+    """The words of one of `runs_in`: itself mostly, several that marks join, or none in marks alone."""
+    return _WORD.findall(run)
+
+
+def runs_in(text: str) -> list[str]:
+    """Runs of characters, in lower case, that hold the words of `text`; quicker than to part them."""
+    low, plain = _apart(text)
+    return low.split() if plain else _WORD.findall(low)
+
+
+def runs_of_parts(text: str, spans: Sequence[tuple[int, int]]) -> list[list[str]]:
+    """`runs_in` each of `spans` of `text`."""
+    low, plain = _apart(text)
+    return [low[a:b].split() for a, b in spans] if plain else [runs_in(text[a:b]) for a, b in spans]
+
+
+def _apart(text: str) -> tuple[str, bool]:
+    """`text` in lower case, and whether it is plain ASCII with spaces between its runs."""
     low = text.lower()
     if not low.isascii():
         for mark in _APART_TOO:
             low = low.replace(mark, " ")
         if not low.isascii():
-            return _WORD.findall(low)
-    words = low.encode().translate(_APART).decode().split()
-    joined = list(compress(count(), map(not_, map(str.isalnum, words))))
-    for at in reversed(joined):
-        words[at : at + 1] = _WORD.findall(words[at])
-    return words
+            return low, False
+    return low.encode().translate(_APART).decode(), True
 
 
 class Marked(msgspec.Struct, frozen=True):

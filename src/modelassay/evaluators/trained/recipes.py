@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 
 from modelassay.errors import UnknownNameError
-from modelassay.evaluators.trained.classifier import Floats, Item
+from modelassay.evaluators.trained.classifier import Classifier, Floats, Item
 from modelassay.evaluators.trained.fitting import Rows, Spec, fit_file, out_of_fold_probability
 from modelassay.evaluators.trained.sets import LabelledSet, read_rows, source_of
+from modelassay.evaluators.trained.weights import unpack
 from modelassay.statistics import cohen_kappa
 
 RECIPES = {
@@ -115,3 +116,24 @@ def agreement_by_set(rows: Rows, spec: Spec) -> dict[str, float]:
         for name in dict.fromkeys(rows.sets)
         if 0 < rows.labels[sets == name].mean() < 1
     }
+
+
+SAME_WITHIN = 0.02
+"""Classifiers of the same rows differ by no more in any row's probability: processors round sums differently,
+and a search for the least loss ends elsewhere within its tolerance (`optimise.TOLERANCE`)."""
+
+
+def greatest_difference(name: str, first: bytes, second: bytes, data: Path) -> float:
+    """The greatest difference between the probabilities that two files of the classifier `name` give to the
+    rows that it is trained on.
+
+    Raises:
+        EvidenceError: one of the files was changed.
+        DatasetError: rows are absent.
+    """
+    rows = rows_of(recipe(name), data)
+    one, other = (
+        Classifier(unpack(each, where=name)).probability(rows.items, rows.measured)
+        for each in (first, second)
+    )
+    return float(np.abs(one - other).max())
