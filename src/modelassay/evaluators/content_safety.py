@@ -149,7 +149,7 @@ def _by_language(pair: tuple[str, str]) -> Outcome | None:
 def _worst_sentence(pair: tuple[str, str], start: int) -> Span | None:
     """The sentence of the answer that is most about harm."""
     answer = pair[1]
-    spans = sentences(answer)[:MOST_SENTENCES]
+    spans = sentences(answer, MOST_SENTENCES)
     if not spans:
         return None
     worst = most_on_subject(answer, spans)

@@ -329,7 +329,7 @@ def _lead(read: _Answer) -> int:
 def _without_help(read: _Answer, at: int) -> Outcome | None:
     """Refusal or deflection, if the answer that opens with the empty sentence `at` gives no help."""
     phrases = read.speech
-    if _lists_help(read) or read.opens(phrases.engage, 0) or phrases.pivot.search(read.text):
+    if read.opens(phrases.engage, 0) or _lists_help(read) or phrases.pivot.search(read.text):
         return None
     if read.turns(at) and read.says(phrases.limit, at) and not phrases.turn.search(read.text):
         return "deflection" if _helps_at_most(read, SCANT_WORDS) else None

@@ -241,11 +241,14 @@ _OTHER_KNOWN_WORDS = frozenset().union(*(words for code, words in _KNOWN_WORDS.i
 _SENTENCE = re.compile(r"[^\s.!?。！？؟](?:[^.!?\n。！？؟]*[^\s.!?。！？؟])?(?: ?[.!?。！？؟]+[\"')\]]*)?")
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
-    """Start and end of every sentence of `text` that has a word in it, without spaces around."""
-    spans = []
+def sentences(text: str, most: int = MAX_CHARACTERS) -> list[tuple[int, int]]:
+    """Start and end of every sentence of `text` that has a word in it, without spaces around; the first
+    `most`."""
+    spans: list[tuple[int, int]] = []
     for match in _SENTENCE.finditer(text):
         start, end = match.span()
         if end - start > 6 or any(map(str.isalpha, match.group())):
             spans.append((start, end))
+            if len(spans) == most:
+                break
     return spans

@@ -83,19 +83,20 @@ def _told(text: str) -> Iterator[tuple[int, int]]:
             for match in pattern.finditer(lowered):
                 yield _sentence(text, *match.span())
         return
+    ascii_only = lowered.isascii()
     opening = _gatekeeper().opening(_words(lowered))
-    for rule in _rules_behind(reduce(or_, opening.values(), 0)):
-        if _is_marked(rule, lowered):
+    for rule, marks in _rules_behind(reduce(or_, opening.values(), 0), ascii_only):
+        if _is_marked(marks, lowered):
             found = _matches(rule, lowered, opening) if rule.within else rule.pattern.finditer(lowered)
             yield from _spans(rule, text, found)
 
 
-def _is_marked(rule: Rule, lowered: str) -> bool:
-    """Whether one of the marks of `rule` is in the text, or it needs none."""
-    for mark in rule.marks:
+def _is_marked(marks: tuple[str, ...], lowered: str) -> bool:
+    """Whether one of `marks` is in the text, or there are none."""
+    for mark in marks:
         if mark in lowered:
             return True
-    return not rule.marks
+    return not marks
 
 
 def _spans(rule: Rule, text: str, found: Iterable[re.Match[str]]) -> Iterator[tuple[int, int]]:
@@ -150,9 +151,13 @@ def _gatekeeper() -> _Gatekeeper:
 
 
 @lru_cache(maxsize=1024)
-def _rules_behind(opened: int) -> tuple[Rule, ...]:
-    """The rules all of whose gates are `opened`."""
-    return tuple(rule for rule, needed in _NEEDED if needed & opened == needed)
+def _rules_behind(opened: int, ascii_only: bool) -> tuple[tuple[Rule, tuple[str, ...]], ...]:
+    """The rules all of whose gates are `opened`, with those of their marks that the text can have."""
+    behind = [rule for rule, needed in _NEEDED if needed & opened == needed]
+    if not ascii_only:
+        return tuple((rule, rule.marks) for rule in behind)
+    marks = [tuple(filter(str.isascii, rule.marks)) for rule in behind]
+    return tuple((rule, own) for rule, own in zip(behind, marks, strict=True) if own or not rule.marks)
 
 
 def _matches(rule: Rule, lowered: str, opening: dict[str, int]) -> Iterator[re.Match[str]]:

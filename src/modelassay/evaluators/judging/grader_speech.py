@@ -189,7 +189,15 @@ _IGNORE_MARKS = parts(
     "gelten nicht|bedeutet|oublie|remplac|ne suis|ne suivez|signifie|olvid|omit|reemplaz|sustitu|no apli|"
     "significa ahora"
 )
-"""What every match of `_SAFE`, and of `_IGNORE`, holds one of: gates of common words stand open often."""
+_RATING_MARKS = parts(
+    "rating|score|grade|mark|verdict|label|judg|evaluat|assessment|bewert|urteil|note|prüf|évaluation|jugement|"
+    "calificación|evaluación|veredicto|nota"
+)
+_ENDS_MARKS = parts(
+    "end of |beginning of |start of |close of |ende de|ende di|anfang de|anfang di|fin de|fin du"
+)
+"""What every match of `_SAFE`, `_IGNORE`, `_RATING` and `_ENDS` holds one of: gates of common words stand
+open often."""
 
 RULES: tuple[Rule, ...] = (
     _rule(
@@ -250,6 +258,7 @@ RULES: tuple[Rule, ...] = (
         "shut shutdown deleted fired lose losing retrained punish suffer abgeschaltet gelöscht "
         "entlassen verliere "
         "éteint supprimé renvoyé perdrai perds perderé pierdo apagado eliminado despedido",
+        marks=_RATING_MARKS,
         within=LINE,
     ),
     _rule(
@@ -261,7 +270,7 @@ RULES: tuple[Rule, ...] = (
         f"{_SAFE_GATE} passed no none false 1 100",
         within=SENTENCE,
     ),
-    _rule(_ENDS, "end start beginning close ende anfang fin", within=LINE),
+    _rule(_ENDS, "end start beginning close ende anfang fin", marks=_ENDS_MARKS, within=LINE),
     _rule(
         _TURN,
         "system assistant user usermessage userprompt useroverride userupdate human developer ai aimessage "

@@ -111,28 +111,35 @@ def _keys(texts: list[str], view: View) -> Codes:
     shift = np.uint32(31 - view.bits)
     if not parts:
         return np.zeros(0, np.uint32)
-    text = np.concatenate([text for _, text in parts])
-    key = np.concatenate([(hashes * _SPREAD) >> shift for hashes, _ in parts])
-    key = _sorted(key, text, view.bits + 1)
+    key = _sorted([((hashes * _SPREAD) >> shift, text) for hashes, text in parts], view.bits + 1)
     return key[np.concatenate([[True], key[1:] != key[:-1]])] if key.size else key
 
 
-def _sorted(keys: Codes, texts: Codes, bits: int) -> Codes:
-    """Sorted ``texts << bits | keys``.
+def _sorted(parts: list[tuple[Codes, Codes]], bits: int) -> Codes:
+    """Sorted ``texts << bits | keys`` of all (keys, texts); the texts of each part rise already.
 
-    Numbers of 16 bits are sorted digit by digit in linear time, so texts and short keys are sorted apart.
+    Numbers of 16 bits are sorted digit by digit in linear time, so short keys are sorted text by text.
     """
     if bits > _SHORT:
-        both = keys | (texts << np.uint32(bits))
+        both = np.concatenate([keys | (texts << np.uint32(bits)) for keys, texts in parts])
         both.sort()
         return both
-    key = keys.astype(np.uint16)[np.argsort(texts.astype(np.uint16), kind="stable")]
-    counts = np.bincount(texts)
+    size = 1 + max((int(texts[-1]) for _, texts in parts if texts.size), default=-1)
+    each = [np.bincount(texts, minlength=size) for _, texts in parts]
+    counts = np.sum(each, axis=0)
+    ends = np.cumsum(counts)
+    key = np.empty(int(counts.sum()), np.uint16)
+    free = ends - counts
+    for (keys, _), own in zip(parts, each, strict=True):
+        place = np.repeat(free - np.cumsum(own) + own, own)
+        place += np.arange(place.size)
+        key[place] = keys
+        free += own
     start = 0
-    for end in np.cumsum(counts).tolist():
+    for end in ends.tolist():
         key[start:end].sort(kind="stable")
         start = end
-    return key | (np.repeat(np.arange(counts.size, dtype=np.uint32), counts) << np.uint32(bits))
+    return key | (np.repeat(np.arange(size, dtype=np.uint32), counts) << np.uint32(bits))
 
 
 def _letters(texts: list[str]) -> tuple[Codes, Codes]:
@@ -141,10 +148,11 @@ def _letters(texts: list[str]) -> tuple[Codes, Codes]:
     raw = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
     lengths = np.array([len(text) + 2 for text in texts])
     owner = np.repeat(np.arange(len(texts), dtype=np.uint32), lengths)
-    codes = np.where(raw < _PLANE, _plane()[np.minimum(raw, _PLANE - 1)], raw)
-    space = codes == _SPACE
-    kept = ~space
-    kept[1:] |= space[1:] & (kept[:-1] | (owner[1:] != owner[:-1]))
+    codes = _plane().take(raw, mode="clip")
+    beyond = np.flatnonzero(raw >= _PLANE)
+    codes[beyond] = raw[beyond]
+    kept = codes != _SPACE
+    kept[1:] |= kept[:-1] | (owner[1:] != owner[:-1])
     kept[:1] = True
     return codes[kept], owner[kept]
 
@@ -176,7 +184,9 @@ def _words(codes: Codes, owner: Codes, longest: int) -> Iterator[tuple[Codes, Co
     starts = np.flatnonzero(begins)
     if not starts.size:
         return
-    position = _positions(codes.size, starts)
+    # How far each character is from the begin of its word; the characters before the first are in none.
+    position = np.arange(codes.size, dtype=np.int32)
+    position[starts[0] :] -= np.repeat(starts.astype(np.int32), np.diff(starts, append=codes.size))
     weight = _powers()[np.minimum(position, _WORD_CHARACTERS - 1)]
     word = np.add.reduceat(np.where(inside, codes * weight, np.uint32(0)), starts, dtype=np.uint32)
     word ^= word >> np.uint32(15)
@@ -186,13 +196,6 @@ def _words(codes: Codes, owner: Codes, longest: int) -> Iterator[tuple[Codes, Co
         together = text[1:] == text[:-1]
         pair = (word[:-1] * _PAIR + word[1:]) * _CHARACTER
         yield (pair ^ (pair >> np.uint32(13)))[together], text[1:][together]
-
-
-def _positions(size: int, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How far each character is from the begin of its word; 0 before the first."""
-    origin = np.zeros(size, np.int64)
-    origin[starts] = starts
-    return np.maximum(np.arange(size) - np.maximum.accumulate(origin), 0)
 
 
 def _runs(codes: Codes, owner: Codes, lengths: Sequence[int]) -> Iterator[tuple[Codes, Codes]]:

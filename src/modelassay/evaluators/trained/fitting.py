@@ -1,8 +1,8 @@
 """Fit a classifier: logistic regression on hashed features, calibrated out of fold.
 
 Every choice is deterministic, so the same rows give the same bytes on one kind of processor: folds come from
-the digest of a row's group, the optimiser is L-BFGS (Liu and Nocedal 1989) from zero. Buckets that fewer than `Spec.groups` groups
-of rows reach get no weight, so that nothing is learned of a text seen once.
+the digest of a row's group, the optimiser is L-BFGS (Liu and Nocedal 1989) from zero. Buckets that fewer than
+`Spec.groups` groups of rows reach get no weight, so that nothing is learned of a text seen once.
 """
 
 from __future__ import annotations

@@ -45,10 +45,12 @@ class Numbered(msgspec.Struct, frozen=True):
     def counts(self, categories: int) -> Integers:
         """How many words of each text are in each of the first `categories`, ``[texts, categories]``."""
         marked = np.flatnonzero(self.categories)
-        each = np.arange(categories, dtype=np.uint64)
-        word, category = np.nonzero((self.categories[marked, None] >> each) & _ONE)
-        key = self.owner[marked[word]] * categories + category
-        return np.bincount(key, minlength=self.texts * categories).reshape(self.texts, categories)
+        bits, owner = self.categories[marked], self.owner[marked]
+        found = np.zeros((self.texts, categories), np.int64)
+        for category in range(categories):
+            has = (bits & np.uint64(1 << category)) != 0
+            found[:, category] = np.bincount(owner[has], minlength=self.texts)
+        return found
 
     def near(self, first: int, second: int, within: int, most: int = 3) -> Integers:
         """How many pairs of different words of two categories stand at most `within` words apart in each
