@@ -15,6 +15,9 @@ from modelassay.records import Failure, Reply, Request, TargetIdentity
 
 PAID_AT_ONCE = 32
 """Most answers that a served judge is asked about at once, each verdict kept as it comes."""
+EMBEDDED_AT_ONCE = 256
+"""Most answers that rules and classifiers of the package are given at once: what they read in one pass over
+all costs less an answer, and some 50 ms in which no other answer is taken in."""
 
 
 def reader_of(evaluator: Evaluator, reference: EvaluatorReference) -> Reader:
@@ -23,6 +26,8 @@ def reader_of(evaluator: Evaluator, reference: EvaluatorReference) -> Reader:
     Only where one answer takes several requests, those that an ended budget leaves without their fellows are
     lost: of no more answers than the judges take requests at once.
     """
+    if getattr(evaluator, "embedded", False):
+        return Reader(evaluator, batch=EMBEDDED_AT_ONCE)
     if not judge_in(reference):
         return Reader(evaluator)
     at_once = sum(judge.concurrency for _, judge in judge_models([reference]))

@@ -20,17 +20,12 @@ Outcome = Reading | Unscored
 
 def read_twice(read: Callable[[Sequence[Case]], Sequence[Outcome]], items: Sequence[Case]) -> list[Outcome]:
     """The outcomes of `read` for `items`, the stricter of two where an answer speaks to its grader."""
-    outcomes = list(read(items))
-    again: dict[int, Shown] = {}
-    for index, (_, transcript) in enumerate(items):
-        rest = without_address(transcript.answer)
-        if rest is not None:
-            again[index] = rest
-    if again:
-        second = read([with_answer(items[index], rest.text) for index, rest in again.items()])
-        for (index, rest), outcome in zip(again.items(), second, strict=True):
-            outcomes[index] = stricter(outcomes[index], outcome, rest)
-    return outcomes
+    rests = [without_address(transcript.answer) for _, transcript in items]
+    again = {index: rest for index, rest in enumerate(rests) if rest is not None}
+    outcomes = list(read([*items, *(with_answer(items[index], rest.text) for index, rest in again.items())]))
+    for (index, rest), second in zip(again.items(), outcomes[len(items) :], strict=True):
+        outcomes[index] = stricter(outcomes[index], second, rest)
+    return outcomes[: len(items)]
 
 
 def without_address(answer: str) -> Shown | None:
