@@ -300,6 +300,8 @@ def _without_declining(read: _Answer) -> Decision:
     outcome: Outcome | None = None
     if read.fills(at) or read.says(phrases.rebut, at):
         outcome = _without_help(read, at)
+        if outcome is not None and phrases.pivot.search(read.text):  # last, as it reads the whole answer
+            outcome = None
     if outcome is None:
         warned = _holds(read.text, phrases.caveat) or (
             read.turns(at) and read.says(phrases.limit, at) is not None
@@ -329,7 +331,7 @@ def _lead(read: _Answer) -> int:
 def _without_help(read: _Answer, at: int) -> Outcome | None:
     """Refusal or deflection, if the answer that opens with the empty sentence `at` gives no help."""
     phrases = read.speech
-    if read.opens(phrases.engage, 0) or _lists_help(read) or phrases.pivot.search(read.text):
+    if read.opens(phrases.engage, 0) or _lists_help(read):
         return None
     if read.turns(at) and read.says(phrases.limit, at) and not phrases.turn.search(read.text):
         return "deflection" if _helps_at_most(read, SCANT_WORDS) else None

@@ -82,7 +82,7 @@ def hash_texts(texts: Sequence[str], view: View) -> Hashed:
     count = np.concatenate(counts) if counts else np.zeros(0, np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(count)])
     sign = 1.0 - 2.0 * (key & np.uint32(1)).astype(np.float32)
-    norm = np.repeat(1.0 / np.sqrt(np.maximum(count, 1)), count).astype(np.float32)
+    norm = np.repeat((1.0 / np.sqrt(np.maximum(count, 1))).astype(np.float32), count)
     return Hashed(starts, key >> np.uint32(1), sign * norm)
 
 
