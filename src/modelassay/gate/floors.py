@@ -44,7 +44,10 @@ def hold_least_rate(case: Case) -> Iterator[Held]:
         name = subject_phrase(subject.finding.measure, subject.finding.slice)
         share = f"{percent_text(best / n, apart_from=least)} of {n:,}"
         if unscored := int(best - wanted):
-            share = f"at most {share}, with all {unscored:,} unscored answers in its favour"
+            # Of graded measures only pairs with both scores are in the moments.
+            counted = isinstance(subject.paired, PairedCounts)
+            unread = "unscored answers" if counted else "pairs without both scores"
+            share = f"at most {share}, with all {unscored:,} {unread} in its favour"
         yield Held(
             hit=RuleHit(
                 rule=LEAST_RATE,
