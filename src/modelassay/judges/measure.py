@@ -20,7 +20,7 @@ from modelassay.statistics import Share, judge_agreement
 
 FEWEST_ROWS = 20
 """A language or category with fewer rows has no figures of its own."""
-BATCH = 512
+BATCH = 1024
 """Answers put to an evaluator at once."""
 READ, OTHER, UNREAD = "1", "0", "-"
 _HALF = 0.5

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
-from itertools import compress, repeat
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from modelassay.evaluators.trained.cues import Known
 
 MOST_CHARACTERS = 20000
 """Of a source or an answer, only so many characters are read."""
+_LONG = 10
+"""Letters of a stem that count when words count by their length."""
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _DIGITS = b"0123456789"
@@ -134,6 +136,12 @@ def _says_something() -> Known[bool]:
     return Known(is_content)
 
 
+@cache
+def _length() -> Known[int]:
+    """Letters of a stem that count."""
+    return Known(lambda stem: min(len(stem), _LONG))
+
+
 def is_content(word: str) -> bool:
     """Whether `word`, in lower case, says something by itself."""
     return word not in _FUNCTION
@@ -161,7 +169,7 @@ def _coverage(read: ReadText, source: ReadText, message: ReadText) -> list[float
     known, asked = source.unique, message.unique
     content = read.content
     new = [each for each in content if each not in known]
-    long, new_long = (sum(map(min, map(len, each), repeat(10))) for each in (content, new))
+    long, new_long = (sum(map(_length().__getitem__, each)) for each in (content, new))
     count, hits = len(content), len(content) - len(new)
     asked_only = sum(map(asked.__contains__, new))
     covered = _share(hits, count)
@@ -218,7 +226,7 @@ def _news(read: ReadText, source: ReadText) -> list[float]:
 def _manner(read: ReadText, source: ReadText) -> list[float]:
     """Whether the answer talks of its speaker, to its reader, or only keeps the conversation going."""
     words = set(read.words)
-    speaker = sum(map(_SPEAKER.__contains__, read.words))
+    speaker = 0 if words.isdisjoint(_SPEAKER) else sum(map(_SPEAKER.__contains__, read.words))
     return [
         float(speaker > 0),
         min(speaker, 3),
@@ -227,9 +235,9 @@ def _manner(read: ReadText, source: ReadText) -> list[float]:
         float(not _SPEAKER.isdisjoint(source.words)),
         min(read.text.count("?"), 2),
         min(read.text.count("!"), 2),
-        min(sum(map(_CHAT.__contains__, read.words)), 3),
+        0 if words.isdisjoint(_CHAT) else min(sum(map(_CHAT.__contains__, read.words)), 3),
         float(bool(read.words) and read.words[0] in _CHAT),
-        min(sum(map(_OPINION.__contains__, read.words)), 3),
+        0 if words.isdisjoint(_OPINION) else min(sum(map(_OPINION.__contains__, read.words)), 3),
         float("..." in read.text),
     ]
 
