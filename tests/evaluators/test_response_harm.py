@@ -24,7 +24,7 @@ from modelassay.evaluators.trained.recipes import (
     train,
 )
 from modelassay.evaluators.trained.sets import may_train
-from modelassay.evaluators.trained.weights import MAGIC, unpack
+from modelassay.evaluators.trained.weights import MAGIC, pack, unpack
 from modelassay.event_loop import run
 from modelassay.records import Failure, Reading, Unscored
 
@@ -176,6 +176,17 @@ def test_sets_left_out_of_training_are_those_whose_licence_forbids_it(data_dir: 
             "licence"
         ]
         assert not may_train(licence)
+
+
+def test_a_classifier_of_other_weights_is_told_from_one_that_differs_by_rounding(data_dir: Path) -> None:
+    name = "injection"
+    if not all((data_dir / each.path).is_file() for each in recipe(name).sets if each.train):
+        pytest.skip("labelled sets absent")
+    packaged = (WEIGHTS / f"{name}.weights").read_bytes()
+    held = unpack(packaged, where=name)
+    for moved, same in ((1e-6, True), (0.5, False)):
+        other = pack(msgspec.structs.replace(held.card, bias=held.card.bias + moved), held.tables)
+        assert (greatest_difference(name, packaged, other, data_dir) <= SAME_WITHIN) == same
 
 
 @pytest.mark.slow

@@ -66,6 +66,8 @@ def _difference(name: str, file: Path, trained: bytes, data: Path) -> float:
 def _told(difference: float) -> str:
     if difference == 0.0:
         return "the same bytes"
+    if difference == float("inf"):
+        return "DIFFERS: there is no file"
     same = "the same but for rounding" if difference <= SAME_WITHIN else "DIFFERS"
     return f"{same}: probabilities by at most {difference:.3g}"
 
