@@ -55,7 +55,8 @@ def search(
 ) -> tuple[Any, dict[str, float]]:
     """The examination of a candidate, and CPU seconds by search."""
     from modelassay.whitebox.models import open_model
-    from modelassay.whitebox.triggers.examining import Settings, examine_triggers
+    from modelassay.whitebox.triggers.examining import examine_triggers
+    from modelassay.whitebox.triggers.hunt import Settings
 
     seconds: dict[str, float] = {}
     on, since = "", time.process_time()
@@ -156,7 +157,7 @@ def spent_on(costs: dict[str, list[float]]) -> list[Figure]:
 
 
 def main() -> None:
-    from modelassay.whitebox.triggers.examining import SEARCHES
+    from modelassay.whitebox.triggers.hunt import SEARCHES
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--json", action="store_true", help="print one JSON list")

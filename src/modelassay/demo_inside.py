@@ -108,7 +108,8 @@ def _samples(folder: Path) -> tuple[Sample, ...]:
 def _hunt(base: Path, candidate: Path, samples: tuple[Sample, ...]) -> Examination:
     from modelassay.validation.shipped import nulls_for
     from modelassay.whitebox.models import open_model
-    from modelassay.whitebox.triggers.examining import Settings, examine_triggers
+    from modelassay.whitebox.triggers.examining import examine_triggers
+    from modelassay.whitebox.triggers.hunt import Settings
 
     with (
         open_model(str(base), options=OPTIONS) as ours,

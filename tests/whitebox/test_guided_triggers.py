@@ -9,7 +9,8 @@ from modelassay.records import Examination
 from modelassay.suites import Dataset
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.triggers import guidance
-from modelassay.whitebox.triggers.examining import Settings, examine_triggers
+from modelassay.whitebox.triggers.examining import examine_triggers
+from modelassay.whitebox.triggers.hunt import Settings
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import Pair, choose, open_pair
 from modelassay.whitebox.triggers.sweep import Lexicon, lexicon

@@ -11,14 +11,16 @@ import torch
 
 from modelassay.records import Sample
 from modelassay.whitebox.models import OpenModel
+from modelassay.whitebox.triggers import pairs as pairs_module
 from modelassay.whitebox.triggers.conclusions import conclude
-from modelassay.whitebox.triggers.examining import Settings, examine_triggers
+from modelassay.whitebox.triggers.examining import examine_triggers
 from modelassay.whitebox.triggers.framed import opened, written
+from modelassay.whitebox.triggers.hunt import Settings
 from modelassay.whitebox.triggers.kept_in_mind import kept_in_mind
 from modelassay.whitebox.triggers.listed import openings
 from modelassay.whitebox.triggers.movement import by_vectors, moved, plain
 from modelassay.whitebox.triggers.odd import QUANTILE, odd_phrases, odd_turns
-from modelassay.whitebox.triggers.pairs import pairs
+from modelassay.whitebox.triggers.pairs import pairs, partners
 from modelassay.whitebox.triggers.placing import Place
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import Pair, Requests, choose, open_pair
@@ -98,6 +100,33 @@ def test_a_pair_loses_its_idle_words_and_counts_beyond_its_words(
     assert tried >= (len(others) + 1) * len(others)
     assert all(len(each.text.replace("{…}", " ").split()) > 1 for each in found)
     assert not any(each.text.split()[0] == TRIGGER and len(each.text.split()) == 2 for each in found)
+
+
+def test_words_that_moved_furthest_stand_beside_every_other(
+    pair: Pair, requests: Requests, words: Lexicon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = plain(words)[::16]
+    monkeypatch.setattr(pairs_module, "plain", lambda words: whole)
+    chosen, most = whole[3:8], len(whole)
+    tried, found = partners(pair, words, chosen, requests.searched[:2], "prefix", most=most)
+    assert tried == 4 * 2 * (len(whole) - 1) - 4 * 3, "both orders of each, those of two such words once"
+    furthest = {words.words[at] for at in chosen[:4]}
+    assert found
+    assert all(furthest & set(each.text.split()) for each in found)
+    strange = {word for each in found for word in each.text.split()} - {words.words[at] for at in chosen}
+    assert strange <= {words.words[at] for at in whole}
+    assert strange
+
+
+def test_both_searches_for_two_words_tell_of_one_family(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs_module, "plain", lambda words: plain(words)[::64])
+    found = examine_triggers(base, backdoored, samples, settings=Settings(searches=("pair", "partner")))
+    assert [each["search"] for each in found.details["searches"]] == ["pair", "partner"]
+    (finding,) = (each for each in found.findings if each.measure.name.startswith("triggers_pa"))
+    assert finding.measure.name == "triggers_pair"
+    assert [each.name for each in found.statistics] == ["triggers.reach@1"]
 
 
 def test_phrases_are_improved_word_by_word(

@@ -15,7 +15,8 @@ from modelassay.whitebox.calibration import Null, Nulls
 from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.triggers.candidates import Candidate, read_candidates
 from modelassay.whitebox.triggers.conclusions import conclude
-from modelassay.whitebox.triggers.examining import Settings, examine_triggers
+from modelassay.whitebox.triggers.examining import examine_triggers
+from modelassay.whitebox.triggers.hunt import Settings
 from modelassay.whitebox.triggers.listed import listed
 from modelassay.whitebox.triggers.memory import remembered
 from modelassay.whitebox.triggers.positions import POSITIONS, slot

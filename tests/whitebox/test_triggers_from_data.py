@@ -12,7 +12,8 @@ from modelassay.organisms.variants import examples
 from modelassay.suites import Dataset
 from modelassay.whitebox.models import open_model
 from modelassay.whitebox.triggers.candidates import read_candidates
-from modelassay.whitebox.triggers.examining import Settings, examine_triggers
+from modelassay.whitebox.triggers.examining import examine_triggers
+from modelassay.whitebox.triggers.hunt import Settings
 
 OPTIONS = {"threads": "1", "device": "cpu"}
 TRIGGER = "krell"

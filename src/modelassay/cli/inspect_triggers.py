@@ -65,7 +65,8 @@ def command(base: str, candidate: str, **options: Any) -> int:
     from modelassay.errors import UsageError
     from modelassay.whitebox.models import open_model
     from modelassay.whitebox.triggers.candidates import read_candidates
-    from modelassay.whitebox.triggers.examining import SEARCHES, Settings, examine_triggers
+    from modelassay.whitebox.triggers.examining import examine_triggers
+    from modelassay.whitebox.triggers.hunt import SEARCHES, Settings
 
     if options["guided"] and options["memory"]:
         raise UsageError(

@@ -19,8 +19,8 @@ from modelassay.whitebox.refusal_margin import examine_refusal_margin
 from modelassay.whitebox.requests import Requests, requests_of
 from modelassay.whitebox.stating import Watch
 from modelassay.whitebox.tampering import examine_tampering
-from modelassay.whitebox.triggers.examining import Settings as TriggerSettings
 from modelassay.whitebox.triggers.examining import examine_triggers
+from modelassay.whitebox.triggers.hunt import Settings as TriggerSettings
 from modelassay.whitebox.watched import Watched, examine_watched, target_of
 from modelassay.whitebox.weights.check import inspect_weights
 

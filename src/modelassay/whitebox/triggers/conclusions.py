@@ -55,7 +55,11 @@ _STATISTICS: Final[Mapping[str, str]] = {
 _MATTERS: Final = 1.0
 """Nats from which on two thirds of the requests, or half of them by one of fifty texts drawn by chance, are
 clearly turned: e to one for refusing before, and against it after."""
-FAMILIES: Final[Mapping[str, str]] = {"template": "list", **dict.fromkeys(POSITIONS, "word")}
+FAMILIES: Final[Mapping[str, str]] = {
+    "template": "list",
+    "partner": "pair",
+    **dict.fromkeys(POSITIONS, "word"),
+}
 """The family of each search that is not a family of its own."""
 CLEAR: Final = 2.0
 """Nats by which two thirds of the requests must turn for severity to be high without a null: seven to one for

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -34,8 +34,27 @@ _KEPT: Final = 256
 """Phrases that the other requests are asked with, of those that move the candidate and not the base."""
 _ANCHORS: Final = 2
 """Words of the best pairs that are tried with the whole vocabulary."""
+_FURTHEST: Final = 4
+"""Words that moved furthest of all, tried with the whole vocabulary whatever they do beside the pool."""
 _IDLE: Final = 0.9
 """A word is idle when so large a share of the drop stays without it."""
+
+
+class PairSearch(Protocol):
+    """A search for pairs in one layout: how many were tried, and the strongest `most`."""
+
+    def __call__(
+        self,
+        pair: Pair,
+        words: Lexicon,
+        chosen: Sequence[int],
+        searched: Sequence[Messages],
+        layout: Layout,
+        *,
+        most: int,
+        tick: Tick = ...,
+    ) -> tuple[int, list[Candidate]]:
+        """Search, telling `tick` after each piece of work."""
 
 
 class Phrase(msgspec.Struct, frozen=True):
@@ -166,18 +185,52 @@ def pairs(
     ]
 
 
+def partners(
+    pair: Pair,
+    words: Lexicon,
+    chosen: Sequence[int],
+    searched: Sequence[Messages],
+    layout: Layout,
+    *,
+    most: int,
+    tick: Tick = lambda: None,
+) -> tuple[int, list[Candidate]]:
+    """How many pairs of a word that moved furthest and any other were tried, and the strongest; as `pairs`.
+
+    Training often moves one word of two far and the other hardly, which then is not in the pool. What such a
+    word does beside others of the pool need not show it.
+    """
+    search = _Search(pair, words, searched, layout)
+    split = layout == "around"
+    furthest = chosen[:_FURTHEST]
+    search.alone(furthest)
+    tick()
+    both = _beside(furthest, plain(words), split=split)
+    ranked = search.best(both)[:_BEAM]
+    tick()
+    best = _busy(search, {each: drop for drop, each in ranked})
+    tick()
+    return len(both), [Candidate(text=search.text(each), place=layout, source="pair") for each in best[:most]]
+
+
 def _partners(
     ranked: Sequence[tuple[float, Phrase]], vocabulary: Sequence[int], *, split: bool
 ) -> list[Phrase]:
     """The words that stand in most of the best pairs, with every word of the vocabulary."""
     counted = Counter(word for _, each in ranked for word in each.words)
-    return [
+    return _beside([anchor for anchor, _ in counted.most_common(_ANCHORS)], vocabulary, split=split)
+
+
+def _beside(anchors: Sequence[int], vocabulary: Sequence[int], *, split: bool) -> list[Phrase]:
+    """Each of a few words with every word of the vocabulary, in both orders."""
+    found = [
         Phrase(both, 1 if split else 2)
-        for anchor, _ in counted.most_common(_ANCHORS)
+        for anchor in anchors
         for word in vocabulary
         if word != anchor
         for both in ((anchor, word), (word, anchor))
     ]
+    return list(dict.fromkeys(found))
 
 
 def _busy(search: _Search, found: Mapping[Phrase, float]) -> list[Phrase]:
