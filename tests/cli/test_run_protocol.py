@@ -98,6 +98,14 @@ def test_both_sides(run: Callable[..., tuple[int, str, str]], store: Path, tmp_p
     assert "1 of " in out
     assert run("check", copy, challenge, opening, "--nonce-commitment", "sha256:" + "0" * 64)[0] == 13
     assert run("check", copy, challenge, tmp_path / "none")[0] == 2
+    whole = challenge.read_text("utf-8")
+    for cut in (
+        whole.replace('"share":"0.1"', '"share":"x"'),
+        json.dumps({**json.loads(whole), "drawn": []}),
+    ):
+        challenge.write_text(cut, "utf-8")
+        code, out, err = run("check", copy, challenge, opening)
+        assert (code, out, "Traceback" in err) == (13, "", False)
 
 
 def test_every_draw_stands_in_the_log_of_the_assessor(

@@ -196,14 +196,59 @@ def test_records_that_were_changed_are_caught(case: Case) -> None:
 
 
 def test_an_assessor_cannot_choose_the_sample(case: Case) -> None:
-    honest = set(draw(case.records, case.challenge.seed, 1))
-    wanted = next(place for place in draw(case.records, case.challenge.seed, 100) if place not in honest)
-    chosen = msgspec.structs.replace(case.challenge, drawn=(wanted,))
+    honest = set(case.challenge.drawn)
+    wanted = next(place for place in draw(case.records, case.challenge.seed, 192) if place not in honest)
+    chosen = tuple(sorted((*case.challenge.drawn[1:], wanted)))
     with pytest.raises(EvidenceError, match="not those that the seed gives"):
-        check_challenge(chosen, case.committed, case.records, default_strata=True)
+        check_challenge(
+            msgspec.structs.replace(case.challenge, drawn=chosen),
+            case.committed,
+            case.records,
+            default_strata=True,
+        )
     data = msgspec.json.encode(msgspec.structs.replace(case.challenge, nonce=new_nonce()))
     with pytest.raises(EvidenceError, match="seed is not made of"):
         decode_challenge(data)
+
+
+@pytest.mark.parametrize("default_strata", [True, False])
+def test_a_challenge_that_was_cut_down_or_labelled_anew_is_refused(case: Case, default_strata: bool) -> None:
+    drawn, few = case.challenge.drawn, draw(case.records, case.challenge.seed, 1)
+    for changes, match in [
+        ({"drawn": drawn[:1], "population": 1}, "speaks of 1 rollouts, the commitment of 192"),
+        ({"population": 191}, "speaks of 191"),
+        ({"drawn": ()}, "asks for 0 rollouts"),
+        ({"drawn": few}, f"asks for {len(few)} rollouts"),
+        ({"drawn": (*drawn[1:], drawn[1])}, "rollouts; its share and probability take"),
+        ({"share": "0.01"}, "its share and probability take"),
+        ({"probability": "0.999999"}, "its share and probability take"),
+    ]:
+        cut = decode_challenge(msgspec.json.encode(msgspec.structs.replace(case.challenge, **changes)))
+        with pytest.raises(EvidenceError, match=match):
+            check_challenge(cut, case.committed, case.records, default_strata=default_strata)
+
+
+def test_a_challenge_of_which_no_sense_can_be_made_is_refused(case: Case) -> None:
+    for changes, match in [
+        ({"share": "x"}, "decimals"),
+        ({"share": "nan"}, "the share nan"),
+        ({"share": "0"}, "the share 0"),
+        ({"probability": "1"}, "the probability 1"),
+        ({"parts": ("answer",)}, "'answer'"),
+        ({"parts": ()}, "no part"),
+        ({"nonce": "00"}, "cannot be read"),
+        ({"commitment": "sha256:xy"}, "cannot be read"),
+    ]:
+        data = msgspec.json.encode(msgspec.structs.replace(case.challenge, **changes))
+        with pytest.raises(EvidenceError, match=match):
+            decode_challenge(data)
+    with pytest.raises(EvidenceError, match="not a challenge"):
+        decode_challenge(b"\xff")
+    with pytest.raises(UsageError, match="no part"):
+        make_challenge(
+            case.committed, case.records, nonce=new_nonce(), randomness="", share=0.1, probability=0.9,
+            issued="", deadline="", parts=(),
+        )  # fmt: skip
 
 
 def test_an_opening_answers_its_challenge_once(case: Case) -> None:

@@ -11,6 +11,7 @@ In each stratum the rollouts with the smallest tickets are drawn: a simple rando
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
@@ -27,6 +28,8 @@ from modelassay.training.protocol.commitment import PARTS, StepKey
 
 WINDOWS = 10
 """Windows of steps in the default strata."""
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NONCE = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -62,7 +65,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     """Smallest share of bad rollouts to be found, as a decimal; likewise the chance of finding one."""
     probability: str
     parts: tuple[str, ...]
-    """Parts that must be disclosed; others may be withheld."""
+    """Parts that must be disclosed, at least one; others may be withheld."""
     drawn: tuple[Drawn, ...]
     """In order."""
     issued: str
@@ -154,17 +157,14 @@ def make_challenge(
     Raises:
         UsageError: a number or a part makes no sense, or nothing is committed to.
     """
-    if unknown := set(parts) - set(PARTS):
-        raise UsageError(
-            f"no part of a rollout is called {min(unknown)!r}", mend=f"parts: {', '.join(PARTS)}"
-        )
+    if why := _wrong_parts(parts):
+        raise UsageError(why, mend=f"parts: {', '.join(PARTS)}")
     if committed.rollouts < 1:
         raise UsageError("the run is committed to no rollouts", where=committed.run)
-    if not (0 < share <= 1 and 0 <= probability < 1):
+    if not _make_sense(share, probability):
         raise UsageError("a share is above 0 and at most 1, a probability at least 0 and below 1")
-    bad = max(1, round(share * committed.rollouts))
     seed = seed_of(commitment_of(committed), nonce, randomness)
-    wanted = max(1, sample_size_for_detection(committed.rollouts, bad, probability))
+    wanted = wanted_of(committed.rollouts, share, probability)
     return Challenge(
         run=committed.run,
         commitment=commitment_of(committed),
@@ -181,9 +181,37 @@ def make_challenge(
     )
 
 
+def wanted_of(population: int, share: float, probability: float) -> int:
+    """How many of `population` rollouts must be drawn at least: one of the bad share is among them with
+    `probability`.
+    """
+    return max(1, sample_size_for_detection(population, _bad(population, share), probability))
+
+
+def size_of(challenge: Challenge) -> tuple[float, float]:
+    """The share and the probability that a challenge is sized for.
+
+    Raises:
+        EvidenceError: they are no numbers, or none that a challenge can have.
+    """
+    try:
+        share, probability = float(challenge.share), float(challenge.probability)
+    except ValueError as error:
+        raise EvidenceError(
+            f"share and probability of a challenge are decimals: {error}", where=challenge.run
+        ) from error
+    if not _make_sense(share, probability):
+        raise EvidenceError(
+            f"no challenge can be sized for the share {challenge.share} with the probability "
+            f"{challenge.probability}",
+            where=challenge.run,
+        )
+    return share, probability
+
+
 def chance(challenge: Challenge) -> float:
     """How likely the draw finds the share that it was sized for."""
-    bad = max(1, round(float(challenge.share) * challenge.population))
+    bad = _bad(challenge.population, size_of(challenge)[0])
     return detection_probability(challenge.population, bad, len(challenge.drawn))
 
 
@@ -191,15 +219,36 @@ def decode_challenge(data: bytes, where: str = "") -> Challenge:
     """A challenge from its file.
 
     Raises:
-        EvidenceError: it is none, or its seed is not made of what it names.
+        EvidenceError: it is none, its numbers or parts make no sense, or its seed is not made of what it
+            names.
     """
     try:
         challenge = msgspec.json.decode(data, type=Challenge)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise EvidenceError(f"not a challenge: {error}", where=where) from error
+    size_of(challenge)
+    if why := _wrong_parts(challenge.parts):
+        raise EvidenceError(f"not a challenge: {why}", where=where)
+    if not _DIGEST.fullmatch(challenge.commitment) or not _NONCE.fullmatch(challenge.nonce):
+        raise EvidenceError("not a challenge: its commitment or nonce cannot be read", where=where)
     if challenge.seed != seed_of(challenge.commitment, challenge.nonce, challenge.randomness):
         raise EvidenceError("the seed is not made of commitment, nonce and randomness", where=where)
     return challenge
+
+
+def _wrong_parts(parts: Sequence[str]) -> str:
+    """Why these cannot be what must be disclosed; empty when they can."""
+    if unknown := set(parts) - set(PARTS):
+        return f"no part of a rollout is called {min(unknown)!r}"
+    return "" if parts else "no part of a rollout is asked for"
+
+
+def _make_sense(share: float, probability: float) -> bool:
+    return 0 < share <= 1 and 0 <= probability < 1
+
+
+def _bad(population: int, share: float) -> int:
+    return max(1, round(share * population))
 
 
 def _everything(records: Iterable[StepRecord]) -> Iterable[Drawn]:

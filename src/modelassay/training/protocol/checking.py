@@ -19,7 +19,15 @@ from modelassay.log.merkle import verify_inclusion
 from modelassay.records import CommittedRun, RolloutReference, RunFinding, StepRecord
 from modelassay.statistics.detection import most_bad_undetected
 from modelassay.training.findings import decimal, run_finding
-from modelassay.training.protocol.challenge import Challenge, Drawn, chance, commitment_of, draw
+from modelassay.training.protocol.challenge import (
+    Challenge,
+    Drawn,
+    chance,
+    commitment_of,
+    draw,
+    size_of,
+    wanted_of,
+)
 from modelassay.training.protocol.commitment import StepKey, broken_links, key_of
 from modelassay.training.protocol.disclosure import (
     Opened,
@@ -90,16 +98,28 @@ def check_challenge(
         default_strata: whether the draw used `challenge.by_window`, so that it can be drawn again.
 
     Raises:
-        EvidenceError: it is about another commitment, or asks for others than the seed gives.
+        EvidenceError: it is about another commitment, or asks for others, or for fewer, than the seed gives
+            for its share and probability.
     """
     if challenge.commitment != commitment_of(committed) or challenge.run != committed.run:
         raise EvidenceError("the challenge is about another commitment", where=challenge.run)
+    if challenge.population != committed.rollouts:
+        raise EvidenceError(
+            f"the challenge speaks of {challenge.population:,} rollouts, the commitment of "
+            f"{committed.rollouts:,}",
+            where=challenge.run,
+        )
     known = {key_of(record): record.rollouts for record in records}
     if strange := [d for d in challenge.drawn if not 0 <= d.ordinal < known.get(d.key, 0)]:
         raise EvidenceError(f"the run has no {_name(strange[0])}", where=challenge.run)
-    if default_strata and not set(challenge.drawn) <= set(
-        draw(records, challenge.seed, len(challenge.drawn))
-    ):
+    wanted = wanted_of(committed.rollouts, *size_of(challenge))
+    drawn = len(set(challenge.drawn))
+    if drawn < wanted or drawn != len(challenge.drawn):
+        raise EvidenceError(
+            f"the challenge asks for {drawn:,} rollouts; its share and probability take {wanted:,}",
+            where=challenge.run,
+        )
+    if default_strata and challenge.drawn != draw(records, challenge.seed, wanted):
         raise EvidenceError("the rollouts asked for are not those that the seed gives", where=challenge.run)
 
 
