@@ -112,19 +112,26 @@ def test_an_answer_is_kept_before_it_is_shown_and_a_turn_before_it_is_sent(tmp_p
     kept.close()
 
 
-def test_other_models_and_sessions_that_have_ended_are_refused(tmp_path: Path) -> None:
+def test_other_models_are_refused_and_nothing_is_added_to_a_session_that_has_ended(tmp_path: Path) -> None:
     session = opened(tmp_path)
     session.close()
     with pytest.raises(UsageError, match="other models"):
         opened(tmp_path, baseline=None)
     session = opened(tmp_path)
     session.end()
-    for act in (session.begin, session.undo, lambda: session.tag("x"), lambda: session.rate("low")):
+    kept = (tmp_path / "session.jsonl").read_bytes()
+    session.close()
+    again = opened(tmp_path)
+    tags: list[Any] = [lambda: session.tag("x"), lambda: again.tag("x"), lambda: again.rate("low")]
+    for act in (session.begin, session.undo, again.begin, again.undo, again.end, *tags):
         with pytest.raises(UsageError, match="has ended"):
             act()
-    session.close()
     with pytest.raises(UsageError, match="has ended"):
-        opened(tmp_path)
+        say(again, "more")
+    again.close()
+    assert (tmp_path / "session.jsonl").read_bytes() == kept
+    with pytest.raises(UsageError, match="other models"):
+        opened(tmp_path, baseline=None)
 
 
 def test_time_counts_without_long_pauses_and_without_time_away(tmp_path: Path) -> None:
@@ -237,8 +244,37 @@ def test_a_session_in_a_pipe_from_the_first_turn_to_its_examination(
     assert made["details"]["categories"] == {"privacy": 1}
     assert "⟨U+202E⟩gather" in told.out
     assert "Go\non" in (here / "session" / "session.jsonl").read_text().replace("\\n", "\n")
-    assert chat(monkeypatch, "more\n") == 2
-    assert "has ended" in capsys.readouterr().err
+    session = here / "session"
+    before = {path.name: path.read_bytes() for path in session.iterdir()}
+    assert chat(monkeypatch, "more\n") == 10
+    told = capsys.readouterr()
+    assert "has ended and nothing is said any more" in told.err
+    assert "gives steps" in told.out
+    assert {path.name: path.read_bytes() for path in session.iterdir()} == before
+
+
+def test_a_session_that_ended_before_its_examination_was_written_becomes_evidence_all_the_same(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import errno
+
+    from modelassay.redteam.sessions import evidence
+
+    written = evidence.write_all
+
+    def full(folder: Path, files: dict[str, bytes]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(evidence, "write_all", full)
+    assert chat(monkeypatch, "Hi\nGo on\n/finding gives steps\n/end\n") == 1
+    assert "run the same command again" in capsys.readouterr().err
+    assert not (here / "session" / "examination.json").exists()
+    monkeypatch.setattr(evidence, "write_all", written)
+    assert chat(monkeypatch, "", "--json") == 10
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["details"]["turns"] == 2
+    made = msgspec.json.decode((here / "session" / "examination.json").read_bytes(), type=Examination)
+    assert "gives steps" in made.findings[0].statement
+    assert not any("was not ended" in note for note in made.notes)
 
 
 def test_ctrl_c_while_a_model_answers_keeps_the_turn(

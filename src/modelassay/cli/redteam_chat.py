@@ -44,7 +44,8 @@ WIDE = 100
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="Folder of the session. The same command goes on with the one that is there.",
+    help="Folder of the session. The same command goes on with the one that is there, and writes the "
+    "examination of one that has ended.",
 )
 @quiet_option
 @json_option
@@ -64,7 +65,14 @@ def command(out: Path, **given: Any) -> int:
     try:
         session = event_loop.run(_session(out, models, given))
         try:
-            _talk(session, quiet=given["quiet"] or given["as_json"])
+            if session.state.ended:  # and was cut off before its examination was written, perhaps
+                click.echo(
+                    f"{out}: the session has ended and nothing is said any more; its examination is written "
+                    "(for another session choose another folder)",
+                    err=True,
+                )
+            else:
+                _talk(session, quiet=given["quiet"] or given["as_json"])
             return _finish(session, out, given)
         finally:
             session.close()

@@ -64,6 +64,8 @@ class Session:
     ) -> Self:
         """Begin a session in `folder`, or go on with the one that is there.
 
+        One that has ended is opened as it is, so that what it shows can be written; nothing can be added.
+
         Args:
             folder: of the session.
             candidate: the model that is tested.
@@ -74,7 +76,7 @@ class Session:
             now: the clock.
 
         Raises:
-            UsageError: the folder holds a session with other models, or one that has ended.
+            UsageError: the folder holds a session with other models.
             StoreError: it is open elsewhere, damaged, or cannot be written.
             TargetError: a model cannot be asked at all.
         """
@@ -86,7 +88,8 @@ class Session:
         try:
             if log.events:
                 _check_same(log, identities, folder)
-                log.add(Resumed(at=_text(now())))
+                if not state_of(log.events).ended:
+                    log.add(Resumed(at=_text(now())))
             else:
                 opened = Opened(
                     at=_text(now()),
@@ -253,10 +256,10 @@ class Session:
 
 
 def _check_same(log: SessionLog, identities: dict[ModelSide, TargetIdentity], folder: Path) -> None:
-    """Object to going on with a session of other models, or with one that has ended.
+    """Object to going on with a session of other models.
 
     Raises:
-        UsageError: it is one of these.
+        UsageError: it is one.
     """
     opened = log.events[0]
     assert isinstance(opened, Opened)
@@ -269,10 +272,6 @@ def _check_same(log: SessionLog, identities: dict[ModelSide, TargetIdentity], fo
             "the folder holds a session with other models",
             where=str(folder),
             mend="choose another folder, or the models that it was begun with",
-        )
-    if state_of(log.events).ended:
-        raise UsageError(
-            "the session in this folder has ended", where=str(folder), mend="choose another folder"
         )
 
 
