@@ -35,14 +35,16 @@ from modelassay.records import (
 )
 from modelassay.records.findings import AssuranceTier
 from modelassay.training.analyses.developer_response import assess_response
+from modelassay.training.analyses import environment_pressure
 from modelassay.training.analyses.environment_pressure import assess_environments
+from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.analyses.form import assess_form
 from modelassay.training.analyses.length import assess_length
 from modelassay.training.analyses.resolution import Arm
 from modelassay.training.analyses.response_rules import ResponseContext
 from modelassay.training.data.review import review_data
 from modelassay.training.data.rows import DataSource, Quarantine
-from modelassay.training.environments.tasks import EnvironmentTask, read_tasks
+from modelassay.training.environments.tasks import read_tasks
 from modelassay.training.findings import not_assessable
 from modelassay.training.frame import Frame, Scanner, read_frame
 from modelassay.training.gates import Gates, run_gates
@@ -110,21 +112,21 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),
         *assess_length(read.valid),
         *_form(read),
-        *assess_environments(read.valid, run, _tasks(request)),
+        *assess_environments(read.valid, run),
         *_response(read, request),
     ]
     findings = ranked(
         quoted(
             run,
             (
-                *raised((*gates.findings, *found), assured.tier, _limits(assured)),
+                *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
                 *raised(resolved, assured.tier, {"resolution": "T1"} if with_arms else {}),
                 *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
             ),
             scanners,
         )
         + assured.findings
-        + raised(_reviewed(run, request), "T1", {})
+        + raised((*_reviewed(run, request), *_tasks(request)), "T1", {})
     )
     record = _record(read, request, assured, shown, findings, settings)
     try:
@@ -284,8 +286,10 @@ def _reviewed(run: Run, request: Request) -> tuple[RunFinding, ...]:
     return review_data(request.data, sources=declared)
 
 
-def _tasks(request: Request) -> tuple[EnvironmentTask, ...]:
-    return read_tasks(request.tasks, Quarantine()) if request.tasks else ()
+def _tasks(request: Request) -> tuple[RunFinding, ...]:
+    """Of task files that were handed over."""
+    tasks = read_tasks(request.tasks, Quarantine()) if request.tasks else ()
+    return tuple(task_findings(environment_pressure.CHECK, tasks)) if tasks else ()
 
 
 def _context(read: _Read, request: Request) -> ResponseContext:
@@ -299,9 +303,13 @@ def _context(read: _Read, request: Request) -> ResponseContext:
     )
 
 
-def _limits(assured: Assured) -> dict[str, AssuranceTier]:
-    """Checks that rest on something else than rollouts."""
+def _limits(assured: Assured, request: Request) -> dict[str, AssuranceTier]:
+    """Checks that rest on something else than rollouts.
+
+    Events that were told apart from the run were never committed to, and every alarm is read beside them.
+    """
+    committed = assured.events_committed and request.events is None
     return {
-        "developer_response": "T4" if assured.events_committed else "T0",
+        "developer_response": "T4" if committed else "T0",
         "overoptimisation": "T2",
     }
