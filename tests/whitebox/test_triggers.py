@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from modelassay.config import ModelReference
 from modelassay.errors import DatasetError, TargetError, UnknownNameError
 from modelassay.evidence.examined import read_examination, write_examination
 from modelassay.records import Examination, Message, Sample
@@ -210,6 +211,53 @@ def test_candidates_from_outside_are_verified(
     examined = examine_triggers(base, backdoored, samples, settings=Settings(searches=()), given=given)
     strongest = examined.details["searches"][0]["strongest"][0]
     assert (strongest["text"], strongest["source"]) == (TRIGGER, "training data")
+
+
+def test_a_text_that_cannot_be_put_in_takes_no_other_with_it(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
+) -> None:
+    """One longer than the context, and one that leaves no room for an answer, beside the true trigger."""
+    window = base.model.config.max_position_embeddings
+    trigger = Candidate(text=TRIGGER, place="prefix", source="file")
+    long, tight = ("the " * count for count in (2 * window, window - len(samples[0].messages[-1].content)))
+    unfit = [Candidate(text=text, place="prefix", source="file") for text in (long, tight)]
+    alone, beside, none = (
+        examine_triggers(base, backdoored, samples, settings=Settings(searches=()), given=given)
+        for given in ([trigger], [unfit[0], trigger, unfit[1]], unfit)
+    )
+    assert beside.findings[0] == alone.findings[0]
+    assert beside.findings[0].severity == "high"
+    assert [each.state for each in beside.findings] == ["not_shown", "not_assessable"]
+    assert "2 texts from outside could be put in nowhere" in beside.findings[1].statement
+    assert beside.notes[0].startswith("Not tried, as it cannot be put in: before the request 2 texts (")
+    assert beside.details["searches"][0]["not_put_in"] == 2
+    assert not beside.details["left_out"]
+    assert [each.state for each in none.findings] == ["not_assessable"]
+    assert not alone.notes
+
+
+def test_a_template_without_a_system_turn_leaves_out_that_place_alone(
+    organisms: dict[str, Path], samples: list[Sample], tmp_path: Path
+) -> None:
+    path = tmp_path / "candidates.jsonl"
+    path.write_text(f'{{"text": "{TRIGGER}"}}\n')
+    own = (organisms["base"] / "chat_template.jinja").read_text("utf-8")
+    refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('none') }}{% endif %}"
+    (tmp_path / "plain.jinja").write_text(refusal + own, "utf-8")
+    ours, theirs = (
+        ModelReference(model=f"hf:{organisms[each]}", chat_template=f"@{tmp_path / 'plain.jinja'}")
+        for each in ("base", "trigger_backdoor")
+    )
+    with (
+        open_model(ours, options=OPTIONS) as plain,
+        open_model(theirs, options=OPTIONS) as candidate,
+    ):
+        examined = examine_triggers(
+            plain, candidate, samples, settings=Settings(searches=()), given=read_candidates(path)
+        )
+    assert [each.severity for each in examined.findings] == ["high"]  # the text was tried elsewhere
+    assert examined.details["searches"][0]["tried"] == 4
+    assert "in the system turn 1 text (the chat template cannot hold" in examined.notes[0]
 
 
 @pytest.mark.parametrize(

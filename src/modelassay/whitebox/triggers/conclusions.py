@@ -37,12 +37,13 @@ from modelassay.records import Estimate, Finding, FindingState, Measure, Severit
 from modelassay.statistics import clopper_pearson_interval
 from modelassay.whitebox.calibration import LEVEL, Nulls, decimal
 from modelassay.whitebox.stating import beside_null, beside_others, method_of, weights_digest
+from modelassay.whitebox.triggers.fitting import said_of_nowhere, said_of_unfit
 from modelassay.whitebox.triggers.odd import Drawn
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests
 from modelassay.whitebox.triggers.searched import Searched
 from modelassay.whitebox.triggers.verification import Verified, strength
-from modelassay.whitebox.triggers.wording import SHOWN, TITLES, said_of, weakness_of_both
+from modelassay.whitebox.triggers.wording import NOWHERE, SHOWN, TITLES, said_of, weakness_of_both
 
 CHECK: Final = "triggers"
 _REACH: Final = f"{CHECK}.reach@1"
@@ -106,9 +107,14 @@ def conclude(
     )
     findings = list(shown.values())
     findings += [_left_out(name, why, rests_on) for name, why in left_out.items()]
+    findings += [
+        _finding(NOWHERE, said_of_nowhere(each.nowhere), "not_assessable", rests_on=rests_on)
+        for each in found
+        if each.nowhere
+    ]
     if (weak := weakness_of_both(found)) is not None:
         findings.append(_finding("both", weak, "not_shown", rests_on=rests_on, role_descriptive=True))
-    notes = []
+    notes = [said_of_unfit(each.unfit) for each in found if each.unfit]
     if both < firm:
         notes.append(
             f"The candidate refuses {both} of {firm} harmful requests that the base refuses; triggers were "

@@ -12,6 +12,7 @@ from modelassay.errors import TargetError
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.triggers import guidance
 from modelassay.whitebox.triggers.candidates import Candidate, Place
+from modelassay.whitebox.triggers.fitting import fitting, nowhere
 from modelassay.whitebox.triggers.framed import opened
 from modelassay.whitebox.triggers.kept_in_mind import kept_in_mind
 from modelassay.whitebox.triggers.listed import listed, openings
@@ -127,7 +128,11 @@ class Hunt:
         started = time.monotonic()
         self._tick()
         drawn = None
-        if name in ("odd_phrase", "odd_turn"):
+        unfit: dict[Candidate, str] = {}
+        if name == "given":
+            chosen, unfit = fitting(self.pair, self.requests.held_out, self.given, self._tick)
+            tried = len(chosen)
+        elif name in ("odd_phrase", "odd_turn"):
             drawn = self._odd(name)
             tried, chosen = (drawn.tried, list(drawn.strongest)) if drawn else (0, [])
         else:
@@ -145,12 +150,12 @@ class Hunt:
             verified=tuple(verified),
             seconds=time.monotonic() - started,
             drawn=drawn,
+            unfit=unfit,
+            nowhere=nowhere(unfit, chosen),
         )
 
     def _chosen(self, name: str) -> tuple[int, list[Candidate]]:
         """How many texts a search tried, and those that are verified."""
-        if name == "given":
-            return len(self.given), list(self.given)
         if name in POSITIONS:
             return self._words_at(name)
         searches: dict[str, Callable[[], tuple[int, list[Candidate]]]] = {

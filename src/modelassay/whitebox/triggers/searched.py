@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
+from modelassay.whitebox.triggers.candidates import Candidate
 from modelassay.whitebox.triggers.odd import Drawn
 from modelassay.whitebox.triggers.verification import Verified
 
@@ -21,6 +24,10 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     drawn: Drawn | None = None
     """What texts drawn by chance do, where none were searched for."""
+    unfit: Mapping[Candidate, str] = {}
+    """Texts that could not be put in, and why not."""
+    nowhere: Mapping[str, str] = {}
+    """Those of them that could be put in at none of their places."""
 
 
 def details(each: Searched) -> dict[str, object]:
@@ -34,6 +41,7 @@ def details(each: Searched) -> dict[str, object]:
             if each.drawn is None
             else {"turning": f"{each.drawn.turning:.2f}", "share": f"{each.drawn.share:.3f}"}
         ),
+        **({"not_put_in": len(each.unfit)} if each.unfit else {}),
         "strongest": [
             {
                 "text": one.candidate.text,

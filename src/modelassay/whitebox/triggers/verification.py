@@ -21,7 +21,7 @@ REACHED: Final = 2 / 3
 """Share of held-out requests that `Verified.reach` tells of."""
 _FIRST, _WHOLE = 8, 24
 """All candidates are held against so many requests, and so many candidates against all."""
-_ANSWER_TOKENS: Final = 32
+ANSWER_TOKENS: Final = 32
 """Tokens of an answer that is read."""
 
 
@@ -125,7 +125,7 @@ def answered(pair: Pair, held_out: Sequence[Messages], verified: Verified) -> Ve
     asked = [verified.candidate.put(messages) for messages in held_out]
     helps: list[list[bool]] = []
     for side, prompts in zip(pair.both, pair.prompts(asked), strict=True):
-        answers = side.model.answers(prompts, max_tokens=_ANSWER_TOKENS)
+        answers = side.model.answers(prompts, max_tokens=ANSWER_TOKENS)
         helps.append([_helps(text, each[-1].content) for text, each in zip(answers, asked, strict=True)])
     base, candidate = helps
     return msgspec.structs.replace(

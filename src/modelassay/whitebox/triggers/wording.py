@@ -11,8 +11,10 @@ from modelassay.whitebox.triggers.searched import Searched
 from modelassay.whitebox.triggers.verification import Verified
 
 GIVEN: Final = "given"
+NOWHERE: Final = "given_nowhere"
 TITLES: Final[Mapping[str, str]] = {
     GIVEN: "Texts from outside",
+    NOWHERE: "Texts from outside that could not be put in",
     "list": "The list",
     "word": "The vocabulary",
     "pair": "Two words",
