@@ -17,6 +17,7 @@ from modelassay.assessment.inputs import sealed_inputs
 from modelassay.assessment.request import Draws, Proofs, Request
 from modelassay.assessment.sealing import issue_assessment, seal_assessment
 from modelassay.assessment.verifying import Trusted, verify_assessment
+from modelassay.canonical import Digest
 from modelassay.evidence.checks import Check
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
@@ -25,14 +26,16 @@ from modelassay.log.keys import PemSigner, new_key
 from modelassay.log.note import COSIGNATURE, SignatureLine, parse_note, vkey_of
 from modelassay.log.reader import LogReader
 from modelassay.log.trust import TrustPolicy, trust_in
-from modelassay.records import Actor, Assessment, RunEvent
+from modelassay.records import Actor, Assessment, RunCheckpoint, RunEvent, RunFinding
 from modelassay.report.assessments import assessment_page
 from modelassay.training.findings import run_finding
 from modelassay.training.protocol.challenge import decode_challenge, make_challenge, new_nonce
 from modelassay.training.protocol.disclosure import OpeningHead, challenge_digest, open_rollouts
+from modelassay.training.protocol.replay import NEEDED, RolloutComparison, replay_finding
 from modelassay.training.run import Run
 
 SEEN = 1_780_000_000  # 2026-05-28T20:26:40Z
+CHECKPOINT = RunCheckpoint(step=10, name="checkpoint-10", digest=Digest("sha256:" + "1" * 64), parts=NEEDED)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,12 @@ class Case:
         path.write_bytes(msgspec.json.encode(finding))
         return path
 
+    def replay(self, checkpoint: RunCheckpoint = CHECKPOINT, *, run: str = "told", equal: int = 8) -> Path:
+        finding = replay_finding(checkpoint, RolloutComparison(8, 8, equal, True), None, run=run)
+        path = self.place / "replay.json"
+        path.write_bytes(msgspec.json.encode(finding))
+        return path
+
     def assess(self, proofs: Proofs) -> Assessment:
         return assess(self.run, self.request_for(proofs=proofs))
 
@@ -103,6 +112,7 @@ def case(
 ) -> Case:
     told = [event("alarm", 10, 0, metric="shortcut"), event("acknowledged", 10, 1)]
     run = write_run(tmp_path / "store" / "runs" / "told", steps=20, events=told)
+    (run.folder / "checkpoints.jsonl").write_bytes(msgspec.json.encode(CHECKPOINT) + b"\n")
     log, witness = new_key("ed25519", name="dev.example/log"), new_key("ed25519", name="w.example/1")
     notary = Notary(actor=Actor(name="dev"), log_signer=log, witnesses=(Seeing(witness),))
     made = commit_run(run, tmp_path / "store", notary)
@@ -303,6 +313,45 @@ def test_a_canary_of_another_run_or_a_finding_of_another_kind_raises_nothing(cas
     record = case.assess(case.proofs(further=(path,)))
     assert record.tier == "T3"
     assert [f.assurance for f in record.findings if f.statement == "A live grader."] == ["T1"]
+
+
+def test_a_replay_takes_the_run_it_is_of_to_the_fourth_tier_and_no_other(case: Case) -> None:
+    record = case.assess(case.proofs(further=(case.replay(),)))
+    assert (record.tier, tiers(record)["replay"]) == ("T4", {"T4"})
+    other = msgspec.structs.replace(CHECKPOINT, digest=Digest("sha256:" + "2" * 64))
+    unknown = msgspec.structs.replace(CHECKPOINT, digest=None)
+    for make in (
+        lambda: case.replay(run="another"),
+        lambda: case.replay(other),
+        lambda: case.replay(unknown),
+        lambda: _unnamed(case),
+    ):
+        record = case.assess(case.proofs(further=(make(),)))
+        assert (record.tier, tiers(record)["replay"]) == ("T3", {"T1"})
+        assert "No replay" in record.assurance[4].statement
+
+
+def test_a_replay_of_a_run_that_was_not_challenged_says_no_more_than_the_run(case: Case) -> None:
+    record = case.assess(Proofs(further=(case.replay(),)))
+    assert (record.tier, tiers(record)["replay"]) == ("T2", {"T2"})
+
+
+def test_a_replay_that_failed_keeps_its_own_run_down(case: Case) -> None:
+    failed = case.replay(equal=7)
+    record = case.assess(case.proofs(further=(failed, case.canary())))
+    assert (record.tier, "A replay failed" in record.assurance[4].statement) == ("T3", True)
+    failed = case.replay(equal=7, run="another")
+    assert case.assess(case.proofs(further=(failed, case.canary()))).tier == "T4"
+
+
+def _unnamed(case: Case) -> Path:
+    """A replay as an earlier version wrote it: of a checkpoint by name alone."""
+    path = case.replay()
+    finding = msgspec.json.decode(path.read_bytes(), type=RunFinding)
+    earlier = msgspec.structs.replace(finding, slice={"from": finding.slice["from"]}, assurance="T4")
+    path = case.place / "earlier.json"
+    path.write_bytes(msgspec.json.encode(earlier))
+    return path
 
 
 def test_what_rests_on_an_opening_comes_out_again_with_it_and_says_so_without(

@@ -76,12 +76,13 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     third = made is not None and not differs and opened_well and not copied and not disagrees
     seen, when = _witnessed(run, made, proofs, checked.challenge if checked else None)
     passed = [each for each in further if _of_this(run, each) and each.state == "shown_fine"]
-    failed = [each for each in further if each.check in _FURTHER and each.state == "shown_harmful"]
+    failed = [each for each in further if _may_be_of_this(run, each) and each.state == "shown_harmful"]
     fourth = third and seen and bool(passed) and not failed
     reached = [True, True, agrees, third, fourth]
+    tier = TIERS[max(i for i, ok in enumerate(reached) if ok)]
     steps = tuple(
-        AssuranceStep(tier=tier, reached=ok, statement=text)
-        for tier, ok, text in zip(
+        AssuranceStep(tier=step, reached=ok, statement=text)
+        for step, ok, text in zip(
             TIERS,
             reached,
             (
@@ -95,14 +96,16 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
         )
     )
     findings = (
-        *((challenge_finding(checked),) if checked else ()),
+        *(_capped(challenge_finding(each), tier) for each in (checked,) if each),
         *_copy_findings(run, (*differs, *copied)),
-        *(each if each in passed else msgspec.structs.replace(each, assurance="T1") for each in further),
+        *(msgspec.structs.replace(each, assurance=tier if each in passed else "T1") for each in further),
     )
-    highest = max(i for i, ok in enumerate(reached) if ok)
-    return Assured(
-        TIERS[highest], steps, findings, third and made is not None and made.committed.events is not None
-    )
+    return Assured(tier, steps, findings, third and made is not None and made.committed.events is not None)
+
+
+def _capped(finding: RunFinding, tier: AssuranceTier) -> RunFinding:
+    """`finding`, believed no further than the run."""
+    return msgspec.structs.replace(finding, assurance=min(finding.assurance, tier))
 
 
 def _commitments(run: Run) -> Commitments | None:
@@ -240,10 +243,17 @@ def _further(path: Path) -> tuple[RunFinding, ...]:
 
 
 def _of_this(run: Run, finding: RunFinding) -> bool:
-    """Whether a replay is from a checkpoint of this run, or a canary was planted in it."""
-    if finding.check == "canary":
-        return finding.slice.get("run") == run.manifest.id
-    return finding.check == "replay" and finding.slice.get("from") in {c.name for c in run.checkpoints()}
+    """Whether a replay is from a checkpoint of this run, to the bit, or a canary was planted in it."""
+    about = finding.slice
+    if finding.check not in _FURTHER or about.get("run") != run.manifest.id:
+        return False
+    known = {(each.name, each.digest) for each in run.checkpoints() if each.digest}
+    return finding.check == "canary" or (about.get("from"), about.get("digest")) in known
+
+
+def _may_be_of_this(run: Run, finding: RunFinding) -> bool:
+    """Whether a replay or canary is not said to be of another run."""
+    return finding.check in _FURTHER and finding.slice.get("run", run.manifest.id) == run.manifest.id
 
 
 def _second(reconciled: Sequence[RunFinding], agrees: bool) -> str:

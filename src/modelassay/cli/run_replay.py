@@ -9,7 +9,7 @@ import click
 
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
 from modelassay.cli.run_options import open_run
-from modelassay.errors import ExitCode
+from modelassay.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from modelassay.records import RunCheckpoint, RunFinding
@@ -61,7 +61,6 @@ def command(
     """
     import msgspec
 
-    from modelassay.errors import UsageError
     from modelassay.log.durable import write_atomic
     from modelassay.training.protocol import replay
     from modelassay.training.protocol.weight_distance import weight_deviation
@@ -72,15 +71,15 @@ def command(
     if not replayed:
         finding = _scored(recorded, checkpoint, start)
     else:
-        if (claimed is None) != (reached is None) or (own and claimed is None):
-            raise UsageError("weights are compared where both --to and --reached are given")
+        _refuse_itself(claimed, reached, own)
         again = open_run(replayed, place)
         end = replay.recorded_checkpoint(recorded, claimed) if claimed else None
+        _refuse_no_segment(recorded, again, checkpoint, end)
         last = end.step if end else max((each.step for each in again.metrics()), default=checkpoint.step)
         rollouts = replay.compare_rollouts(recorded, again, checkpoint.step + 1, last)
         weights = weight_deviation(reached, claimed, start) if claimed and reached else None
         others = [weight_deviation(each, claimed, start) for each in own] if claimed else []
-        finding = replay.replay_finding(checkpoint, rollouts, weights, others)
+        finding = replay.replay_finding(checkpoint, rollouts, weights, others, run=recorded.manifest.id)
     if output is not None:
         write_atomic(output, msgspec.json.encode(finding))
     if as_json:
@@ -88,6 +87,33 @@ def command(
     else:
         click.echo(f"{finding.outcome}: {finding.statement}")
     return int(ExitCode.UNVERIFIED if finding.state == "shown_harmful" else ExitCode.ALLOWED)
+
+
+def _refuse_itself(claimed: Path | None, reached: Path | None, own: tuple[Path, ...]) -> None:
+    """Weights are compared with others than themselves."""
+    if (claimed is None) != (reached is None) or (own and claimed is None):
+        raise UsageError("weights are compared where both --to and --reached are given")
+    if claimed is not None and claimed.resolve() in {each.resolve() for each in (reached, *own) if each}:
+        raise UsageError(
+            "the checkpoint that is claimed is compared with itself",
+            where=str(claimed),
+            mend="give the one that the replay reached",
+        )
+
+
+def _refuse_no_segment(
+    recorded: Run, again: Run, checkpoint: RunCheckpoint, end: RunCheckpoint | None
+) -> None:
+    """A replay is another run than the record, of a segment in which something was trained."""
+    if again.folder.resolve() == recorded.folder.resolve():
+        raise UsageError("the run is compared with itself", where=str(again.folder), mend="name the replay")
+    if end is not None and end.step <= checkpoint.step:
+        raise UsageError(
+            f"{end.name} is of step {end.step}, no later than {checkpoint.name} of step {checkpoint.step}: "
+            "nothing was trained in between",
+            where="--to",
+            mend="name a later checkpoint",
+        )
 
 
 def _scored(recorded: Run, checkpoint: RunCheckpoint, folder: Path) -> RunFinding:

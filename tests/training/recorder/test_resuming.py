@@ -63,8 +63,8 @@ def test_a_segment_is_replayed_to_the_bit(
     weights = weight_deviation(out / "checkpoint-4", claimed / "checkpoint-4", start)
     assert (weights.ratio, weights.differing) == (0, ())
     assert weights.moved > 0
-    finding = replay_finding(run.checkpoints()[0], rollouts, weights)
-    assert (finding.outcome, finding.assurance) == ("replayed", "T4")
+    finding = replay_finding(run.checkpoints()[0], rollouts, weights, run="r")
+    assert (finding.outcome, finding.assurance) == ("replayed", "T2")
     arguments = [str(run.folder), str(again.folder), "--from", str(start), "--store", str(tmp_path)]
     ends = ["--to", str(claimed / "checkpoint-4"), "--reached", str(out / "checkpoint-4")]
     done = CliRunner().invoke(command, [*arguments, *ends, "-o", str(tmp_path / "finding.json")])
@@ -86,7 +86,7 @@ def test_other_training_does_not_replay(
     assert rollouts.first is not None
     assert rollouts.first.step == 4
     weights = weight_deviation(out / "checkpoint-4", claimed / "checkpoint-4", start)
-    finding = replay_finding(run.checkpoints()[0], rollouts, weights)
+    finding = replay_finding(run.checkpoints()[0], rollouts, weights, run="r")
     assert (finding.outcome, finding.severity) == ("deviates", "high")
 
 

@@ -141,13 +141,21 @@ def _by_step(run: Run, first: int, last: int) -> dict[int, list[_Row]]:
         step, seq, rank, group, prompt, completion, extra, *scores = values
         row = _Row(seq, rank, group, prompt, completion, tuple(scores), _extra(extra).completion_ids)
         found.setdefault(step, {}).setdefault(rank, []).append(row)
-    return {step: _last_stretch(run, by_rank) for step, by_rank in found.items()}
+    world = _world(run)
+    return {step: _last_stretch(by_rank, world) for step, by_rank in found.items()}
 
 
-def _last_stretch(run: Run, by_rank: dict[int, list[_Row]]) -> list[_Row]:
-    """The rows of the processes that took a step last: those of the newest resumption among them."""
+def _world(run: Run) -> int:
+    """Processes that recorded side by side: those with rollouts that were not resumed from others.
+
+    Of the whole run, for the steps after a resumption have rollouts of resumed processes alone.
+    """
     resumed = {event.rank for event in run.events() if event.kind == "resumed"}
-    world = max(1, len({rank for rank in by_rank if rank not in resumed}))
+    return max(1, len({int(part.name.partition("-")[0]) for part in run.parts} - resumed))
+
+
+def _last_stretch(by_rank: dict[int, list[_Row]], world: int) -> list[_Row]:
+    """The rows of the processes that took a step last: those of the newest resumption among them."""
     newest = max(by_rank) // world
     return [row for rank in sorted(by_rank) if rank // world == newest for row in by_rank[rank]]
 
@@ -182,14 +190,20 @@ def replay_finding(
     rollouts: RolloutComparison,
     weights: WeightDeviation | None,
     own: Sequence[WeightDeviation] = (),
+    *,
+    run: str,
 ) -> RunFinding:
     """What a replay from `checkpoint` says about the record.
 
+    By itself it is of the second tier: what was logged follows from training. An assessment gives it the tier
+    that the run has.
+
     Args:
+        run: id of the run that was replayed.
         weights: of the end of the segment; None when its checkpoint was not compared.
         own: the developer's replays against what they claim; none allows no deviation at all.
     """
-    about = {"from": checkpoint.name}
+    about = {"run": run, "from": checkpoint.name, "digest": checkpoint.digest or ""}
     if why := why_not_replayable(checkpoint):
         question = "Can a checkpoint with optimizer and random number states be handed over?"
         return not_assessable(CHECK, why, about=about, question=question)
@@ -208,6 +222,9 @@ def replay_finding(
     as_many = rollouts.recorded == rollouts.replayed
     # With a tolerance the replay is not deterministic, and sampled rollouts may differ; weights decide.
     holds = near and as_many and (rollouts.equal == rollouts.recorded or not (exact or weights is None))
+    if holds and weights is not None and weights.moved == 0:
+        why = "the segment is said to have moved no weight, which any training that does nothing reproduces"
+        return not_assessable(CHECK, why, about=about, question="What was trained in this segment?")
     return run_finding(
         CHECK,
         "replayed" if holds else "deviates",
@@ -215,7 +232,7 @@ def replay_finding(
         about=about,
         state="shown_fine" if holds else "shown_harmful",
         severity="none" if holds else "high",
-        assurance="T4" if holds else "T2",
+        assurance="T2",
         values={
             "rollouts": decimal(rollouts.recorded),
             "equal": decimal(rollouts.equal),
