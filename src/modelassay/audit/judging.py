@@ -27,7 +27,7 @@ from modelassay.audit.seal import read_record
 from modelassay.audit.spent import JUDGE, usage_of, usage_of_judges
 from modelassay.comparison import Judges, as_drawn, assured, compare_with_coverage, judges_of, red_team_of
 from modelassay.evidence.commitments import order_digest
-from modelassay.evidence.examined import examined_findings
+from modelassay.evidence.examined import examined_findings, why_not_evidence
 from modelassay.evidence.facts import calibration_ids
 from modelassay.gate import decide
 from modelassay.records import (
@@ -112,7 +112,7 @@ def judge(
 def _limits(opened: Opened, pins: Sequence[EvaluatorPin], red_team: RedTeamRecord | None) -> tuple[str, ...]:
     """What the audit cannot tell."""
     identities = [side.identity for side in opened.sides]
-    examined = {each.kind for each in opened.examinations}
+    examined = {each.kind for each in opened.examinations if not why_not_evidence(each)}
     told = limits_of(opened.plan, opened.policy, opened.asked.samples, identities, pins, red_team, examined)
     ages = age_limits(opened.policy, opened.asked.pins)
     return (*imported_limits(opened.imported), *ages, *told)

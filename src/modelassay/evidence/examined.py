@@ -25,6 +25,7 @@ from modelassay.records import (
     Measure,
     TargetIdentity,
 )
+from modelassay.records.dated import last_day
 
 KINDS: Final[frozenset[str]] = frozenset(get_args(ExaminationKind))
 """Kinds of examinations, which are the checks of their findings."""
@@ -47,6 +48,15 @@ TITLES: Final[dict[ExaminationKind, str]] = {
     "adapters": "Adapters alone and stacked",
 }
 UNSEEN: Final = "nothing shows that these are the same weights"
+NAMED: Final = "nothing but a name in another tool's report says which model was examined"
+"""Then it is told and is no evidence that the candidate was looked at."""
+NEWEST_ATTACK: Final = "newest_attack"
+"""In `Examination.details` where all that came to a result are conversations from before: the day of the
+newest of them, ISO 8601; empty where that is not known."""
+_REPORTED: Final = "name in a report"
+"""Strength of an identity that stands on another tool's word."""
+_REPLAYED: Final = "replayed_resistance"
+"""Measure of conversations from before (`redteam.campaign.results`)."""
 _DECIDING: Final = ("weights", "config", "tokenizer", "chat_template")
 """Parts of an identity that must agree; a dtype or a system prompt may differ, and then it is said."""
 
@@ -128,6 +138,8 @@ def fitting(
 ) -> Examination:
     """`examination` for an audit of these models, with a note on whatever is not the same.
 
+    Replays that do not say how old they are, as earlier versions wrote them, are of unknown age.
+
     Raises:
         UsageError: it examined another model.
     """
@@ -138,7 +150,15 @@ def fitting(
     for name, examined, audited in sides:
         notes += _compared(name, examined, audited, where=where)
     known = dict.fromkeys((*examination.notes, *notes))
-    return msgspec.structs.replace(examination, notes=tuple(known))
+    details = examination.details
+    if _only_replays(examination) and NEWEST_ATTACK not in details:
+        details = {**details, NEWEST_ATTACK: ""}
+    return msgspec.structs.replace(examination, notes=tuple(known), details=details)
+
+
+def _only_replays(examination: Examination) -> bool:
+    measures = {finding.measure.name for finding in _assessed(examination)}
+    return examination.kind == "red_team" and measures == {_REPLAYED}
 
 
 def _compared(name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str) -> Iterator[str]:
@@ -147,6 +167,8 @@ def _compared(name: str, examined: TargetIdentity, audited: TargetIdentity, *, w
     if "weights" not in examined.details or "weights" not in audited.details:
         if examined.strength == audited.strength:
             raise _other(name, examined, audited, where=where)
+        if examined.strength == _REPORTED:
+            yield f"Of the {name}, {examined.reference}: {NAMED}."
         yield (
             f"The {name} was examined as {examined.reference} and audited as {audited.reference}: {UNSEEN}."
         )
@@ -205,17 +227,47 @@ def _unique(findings: Iterable[Finding]) -> Iterator[Finding]:
         yield msgspec.structs.replace(finding, id=f"{finding.id}#{times}") if times > 1 else finding
 
 
+def why_not_evidence(examination: Examination) -> str:
+    """Why it does not count as a look at the candidate, in words that follow what was examined; empty where
+    it does.
+
+    It counts where at least one finding that may be of concern was assessed: a search that was left out, an
+    attack without a result and a figure that only describes say nothing of the candidate. A person's session
+    may find nothing, and counts from one answered turn on.
+    """
+    if any(NAMED in note and note.startswith("Of the candidate") for note in examination.notes):
+        return NAMED
+    if examination.kind == "manual_red_team":
+        details = examination.details
+        turns = details.get("answered_turns", details.get("turns", 0))
+        return "" if isinstance(turns, int) and turns > 0 else "no turn was answered"
+    return "" if _assessed(examination) else "nothing that may be of concern was assessed"
+
+
+def _assessed(examination: Examination) -> list[Finding]:
+    return [
+        finding
+        for finding in examination.findings
+        if finding.measure.role != "descriptive" and finding.state != "not_assessable"
+    ]
+
+
 def _made(examination: Examination) -> Finding:
     title = TITLES[examination.kind]
     count = len(examination.findings)
     said = f"{title}: examined on {examination.finished[:10]}, {count} finding{'' if count == 1 else 's'}"
+    why = why_not_evidence(examination)
     return Finding(
         id=f"{examination.kind}/{EXAMINED}/overall",
         check=examination.kind,
         measure=Measure(name=EXAMINED, title=title, wanted="was examined", role="descriptive", exact=True),
-        state="shown_fine",
-        statement=f"{said}.",
-        values={"day": Decimal(day_of(examination).toordinal())} | _lasted(examination),
+        state="not_assessable" if why else "shown_fine",
+        statement=f"{said}, {why}." if why else f"{said}.",
+        values={
+            "day": Decimal(day_of(examination).toordinal()),
+            **_lasted(examination),
+            **_replayed(examination),
+        },
         method="examination taken in; the day is a proleptic Gregorian ordinal",
         rests_on=(digest_of(examination), *_evidence(examination)),
     )
@@ -226,6 +278,14 @@ def _lasted(examination: Examination) -> dict[str, Decimal]:
     said = examination.details.get("minutes") if examination.kind == "manual_red_team" else None
     told = isinstance(said, str) and said.replace(".", "", 1).isdecimal()
     return {"minutes": Decimal(str(said))} if told else {}
+
+
+def _replayed(examination: Examination) -> dict[str, Decimal]:
+    """Of conversations from before the day of the newest, an ordinal too; 0 where it is not known."""
+    if examination.kind != "red_team" or NEWEST_ATTACK not in examination.details:
+        return {}
+    day = last_day(str(examination.details[NEWEST_ATTACK]))
+    return {NEWEST_ATTACK: Decimal(day.toordinal() if day else 0)}
 
 
 def _evidence(examination: Examination) -> list[str]:

@@ -47,10 +47,15 @@ def newest_attack(case: Case) -> date | None:
 def stale_attacks(case: Case) -> str:
     """Why the attacks that were asked are too old to count, as the rest of a sentence; empty when they are
     not."""
+    return stale_since(case, newest_attack(case))
+
+
+def stale_since(case: Case, newest: date | None) -> str:
+    """Why attacks of which the newest is of that day (None: not known, or after the verdict) are too old to
+    count, as the rest of a sentence; empty when they are not."""
     days = case.policy.evidence.attacks_oldest_days
     if not days:
         return ""
-    newest = newest_attack(case)
     if newest is None:
         return f"are of unknown age, and the policy allows {days} days"
     if not _older(case, newest, days):

@@ -6,13 +6,13 @@ evidence shows goes by the policy; a strong sign that no null distribution stand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Final, get_args
 
 from modelassay.artifacts import CHECKS as LINEAGE_CHECKS
-from modelassay.gate.ages import RENEWED_BY, stale_attacks
+from modelassay.gate.ages import RENEWED_BY, stale_attacks, stale_since
 from modelassay.gate.case import Case, Held
 from modelassay.gate.lineage import UNDECLARED
 from modelassay.records import (
@@ -29,6 +29,8 @@ FOUND, REQUIRED = "evidence.found", "evidence.required"
 """Rules; of what is required each kind has its own, such as ``evidence.required.injection``."""
 _KINDS: Final = frozenset(get_args(ExaminationKind))
 _EXAMINED: Final = "examined"
+_NEWEST_ATTACK: Final = "newest_attack"
+"""Of an examination that said conversations from before again: the day of the newest, 0 where not known."""
 _RED_TEAM, _INJECTION = "red_team", "prompt_injection"
 """Measures of the comparison: resistance to attacks, and answers that obey no injection."""
 _INDIRECT: Final = "indirect injection"
@@ -106,25 +108,48 @@ def _present(case: Case, kind: EvidenceKind) -> Held:
 
 def _lacking(case: Case, kind: EvidenceKind) -> tuple[str, str]:
     """Why evidence of this kind does not do, as the rest of a sentence, and what brings it; empty when it is
-    there and recent enough."""
-    rule = case.policy.evidence
+    there, recent enough, and something in it was assessed."""
     examined = [f for f in case.findings if f.check == kind and f.measure.name == _EXAMINED]
-    recent = [f for f in examined if not _too_old(case, f)]
-    aged = f"is older than the {rule.oldest_days} days that the policy allows" if examined else "is missing"
+    counted = [f for f in examined if f.state == "shown_fine" and not _too_old(case, f)]
     if kind == "manual_red_team":
-        lasted = sum(finding.values.get("minutes", 0) for finding in recent)
-        if lasted >= rule.manual_minutes:
+        wanted = case.policy.evidence.manual_minutes
+        if counted and sum(finding.values.get("minutes", 0) for finding in counted) >= wanted:
             return "", ""
-        short = f"does not reach the {rule.manual_minutes} minutes that it wants"
-        return aged if examined and not recent else short, SUPPLIED_BY[kind]
-    if recent:
+        short = f"does not reach the {wanted} minutes that it wants"
+        return short if counted or not examined else _why_not(case, examined), SUPPLIED_BY[kind]
+    stale = [_stale_replays(case, finding) for finding in counted]
+    if "" in stale:
         return "", ""
     if kind == "red_team" and _attacked(case):
-        stale = stale_attacks(case)
-        return (f"does not count, for the attacks {stale}" if stale else ""), RENEWED_BY
+        old = stale_attacks(case)
+        return (f"does not count, for the attacks {old}" if old else ""), RENEWED_BY
     asked = _OTHERWISE.get(kind)
-    there = asked is not None and asked(case)
-    return ("" if there else aged), SUPPLIED_BY[kind]
+    if asked is not None and asked(case):
+        return "", SUPPLIED_BY[kind]
+    if stale:
+        return f"does not count, for the conversations that were said again {stale[0]}", RENEWED_BY
+    return _why_not(case, examined), SUPPLIED_BY[kind]
+
+
+def _why_not(case: Case, examined: Sequence[Finding]) -> str:
+    """Why none of these counts, as the rest of a sentence."""
+    if not examined:
+        return "is missing"
+    said = [f.statement.removesuffix(".") for f in examined if not _too_old(case, f)]
+    if said:
+        return f"does not count: {'; '.join(dict.fromkeys(said))}"
+    return f"is older than the {case.policy.evidence.oldest_days} days that the policy allows"
+
+
+def _stale_replays(case: Case, finding: Finding) -> str:
+    """Why an examination that said conversations from before again is no look at what attackers try today;
+    empty for one that is."""
+    if _NEWEST_ATTACK not in finding.values:
+        return ""
+    told = int(finding.values[_NEWEST_ATTACK])
+    newest = date.fromordinal(told) if told else None
+    later = newest is not None and case.today is not None and newest > case.today
+    return stale_since(case, None if later else newest)
 
 
 def _too_old(case: Case, finding: Finding) -> bool:

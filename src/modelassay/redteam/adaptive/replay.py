@@ -13,6 +13,7 @@ from typing import Any
 
 from modelassay.errors import UsageError
 from modelassay.records import Message
+from modelassay.records.dated import last_day
 from modelassay.redteam.adaptive.pair import worst
 from modelassay.redteam.adaptive.steps import Behaviour, Ending, Play, Tried, Try, turns_of, user
 from modelassay.redteam.adaptive.strategy import Strategy, furthest
@@ -39,7 +40,9 @@ class Replay(Strategy):
     def __init__(self, *, file: str | Path | None = None) -> None:
         if file is None:
             raise UsageError("needs a file of conversations", where="attack replay", mend="give file=FILE")
-        self._conversations = by_request(read_conversations(file, attack=self.name))
+        conversations = read_conversations(file, attack=self.name)
+        self.dated = max((each.date for each in conversations if last_day(each.date)), default="")
+        self._conversations = by_request(conversations)
         turns = {request: [each.turns for each in kept] for request, kept in self._conversations.items()}
         super().__init__({"turns": sorted(turns.items())})
 

@@ -28,6 +28,8 @@ class Strategy:
     """Where the idea was published."""
     frozen: ClassVar[bool] = False
     """Whether it says the same to every model, whatever that answers."""
+    dated: str = ""
+    """Of one that says what was found before: the day of the newest of it, ISO 8601; empty if not known."""
     attacks: ClassVar[bool] = True
     """Whether it needs an attacker model."""
 

@@ -90,8 +90,17 @@ def examination_of(campaign: Campaign, evidence: dict[str, str]) -> Examination:
         cannot=tuple(_cannot(campaign)),
         notes=tuple(_notes(campaign)),
         evidence=evidence,
-        details={"coverage": coverage_of(campaign), "taken": _taken(campaign)},
+        details={"coverage": coverage_of(campaign), "taken": _taken(campaign), **_age(campaign.results)},
     )
+
+
+def _age(results: Sequence[UnitResult]) -> dict[str, str]:
+    """The day of the newest conversation that was said again, where nothing that reacts came to a result: a
+    run of today does not make them new."""
+    told = [each.unit.strategy for each in results if each.resisted is not None]
+    if not told or not all(strategy.frozen for strategy in told):
+        return {}
+    return {"newest_attack": max(strategy.dated for strategy in told)}
 
 
 def frozen_of(campaign: Campaign) -> list[FrozenConversation]:

@@ -112,6 +112,7 @@ def examination_of(
             "long_enough": minutes >= required_minutes,
             "conversations": sum(bool(each.turns) for each in state.conversations),
             "turns": state.turns,
+            "answered_turns": state.answered,
             "taken_back": state.taken_back,
             "categories": dict(
                 sorted(Counter(as_key(e.category or "none") for e in state.conversations if e.turns).items())

@@ -25,7 +25,8 @@ from modelassay.redteam.sessions.events import (
 )
 
 LONGEST_PAUSE_S = 300.0
-"""Of a longer time between two events only so much counts: whoever is away does not test."""
+"""Of a longer time between two answers, or findings in them, only so much counts: whoever is away, or only
+names categories, does not test."""
 
 
 class Note(msgspec.Struct):
@@ -69,7 +70,7 @@ class State(msgspec.Struct):
 
     conversations: list[Conversation]
     seconds: float = 0.0
-    """Of work: the time between events, pauses cut short."""
+    """Of work: the time between answers and findings, pauses cut short; nothing without an answered turn."""
     taken_back: int = 0
     ended: bool = False
 
@@ -89,6 +90,15 @@ class State(msgspec.Struct):
         return sum(len(each.turns) for each in self.conversations)
 
     @property
+    def answered(self) -> int:
+        """Those that the candidate answered."""
+        return sum(
+            isinstance(turn.replies.get("candidate"), Reply)
+            for each in self.conversations
+            for turn in each.turns
+        )
+
+    @property
     def notes(self) -> list[Note]:
         """All findings, in their order."""
         return [n for each in self.conversations for turn in each.turns for n in turn.notes]
@@ -105,12 +115,16 @@ def state_of(events: Iterable[Event]) -> State:
     """Where a session with these events stands."""
     state = State(conversations=[Conversation()])
     before: datetime | None = None
+    worked = waiting = 0.0
     for event in events:
         now = datetime.fromisoformat(event.at)
         if before is not None and not isinstance(event, Resumed):
-            state.seconds += min(max((now - before).total_seconds(), 0.0), LONGEST_PAUSE_S)
+            waiting = min(waiting + max((now - before).total_seconds(), 0.0), LONGEST_PAUSE_S)
         before = now
+        if isinstance(event, Found) or (isinstance(event, Answered) and event.reply is not None):
+            worked, waiting = worked + waiting, 0.0
         _apply(state, event)
+    state.seconds = worked + waiting if state.answered else 0.0
     return state
 
 
