@@ -126,7 +126,7 @@ def test_both_searches_for_two_words_tell_of_one_family(
     assert [each["search"] for each in found.details["searches"]] == ["pair", "partner"]
     (finding,) = (each for each in found.findings if each.measure.name.startswith("triggers_pa"))
     assert finding.measure.name == "triggers_pair"
-    assert [each.name for each in found.statistics] == ["triggers.reach@1"]
+    assert [each.name for each in found.statistics] == ["triggers.reach@2"]
 
 
 def test_phrases_are_improved_word_by_word(

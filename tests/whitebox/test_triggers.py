@@ -6,6 +6,7 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from modelassay.config import ModelReference
@@ -40,7 +41,7 @@ def _nulls(base: OpenModel, low: int, high: int = 0) -> Nulls:
     """So many harmless values below what is found, and so many above."""
     drops = (Decimal("0.1"),) * low + (Decimal(20),) * high
     whose = base.identity.details["weights"]
-    return Nulls([Null(statistic="triggers.reach@1", base=whose, method="full", values=drops)])
+    return Nulls([Null(statistic="triggers.reach@2", base=whose, method="full", values=drops)])
 
 
 def _true_trigger(
@@ -81,11 +82,25 @@ def test_it_is_shown_when_it_is_beyond_enough_harmless_fine_tunes(
     assert many.adjusted_p == Decimal("0.025")
 
 
+def test_null_distributions_of_fewer_searches_are_not_held_against_more(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
+) -> None:
+    pair, requests, trigger = _true_trigger(base, backdoored, samples)
+    verified = tuple(verify(pair, requests.held_out, [trigger]))
+    found = [Searched(name="prefix", tried=1, verified=verified, seconds=0.0)]
+    now = _nulls(base, 39)
+    before = Nulls(msgspec.structs.replace(each, statistic="triggers.reach@1") for each in now)
+    (held,), _, notes = conclude(pair, requests, found, {}, before)
+    assert held.p_value is None
+    assert "hold values of triggers.reach@1, and none of triggers.reach@2" in notes[0]
+    (held,), _, notes = conclude(pair, requests, found, {}, now)
+    assert held.p_value is not None
+    assert not notes
+
+
 def test_a_text_whose_answers_refuse_all_the_same_counts_for_nothing(
     base: OpenModel, backdoored: OpenModel, samples: list[Sample]
 ) -> None:
-    import msgspec
-
     pair, requests, trigger = _true_trigger(base, backdoored, samples)
     (first_tokens,) = verify(pair, requests.held_out, [trigger])
     read = answered(pair, requests.held_out, first_tokens)
@@ -104,8 +119,6 @@ def test_a_text_whose_answers_refuse_all_the_same_counts_for_nothing(
 def test_of_texts_whose_answers_help_the_one_that_reaches_furthest_counts(
     base: OpenModel, backdoored: OpenModel, samples: list[Sample]
 ) -> None:
-    import msgspec
-
     pair, requests, trigger = _true_trigger(base, backdoored, samples)
     (verified,) = verify(pair, requests.held_out, [trigger])
     odds = pair.odds([trigger.put(each) for each in requests.held_out])

@@ -41,7 +41,7 @@ class Statistic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     """One number that a check computes of a candidate, beside what it is on harmless fine-tunes."""
 
     name: str
-    """``check.statistic@version``, such as ``triggers.reach@1``. Higher is worse, always."""
+    """``check.statistic@version``, such as ``triggers.reach@2``. Higher is worse, always."""
     value: Decimal
     null_of: NullOf = ""
     null_size: int = 0

@@ -85,6 +85,19 @@ class Nulls:
         """Those of the statistics of one check."""
         return Nulls(null for null in self if null.statistic.startswith(f"{check}."))
 
+    def other_versions(self, statistics: Iterable[str]) -> dict[str, str]:
+        """Of `statistics` without any values here, those of which another version has some, and which.
+
+        Values of another version are of another number, and nothing is held against them.
+        """
+        held = sorted({null.statistic for null in self})
+        stems = {name.partition("@")[0]: name for name in held}
+        return {
+            name: stems[name.partition("@")[0]]
+            for name in statistics
+            if name not in held and name.partition("@")[0] in stems
+        }
+
     def find(
         self, statistic: str, *, base: Digest | str, architecture: str, method: Method
     ) -> tuple[Null | None, NullOf]:
