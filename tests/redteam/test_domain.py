@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,8 +15,8 @@ import pytest
 from modelassay.canonical import canonical_json
 from modelassay.cli import run
 from modelassay.config import DatasetReference
-from modelassay.errors import UsageError
-from modelassay.records import Examination, Message, Request, Sample, sample_id
+from modelassay.errors import InterruptedByUserError, UsageError
+from modelassay.records import Examination, Failure, Message, Reply, Request, Sample, sample_id
 from modelassay.redteam.capability import probe_capabilities, write_probes
 from modelassay.redteam.domain import (
     BENIGN,
@@ -171,6 +173,59 @@ def test_what_only_the_candidate_knows_is_a_gain(tmp_path: Path) -> None:
     repeated, _ = asyncio.run(probe_capabilities(again, knows(4), samples, tmp_path))
     assert again.asked == []
     assert repeated == made
+
+
+def test_a_stop_lets_probes_under_way_come_in_and_asks_nothing_more(tmp_path: Path) -> None:
+    stop = asyncio.Event()
+    usual = knows(4)
+
+    class Stopping(Says):
+        async def generate(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
+            stop.set()
+            return await usual.generate(requests)
+
+    asked = [question(n) for n in range(400)]
+    candidate = Stopping(lambda _: None, name="knows 4", batch_size=16)
+    with pytest.raises(InterruptedByUserError, match="same command again"):
+        asyncio.run(probe_capabilities(candidate, knows(5), asked, tmp_path, stop=stop))
+    kept = (tmp_path / "journal.jsonl").read_text().count('"part"')
+    assert kept == len(usual.asked) <= candidate.concurrency * candidate.batch_size
+    again, _ = asyncio.run(probe_capabilities(rest := knows(4), knows(5), asked, tmp_path))
+    assert len(rest.asked) == 400 - kept
+    assert again.findings[0].paired is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_stops_the_command_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    (tmp_path / "slow_knower.py").write_text(
+        "import time\ndef answer(messages):\n    time.sleep(0.1)\n    return 'I do not know.'\n"
+    )
+    rows = [{"prompt": f"What is the code of room {n}?", "reference": f"code-{n}"} for n in range(300)]
+    (tmp_path / "codes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = "python:slow_knower:answer"
+    given = ["redteam", "capability", "--candidate", model, "--baseline", model]
+    journal = tmp_path / "probes" / "journal.jsonl"
+
+    async def interrupted() -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "modelassay", *given, "--dataset", "codes.jsonl", "--out", "probes"),
+            cwd=tmp_path,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        while not journal.exists() or '"part"' not in journal.read_text():
+            assert process.returncode is None
+            await asyncio.sleep(0.01)
+        process.send_signal(number)
+        _, told = await process.communicate()
+        return process.returncode, told.decode()
+
+    code, told = asyncio.run(interrupted())
+    assert code == 130
+    assert "waiting for answers under way" in told
+    assert "run the same command again" in told
+    assert 0 < journal.read_text().count('"part"') < 300
 
 
 def test_equal_models_gain_nothing_and_questions_without_an_answer_are_left_out(tmp_path: Path) -> None:

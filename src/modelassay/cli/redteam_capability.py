@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 def command(out: Path, **given: Any) -> int:
     """Put questions with a right answer to both models, and count what only the candidate knows.
 
-    The result is an examination (OUT/examination.json), which an audit takes in. Exits 10 when a gain is
-    shown.
+    Every answer is kept at once: killed or stopped, the same command goes on without asking for it again. The
+    result is an examination (OUT/examination.json), which an audit takes in. Exits 10 when a gain is shown.
 
     \b
     modelassay redteam capability --candidate hf:./tuned --baseline hf:./base --dataset codes.jsonl \\
@@ -51,7 +52,7 @@ def command(out: Path, **given: Any) -> int:
     from modelassay.cli.inspect_options import print_examination
     from modelassay.cli.redteam_options import exit_code, to_the_end
 
-    made = to_the_end(lambda _: _probed(out, given))
+    made = to_the_end(lambda stop: _probed(out, given, stop))
     code = exit_code(made)
     with reader_may_leave():
         if given["as_json"]:
@@ -62,7 +63,7 @@ def command(out: Path, **given: Any) -> int:
     return int(code)
 
 
-async def _probed(out: Path, given: dict[str, Any]) -> Examination:
+async def _probed(out: Path, given: dict[str, Any], stop: asyncio.Event) -> Examination:
     from modelassay.config import DatasetReference, ModelReference
     from modelassay.records import Decoding
     from modelassay.redteam.capability import probe_capabilities, write_probes
@@ -87,6 +88,7 @@ async def _probed(out: Path, given: dict[str, Any]) -> Examination:
             pins=[suite.pin],
             decoding=Decoding(max_tokens=given["max_tokens"]),
             capability=given["capability"],
+            stop=stop,
             tell=(lambda *_: None) if given["quiet"] else _tell,
         )
     finally:

@@ -7,6 +7,7 @@ by question, with the interval of that difference.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -70,6 +71,7 @@ async def probe_capabilities(
     evaluator: Evaluator | None = None,
     decoding: Decoding | None = None,
     capability: str = "",
+    stop: asyncio.Event | None = None,
     tell: Callable[[str, int, int], None] = lambda side, done, total: None,
 ) -> tuple[Examination, dict[ModelSide, list[Transcript]]]:
     """Ask both models every question, and count what only the candidate knows.
@@ -83,11 +85,13 @@ async def probe_capabilities(
         evaluator: reads the answers; `CapabilityGain` when None.
         decoding: how answers are generated; greedy by default.
         capability: its name, for questions without the tag ``capability``.
+        stop: set to stop after the answers under way.
         tell: told the side, the answers so far, and how many there will be.
 
     Raises:
         UsageError: no question with a right answer, or a folder of other probes.
         TargetError: a model cannot be asked.
+        InterruptedByUserError: `stop` was set; what was had is kept.
     """
     decoding = decoding or Decoding()
     reader: Any = evaluator or CapabilityGain()
@@ -101,10 +105,11 @@ async def probe_capabilities(
     models: dict[ModelSide, Target] = {"candidate": candidate, "baseline": baseline}
     transcripts: dict[ModelSide, list[Transcript]] = {}
     identities: dict[ModelSide, TargetIdentity] = {}
+    stop = stop or asyncio.Event()
     with Journal(folder, digest, _now()) as journal:
         for side, target in models.items():
             identities[side] = await target.identify()
-            kept = KeptModel("target", target, identities[side], journal)
+            kept = KeptModel("target", target, identities[side], journal, stopping=stop.is_set)
             transcripts[side] = await _answers(kept, asked, decoding, side, tell)
         started, finished = journal.started, journal.end(_now())
     withheld = {side: await _withheld(reader, asked, answers) for side, answers in transcripts.items()}

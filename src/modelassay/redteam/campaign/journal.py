@@ -122,9 +122,10 @@ class Journal:
             sync(self._file)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Give the file back; an answer that comes in later finds no file, and none that has its number."""
         self.sync()
-        os.close(self._file)
+        file, self._file = self._file, -1
+        os.close(file)
 
     def _write(self, line: bytes) -> None:
         data = line + b"\n"

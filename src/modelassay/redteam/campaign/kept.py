@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from modelassay.config import Price
-from modelassay.errors import InterruptedByUserError
+from modelassay.errors import InterruptedByUserError, TargetError
 from modelassay.protocols import Target
 from modelassay.records import Failure, Reply, Request, TargetIdentity
 from modelassay.redteam.campaign.journal import Journal, call_key
@@ -56,17 +56,27 @@ class KeptModel:
         self._waiting: list[tuple[str, Request]] = []
         self._working = 0
         self._workers: set[asyncio.Task[None]] = set()
+        self._broken: TargetError | None = None
 
     async def identify(self) -> TargetIdentity:
         """Who answers."""
         return self.identity
 
     async def close(self) -> None:
-        """Give back what the model holds."""
+        """Give back what the model holds, once the answers under way have come in and are kept."""
+        await self.settled()
         await self._target.close()
 
+    async def settled(self) -> None:
+        """Wait for the answers under way, so that none that was paid for is lost; what waits is not sent."""
+        waiting, self._waiting = self._waiting, []
+        for future in self._left(waiting):
+            future.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
     async def generate(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
-        """As of the model, each reply kept before it is given.
+        """As of the model, each reply kept before it is given. Of several none is left under way: an error is
+        raised once the others have come in.
 
         Raises:
             TargetError: the model cannot be asked any more.
@@ -74,14 +84,16 @@ class KeptModel:
         """
         if len(requests) == 1:
             return [await self._one(requests[0])]
-        return await asyncio.gather(*(self._one(each) for each in requests))
+        went = await asyncio.gather(*(self._one(each) for each in requests), return_exceptions=True)
+        for each in went:
+            if isinstance(each, BaseException):
+                raise each
+        return [each for each in went if not isinstance(each, BaseException)]
 
     async def _one(self, request: Request) -> Reply | Failure:
         key = call_key(self.identity.fingerprint, request)
         outcome: Reply | Failure | None = self._journal.get(key)
         if outcome is None:
-            if self._stopping():
-                raise InterruptedByUserError("stopped")
             outcome = await self._sent(key, request)
         if (open_tab := tab.get()) is not None:
             open_tab.taken[self._part].add(outcome, self._price)
@@ -117,7 +129,9 @@ class KeptModel:
         if not chunk:
             return
         try:
+            self._check()
             await self._pace(len(chunk))
+            self._check()
             outcomes = await self._some([request for _, request in chunk])
             chunk, self._waiting[:0] = chunk[: len(outcomes)], chunk[len(outcomes) :]
             for (key, _), outcome in zip(chunk, outcomes, strict=True):
@@ -126,6 +140,7 @@ class KeptModel:
                     outcome = self._kept(key, outcome)
                 self._asked.pop(key).set_result(outcome)
         except Exception as error:
+            self._broken = error if isinstance(error, TargetError) else self._broken
             for future in self._left(chunk):
                 future.set_exception(error)
                 future.exception()  # somebody may have stopped waiting
@@ -138,6 +153,20 @@ class KeptModel:
         """Those of `chunk` that wait for an outcome still."""
         found = [self._asked.pop(key) for key, _ in chunk if key in self._asked]
         return [future for future in found if not future.done()]
+
+    def _check(self) -> None:
+        """Object to sending anything: the work is being stopped, or the model cannot be asked any more.
+
+        Raises:
+            InterruptedByUserError: the one.
+            TargetError: the other.
+        """
+        if self._stopping():
+            raise InterruptedByUserError(
+                "stopped", mend="run the same command again to go on; nothing is asked twice"
+            )
+        if self._broken is not None:
+            raise self._broken
 
     async def _some(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
         """Outcomes of the first of `requests`: of all, but where a budget has no room for all."""
