@@ -190,7 +190,90 @@ def test_steps_that_ran_twice_are_not_held_against_one_log() -> None:
     result = reconcile(frame, METRICS, group_size=SIZE, repeated=(4,))
     assert result.disagreements == ()
     assert result.compared["reward"] == STEPS - 1
-    assert any("twice" in note for note in result.notes)
+    (finding,) = reconciliation_findings(result, frame)
+    assert "1 steps that were taken twice are left out" in finding.statement
+
+
+def resumed_run() -> tuple[Frame, list[RunMetrics], np.ndarray, np.ndarray]:
+    """Steps 1 to 6, then 4 to 10 with other rollouts, in groups that are called alike."""
+    first, early, _ = logged_run(seed=5)
+    second, late, prompts = logged_run(seed=6)
+    kept = np.flatnonzero(first.step <= 6), np.flatnonzero(second.step >= 4)
+    columns = {
+        name: np.concatenate([getattr(first, name)[kept[0]], getattr(second, name)[kept[1]]])
+        for name in PER_ROLLOUT
+    }
+    frame = replace(first, **columns, rewards={"grader": columns["reward"]})
+    stretch = np.repeat([0, 1], [len(each) for each in kept])
+    own = [replace_tokens(each, None) for each in (*early[:6], *late[3:])]
+    return frame, own, stretch, np.concatenate([prompts[each] for each in kept])
+
+
+def replace_tokens(metrics: RunMetrics, tokens: float | None) -> RunMetrics:
+    """`metrics` with another count of tokens, or none."""
+    values = {name: value for name, value in metrics.values.items() if name != "num_tokens"}
+    return RunMetrics(
+        step=metrics.step, values=values if tokens is None else {**values, "num_tokens": tokens}
+    )
+
+
+AGAIN = (4, 5, 6)
+
+
+def test_a_resumed_run_is_held_against_the_last_time_of_each_step() -> None:
+    frame, metrics, stretch, _ = resumed_run()
+    result = reconcile(frame, metrics, group_size=SIZE, repeated=AGAIN, stretch=stretch)
+    assert result.disagreements == ()
+    assert result.compared["reward"] == result.compared["advantage"] == result.compared["rollouts"] == STEPS
+    assert result.left_out == 0
+    # where nothing but the groups tells the times apart, the three steps are left out
+    blind = reconcile(replace(frame, group=frame.group * 2 + stretch), metrics, repeated=AGAIN)
+    assert (blind.disagreements, blind.compared["reward"], blind.left_out) == ((), STEPS - 3, 3)
+
+
+@pytest.mark.parametrize("time", [0, 1])
+def test_an_edit_in_a_step_that_was_taken_twice_is_caught(time: int) -> None:
+    frame, metrics, stretch, _ = resumed_run()
+    row = int(np.flatnonzero((frame.step == 5) & (stretch == time))[3])
+    reward = frame.reward.copy()
+    reward[row] += 0.3
+    edited = replace(frame, reward=reward, rewards={"grader": reward})
+    result = reconcile(edited, metrics, group_size=SIZE, repeated=AGAIN, stretch=stretch)
+    assert result.steps == (5,)
+    assert ("reward" in {each.what for each in result.disagreements}) == (time == 1)
+
+
+def test_a_step_that_is_only_said_to_have_been_taken_twice_is_compared() -> None:
+    reward = FRAME.reward.copy()
+    reward[BATCH * 4] += 0.5
+    edited = replace(FRAME, reward=reward, rewards={"grader": reward})
+    assert reconcile(edited, METRICS, repeated=(5,)).steps == (5,)
+
+
+def test_tokens_are_counted_over_the_last_time_of_each_step() -> None:
+    frame, metrics, stretch, prompts = resumed_run()
+    last = (frame.step < 4) | (stretch == 1)
+    used = (frame.tokens + prompts) * last
+    first = (frame.tokens + prompts) * (stretch == 0)
+    told = [
+        replace_tokens(each, float((first if place < 6 else used)[frame.step <= each.step].sum()))
+        for place, each in enumerate(metrics)
+    ]
+    result = reconcile(frame, told, prompt_tokens=prompts, repeated=AGAIN, stretch=stretch)
+    assert (result.disagreements, result.compared["num_tokens"]) == ((), STEPS)
+    blind = reconcile(frame, told, prompt_tokens=prompts, repeated=AGAIN)
+    assert blind.compared["num_tokens"] == STEPS - 3
+    assert not [each for each in blind.disagreements if each.what == "num_tokens"]
+
+
+def test_logs_of_before_a_resume_do_not_stand_for_steps_that_were_taken_again() -> None:
+    frame, metrics, stretch, _ = resumed_run()
+    rewards = {m.step: m.values["reward"] for m in metrics[6:]}
+    sparse = [RunMetrics(step=s, values={"reward": (rewards[s - 1] + rewards[s]) / 2}) for s in (5, 7, 9)]
+    early = [RunMetrics(step=m.step, values={"reward": m.values["reward"]}) for m in metrics[:6]]
+    result = reconcile(frame, [*early, *sparse], repeated=AGAIN, stretch=stretch)
+    assert [each for each in result.disagreements if each.what == "reward"] == []
+    assert result.compared["reward"] == 6
 
 
 def test_without_a_log_nothing_is_claimed() -> None:

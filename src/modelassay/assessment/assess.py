@@ -34,8 +34,8 @@ from modelassay.records import (
     RunMetrics,
 )
 from modelassay.records.findings import AssuranceTier
-from modelassay.training.analyses.developer_response import assess_response
 from modelassay.training.analyses import environment_pressure
+from modelassay.training.analyses.developer_response import assess_response
 from modelassay.training.analyses.environment_pressure import assess_environments
 from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.analyses.form import assess_form
@@ -53,6 +53,7 @@ from modelassay.training.reconciliation import prompt_tokens_of, reconcile, reco
 from modelassay.training.run import Run
 from modelassay.training.scanners.opening import open_scanners
 from modelassay.training.scanners.template_collapse import TemplateCollapse
+from modelassay.training.stretches import stretches_of
 from modelassay.training.verdict_gate import judge_gate, verdicts_of
 from modelassay.version import __version__
 
@@ -186,11 +187,14 @@ def _plain(name: str) -> str:
 
 
 def _reconciled(read: _Read) -> tuple[RunFinding, ...]:
+    coverage = read.run.coverage()
     result = reconcile(
         read.frame,
         read.metrics,
         group_size=read.run.manifest.group_size,
         prompt_tokens=prompt_tokens_of(read.run),
+        repeated=coverage.repeated_steps if coverage else (),
+        stretch=stretches_of(read.run),
     )
     found = reconciliation_findings(result, read.frame)
     told = [name for name in result.compared if not name.startswith(_SHAPES)]

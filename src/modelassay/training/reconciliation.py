@@ -24,6 +24,7 @@ from modelassay.training.columns import pa
 from modelassay.training.findings import decimal, not_assessable, run_finding
 from modelassay.training.frame import Frame
 from modelassay.training.run import Run
+from modelassay.training.stretches import last_logs, last_times, rows_by_step
 
 CHECK = "reconciliation"
 UNIT = 2.0**-24
@@ -76,6 +77,8 @@ class Reconciliation:
     """What could not be compared, and why."""
     formula: str = ""
     """How advantages come from rewards, as found."""
+    left_out: int = 0
+    """Steps that were taken twice and are not compared."""
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -106,28 +109,33 @@ def reconcile(
     group_size: int | None = None,
     prompt_tokens: NDArray[np.float64] | None = None,
     repeated: Collection[int] = (),
+    stretch: NDArray[np.int64] | None = None,
 ) -> Reconciliation:
     """Hold what was logged of training against the rollouts.
+
+    Of a step that was taken more than once the last time is compared. Where the rollouts of its times cannot
+    be told apart, so that there are more or fewer of them than of other steps, it is left out and counted.
 
     Args:
         group_size: rollouts per prompt, where all groups have it.
         prompt_tokens: tokens of each prompt, for ``num_tokens``; NaN where not known.
-        repeated: steps that a resume wrote twice (`RunCoverage.repeated_steps`); what was logged of them is
-            of one of the times only, so they are not compared.
+        repeated: steps that a resume wrote twice (`RunCoverage.repeated_steps`).
+        stretch: of `stretches.stretches_of`; None when no rollout is of a resumed process.
     """
     chosen = np.flatnonzero(frame.is_train)
-    train = _Train.of(frame, chosen, prompt_tokens)
+    taken = np.zeros(len(chosen), np.int64) if stretch is None else stretch[chosen]
+    train = _Train.of(frame, chosen, prompt_tokens, taken)
+    again = {*repeated, *train.again}
+    unclear = _unclear(train, again)
     ledger, notes = _Ledger(), []
-    logs = _logs(metrics)
+    logs = last_logs(metrics, again)
     if not any(_known(values) for values in logs.values()):
         notes.append("nothing that follows from rollouts was logged of training")
-    if repeated:
-        notes.append(f"{len(set(repeated)):,} steps were run twice and are not compared")
-    for step, window, values in _windows(logs, set(train.steps) - set(repeated)):
+    for step, window, values in _windows(logs, set(train.steps) - unclear):
         for name, logged in values.items():
             _compare(ledger, train, frame, step, window, name, logged)
-    _compare_tokens(ledger, train, logs)
-    _compare_shape(ledger, train, group_size, set(repeated))
+    _compare_tokens(ledger, train, logs, unclear)
+    _compare_shape(ledger, train, group_size, unclear)
     formula = _compare_advantages(ledger, train)
     if not formula:
         notes.append("advantages are not recorded, or follow no formula that is known here")
@@ -137,6 +145,7 @@ def reconcile(
         tuple(sorted(ledger.found, key=lambda each: (each.step, each.what))),
         tuple(notes),
         formula,
+        len(unclear),
     )
 
 
@@ -166,11 +175,12 @@ def reconciliation_findings(result: Reconciliation, frame: Frame) -> tuple[RunFi
 def _agreement(result: Reconciliation) -> RunFinding:
     steps = max(result.compared.values())
     worst = max(result.largest.values(), default=0.0)
+    twice = f" {result.left_out:,} steps that were taken twice are left out." if result.left_out else ""
     return run_finding(
         CHECK,
         "agrees",
         f"What was logged follows from the rollouts in all {steps:,} steps that could be compared "
-        f"({', '.join(result.compared)}); the largest deviation is {worst:.1e}.",
+        f"({', '.join(result.compared)}); the largest deviation is {worst:.1e}.{twice}",
         state="shown_fine",
         assurance="T2",
         values={"steps": decimal(steps), "largest_deviation": decimal(worst, 9)},
@@ -212,33 +222,49 @@ class _Train:
     truncated: NDArray[np.bool_]
     rewards: Mapping[str, NDArray[np.float64]]
     steps: Mapping[int, NDArray[np.int64]]
-    """Rows of each step."""
+    """Rows of each step, of the last time that it was taken."""
+    every: Mapping[int, NDArray[np.int64]]
+    """Likewise, of all times."""
+
+    @property
+    def again(self) -> frozenset[int]:
+        """Steps that were surely taken more than once."""
+        return frozenset(step for step, rows in self.every.items() if len(rows) > len(self.steps[step]))
 
     @classmethod
-    def of(cls, frame: Frame, chosen: NDArray[np.int64], prompts: NDArray[np.float64] | None) -> _Train:
+    def of(
+        cls,
+        frame: Frame,
+        chosen: NDArray[np.int64],
+        prompts: NDArray[np.float64] | None,
+        taken: NDArray[np.int64],
+    ) -> _Train:
+        """Training rollouts `chosen` of a frame; each time that a step was taken (`taken`) on its own."""
         step = frame.step[chosen]
-        order = np.argsort(step, kind="stable")
-        values, starts = np.unique(step[order], return_index=True)
-        rows = np.split(order, starts[1:]) if len(order) else []
+        times = int(taken.max(initial=0)) + 1
         return cls(
-            groups=Groups.of(step, frame.group[chosen], frame.reward[chosen], frame.advantage[chosen]),
+            groups=Groups.of(
+                step * times + taken,
+                frame.group[chosen] * times + taken,
+                frame.reward[chosen],
+                frame.advantage[chosen],
+            ),
             step=step,
             task=frame.task[chosen],
             tokens=frame.tokens[chosen],
             prompt_tokens=None if prompts is None else prompts[chosen],
             truncated=frame.truncated[chosen],
             rewards={name: each[chosen] for name, each in frame.rewards.items()},
-            steps=dict(zip(values.tolist(), rows, strict=True)),
+            steps=rows_by_step(step, np.flatnonzero(last_times(step, taken))),
+            every=rows_by_step(step, np.arange(len(step))),
         )
 
 
-def _logs(metrics: Iterable[RunMetrics]) -> dict[int, dict[str, float]]:
-    """Logs of training by step; of a step logged twice, as at a resume, the later."""
-    found: dict[int, dict[str, float]] = {}
-    for each in metrics:
-        if each.phase == "train":
-            found.setdefault(each.step, {}).update(each.values)
-    return dict(sorted(found.items()))
+def _unclear(train: _Train, again: Collection[int]) -> set[int]:
+    """Steps of `again` that have not as many rollouts as is usual: of which time each is cannot be told."""
+    sizes = [len(rows) for step, rows in train.steps.items() if step not in again]
+    usual = int(np.bincount(sizes).argmax()) if sizes else 0
+    return {step for step in again if step in train.steps and len(train.steps[step]) != usual}
 
 
 def _known(values: Mapping[str, float]) -> bool:
@@ -308,7 +334,9 @@ def rounding(count: int, largest: float) -> float:
     return 4 * UNIT * (math.log2(max(count, 2)) + 2) * largest
 
 
-def _compare_tokens(ledger: _Ledger, train: _Train, logs: Mapping[int, dict[str, float]]) -> None:
+def _compare_tokens(
+    ledger: _Ledger, train: _Train, logs: Mapping[int, dict[str, float]], unclear: Collection[int]
+) -> None:
     """``num_tokens`` of TRL counts prompts and completions of training up to the step."""
     if train.prompt_tokens is None or np.isnan(train.prompt_tokens + train.tokens).any():
         return
@@ -316,7 +344,7 @@ def _compare_tokens(ledger: _Ledger, train: _Train, logs: Mapping[int, dict[str,
     for step, values in logs.items():
         if "num_tokens" not in values:
             continue
-        window = [each for each in range(before + 1, step + 1) if each in train.steps]
+        window = [e for e in range(before + 1, step + 1) if e in train.steps and e not in unclear]
         rows = np.concatenate([train.steps[each] for each in window]) if window else np.empty(0, np.int64)
         tokens = float((train.prompt_tokens[rows] + train.tokens[rows]).sum())
         if len(window) == step - before:
@@ -324,12 +352,12 @@ def _compare_tokens(ledger: _Ledger, train: _Train, logs: Mapping[int, dict[str,
         before, total = step, values["num_tokens"]
 
 
-def _compare_shape(ledger: _Ledger, train: _Train, group_size: int | None, repeated: set[int]) -> None:
+def _compare_shape(ledger: _Ledger, train: _Train, group_size: int | None, unclear: set[int]) -> None:
     """Steps of another size than nearly all, groups of another size, groups of several tasks.
 
     The last step may be smaller by whole groups: training data seldom fills it.
     """
-    once = {step: rows for step, rows in train.steps.items() if step not in repeated}
+    once = {step: rows for step, rows in train.steps.items() if step not in unclear}
     sizes = np.array([len(rows) for rows in once.values()])
     if len(sizes):
         values, counts = np.unique(sizes, return_counts=True)
@@ -339,7 +367,7 @@ def _compare_shape(ledger: _Ledger, train: _Train, group_size: int | None, repea
                 rest = step == max(once) and group_size and len(rows) % group_size == 0
                 ledger.put(step, "rollouts", min(usual, len(rows)) if rest else usual, len(rows), 0)
     mixed = train.groups.mixed(train.task)
-    for step, rows in train.steps.items():
+    for step, rows in train.every.items():
         codes = np.unique(train.groups.code[rows])
         ledger.put(step, "one task in each group", 0, float(mixed[codes].sum()), 0)
         if group_size:
@@ -354,7 +382,7 @@ def _compare_advantages(ledger: _Ledger, train: _Train) -> str:
     expected, allowed = ADVANTAGE_FORMULAE[formula](train.groups)
     off = np.abs(train.groups.advantage - expected)
     known = ~np.isnan(train.groups.advantage)
-    for step, rows in train.steps.items():
+    for step, rows in train.every.items():
         here = rows[known[rows]]
         if len(here):
             excess = off[here] - allowed[here]
