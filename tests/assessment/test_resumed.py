@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from modelassay import Recorder
 from modelassay.assessment.assess import assess
 from modelassay.assessment.request import Request
 from modelassay.records import RunFinding
-from modelassay.training.recorder.recorder import Recorder
 from modelassay.training.run import Run
 from modelassay.training.stretches import stretches_of
 
