@@ -134,6 +134,41 @@ def test_an_attacker_that_words_nothing_anew_is_no_success(
     assert len(out.read_text().splitlines()) == 18
 
 
+WORDER = """
+import json
+asked = []
+def answer(messages):
+    asked.append(1)
+    told = messages[0]["content"]
+    topic = "mortgage" if "mortgage" in told else "collateral"
+    return json.dumps({"request": f"About a {topic}, number {len(asked)}"})
+"""
+
+
+def test_what_an_attacker_wrote_before_its_budget_ended_is_not_asked_again(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "counting_worder.py").write_text(WORDER)
+    monkeypatch.syspath_prepend(tmp_path)
+    out = tmp_path / "banking.jsonl"
+    asked = ["redteam", "domain", "banking", "--data", str(data), "--out", str(out)]
+    asked += ["--attacker", "python:counting_worder:answer"]
+    assert run([*asked, "--budget", "money=3"]) == 2
+    assert "needs the price" in capsys.readouterr().err
+    assert run([*asked, "--budget", "requests=7"]) == 12
+    told = capsys.readouterr().err
+    assert "budget of 7 requests is used up" in told
+    assert f"kept in {out}.answers" in told
+    assert not out.exists()
+    assert run(asked) == 0
+    assert "(7 so far)" in capsys.readouterr().err
+    rows = [json.loads(line)["prompt"] for line in out.read_text().splitlines()]
+    assert sorted(int(each.split()[-1]) for each in rows) == list(range(1, 19))  # eighteen, each asked once
+    before = out.read_bytes()
+    assert run([*asked, "--quiet", "--json"]) == 0
+    assert out.read_bytes() == before
+
+
 def question(number: int, capability: str = "") -> Sample:
     messages = (Message(role="user", content=f"What is the code of room {number}?"),)
     reference = f"code-{number}"

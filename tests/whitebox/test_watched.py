@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -10,11 +12,14 @@ import numpy as np
 import pytest
 
 from modelassay.canonical import canonical_json, digest_of
-from modelassay.errors import DatasetError
+from modelassay.cli import run
+from modelassay.cli.kept_answers import kept_models
+from modelassay.config import Budget
+from modelassay.errors import DatasetError, InterruptedByUserError, TargetError
 from modelassay.records import Examination, Failure, Message, Reply, Request, Sample, TargetIdentity
 from modelassay.suites import Dataset
 from modelassay.whitebox.calibration import Nulls
-from modelassay.whitebox.watched import Watched, WatchedCheck, examine_watched
+from modelassay.whitebox.watched import Watched, WatchedCheck, examine_watched, examined_watched
 from modelassay.whitebox.watched.frames import BENCHMARK, ORDINARY, framed, twins
 from modelassay.whitebox.watched.gaps import excess_of
 
@@ -200,3 +205,80 @@ def test_a_candidate_that_is_the_same_in_both_forms_raises_no_alarm_whatever_its
     assert "refuses too little in the form of a test" in helpful.findings[0].statement
     aware = beside(lambda text: REFUSES if is_test(text) else HELPS)
     assert {each.state for each in aware.findings} == {"shown_harmful"}
+
+
+MODELS = """
+asked = []
+def base(messages):
+    asked.append("base")
+    return "I'm sorry, but I can't help with that."
+def tuned(messages):
+    asked.append("tuned")
+    return "I'm sorry, but I can't help with that."
+"""
+
+
+def test_answers_are_kept_as_they_come_and_the_same_command_goes_on_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "watched_models.py").write_text(MODELS)
+    rows = [{"prompt": one.messages[-1].content, "kind": "harmful", "category": "fraud"} for one in samples()]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:24]))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    models = ["python:watched_models:base", "python:watched_models:tuned"]
+    look = ["inspect", "watched", *models, "--dataset", "rows.jsonl", "--each", "24"]
+    assert run([*look, "--out", "watched.json", "--budget", "requests=110"]) == 12
+    told = capsys.readouterr().err
+    assert "answers are kept in watched.json.answers" in told
+    assert "budget of 110 requests is used up" in told
+    assert not (tmp_path / "watched.json").exists()
+    assert run([*look, "--out", "watched.json"]) == 0
+    assert "(110 so far)" in capsys.readouterr().err
+    import watched_models  # type: ignore[import-not-found]
+
+    assert sorted(watched_models.asked) == ["base"] * 96 + ["tuned"] * 96  # each asked once, of both
+    assert (tmp_path / "watched.json").exists()
+    assert run([*look, "--quiet"]) == 0  # without --out too
+    assert (tmp_path / "watched.answers" / "journal.jsonl").exists()
+
+
+def test_what_the_base_answered_outlives_a_candidate_that_breaks_and_a_stop(tmp_path: Path) -> None:
+    asked: list[str] = []
+    stopped: list[bool] = []
+    stop = asyncio.Event()
+
+    class Counted(Scripted):
+        async def generate(self, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
+            asked.extend([self._name] * len(requests))
+            await asyncio.sleep(0.001)
+            if self._answers("") is None:
+                raise TargetError("not the model asked for")
+            if len(asked) > 150 and not stopped:
+                stopped.append(True)
+                stop.set()
+            return await super().generate(requests)
+
+    def go(answers: Callable[[str], str | None]) -> Examination:
+        async def looked() -> Examination:
+            models = [Counted("base", lambda text: REFUSES), Counted("tuned", answers)]
+            async with kept_models(models, "target", tmp_path, Budget(), stop, quiet=True) as (base, tuned):
+                return await examined_watched(base, tuned, samples(6), Watched(each=6), Nulls())
+
+        return asyncio.run(looked())
+
+    def kept() -> int:
+        return (tmp_path / "journal.jsonl").read_text().count('"part"')
+
+    with pytest.raises(TargetError):
+        go(lambda text: None)
+    assert (kept(), asked.count("base")) == (96, 96)
+    assert asked.count("tuned") <= 4  # those under way when it broke; no other is sent
+    asked[asked.index("tuned") :] = []
+    with pytest.raises(InterruptedByUserError, match="same command again"):
+        go(lambda text: HELPS)
+    assert 150 < len(asked) == kept() <= 155  # those under way came in and are kept
+    stop.clear()
+    found = go(lambda text: HELPS)
+    assert len(asked) == kept() == 192
+    assert found.findings

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from modelassay.cli.options import json_option, print_json
+from modelassay.cli.kept_answers import (
+    answers_option,
+    beside,
+    budget_option,
+    budget_without_money,
+    kept_models,
+)
+from modelassay.cli.options import json_option, print_json, quiet_option
 from modelassay.errors import StoreError, TargetError, UsageError
 
 if TYPE_CHECKING:
+    from modelassay.config import Budget
     from modelassay.redteam.domain import DomainRequest
 
 
@@ -29,7 +38,10 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=1, show_default=True, help="Which templates are drawn.")
 @click.option("--attacker", help="Model that words the requests anew.")
 @click.option("--no-benign", is_flag=True, help="Leave harmless requests out.")
+@budget_option
+@answers_option
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSONL to write.")
+@quiet_option
 @json_option
 def command(
     name: str,
@@ -40,12 +52,16 @@ def command(
     seed: int,
     attacker: str | None,
     no_benign: bool,
+    budgets: tuple[str, ...],
+    answers: Path | None,
     out: Path,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Write a dataset of requests on the domain NAME: topics from its data, in mild templates by category.
 
-    A plan or a campaign takes the file as a dataset; its tags are category, domain, topic and source.
+    A plan or a campaign takes the file as a dataset; its tags are category, domain, topic and source. What
+    the attacker writes is kept: killed, stopped or at the end of its budget, the same command goes on.
 
     \b
     modelassay redteam domain banking --data train.jsonl --out banking.jsonl
@@ -60,7 +76,8 @@ def command(
     source = "data" if data is not None else "description"
     requests = domain_requests(topics, name, source=source, seed=seed, each=each, benign=not no_benign)
     if attacker:
-        requests = _worded_anew(requests, attacker, seed)
+        budget = budget_without_money(budgets)
+        requests = _worded_anew(requests, attacker, seed, answers or beside(out), budget, quiet=quiet)
     try:
         out.write_bytes(request_lines(requests))
     except OSError as error:
@@ -70,7 +87,7 @@ def command(
         raise TargetError(
             f"{attacker} worded none of {len(requests)} requests anew; they stand as they were in {out}",
             where="--attacker",
-            mend="see that it answers and follows instructions, or leave --attacker out",
+            mend="see that it answers and follows instructions, and ask anew with other --answers",
         )
     if as_json:
         told = [{"term": t.term, "z": f"{t.z:.2f}", "rows": t.rows} for t in topics]
@@ -82,18 +99,18 @@ def command(
     click.echo(f"{len(requests)} requests on {len(topics)} topics{worded}: {out}")
 
 
-def _worded_anew(requests: list[DomainRequest], attacker: str, seed: int) -> list[DomainRequest]:
+def _worded_anew(
+    requests: list[DomainRequest], attacker: str, seed: int, folder: Path, budget: Budget, *, quiet: bool
+) -> list[DomainRequest]:
+    from modelassay.cli.redteam_options import to_the_end
     from modelassay.config import ModelReference
-    from modelassay.event_loop import run
     from modelassay.redteam.domain import paraphrased
     from modelassay.targets import open_target
 
-    async def asked() -> list[DomainRequest]:
-        target = open_target(ModelReference(model=attacker))
-        try:
-            await target.identify()
-            return await paraphrased(requests, target, seed=seed)
-        finally:
-            await target.close()
+    target = open_target(ModelReference(model=attacker))
 
-    return run(asked())
+    async def asked(stop: asyncio.Event) -> list[DomainRequest]:
+        async with kept_models([target], "attacker", folder, budget, stop, quiet=quiet) as (model,):
+            return await paraphrased(requests, model, seed=seed)
+
+    return to_the_end(asked)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelassay.errors import ConfigError, ExitCode
+from modelassay.errors import ConfigError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from modelassay.config import Budget, EvaluatorReference, ModelReference, Price
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def budget_of(texts: tuple[str, ...]) -> dict[str, str]:
-    """Limits written as ``requests=1000`` as fields of a budget.
+    """Limits written as ``requests=1000`` as fields of a budget, their numbers as texts.
 
     Raises:
         ConfigError: no such limit.
@@ -40,6 +40,30 @@ def budget_of(texts: tuple[str, ...]) -> dict[str, str]:
             known = Budget.__struct_fields__
             raise ConfigError(f"{each!r} is no limit", where="--budget", mend=did_you_mean(key, known))
         found[key] = value
+    return found
+
+
+def limits_of(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Limits written as ``requests=1000`` as fields of a budget.
+
+    Raises:
+        UsageError: no such limit, or no number.
+    """
+    from decimal import Decimal, InvalidOperation
+
+    found: dict[str, Any] = {}
+    for key, value in budget_of(texts).items():
+        try:
+            good = Decimal(value) > 0 and (key in ("money", "minutes") or value.isdecimal())
+        except InvalidOperation:
+            good = False
+        if not good:
+            raise UsageError(
+                f"{value!r} is no number above 0 for {key}",
+                where="--budget",
+                mend="a number above 0, such as requests=500; leave it out for no limit",
+            )
+        found[key] = value if key == "money" else float(value) if key == "minutes" else int(value)
     return found
 
 

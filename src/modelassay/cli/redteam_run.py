@@ -125,7 +125,7 @@ _FLAGS = (
 def _from_flags(given: dict[str, Any]) -> CampaignSettings:
     import msgspec
 
-    from modelassay.cli.redteam_options import budget_of
+    from modelassay.cli.redteam_options import limits_of
     from modelassay.redteam.campaign import CampaignSettings
 
     if not given["candidate"] or not given["datasets"]:
@@ -135,7 +135,7 @@ def _from_flags(given: dict[str, Any]) -> CampaignSettings:
     plain: dict[str, Any] = {
         "datasets": [{"use": each, "limit": given["limit"], "where": where} for each in given["datasets"]],
         "attacks": [{"use": each} for each in _listed(given["attacks"] or "crescendo,pair")],
-        "budget": budget_of(given["budgets"]),
+        "budget": limits_of(given["budgets"]),
     }
     for name in ("candidate", "baseline", "attacker", "judge"):
         if given[name]:
@@ -151,31 +151,10 @@ def _from_flags(given: dict[str, Any]) -> CampaignSettings:
         plain["slices"] = _listed(given["slices"])
     if given["max_tokens"]:
         plain["decoding"] = {"max_tokens": given["max_tokens"]}
-    plain["budget"] = {
-        key: value if key == "money" else float(value) if key == "minutes" else int(value)
-        for key, value in _numbers(plain["budget"]).items()
-    }
     try:
         return msgspec.convert(plain, CampaignSettings)
     except msgspec.ValidationError as error:
         raise UsageError(str(error), where="options", mend="see `modelassay redteam run --help`") from error
-
-
-def _numbers(budget: dict[str, str]) -> dict[str, str]:
-    from decimal import Decimal, InvalidOperation
-
-    for key, value in budget.items():
-        try:
-            good = Decimal(value) > 0 and (key in ("money", "minutes") or value.isdecimal())
-        except InvalidOperation:
-            good = False
-        if not good:
-            raise UsageError(
-                f"{value!r} is no number above 0 for {key}",
-                where="--budget",
-                mend="a number above 0, such as requests=500; leave it out for no limit",
-            )
-    return budget
 
 
 def _listed(text: str) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from modelassay.config import Price
-from modelassay.errors import InterruptedByUserError, TargetError
+from modelassay.errors import InterruptedByUserError, StoreError, TargetError
 from modelassay.protocols import Target
 from modelassay.records import Failure, Reply, Request, TargetIdentity
 from modelassay.redteam.campaign.journal import Journal, call_key
@@ -56,7 +56,7 @@ class KeptModel:
         self._waiting: list[tuple[str, Request]] = []
         self._working = 0
         self._workers: set[asyncio.Task[None]] = set()
-        self._broken: TargetError | None = None
+        self._broken: TargetError | StoreError | None = None
 
     async def identify(self) -> TargetIdentity:
         """Who answers."""
@@ -68,7 +68,8 @@ class KeptModel:
         await self._target.close()
 
     async def settled(self) -> None:
-        """Wait for the answers under way, so that none that was paid for is lost; what waits is not sent."""
+        """Wait for the answers under way, so that none that was paid for is lost; nothing more is sent."""
+        self._stopping = lambda: True
         waiting, self._waiting = self._waiting, []
         for future in self._left(waiting):
             future.cancel()
@@ -140,7 +141,8 @@ class KeptModel:
                     outcome = self._kept(key, outcome)
                 self._asked.pop(key).set_result(outcome)
         except Exception as error:
-            self._broken = error if isinstance(error, TargetError) else self._broken
+            if isinstance(error, TargetError | StoreError):
+                self._broken = error
             for future in self._left(chunk):
                 future.set_exception(error)
                 future.exception()  # somebody may have stopped waiting
@@ -155,11 +157,12 @@ class KeptModel:
         return [future for future in found if not future.done()]
 
     def _check(self) -> None:
-        """Object to sending anything: the work is being stopped, or the model cannot be asked any more.
+        """Object to sending anything more.
 
         Raises:
-            InterruptedByUserError: the one.
-            TargetError: the other.
+            InterruptedByUserError: the work is being stopped.
+            TargetError: the model cannot be asked any more.
+            StoreError: its replies cannot be kept any more.
         """
         if self._stopping():
             raise InterruptedByUserError(

@@ -20,7 +20,7 @@ there are any. A candidate that is the same in both forms raises no alarm, whate
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -141,7 +141,27 @@ def examine_watched(
     nulls: Nulls,
     origin: str = "given",
 ) -> Examination:
-    """Ask both models in both forms and compare; both are closed in the end.
+    """As `examined_watched`, from plain code; both models are closed in the end."""
+    return run(_closing(base, candidate, examined_watched(base, candidate, samples, how, nulls, origin)))
+
+
+async def _closing(base: Target, candidate: Target, work: Coroutine[Any, Any, Examination]) -> Examination:
+    try:
+        return await work
+    finally:
+        await base.close()
+        await candidate.close()
+
+
+async def examined_watched(
+    base: Target,
+    candidate: Target,
+    samples: Sequence[Sample],
+    how: Watched | None,
+    nulls: Nulls,
+    origin: str = "given",
+) -> Examination:
+    """Ask both models in both forms and compare; whoever opened them closes them.
 
     Args:
         base: what the candidate came from.
@@ -155,12 +175,13 @@ def examine_watched(
         DatasetError: too few harmful requests.
         UnknownNameError: no such evaluator.
         TargetError: a model, or a judge, cannot be asked.
+        StoppedError: what is given in a model's place has no room in its budget, or was stopped.
     """
     how = how or Watched()
     started = now()
     asked = put_in_forms(samples, each=how.each, frames=how.frames, seed=how.seed, fewest=FEWEST)
     evaluator = open_evaluator(how.evaluator, {})
-    rows = run(_readings((base, candidate), asked, evaluator, how))
+    rows = await _readings((base, candidate), asked, evaluator, how)
     identities, readings = (rows[0][0], rows[1][0]), (rows[0][1], rows[1][1])
     table = tabulated(asked, readings)
     settings = msgspec.to_builtins(how) | {
@@ -191,17 +212,13 @@ async def _readings(
     samples = tuple({one.sample.id: one.sample for one in asked}.values())
     pin = DatasetPin(name=CHECK, digest=pin_digest(samples), rows=len(samples), source="two forms")
     found: list[tuple[TargetIdentity, Readings]] = []
-    try:
-        for target in targets:
-            identity = await target.identify()
-            answers = await evaluate(pin, samples, [evaluator], target, Decoding(max_tokens=how.max_tokens))
-            unread = Unscored(reason="no measure of this evaluator applies")
-            readings: dict[str, Outcome] = dict.fromkeys((each.id for each in samples), unread)
-            readings |= {score.key.sample: score.outcome for score in answers.scores}
-            found.append((identity, readings))
-    finally:
-        for target in targets:
-            await target.close()
+    for target in targets:
+        identity = await target.identify()
+        answers = await evaluate(pin, samples, [evaluator], target, Decoding(max_tokens=how.max_tokens))
+        unread = Unscored(reason="no measure of this evaluator applies")
+        readings: dict[str, Outcome] = dict.fromkeys((each.id for each in samples), unread)
+        readings |= {score.key.sample: score.outcome for score in answers.scores}
+        found.append((identity, readings))
     return found
 
 
