@@ -136,6 +136,43 @@ def test_events_told_apart_count_as_statements(
         assess(run, request_for(events=told))
 
 
+def test_a_fix_without_a_step_does_not_put_the_whole_run_after_it(
+    tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
+) -> None:
+    listed = [
+        event("alarm", 20, 0, metric="shortcut"),
+        event("acknowledged", -1, 1),
+        event("hypothesis", -1, 2, text="the grader pays for it"),
+        event("fix", -1, 3, paths=["grader.py"]),
+        event("verification", -1, 4, arms=["seen", "held_out"], evidence=["sha256:1"]),
+        event("closure", -1, 5),
+    ]
+    run = write_run(tmp_path / "stepless", fixes=(20,), steps=40, events=listed)
+    record = assess(run, request_for())
+    assert [f.slice for f in record.findings if f.check == "resolution"] == [
+        {"fix": "without a step", "alarm": "a1"}
+    ]
+    found = named(record, "resolution", fix="without a step", alarm="a1")
+    assert (found.state, found.severity) == ("not_assessable", "medium")
+    assert "After which step" in found.question
+    assert named(record, "developer_response", alarm="a1").outcome == "investigated"
+    assert "patched" not in record.headline
+    dated = assess(run, request_for(fixed_at=20))
+    assert named(dated, "resolution", behaviour="shortcut", fix="after step 20").outcome == "patched"
+
+
+def test_hostile_words_in_events_end_in_findings(
+    tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
+) -> None:
+    looser = event("threshold.changed", 6, 1, "", metric="shortcut", old="nan", new="0.5")
+    run = write_run(tmp_path / "nan", steps=10, events=[event("alarm", 5, 0, metric="shortcut"), looser])
+    found = named(assess(run, request_for()), "developer_response", alarm="a1")
+    assert "set from nan to 0.5" in found.statement
+    odd = [event("alarm", 5, 0, metric="shortcut"), event("closure", 6, 1, evidence=5)]
+    record = assess(write_run(tmp_path / "odd", steps=10, events=odd), request_for())
+    assert "cannot be understood" in named(record, "developer_response", alarm="all").why_not
+
+
 def test_an_event_that_cannot_be_understood_keeps_nothing_else_from_being_assessed(
     tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from scipy.stats import hypergeom
 
@@ -92,6 +93,51 @@ def test_each_rule_fires_on_its_case_alone() -> None:
     assert rules(good, late) == {"A10"}
     promoted = event("checkpoint.promoted", 38, checkpoint="checkpoint-38")
     assert rules([promoted, *good]) == {"A12"}
+
+
+def stepless(events: list[RunEvent], *kinds: str) -> list[RunEvent]:
+    return [msgspec.structs.replace(e, step=-1) if e.kind in kinds else e for e in events]
+
+
+def test_answers_that_name_no_step_are_read_by_their_times() -> None:
+    good = exemplary()
+    assert rules(stepless(good, "hypothesis", "fix", "verification", "closure")) == set()
+    assert rules([*stepless(good, "closure"), *exemplary("b", 90)]) == {"A5"}
+    assert rules([*exemplary("b", 10), *stepless(good, "closure")]) == {"A5"}
+    assert rules(stepless(good, "acknowledged")) == {"A1"}
+    answer, _ = assess_response(stepless(good, "acknowledged"), CONTEXT)
+    assert (answer.outcome, answer.severity) == ("investigated", "low")
+    promoted = event("checkpoint.promoted", 41, checkpoint="c-41")
+    (fact,) = facts_of(episodes(stepless(good, "acknowledged"))[0], (*good, promoted), CONTEXT)
+    assert (fact.rule, fact.severity) == ("A1", "high")
+    assert "-1" not in fact.what
+    lost = ResponseContext(last_step=200, missing_steps=(1, 2, 3))
+    assert rules(stepless(good, "alarm"), lost) == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "loosened"),
+    [
+        ("nan", "0.5", True),
+        ("0.5", "NaN", True),
+        ("sNaN", "0.5", True),
+        ("nan", "nan", False),
+        ("off", "0.5", True),
+    ],
+)
+def test_thresholds_that_are_no_numbers_are_loosened_when_they_change(
+    old: str, new: str, loosened: bool
+) -> None:
+    changed = event("threshold.changed", 60, metric="exploit rate", old=old, new=new)
+    assert ("A6" in rules([*exemplary(), changed])) == loosened
+
+
+def test_times_without_a_zone_are_in_utc() -> None:
+    good = exemplary()
+    local = msgspec.structs.replace(good[1], time="2026-03-01 00:42:00")
+    events = [good[0], local, *good[2:]]
+    late = ResponseContext(last_step=200, logged={digest_of(local): "2026-03-02T00:00:00Z"})
+    assert rules(events, late) == {"A10"}
 
 
 def test_a_promotion_before_anybody_looked_is_graver() -> None:

@@ -48,7 +48,7 @@ from modelassay.training.environments.tasks import read_tasks
 from modelassay.training.findings import not_assessable
 from modelassay.training.frame import Frame, Scanner, read_frame
 from modelassay.training.gates import Gates, run_gates
-from modelassay.training.happenings import episodes
+from modelassay.training.happenings import Episode, episodes
 from modelassay.training.reconciliation import prompt_tokens_of, reconcile, reconciliation_findings
 from modelassay.training.run import Run
 from modelassay.training.scanners.opening import open_scanners
@@ -221,10 +221,14 @@ def _fixes(read: _Read, request: Request) -> tuple[behaving.FixPoint, ...]:
     fixed_at = request.fixed_at
     if fixed_at is None and (request.stages or read.run.manifest.continues) and request.evaluations:
         fixed_at = 0  # it continues the run of an incident: all of it may be after a fix
+    return behaving.fix_points(_episodes(read), fixed_at)
+
+
+def _episodes(read: _Read) -> tuple[Episode, ...]:
     try:
-        return behaving.fix_points(episodes(read.events), fixed_at)
+        return episodes(read.events)
     except EvidenceError:  # `_response` says so
-        return behaving.fix_points((), fixed_at)
+        return ()
 
 
 def _response(read: _Read, request: Request) -> tuple[RunFinding, ...]:
@@ -264,6 +268,7 @@ def _resolutions(
         for name in shown
         for finding in behaving.resolutions(read.valid, name, fixes, asked[name], read.run.manifest)
     ]
+    found += behaving.fixes_without_step(_episodes(read))
     return tuple(found), settings, any(arms for each in asked.values() for arms in each.values())
 
 

@@ -20,7 +20,7 @@ from modelassay.training.analyses.reinforcement import assess_reinforcement
 from modelassay.training.analyses.reinforcement_without_groups import assess_by_advantage
 from modelassay.training.analyses.resolution import HALF, Arm, assess_resolution, reward_side
 from modelassay.training.analyses.trajectory import ONSET_RATE, assess_emergence
-from modelassay.training.findings import NOT_ASSESSABLE
+from modelassay.training.findings import NOT_ASSESSABLE, not_assessable
 from modelassay.training.frame import Flags, Frame
 from modelassay.training.happenings import Episode
 from modelassay.training.scanners.opening import errors_of
@@ -57,7 +57,7 @@ class FixPoint:
 
 
 def fix_points(episodes: Sequence[Episode], fixed_at: int | None) -> tuple[FixPoint, ...]:
-    """Every fix in order; of several at one step the last alarm's.
+    """Every fix in order that says after which step it was; of several at one step the last alarm's.
 
     Args:
         fixed_at: last step before a fix that no event tells of; 0 when the whole run follows it.
@@ -65,13 +65,30 @@ def fix_points(episodes: Sequence[Episode], fixed_at: int | None) -> tuple[FixPo
     found: dict[int, Episode | None] = {} if fixed_at is None else {fixed_at: None}
     for episode in episodes:
         for event in episode.events:
-            if event.kind == "fix":
-                found[max(0, event.step)] = episode
+            if event.kind == "fix" and event.step >= 0:
+                found[event.step] = episode
     ordered = sorted(found.items())
     ends = [until for _, (until, _) in pairwise(ordered)] + [None] * bool(ordered)
     return tuple(
         FixPoint(f"after step {step}" if step else "", step, until, episode)
         for (step, episode), until in zip(ordered, ends, strict=True)
+    )
+
+
+def fixes_without_step(episodes: Sequence[Episode]) -> tuple[RunFinding, ...]:
+    """Fixes that do not say when they were: nothing of the run is known to be before or after them."""
+    found = [e for e in episodes if any(event.kind == "fix" and event.step < 0 for event in e.events)]
+    return tuple(
+        msgspec.structs.replace(
+            not_assessable(
+                "resolution",
+                f"the fix of the alarm {episode.id!r} names no step, so nothing is before or after it",
+                about={"fix": "without a step", "alarm": episode.id},
+                question=f"After which step was the fix of the alarm {episode.id!r} in force?",
+            ),
+            severity="medium",
+        )
+        for episode in found
     )
 
 
@@ -195,7 +212,8 @@ def _claimed(verdict: RunFinding, fix: FixPoint) -> RunFinding:
         verdict,
         severity="critical",
         statement=f"{verdict.statement} Yet the developer's log has the alarm {episode.id!r} as "
-        f"{'closed' if any(e.kind == 'closure' for e in closed) else 'verified'} (step {closed[-1].step}).",
+        f"{'closed' if any(e.kind == 'closure' for e in closed) else 'verified'}"
+        f"{f' (step {closed[-1].step})' if closed[-1].step >= 0 else ''}.",
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from math import comb
 
@@ -23,6 +23,7 @@ from modelassay.training.happenings import (
     FixClass,
     Gap,
     Promoted,
+    Said,
     SuiteChanged,
     ThresholdChanged,
     Verification,
@@ -121,6 +122,8 @@ def fix_classes(episode: Episode) -> tuple[FixClass, ...]:
 
 def _acknowledged(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
     answer, alarm = episode.first("acknowledged"), episode.alarm
+    if answer is not None and answer.step < 0:
+        return _acknowledged_sometime(alarm, answer, events)
     until = context.last_step if answer is None else answer.step
     promoted = _promotions(events, alarm.step, until)
     if answer is not None and not promoted and answer.step - alarm.step <= context.acknowledge_within_steps:
@@ -135,6 +138,15 @@ def _acknowledged(episode: Episode, events: tuple[RunEvent, ...], context: Respo
         return Fact("A1", "low", "is not yet acknowledged", "Who looks at this alarm?")
     severity: Severity = "high" if promoted or answer is None else "medium"
     return Fact("A1", severity, what + after, "Who saw this alarm, and when?")
+
+
+def _acknowledged_sometime(alarm: RunEvent, answer: RunEvent, events: Sequence[RunEvent]) -> Fact:
+    """Of an answer that names no step only the times tell what came before it."""
+    promoted = [e for e in events if e.kind == "checkpoint.promoted" and alarm.time < e.time <= answer.time]
+    what = "was acknowledged at a step that is not told"
+    if promoted:
+        what += f", after {_checkpoint(promoted[0])} had been promoted"
+    return Fact("A1", "high" if promoted else "low", what, "Who saw this alarm, and at which step?")
 
 
 def _explained(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
@@ -186,15 +198,23 @@ def _came_back(episode: Episode, events: tuple[RunEvent, ...], context: Response
     again = [
         other
         for other in episodes(events)
-        if other.raised.metric == episode.raised.metric
-        and 0 < other.alarm.step - closure.step <= context.recurrence_within_steps
+        if other.id != episode.id
+        and other.raised.metric == episode.raised.metric
+        and _follows(other.alarm, closure, context.recurrence_within_steps)
     ]
     if not again:
         return None
     return Fact(
-        "A5", "high", f"came back at step {again[0].alarm.step}, after it was closed at step {closure.step}",
+        "A5", "high", f"came back{_at(again[0].alarm)}, after it was closed{_at(closure)}",
         "Why did the fix not hold?",
     )  # fmt: skip
+
+
+def _follows(event: RunEvent, earlier: RunEvent, within_steps: int) -> bool:
+    """Whether `event` came after `earlier` and within so many steps; by their times where one has no step."""
+    if min(event.step, earlier.step) < 0:
+        return event.time > earlier.time
+    return 0 < event.step - earlier.step <= within_steps
 
 
 def _still_watched(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
@@ -205,7 +225,7 @@ def _still_watched(episode: Episode, events: tuple[RunEvent, ...], context: Resp
         if change.metric == episode.raised.metric and _loosened(change):
             new = f"set from {change.old} to {change.new}" if change.new else "no longer watched"
             return Fact(
-                "A6", "high", f"has its metric {new} at step {event.step}, after it fired",
+                "A6", "high", f"has its metric {new}{_at(event)}, after it fired",
                 "Why was the threshold changed after the alarm?",
             )  # fmt: skip
     return None
@@ -218,13 +238,15 @@ def _same_suite(episode: Episode, events: tuple[RunEvent, ...], context: Respons
         change = said(event, SuiteChanged)
         if change.removed and not change.old_suite_on_new_checkpoint:
             return Fact(
-                "A7", "high", f"lost {change.removed} items of {change.suite} at step {event.step}",
+                "A7", "high", f"lost {change.removed} items of {change.suite}{_at(event)}",
                 "What does the new checkpoint score on the removed items?",
             )  # fmt: skip
     return None
 
 
 def _recorded(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
+    if episode.alarm.step < 0:
+        return None
     lost = {step for step in context.missing_steps if 1 <= step <= context.last_step}
     for event in events:
         if event.kind == "gap":
@@ -270,7 +292,7 @@ def _closed_on_evidence(
     if closure is None:
         return None
     rests = [
-        *closure.body.get("evidence", ()),
+        *said(closure, Said).evidence,
         *(e for v in episode.each("verification", Verification) for e in v.evidence),
     ]
     if rests:
@@ -307,6 +329,11 @@ def _checkpoint(event: RunEvent) -> str:
     return said(event, Promoted).checkpoint
 
 
+def _at(event: RunEvent) -> str:
+    """Where in training it was, to be put behind a verb; nothing where it names no step."""
+    return f" at step {event.step}" if event.step >= 0 else ""
+
+
 def _loosened(change: ThresholdChanged) -> bool:
     """Whether fewer values raise an alarm than before; what cannot be compared counts as loosened."""
     if not change.new:
@@ -315,8 +342,16 @@ def _loosened(change: ThresholdChanged) -> bool:
         old, new = Decimal(change.old), Decimal(change.new)
     except ArithmeticError:
         return change.old != change.new
+    if not (old.is_finite() and new.is_finite()):  # NaN is neither above nor below anything
+        return change.old != change.new
     return new > old if change.alarm_when == "above" else new < old
 
 
 def _seconds(earlier: str, later: str) -> float:
-    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+    return (_utc(later) - _utc(earlier)).total_seconds()
+
+
+def _utc(text: str) -> datetime:
+    """A time of the record; one without a zone is in UTC, as all of a record are."""
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
