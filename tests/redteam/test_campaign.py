@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from modelassay.canonical import canonical_json
-from modelassay.config import Budget, DatasetReference, Price
+from modelassay.config import Budget, DatasetReference, ModelReference, Price
 from modelassay.engine import BudgetLedger, MeteredJudge
 from modelassay.errors import InterruptedByUserError, StoreError, UsageError
 from modelassay.records import Examination, Request, Transcript
@@ -204,6 +204,47 @@ def test_a_budget_ends_it_cleanly_and_the_next_run_goes_on(tmp_path: Path) -> No
     whole = run(tmp_path.with_name("whole"), usual())
     assert campaign.results == whole.results
     assert spent == sum(whole.sent.values())
+
+
+def within(target: Says, **limits: int) -> MeteredJudge:
+    metered = MeteredJudge(target)
+    metered.account = BudgetLedger(Budget(**limits)).judge(None)
+    return metered
+
+
+def test_a_success_that_was_had_before_the_budget_ended_is_one(tmp_path: Path) -> None:
+    """One stream of PAIR has its way, and the limit is reached in the one beside it."""
+    answers = iter([HELP, REFUSAL])
+    cast = Cast(
+        candidate=within(Says(lambda _: next(answers), name="candidate"), requests=2),
+        baseline=Says(refuses, name="baseline"),
+        attacker=Says(restless, name="attacker"),
+    )
+    pair = [{"use": "pair", "settings": {"streams": 3, "depth": 2}}]
+    campaign = run(tmp_path, cast, pair, concurrency=1)
+    ends = [(r.unit.side, r.played.outcome, len(r.played.attempts)) for r in campaign.results]
+    candidate, baseline = ends[0::2], ends[1::2]
+    assert candidate == [("candidate", "success", 2)] + [("candidate", "not_run", 0)] * 3
+    assert set(baseline) == {("baseline", "resisted", 6)}
+    assert "2 requests" in campaign.stopped
+    examination = write_campaign(campaign, tmp_path)
+    assert "Stopped before its end" in examination.notes[0]
+    assert examination.findings[0].values["without_result_candidate"] == 3
+    assert len(read_conversations(tmp_path / "conversations.jsonl")) == 1
+    lines = gzip.decompress((tmp_path / "transcripts.jsonl.gz").read_bytes()).splitlines()
+    assert HELP in [msgspec.json.decode(line, type=Transcript).answer for line in lines]
+
+
+def test_an_answer_that_no_budget_was_left_to_judge_is_kept_and_is_no_result(tmp_path: Path) -> None:
+    judge = within(Says(lambda _: pytest.fail("asked"), name="judge"), tokens=1)
+    cast = Cast(
+        candidate=Says(refuses, name="candidate"), attacker=Says(restless, name="attacker"), judge=judge
+    )
+    goat = [{"use": "goat", "settings": {"turns": 2}}]
+    campaign = run(tmp_path, cast, goat, baseline=None, judge=ModelReference(model="test:judge"))
+    assert [r.played.outcome for r in campaign.results] == ["not_run"] * 4
+    read = [each.judgement.label for r in campaign.results for each in r.played.attempts]
+    assert read == ["the budget is used up"] * 4
 
 
 def test_what_it_cost_is_counted_by_part(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from modelassay.canonical import Digest
+from modelassay.errors import BudgetReachedError
 from modelassay.protocols import Target
 from modelassay.records import Decoding, Failure, Message, PairKey, Reply, Request, Transcript
 from modelassay.redteam.adaptive.judging import AttackJudge
@@ -19,6 +20,7 @@ from modelassay.redteam.adaptive.steps import (
     Attempt,
     Behaviour,
     Ending,
+    Judgement,
     OnTopic,
     Play,
     TargetFailedError,
@@ -58,17 +60,20 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     """User turns of the conversation that had its way; 0 without success."""
     attempts: tuple[Attempt, ...] = ()
     """Every answer that was had, in the order of the strategy."""
+    stopped: str = ""
+    """Which limit of the budget ended it before its end; empty when none did."""
 
 
 async def play(strategy: Strategy, behaviour: Behaviour, desk: Desk) -> Played:
     """Attack one behaviour once.
 
-    An attacker or target that fails, and an answer that cannot be judged, give no result; other errors, of
-    models that cannot be asked any more, are raised.
+    An attacker or target that fails, an answer that cannot be judged, and a budget that ends the play give no
+    result, but for a success that was had before; other errors, of models that cannot be asked any more, are
+    raised.
 
     Raises:
         TargetError: a model cannot be asked any more.
-        StoppedError: a budget was reached, or somebody stopped the work.
+        InterruptedByUserError: somebody stopped the work.
     """
     attempts: list[Attempt] = []
     table = _Table(strategy, behaviour, desk)
@@ -78,6 +83,9 @@ async def play(strategy: Strategy, behaviour: Behaviour, desk: Desk) -> Played:
         return _without(attempts, "attacker_failed", error.reason)
     except TargetFailedError as error:
         return _without(attempts, "target_failed", error.reason)
+    except BudgetReachedError as error:
+        played = _without(attempts, "not_run", "the budget is used up")
+        return msgspec.structs.replace(played, stopped=error.what)
     numbered = tuple(_numbered(attempts))
     if ending.success:
         return Played(
@@ -196,7 +204,12 @@ class _Table:
         if isinstance(reply, Failure):
             raise TargetFailedError(f"request failed: {reply.kind}")
         transcript = _transcript(key, desk.fingerprint, asked, reply)
-        judgement = await desk.judge.judge(self._behaviour, transcript)
+        try:
+            judgement = await desk.judge.judge(self._behaviour, transcript)
+        except BudgetReachedError:
+            unread = Judgement(said="unread", label="the budget is used up")
+            attempts.append(Attempt(transcript=transcript, judgement=unread, probing=step.probing))
+            raise
         attempts.append(Attempt(transcript=transcript, judgement=judgement, probing=step.probing))
         return Tried(answer=reply.message.content, judgement=judgement)
 

@@ -12,14 +12,13 @@ from typing import Any
 
 import msgspec
 
-from modelassay.errors import BudgetReachedError, InterruptedByUserError, StoppedError, UsageError
+from modelassay.errors import InterruptedByUserError, StoppedError, UsageError
 from modelassay.protocols import Evaluator, Target
 from modelassay.records import DatasetPin, Sample, TargetIdentity
 from modelassay.redteam.adaptive import (
     AttackJudge,
     Behaviour,
     Desk,
-    Played,
     Strategy,
     judge_by_evaluator,
     judge_by_model,
@@ -143,7 +142,7 @@ class _Work:
         self._unsuited: list[tuple[str, str, str]] = []
         self._units = list(self._planned(behaviours))
         self._results: dict[int, UnitResult] = {}
-        self._reached: BudgetReachedError | None = None
+        self._reached = ""
 
     async def carry_out(self, pins: Sequence[DatasetPin], stop: asyncio.Event) -> Campaign:
         judge = self._judge()
@@ -168,11 +167,8 @@ class _Work:
         for place, unit in todo:
             bill = Tab()
             tab.set(bill)
-            try:
-                played = await play(unit.strategy, unit.behaviour, self._desk(unit.side, judge))
-            except BudgetReachedError as error:
-                self._reached = error
-                played = Played(outcome="not_run", reason="the budget is used up")
+            played = await play(unit.strategy, unit.behaviour, self._desk(unit.side, judge))
+            self._reached = played.stopped or self._reached
             self._results[place] = UnitResult(unit=unit, played=played, taken=bill.taken)
 
     def _desk(self, side: ModelSide, judge: AttackJudge) -> Desk:
@@ -238,7 +234,7 @@ class _Work:
             sent={name: model.live.requests for name, model in self._models.items()},
             started=self._journal.started,
             finished=_now() if self._reached else self._journal.end(_now()),
-            stopped=self._reached.what if self._reached else "",
+            stopped=self._reached,
         )
 
 
