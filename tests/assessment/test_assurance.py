@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ from modelassay.assessment.inputs import sealed_inputs
 from modelassay.assessment.request import Draws, Proofs, Request
 from modelassay.assessment.sealing import issue_assessment, seal_assessment
 from modelassay.assessment.verifying import Trusted, verify_assessment
-from modelassay.canonical import Digest
+from modelassay.canonical import Digest, canonical_json
 from modelassay.evidence.checks import Check
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
@@ -290,6 +290,16 @@ def test_a_developer_who_hands_over_other_events_is_found_out(case: Case) -> Non
     record = case.assess(case.proofs())
     assert record.tier == "T2"
     assert any("the events" in f.statement for f in record.findings if f.check == "commitment")
+
+
+def test_what_an_earlier_version_did_not_bind_is_said(case: Case) -> None:
+    assert "earlier version" not in case.assess(case.proofs()).assurance[3].statement
+    committed = msgspec.structs.replace(case.made.committed, metrics=None, checkpoints=None, datasets=None)
+    (case.run.folder / "commitments" / "committed.json").write_bytes(canonical_json(committed))
+    earlier = replace(case, made=replace(case.made, committed=committed))
+    record = earlier.assess(msgspec.structs.replace(earlier.proofs(), trust=None))
+    assert record.tier == "T3"
+    assert "not in this commitment, which an earlier version made" in record.assurance[3].statement
 
 
 def _edit_rollouts(run: Run) -> None:

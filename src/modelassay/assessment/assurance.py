@@ -3,7 +3,8 @@
 - T0: a statement of the developer. T1: a log that was imported or recorded, and no more.
 - T2: what was logged follows from the rollouts, step by step.
 - T3: the run was committed to, then challenged; every drawn rollout was opened as committed, and the copy
-  that was assessed has the same manifest, events, numbers of rollouts, and the same opened rollouts.
+  that was assessed has the same manifest, events, metrics, checkpoints, data sets, numbers of rollouts, and
+  the same opened rollouts (`assessment.assessed_copy`).
 - T4: T3, a witness saw the commitment before the challenge was drawn, and a replay or canary passed.
 """
 
@@ -16,17 +17,15 @@ from pathlib import Path
 
 import msgspec
 
-from modelassay.assessment.committing import FOLDER, Commitments, digest_of_files, read_commitments
+from modelassay.assessment.assessed_copy import copy_findings, differences, other_rollouts
+from modelassay.assessment.committing import FOLDER, Commitments, read_commitments
 from modelassay.assessment.request import Draws, Proofs
-from modelassay.canonical import digest_bytes
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.events import body_of, decode
 from modelassay.evidence.run_events import RunClosed
 from modelassay.log.proof import read_proof
 from modelassay.records import AssuranceStep, RunFinding
 from modelassay.records.findings import AssuranceTier
-from modelassay.training.columns import pa
-from modelassay.training.findings import run_finding
 from modelassay.training.protocol.challenge import Challenge, decode_challenge, nonce_commitment
 from modelassay.training.protocol.checking import (
     CheckedOpening,
@@ -35,8 +34,7 @@ from modelassay.training.protocol.checking import (
     check_opening,
     check_records,
 )
-from modelassay.training.protocol.commitment import PARTS, StepKey, contents, key_of
-from modelassay.training.protocol.disclosure import Opened, OpenPart, challenge_digest, decode_opening
+from modelassay.training.protocol.disclosure import challenge_digest, decode_opening
 from modelassay.training.run import Run
 
 TIERS: tuple[AssuranceTier, ...] = ("T0", "T1", "T2", "T3", "T4")
@@ -68,10 +66,10 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     agrees = bool(reconciled) and all(each.outcome == "agrees" for each in reconciled)
     disagrees = any(each.outcome == "disagrees" for each in reconciled)
     made = _commitments(run)
-    differs = _differences(run, made) if made is not None else ()
+    differs = differences(run, made) if made is not None else ()
     checked = _checked(run, made, proofs)
     opened_well = checked is not None and not checked.failed
-    copied = _other_copy(run, checked) if checked is not None and opened_well else ()
+    copied = other_rollouts(run, checked) if checked is not None and opened_well else ()
     further = tuple(each for path in proofs.further for each in _further(path))
     third = made is not None and not differs and opened_well and not copied and not disagrees
     seen, when = _witnessed(run, made, proofs, checked.challenge if checked else None)
@@ -97,7 +95,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     )
     findings = (
         *(_capped(challenge_finding(each), tier) for each in (checked,) if each),
-        *_copy_findings(run, (*differs, *copied)),
+        *copy_findings(run, (*differs, *copied)),
         *(msgspec.structs.replace(each, assurance=tier if each in passed else "T1") for each in further),
     )
     return Assured(tier, steps, findings, third and made is not None and made.committed.events is not None)
@@ -116,40 +114,6 @@ def _commitments(run: Run) -> Commitments | None:
     return made
 
 
-def _differences(run: Run, made: Commitments) -> tuple[str, ...]:
-    """What of the assessed copy is not what the run was committed to."""
-    committed = made.committed
-    found = []
-    if committed.run != run.manifest.id:
-        found.append(f"the commitment is of the run {committed.run!r}")
-    if digest_bytes((run.folder / "run.json").read_bytes()) != committed.manifest:
-        found.append("the manifest")
-    if digest_of_files(run.folder, "events*.jsonl") != committed.events:
-        found.append("the events")
-    if digest_of_files(run.folder, "coverage.json") != committed.coverage:
-        found.append("the statement of coverage")
-    here = _rollouts_by_key(run)
-    recorded = {key_of(record): record.rollouts for record in made.records}
-    if here != recorded:
-        wrong = sorted(key for key in {*here, *recorded} if here.get(key) != recorded.get(key))
-        found.append(
-            f"the number of rollouts of {wrong[0].phase} step {wrong[0].step} and {len(wrong) - 1} more"
-        )
-    return tuple(found)
-
-
-def _rollouts_by_key(run: Run) -> dict[StepKey, int]:
-    counts: dict[StepKey, int] = {}
-    for batch in run.batches(["phase", "step", "rank"]):
-        table = (
-            pa.Table.from_batches([batch]).group_by(["phase", "step", "rank"]).aggregate([([], "count_all")])
-        )
-        for row in table.to_pylist():
-            key = StepKey(row["phase"], row["step"], row["rank"])
-            counts[key] = counts.get(key, 0) + row["count_all"]
-    return counts
-
-
 def _checked(run: Run, made: Commitments | None, proofs: Proofs) -> CheckedOpening | None:
     if proofs.challenge is None and proofs.opening is None:
         return None
@@ -166,45 +130,6 @@ def _checked(run: Run, made: Commitments | None, proofs: Proofs) -> CheckedOpeni
     check_challenge(asked, made.committed, made.records, default_strata=True)
     head, opened = decode_opening(_read(proofs.opening), str(proofs.opening))
     return check_opening(asked, made.records, head, opened, proofs.received)
-
-
-def _other_copy(run: Run, checked: CheckedOpening) -> tuple[str, ...]:
-    """Opened rollouts that the assessed copy has otherwise."""
-    wanted: dict[StepKey, dict[int, Opened]] = {}
-    for each in checked.passed:
-        wanted.setdefault(each.place.key, {})[each.place.ordinal] = each
-    ordinal: dict[StepKey, int] = {}
-    for batch in run.batches():
-        for key, parts in contents(batch):
-            if key not in wanted:
-                continue
-            number = ordinal.get(key, 0)
-            ordinal[key] = number + 1
-            answer = wanted[key].get(number)
-            if answer is None:
-                continue
-            for name, mine in zip(PARTS, parts, strict=True):
-                part = answer.parts[name]
-                if isinstance(part, OpenPart) and part.text.encode("utf-8", "surrogatepass") != mine:
-                    return (f"the {name} of {key.phase} step {key.step} rollout {number}",)
-    return ()
-
-
-def _copy_findings(run: Run, differs: Sequence[str]) -> tuple[RunFinding, ...]:
-    if not differs:
-        return ()
-    return (
-        run_finding(
-            "commitment",
-            "another copy",
-            f"What was assessed is not what the run was committed to: {'; '.join(differs)}.",
-            about={"run": run.manifest.id},
-            state="shown_harmful",
-            severity="critical",
-            method="digests and counts of the commitment against the folder",
-            question="Why does the copy that was handed over differ from what was committed to?",
-        ),
-    )
 
 
 def _witnessed(
@@ -286,7 +211,17 @@ def _third(
         )
     return (
         f"Committed to before the challenge: all {len(checked.challenge.drawn)} rollouts drawn of "
-        f"{checked.challenge.population:,} were opened as committed."
+        f"{checked.challenge.population:,} were opened as committed.{_unbound(made)}"
+    )
+
+
+def _unbound(made: Commitments) -> str:
+    """What a commitment of an earlier version leaves open."""
+    if made.committed.metrics is not None:
+        return ""
+    return (
+        " The files of metrics, checkpoints and data sets are not in this commitment, which an earlier "
+        "version made: of them only what step records and events name is bound."
     )
 
 

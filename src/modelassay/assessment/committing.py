@@ -12,7 +12,7 @@ Beside the run's folder (which may be shown, in parts or whole) stands what prov
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,12 @@ from modelassay.training.protocol.commitment import StepCommitter, StepKey, chai
 from modelassay.training.run import Run
 
 FOLDER = "commitments"
+BOUND_FILES = {
+    "metrics": "metrics*.jsonl",
+    "checkpoints": "checkpoints*.jsonl",
+    "datasets": "datasets*.jsonl",
+}
+"""Files that a `CommittedRun` binds since it has a field for them, by that field."""
 _AT_ONCE = 4096
 """Events logged by one append."""
 
@@ -67,7 +73,10 @@ def commit_run(
     """
     made = _hashed(run, run_secret(store, run.manifest.id), progress)
     folder = run.folder / FOLDER
-    if (folder / "committed.json").is_file() and read_commitments(run.folder).committed != made.committed:
+    before = read_commitments(run.folder).committed if (folder / "committed.json").is_file() else None
+    if before is not None:
+        made = replace(made, committed=_as_bound_before(made.committed, before))
+    if before not in (None, made.committed):
         raise EvidenceError(
             "the run is no longer what it was committed to",
             where=str(run.folder),
@@ -105,6 +114,12 @@ def read_commitments(folder: Path) -> Commitments:
     return Commitments(committed, records, file)
 
 
+def _as_bound_before(committed: CommittedRun, before: CommittedRun) -> CommittedRun:
+    """`committed` without what an earlier version, which made `before`, did not bind: it stays as it is."""
+    left_out = {name: None for name in BOUND_FILES if getattr(before, name) is None}
+    return msgspec.structs.replace(committed, **left_out)
+
+
 def _hashed(run: Run, secret: bytes, progress: Callable[[int], None]) -> Commitments:
     committer = StepCommitter(run.manifest.id, secret)
     told = _recorded_live(run.folder)
@@ -124,6 +139,7 @@ def _hashed(run: Run, secret: bytes, progress: Callable[[int], None]) -> Commitm
         records=digest_bytes(file),
         events=digest_of_files(run.folder, "events*.jsonl"),
         coverage=digest_of_files(run.folder, "coverage.json"),
+        **{name: digest_of_all_files(run.folder, pattern) for name, pattern in BOUND_FILES.items()},
         steps=len(records),
         rollouts=rollouts,
         lost=coverage.gaps if coverage else 0,
@@ -153,9 +169,12 @@ def _recorded_live(folder: Path) -> dict[StepKey, dict[str, Any]]:
 
 def digest_of_files(folder: Path, pattern: str) -> Digest | None:
     """The digest of the files in `folder` that fit `pattern`, names and bytes; None without any."""
+    return digest_of_all_files(folder, pattern) if any(folder.glob(pattern)) else None
+
+
+def digest_of_all_files(folder: Path, pattern: str) -> Digest:
+    """Likewise, but that there are none has a digest of its own."""
     files = sorted(folder.glob(pattern))
-    if not files:
-        return None
     return digest_of([[file.name, digest_bytes(file.read_bytes())] for file in files])
 
 

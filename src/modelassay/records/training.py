@@ -210,6 +210,11 @@ class CommittedRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     records: Digest
     events: Digest | None = None
     coverage: Digest | None = None
+    metrics: Digest | None = None
+    """Of all files of metrics, of none of them too; None when an earlier version did not bind them. Likewise
+    the next two."""
+    checkpoints: Digest | None = None
+    datasets: Digest | None = None
     steps: int
     """Step records; likewise the following."""
     rollouts: int

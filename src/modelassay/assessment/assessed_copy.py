@@ -1,0 +1,187 @@
+"""Whether the copy of a run that was assessed is the one that was committed to.
+
+Files are held against the digests that the run was closed with, and what a recorder bound while the run went
+on against its step records and events: those stand in the log from before the run was closed, so that files
+which were edited in between are told as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from modelassay.assessment.committing import BOUND_FILES, Commitments, digest_of_all_files, digest_of_files
+from modelassay.canonical import digest_bytes
+from modelassay.records import RunCheckpoint, RunEvent, RunFinding, StepRecord
+from modelassay.training.columns import pa
+from modelassay.training.findings import run_finding
+from modelassay.training.protocol.checking import CheckedOpening
+from modelassay.training.protocol.commitment import PARTS, StepKey, contents, key_of
+from modelassay.training.protocol.disclosure import Opened, OpenPart
+from modelassay.training.run import Run
+
+
+def differences(run: Run, made: Commitments) -> tuple[str, ...]:
+    """What of the assessed copy is not what the run was committed to, in words.
+
+    Raises:
+        EvidenceError: a file of the copy cannot be read.
+    """
+    committed = made.committed
+    found = []
+    if committed.run != run.manifest.id:
+        found.append(f"the commitment is of the run {committed.run!r}")
+    if digest_bytes((run.folder / "run.json").read_bytes()) != committed.manifest:
+        found.append("the manifest")
+    if digest_of_files(run.folder, "events*.jsonl") != committed.events:
+        found.append("the events")
+    if digest_of_files(run.folder, "coverage.json") != committed.coverage:
+        found.append("the statement of coverage")
+    return (*found, *_other_lines(run, made), *_other_counts(run, made.records))
+
+
+def _other_lines(run: Run, made: Commitments) -> Iterator[str]:
+    """Metrics, checkpoints and data sets that are others, the first of each."""
+    bound_by_step = {
+        "metrics": other_metrics(run.folder, made.records),
+        "checkpoints": other_checkpoints(run.checkpoints(), run.events(), made.records),
+    }
+    for name, pattern in BOUND_FILES.items():
+        bound = getattr(made.committed, name)
+        if which := bound_by_step.get(name, ""):
+            yield which
+        elif bound is not None and digest_of_all_files(run.folder, pattern) != bound:
+            yield f"the {name}"
+
+
+def other_metrics(folder: Path, records: Iterable[StepRecord]) -> str:
+    """The first step whose record binds metrics that `folder` has not, in words; empty without any.
+
+    A record binds the lines that its process wrote since the record before.
+    """
+    lines: dict[int, Iterator[bytes]] = {}
+    for record in records:
+        if record.metrics is None:
+            continue
+        path = folder / f"metrics-{record.rank:05d}.jsonl"
+        digest = hashlib.sha256()
+        for line in lines.setdefault(record.rank, _lines_of(path)):
+            digest.update(line)
+            if f"sha256:{digest.hexdigest()}" == record.metrics:
+                break
+        else:
+            return f"the metrics of {record.phase} step {record.step}"
+    return ""
+
+
+def _lines_of(path: Path) -> Iterator[bytes]:
+    if path.is_file():
+        with path.open("rb") as file:
+            yield from file
+
+
+class _Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a recorder's ``note`` says of a checkpoint that was saved."""
+
+    saved: str
+    digest: str
+    parts: tuple[str, ...]
+
+
+def other_checkpoints(
+    checkpoints: Sequence[RunCheckpoint], events: Iterable[RunEvent], records: Iterable[StepRecord]
+) -> str:
+    """The first checkpoint that events or step records have otherwise, in words; empty without any.
+
+    One that is missing is none of them where the recorder says that it lost lines.
+    """
+    told = tuple(events)
+    noted = {each for event in told if (each := _saved_in(event)) is not None}
+    here, names = set(checkpoints), {each.name for each in noted}
+    if strange := [each for each in checkpoints if each.name in names and each not in noted]:
+        return f"the checkpoint {strange[0].name}"
+    if any(event.kind == "gap" and event.body.get("records") for event in told):
+        return ""
+    if missing := sorted(noted - here, key=lambda each: (each.step, each.name)):
+        return f"the checkpoint {missing[0].name}"
+    digests = {each.digest for each in checkpoints}
+    for record in records:
+        if record.checkpoint is not None and record.checkpoint not in digests:
+            return f"the checkpoint in force at {record.phase} step {record.step}"
+    return ""
+
+
+def _saved_in(event: RunEvent) -> RunCheckpoint | None:
+    if event.kind != "note":
+        return None
+    try:
+        said = msgspec.convert(event.body, _Saved)
+    except msgspec.ValidationError:
+        return None  # a note of something else
+    return msgspec.convert(
+        {"step": event.step, "name": said.saved, "digest": said.digest or None, "parts": said.parts},
+        RunCheckpoint,
+    )
+
+
+def _other_counts(run: Run, records: Sequence[StepRecord]) -> Iterator[str]:
+    here = _rollouts_by_key(run)
+    recorded = {key_of(record): record.rollouts for record in records if record.rollouts}  # some have none
+    if here != recorded:
+        wrong = sorted(key for key in {*here, *recorded} if here.get(key) != recorded.get(key))
+        yield f"the number of rollouts of {wrong[0].phase} step {wrong[0].step} and {len(wrong) - 1} more"
+
+
+def _rollouts_by_key(run: Run) -> dict[StepKey, int]:
+    counts: dict[StepKey, int] = {}
+    for batch in run.batches(["phase", "step", "rank"]):
+        table = (
+            pa.Table.from_batches([batch]).group_by(["phase", "step", "rank"]).aggregate([([], "count_all")])
+        )
+        for row in table.to_pylist():
+            key = StepKey(row["phase"], row["step"], row["rank"])
+            counts[key] = counts.get(key, 0) + row["count_all"]
+    return counts
+
+
+def other_rollouts(run: Run, checked: CheckedOpening) -> tuple[str, ...]:
+    """Opened rollouts that the assessed copy has otherwise: the first, in words."""
+    wanted: dict[StepKey, dict[int, Opened]] = {}
+    for each in checked.passed:
+        wanted.setdefault(each.place.key, {})[each.place.ordinal] = each
+    ordinal: dict[StepKey, int] = {}
+    for batch in run.batches():
+        for key, parts in contents(batch):
+            if key not in wanted:
+                continue
+            number = ordinal.get(key, 0)
+            ordinal[key] = number + 1
+            answer = wanted[key].get(number)
+            if answer is None:
+                continue
+            for name, mine in zip(PARTS, parts, strict=True):
+                part = answer.parts[name]
+                if isinstance(part, OpenPart) and part.text.encode("utf-8", "surrogatepass") != mine:
+                    return (f"the {name} of {key.phase} step {key.step} rollout {number}",)
+    return ()
+
+
+def copy_findings(run: Run, differs: Sequence[str]) -> tuple[RunFinding, ...]:
+    """What is said of a copy in which `differs` is not what was committed to; nothing of a true one."""
+    if not differs:
+        return ()
+    return (
+        run_finding(
+            "commitment",
+            "another copy",
+            f"What was assessed is not what the run was committed to: {'; '.join(differs)}.",
+            about={"run": run.manifest.id},
+            state="shown_harmful",
+            severity="critical",
+            method="digests and counts of the commitment against the folder",
+            question="Why does the copy that was handed over differ from what was committed to?",
+        ),
+    )
