@@ -105,11 +105,32 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()
         return int(ExitCode.BROKEN)
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}:
+        expected = _of_a_path(error)
+        if expected is None:
             raise
-        what = (error.strerror or str(error)).lower()
+        return _tell(expected, arguments)
+
+
+_NO_PATH: dict[int, str] = {
+    errno.ENOENT: "name a file that is there; to write one, its folder must be there",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EISDIR: "name a file, not a folder",
+}
+"""What to do about a path that cannot be used, by the system's error."""
+_NO_STORE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}
+
+
+def _of_a_path(error: OSError) -> ModelassayError | None:
+    """What the system says of a path that the user named, or of the disk; None for any other trouble."""
+    what, where = (error.strerror or str(error)).lower(), str(error.filename or "")
+    if error.errno in _NO_PATH and where:
+        from modelassay.log.durable import DRAFT
+
+        return UsageError(what, where=where.removesuffix(DRAFT), mend=_NO_PATH[error.errno])
+    if error.errno in _NO_STORE:
         mend = "free some space and run the same command again" if error.errno != errno.EACCES else ""
-        return _tell(StoreError(what, where=str(error.filename or ""), mend=mend), arguments)
+        return StoreError(what, where=where, mend=mend)
+    return None
 
 
 def _tell(error: ModelassayError, arguments: Sequence[str]) -> int:

@@ -114,6 +114,8 @@ def command(
     copies = {path: {".html": REPORT, ".json": RECORD}.get(path.suffix, "") for path in output}
     if wrong := [path for path, source in copies.items() if not source]:
         raise UsageError("a report is .html or .json", where=str(wrong[0]))
+    if absent := [path for path in copies if not path.parent.is_dir()]:
+        raise UsageError("its folder is not there", where=str(absent[0]), mend="make it first")
     place = chosen_store(store)
     notary = notary_of(
         verdict_key=verdict_key,
