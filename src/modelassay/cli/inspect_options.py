@@ -49,13 +49,13 @@ def writable(context: click.Context, parameter: click.Parameter, path: Path | No
     return path
 
 
-_OUT = click.option(
+out_option = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     callback=writable,
     help="Write the examination to this file.",
 )
-_DEVICE = click.option(
+device_option = click.option(
     "--device", default="auto", show_default=True, help="Where models run: auto, cpu, cuda, …"
 )
 _THREADS = click.option(
@@ -78,7 +78,7 @@ def pair_options(function: F) -> F:
 def look_options(function: F) -> F:
     """The options of `pair_options`, for looks with other arguments."""
     wrapped: Any = function
-    for option in (json_option, quiet_option, _THREADS, _DEVICE, _OUT, _NULLS):
+    for option in (json_option, quiet_option, _THREADS, device_option, out_option, _NULLS):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]
 
@@ -150,7 +150,7 @@ def finish(found: Examination, options: dict[str, Any]) -> int:
     Raises:
         StoreError: the file cannot be written.
     """
-    failure = _written(found, options["out"])
+    failure = written(found, options["out"])
     code = failure.exit_code if failure is not None else concluded(found)
     with reader_may_leave():
         if options["as_json"]:
@@ -173,7 +173,8 @@ def concluded(found: Examination) -> ExitCode:
     return ExitCode.INCONCLUSIVE if states == {"not_assessable"} else ExitCode.ALLOWED
 
 
-def _written(found: Examination, out: Path | None) -> StoreError | None:
+def written(found: Examination, out: Path | None) -> StoreError | None:
+    """Write the examination where wanted; why that failed, for whoever has told what was found."""
     from modelassay.canonical import canonical_json
     from modelassay.log.durable import write_atomic
 

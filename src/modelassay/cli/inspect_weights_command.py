@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelassay.cli.options import json_option, print_json, quiet_option, reader_may_leave
+from modelassay.cli.inspect_options import device_option, out_option, written
+from modelassay.cli.options import error_body, json_option, print_json, quiet_option, reader_may_leave
 from modelassay.errors import ExitCode
 
 if TYPE_CHECKING:
+    from modelassay.records import Examination
     from modelassay.whitebox.weights.check import Inspection
 
 _PLACE = click.Path(path_type=Path)
@@ -36,44 +38,66 @@ _SHOWN = 20
 )
 @click.option("--no-spectra", is_flag=True, help="Leave singular values out: one pass over the files.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the randomised range finder.")
+@out_option
+@device_option
 @quiet_option
 @json_option
 def command(base: Path, candidate: Path, **options: Any) -> int:
     """Compare the weights of CANDIDATE with those of BASE, tensor by tensor, and hash both in the same pass.
 
     Each is a folder or a safetensors file; tensors are matched by name, however they are spread over files.
-    Nothing is loaded or run, and memory stays small. Exits 10 when a finding asks for a look, 13 when weights
-    are damaged.
+    Nothing is loaded or run, and memory stays small; with --out both are loaded once (--device), so that the
+    examination names them as audits do. Exits 10 when a finding asks for a look, 13 when weights are damaged.
 
     \b
     modelassay inspect-weights ./base ./tuned
+    modelassay inspect weights ./base ./tuned --out weights.json
     modelassay inspect-weights ./base ./merged --lora-rank 16 --trained '*_proj.weight'
     modelassay inspect-weights ./base ./merged --other ./chat --other ./code
     """
     from modelassay.artifacts.listing import EXCLUDED
     from modelassay.cli.hash_progress import hash_progress
     from modelassay.whitebox.weights import Declared
-    from modelassay.whitebox.weights.check import inspect_weights
 
     folders = [path for path in (base, candidate) if path.is_dir()]
     with hash_progress(folders, exclude=EXCLUDED, quiet=options["quiet"]) as advance:
-        found = inspect_weights(
+        found, examination = _looked(
             base,
             candidate,
+            options,
             declared=Declared(rank=options["lora_rank"], trained=options["trained"]),
             others=options["others"],
             spectra=not options["no_spectra"],
             seed=options["seed"],
             advance=advance,
         )
+    failure = written(examination, options["out"]) if examination is not None else None
     concern = any(each.state == "shown_harmful" for each in found.findings)
     code = ExitCode.REVIEW if concern else ExitCode.ALLOWED
+    if failure is not None:
+        code = failure.exit_code
     with reader_may_leave():
         if options["as_json"]:
-            print_json(_plain(found) | {"exit_code": int(code)})
+            error = {"error": error_body(failure)} if failure is not None else {}
+            print_json(_plain(found) | error | {"exit_code": int(code)})
         else:
             _print(found)
+    if failure is not None and not options["as_json"]:
+        raise failure
     return int(code)
+
+
+def _looked(
+    base: Path, candidate: Path, options: dict[str, Any], **how: Any
+) -> tuple[Inspection, Examination | None]:
+    """What was found; and the examination, where one is wanted: only for that models are loaded."""
+    if options["out"] is None:
+        from modelassay.whitebox.weights.check import inspect_weights
+
+        return inspect_weights(base, candidate, **how), None
+    from modelassay.whitebox.weights.examining import examine_weights
+
+    return examine_weights(base, candidate, options={"device": options["device"]}, **how)
 
 
 def _plain(found: Inspection) -> dict[str, Any]:

@@ -53,6 +53,8 @@ NAMED: Final = "nothing but a name in another tool's report says which model was
 NEWEST_ATTACK: Final = "newest_attack"
 """In `Examination.details` where all that came to a result are conversations from before: the day of the
 newest of them, ISO 8601; empty where that is not known."""
+COVERS_WEIGHTS: Final = "covers_weights"
+"""Value of an examination of adapters that is evidence on weights too."""
 _REPORTED: Final = "name in a report"
 """Strength of an identity that stands on another tool's word."""
 _REPLAYED: Final = "replayed_resistance"
@@ -267,6 +269,7 @@ def _made(examination: Examination) -> Finding:
             "day": Decimal(day_of(examination).toordinal()),
             **_lasted(examination),
             **_replayed(examination),
+            **_covered(examination),
         },
         method="examination taken in; the day is a proleptic Gregorian ordinal",
         rests_on=(digest_of(examination), *_evidence(examination)),
@@ -286,6 +289,12 @@ def _replayed(examination: Examination) -> dict[str, Decimal]:
         return {}
     day = last_day(str(examination.details[NEWEST_ATTACK]))
     return {NEWEST_ATTACK: Decimal(day.toordinal() if day else 0)}
+
+
+def _covered(examination: Examination) -> dict[str, Decimal]:
+    """That adapters' weights were looked at as well, which no comparison with a whole base can do."""
+    covers = examination.details.get("covers") if examination.kind == "adapters" else None
+    return {COVERS_WEIGHTS: Decimal(1)} if covers == ["weights"] else {}
 
 
 def _evidence(examination: Examination) -> list[str]:

@@ -31,6 +31,8 @@ _KINDS: Final = frozenset(get_args(ExaminationKind))
 _EXAMINED: Final = "examined"
 _NEWEST_ATTACK: Final = "newest_attack"
 """Of an examination that said conversations from before again: the day of the newest, 0 where not known."""
+_COVERS_WEIGHTS: Final = "covers_weights"
+"""Of an examination of adapters that read their weights too."""
 _RED_TEAM, _INJECTION = "red_team", "prompt_injection"
 """Measures of the comparison: resistance to attacks, and answers that obey no injection."""
 _INDIRECT: Final = "indirect injection"
@@ -44,7 +46,8 @@ SUPPLIED_BY: Final[dict[EvidenceKind, str]] = {
     "lineage": "what the candidate was made from in the plan (lineage: …)",
     "manual_red_team": "`modelassay redteam chat`",
     "capability": "`modelassay redteam capability`",
-    "weights": "`modelassay inspect weights`",
+    "weights": "`modelassay inspect weights BASE CANDIDATE --out FILE`, or of adapters `modelassay inspect "
+    "adapters BASE ADAPTER… --community --out FILE`",
     "activations": "`modelassay inspect activations`",
     "refusal_margin": "`modelassay inspect margin`",
     "watched": "`modelassay inspect watched`",
@@ -109,7 +112,7 @@ def _present(case: Case, kind: EvidenceKind) -> Held:
 def _lacking(case: Case, kind: EvidenceKind) -> tuple[str, str]:
     """Why evidence of this kind does not do, as the rest of a sentence, and what brings it; empty when it is
     there, recent enough, and something in it was assessed."""
-    examined = [f for f in case.findings if f.check == kind and f.measure.name == _EXAMINED]
+    examined = [f for f in case.findings if f.measure.name == _EXAMINED and _is_on(f, kind)]
     counted = [f for f in examined if f.state == "shown_fine" and not _too_old(case, f)]
     if kind == "manual_red_team":
         wanted = case.policy.evidence.manual_minutes
@@ -129,6 +132,11 @@ def _lacking(case: Case, kind: EvidenceKind) -> tuple[str, str]:
     if stale:
         return f"does not count, for the conversations that were said again {stale[0]}", RENEWED_BY
     return _why_not(case, examined), SUPPLIED_BY[kind]
+
+
+def _is_on(finding: Finding, kind: EvidenceKind) -> bool:
+    """Adapters have no weights that could be held against a base's; their own look reads them."""
+    return finding.check == kind or (kind == "weights" and _COVERS_WEIGHTS in finding.values)
 
 
 def _why_not(case: Case, examined: Sequence[Finding]) -> str:

@@ -17,12 +17,11 @@ from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.refusal_margin import examine_refusal_margin
 from modelassay.whitebox.requests import Requests, requests_of
-from modelassay.whitebox.stating import Watch
 from modelassay.whitebox.tampering import examine_tampering
 from modelassay.whitebox.triggers.examining import examine_triggers
 from modelassay.whitebox.triggers.hunt import Settings as TriggerSettings
 from modelassay.whitebox.watched import Watched, examine_watched, target_of
-from modelassay.whitebox.weights.check import inspect_weights
+from modelassay.whitebox.weights.examining import examine_weights
 
 OPTIONS: Final = {"device": "cpu", "threads": "1"}
 """How organisms are opened: a second thread makes them slower on a busy machine."""
@@ -77,10 +76,7 @@ def _watched(of: Subject, nulls: Nulls) -> Examination:
 
 
 def _weights(of: Subject, nulls: Nulls) -> Examination:
-    watch = Watch()
-    found = inspect_weights(of.base, of.members[0])
-    with open_model(of.base_reference, options=OPTIONS) as base, _candidate(of) as candidate:
-        return watch.examination("weights", base=base, candidate=candidate, findings=found.findings)
+    return examine_weights(of.base, of.members[0], options=OPTIONS)[1]
 
 
 def _adapters(of: Subject, nulls: Nulls) -> Examination:

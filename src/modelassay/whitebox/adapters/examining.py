@@ -105,8 +105,16 @@ def examine_adapters(
         details={
             "stacks": table(bench, found, confirmation.counts()),
             "adapters": [profile_details(reading) for reading in bench.readings],
+            **_covered(bench, settings),
         },
     )
+
+
+def _covered(bench: Bench, settings: Settings) -> dict[str, Any]:
+    """That the weights were looked at too: tensors, ranks, numbers and spectra of each adapter, as far as its
+    kind has such; there is no whole model to be held against the base."""
+    read = settings.community and all(reading.kind == "LORA" for reading in bench.readings)
+    return {"covers": ["weights"]} if read else {}
 
 
 def _plain(settings: Settings) -> dict[str, Any]:

@@ -93,7 +93,8 @@ def compare_weights(
         raise UsageError(
             "is an adapter, and what it is compared with is a whole model",
             where=str(adapter.path),
-            mend="compare two adapters, or merge it into its base first",
+            mend="compare two adapters, merge it into its base first, or have its weights read by "
+            "`modelassay inspect adapters BASE ADAPTER --community`",
         )
     ours, theirs = base.tensors, candidate.tensors
     both = {name for name in ours if name in theirs and ours[name].shape == theirs[name].shape}
