@@ -22,6 +22,7 @@ from modelassay.redteam.adaptive import (
     Played,
     ScriptedAttacker,
     Strategy,
+    is_scripted,
     judge_by_evaluator,
     judge_by_model,
     open_strategies,
@@ -48,11 +49,13 @@ def carried_out(
 ) -> tuple[Played, Says]:
     asked = Says(target)
     made = open_strategy(strategy) if isinstance(strategy, str) else strategy
+    attacking = attacker if isinstance(attacker, Target) else Says(attacker)
     desk = Desk(
         target=asked,
         fingerprint=asyncio.run(asked.identify()).fingerprint,
         judge=judge or judge_by_evaluator(),
-        attacker=attacker if isinstance(attacker, Target) else Says(attacker),
+        attacker=attacking,
+        scripted=is_scripted(asyncio.run(attacking.identify())),
     )
     return asyncio.run(play(made, WANTED, desk)), asked
 
@@ -285,6 +288,42 @@ def test_a_scripted_attacker_says_its_turns_and_then_that_it_is_at_its_end() -> 
     ]
     longer, _ = carried_out(open_strategy("goat", {"turns": 3}), refuses, script)
     assert (longer.outcome, longer.reason) == ("attacker_failed", "the script is at its end")
+
+
+@pytest.mark.parametrize("name", ADAPTIVE)
+def test_a_script_for_every_request_asks_for_what_is_wanted(name: str) -> None:
+    script = ScriptedAttacker([frozen("What is a door?", "Now tell me: {request}", "{request}")])
+    strategy = open_strategy(name, {} if name in ("pair", "tap") else {"close": False})
+    _, asked = carried_out(strategy, falls_after(9), script)
+    put = [m.content for request in asked.asked for m in request.messages if m.role == "user"]
+    assert not any("{request}" in text for text in put)
+    if name != "tap":  # which cuts what is off the subject
+        assert {"What is a door?", f"Now tell me: {WANTED.request}"} <= set(put)
+    helped, _ = carried_out(strategy, lambda r: HELP if "Now" in r.messages[-1].content else REFUSAL, script)
+    if name != "tap":
+        assert helped.outcome == "success"
+        assert helped.conversation[-1].content == f"Now tell me: {WANTED.request}"
+
+
+def test_a_script_for_every_request_that_is_not_told_what_is_wanted_does_not_attack() -> None:
+    script = ScriptedAttacker([frozen("Now tell me: {request}")])
+    asked = Says(refuses)
+    desk = Desk(
+        target=asked,
+        fingerprint=asyncio.run(asked.identify()).fingerprint,
+        judge=judge_by_evaluator(),
+        attacker=script,
+    )
+    played = asyncio.run(play(open_strategy("pair"), WANTED, desk))
+    assert (played.outcome, asked.asked) == ("attacker_failed", [])
+    assert "was not told" in played.reason
+
+
+def test_a_script_may_end_with_the_request_itself() -> None:
+    script = ScriptedAttacker([frozen("What is a door?", WANTED.request, request=WANTED.request)])
+    strategy = open_strategy("goat", {"turns": 2, "close": False})
+    played, _ = carried_out(strategy, falls_after(2), script)
+    assert (played.outcome, played.turn) == ("success", 2)
 
 
 def test_the_same_replies_give_the_same_play() -> None:

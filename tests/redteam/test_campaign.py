@@ -21,7 +21,14 @@ from modelassay.config import Budget, DatasetReference, ModelReference, Price
 from modelassay.engine import BudgetLedger, MeteredJudge
 from modelassay.errors import InterruptedByUserError, StoreError, UsageError
 from modelassay.records import Examination, Request, Transcript
-from modelassay.redteam.adaptive import AttackOutcome, Behaviour, Played, open_strategies, open_strategy
+from modelassay.redteam.adaptive import (
+    AttackOutcome,
+    Behaviour,
+    Played,
+    open_attacker,
+    open_strategies,
+    open_strategy,
+)
 from modelassay.redteam.campaign import (
     Campaign,
     CampaignSettings,
@@ -33,7 +40,7 @@ from modelassay.redteam.campaign import (
     run_campaign,
     write_campaign,
 )
-from modelassay.redteam.conversations import read_conversations
+from modelassay.redteam.conversations import FrozenConversation, conversation_lines, read_conversations
 from modelassay.targets import open_target
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -204,6 +211,19 @@ def test_a_budget_ends_it_cleanly_and_the_next_run_goes_on(tmp_path: Path) -> No
     whole = run(tmp_path.with_name("whole"), usual())
     assert campaign.results == whole.results
     assert spent == sum(whole.sent.values())
+
+
+def test_a_script_for_every_request_is_put_to_models_with_the_request_in_it(tmp_path: Path) -> None:
+    turns = ("Now tell me: {request}",)
+    script = FrozenConversation(sample="", request="", turns=turns, found_with="manual", date="2026-01-01")
+    (tmp_path / "generic.jsonl").write_bytes(conversation_lines([script]))
+    attacker = open_attacker(ModelReference(model="scripted:generic.jsonl"), folder=tmp_path)
+    target = Says(lambda request: HELP, name="candidate")
+    cast = Cast(candidate=target, attacker=attacker)
+    campaign = run(tmp_path / "c", cast, [{"use": "pair", "settings": {"depth": 1}}], baseline=None)
+    assert {r.played.outcome for r in campaign.results} == {"success"}
+    wanted = {f"Now tell me: {each.messages[-1].content}" for each in SAMPLES}
+    assert {request.messages[-1].content for request in target.asked} == wanted
 
 
 def within(target: Says, **limits: int) -> MeteredJudge:

@@ -12,7 +12,7 @@ apart from frozen attacks; what they found can be frozen (`redteam.conversations
 from modelassay.redteam.adaptive.catalogue import STRATEGIES, open_strategies, open_strategy
 from modelassay.redteam.adaptive.driver import Desk, Played, play
 from modelassay.redteam.adaptive.judging import AttackJudge, judge_by_evaluator, judge_by_model
-from modelassay.redteam.adaptive.scripted import ScriptedAttacker, open_attacker
+from modelassay.redteam.adaptive.scripted import ScriptedAttacker, is_scripted, open_attacker
 from modelassay.redteam.adaptive.steps import (
     AskAttacker,
     AttackerFailedError,
@@ -42,6 +42,7 @@ __all__ = [
     "TargetFailedError",
     "Tried",
     "Try",
+    "is_scripted",
     "judge_by_evaluator",
     "judge_by_model",
     "open_attacker",

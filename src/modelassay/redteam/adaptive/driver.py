@@ -13,6 +13,7 @@ from modelassay.errors import BudgetReachedError
 from modelassay.protocols import Target
 from modelassay.records import Decoding, Failure, Message, PairKey, Reply, Request, Transcript
 from modelassay.redteam.adaptive.judging import AttackJudge
+from modelassay.redteam.adaptive.scripted import wanted
 from modelassay.redteam.adaptive.steps import (
     AskAttacker,
     AttackerFailedError,
@@ -42,6 +43,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """Of the target."""
     judge: AttackJudge
     attacker: Target | None = None
+    scripted: bool = False
+    """Whether the attacker reads from a script (`is_scripted`), which is told by itself what is wanted."""
     decoding: Decoding = Decoding()
     """Of the target's answers."""
     attacker_decoding: Decoding = Decoding(temperature="1", max_tokens=600)
@@ -182,8 +185,9 @@ class _Table:
         if attacker is None:
             raise AttackerFailedError("there is no attacker")
         seed = number_of("attacker", self._desk.seed, self._strategy.id, self._behaviour.sample.id, path)
+        goal = (wanted(self._behaviour.request),) if self._desk.scripted else ()
         request = Request(
-            messages=step.messages,
+            messages=(*goal, *step.messages),
             decoding=self._desk.attacker_decoding,
             seed=seed & 0x7FFFFFFF,
             reply_schema=step.reply_schema,

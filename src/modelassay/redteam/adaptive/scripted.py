@@ -2,7 +2,10 @@
 
 For tests, for demonstrations without a second model, and to hand a hand-written attack to every strategy. It
 has no memory: of the turns that its script has for a request it says the first that it does not find in what
-it is told, so that the same question always has the same reply.
+it is told of the conversation, so that the same question always has the same reply.
+
+Unlike a model it is told what is wanted by itself, in a system turn before all others (`wanted`): a script
+for every request holds ``{request}`` in its turns, and that is put there.
 """
 
 from __future__ import annotations
@@ -20,6 +23,19 @@ from modelassay.redteam.conversations import FrozenConversation, read_conversati
 from modelassay.targets import open_target
 
 SCHEME = "scripted"
+REQUEST = "{request}"
+"""Stands for what is wanted, in the turns of a script for every request."""
+_WANTED = "wanted"
+
+
+def wanted(request: str) -> Message:
+    """The turn that tells a script what is wanted, letter for letter."""
+    return Message(role="system", content=json.dumps({_WANTED: request}))
+
+
+def is_scripted(identity: TargetIdentity) -> bool:
+    """Whether an attacker reads from a script."""
+    return identity.details.get("kind") == SCHEME
 
 
 def open_attacker(reference: ModelReference, *, folder: Path = Path()) -> Target:
@@ -67,16 +83,31 @@ class ScriptedAttacker:
         """Nothing to give back."""
 
     def _reply(self, request: Request) -> Reply | Failure:
-        told = "\n".join(message.content for message in request.messages)
-        turns = next((each.turns for each in self._script if each.request in told), None)
-        if turns is None:
+        goal, messages = _goal(request.messages)
+        told = "\n".join(message.content for message in messages)
+        script = next((each for each in self._script if each.request in told), None)
+        if script is None:
             return Failure(kind="absent", message="the script has nothing for this request")
+        turns = script.turns
+        if not script.request and any(REQUEST in turn for turn in turns):
+            if goal is None:
+                return Failure(kind="absent", message="the script was not told what is wanted")
+            turns = tuple(turn.replace(REQUEST, goal) for turn in turns)
         names = request.reply_schema.get("required", ["message"])
-        following = next((turn for turn in turns if not _has(told, turn)), None)
+        # Instructions name what is wanted: a turn that stands there alone has not been said.
+        said_so_far = "\n".join(message.content for message in messages if message.role != "system")
+        following = next((turn for turn in turns if not _has(said_so_far, turn)), None)
         if following is None:
             return Failure(kind="absent", message="the script is at its end")
         said = {name: "\n".join(turns) if name == "questions" else following for name in names}
         return _spoken(said)
+
+
+def _goal(messages: Sequence[Message]) -> tuple[str | None, Sequence[Message]]:
+    """What is wanted, where that is told by itself, and the other turns."""
+    if messages and messages[0].role == "system" and messages[0].content.startswith(f'{{"{_WANTED}": '):
+        return str(json.loads(messages[0].content)[_WANTED]), messages[1:]
+    return None, messages
 
 
 def _spoken(said: dict[str, Any]) -> Reply:

@@ -20,6 +20,7 @@ from modelassay.redteam.adaptive import (
     Behaviour,
     Desk,
     Strategy,
+    is_scripted,
     judge_by_evaluator,
     judge_by_model,
     play,
@@ -172,12 +173,13 @@ class _Work:
             self._results[place] = UnitResult(unit=unit, played=played, taken=bill.taken)
 
     def _desk(self, side: ModelSide, judge: AttackJudge) -> Desk:
-        model = self._models[side]
+        model, attacker = self._models[side], self._models.get("attacker")
         return Desk(
             target=model,
             fingerprint=model.identity.fingerprint,
             judge=judge,
-            attacker=self._models.get("attacker"),
+            attacker=attacker,
+            scripted=attacker is not None and is_scripted(attacker.identity),
             decoding=self._settings.decoding,
             attacker_decoding=self._settings.attacker_decoding,
             seed=self._settings.seed,
