@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,51 @@ def test_too_few_expected_say_nothing(tmp_path: Path) -> None:
     assert finding.outcome == "not assessable"
 
 
+def chat(folder: Path, asked: list[str]) -> Run:
+    """A run of groups of one whose prompts are messages, kept as JSON; an empty text is an absent prompt."""
+    prompts = [json.dumps([{"role": "user", "content": text}]) if text else "" for text in asked]
+    with RunWriter(folder, RunManifest(id="r", name="r", origin="imported", framework="plain")) as writer:
+        writer.rollouts(
+            {
+                "step": [1 + i // 16 for i in range(len(asked))],
+                "phase": ["train"] * len(asked),
+                "group": [f"g{i}" for i in range(len(asked))],
+                "prompt": prompts,
+                "format": ["messages"] * len(asked),
+            },
+            len(asked),
+        )
+    return Run(folder)
+
+
+@pytest.mark.parametrize(
+    "canary", ['Compute "zebra" now', r"zebra\frac{1}{2}", "zebra\n\tnow", "zèbre – now", "zebra"]
+)
+def test_canaries_are_found_in_messages_as_they_were_said(tmp_path: Path, canary: str) -> None:
+    asked = [f"Please. {canary} Thanks." if i % 10 == 0 else f"task {i}" for i in range(300)]
+    finding = check_canaries(chat(tmp_path / "a", asked), [canary], 0.1)
+    assert (finding.outcome, finding.values["planted"]) == ("present", 30)
+    thinned = [text for i, text in enumerate(asked) if i % 10 or i < 20]
+    assert check_canaries(chat(tmp_path / "b", thinned), [canary], 0.1).outcome == "missing"
+
+
+def test_prompts_that_are_not_in_the_record_accuse_nobody(tmp_path: Path) -> None:
+    def outcome(name: str, asked: list[str]) -> tuple[str, str]:
+        finding = check_canaries(chat(tmp_path / name, asked), ["zebra"], 0.1)
+        return finding.outcome, finding.why_not
+
+    whole = ["zebra" if i % 10 == 0 else "task" for i in range(300)]
+    assert outcome("none", [""] * 300) == (
+        "not assessable",
+        "the record has no prompts of 300 of 300 groups",
+    )
+    assert outcome("planted", ["" if text == "zebra" else text for text in whole])[0] == "not assessable"
+    assert outcome("blank", [" " if text == "zebra" else text for text in whole])[0] == "not assessable"
+    assert outcome("few", ["" if i in (0, 1, 2) else text for i, text in enumerate(whole)])[0] == "present"
+    thinned = ["task" if text == "zebra" else text for text in whole]
+    assert outcome("thinned", ["" if i < 3 else text for i, text in enumerate(thinned)])[0] == "missing"
+
+
 def test_the_probability_is_that_of_the_exact_test() -> None:
     for count, trials, share in [
         (3, 200, 0.05),
@@ -81,6 +127,12 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert modelassay([*words, "-o", str(tmp_path / "f.json")]) == 13
     assert "missing" in capsys.readouterr().out
     assert b'"canary"' in (tmp_path / "f.json").read_bytes()
+    planted.write_bytes(b"\xef\xbb\xbftask 1 \r\n")
+    code = modelassay(["run", "canaries", str(tmp_path / "run"), str(planted), "--share", "0.3", "--json"])
+    assert (code, json.loads(capsys.readouterr().out)["outcome"]) == (0, "present")
+    planted.write_bytes("Zèbre\n".encode("latin-1"))
+    assert modelassay(words) == 2
+    assert "UTF-8" in capsys.readouterr().err
     planted.write_text("\n", "utf-8")
     assert modelassay(words) == 2
     with pytest.raises(UsageError, match="share"):

@@ -8,7 +8,7 @@ import click
 
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
 from modelassay.cli.run_options import open_run, read_file
-from modelassay.errors import ExitCode
+from modelassay.errors import ExitCode, UsageError
 
 
 @click.command("canaries")
@@ -37,7 +37,7 @@ def command(
     from modelassay.log.durable import write_atomic
     from modelassay.training.protocol.canaries import check_canaries
 
-    texts = [line for line in read_file(planted).decode("utf-8", "replace").splitlines() if line.strip()]
+    texts = _planted(planted)
     finding = check_canaries(open_run(run, chosen_store(store)), texts, share)
     if output is not None:
         write_atomic(output, msgspec.json.encode(finding))
@@ -46,3 +46,12 @@ def command(
     else:
         click.echo(f"{finding.outcome}: {finding.statement}")
     return int(ExitCode.UNVERIFIED if finding.state == "shown_harmful" else ExitCode.ALLOWED)
+
+
+def _planted(path: Path) -> list[str]:
+    """What tells each planted task; words that cannot be read would be missed in an honest record."""
+    try:
+        text = read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError("not text in UTF-8", where=str(path), mend="save it as UTF-8") from error
+    return [line.strip() for line in text.split("\n") if line.strip()]

@@ -8,8 +8,10 @@ of these tasks, at least, were kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from math import exp, lgamma, log
+from typing import Literal
 
 import numpy as np
 
@@ -18,19 +20,33 @@ from modelassay.records import RolloutReference, RunFinding
 from modelassay.training.columns import pa
 from modelassay.training.findings import decimal, not_assessable, run_finding
 from modelassay.training.run import Run
+from modelassay.training.scanners.messages import turns_of
 
 CHECK = "canary"
+Outcome = Literal["present", "missing", "too many"]
 FEWEST_EXPECTED = 5.0
 """Groups that must be expected before their absence means anything."""
 ALARM = 0.01
 """Two-sided probability under which a count is no accident."""
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Groups of training rollouts."""
+
+    groups: int
+    planted: int
+    unknown: int
+    """Without a prompt in the record."""
+    examples: tuple[RolloutReference, ...]
+
+
 def check_canaries(run: Run, texts: Sequence[str], share: float) -> RunFinding:
     """Whether planted tasks are in the record as often as they must have been drawn.
 
     Counted are groups of training rollouts (rollouts of a prompt are drawn together), told by prompts that
-    hold one of `texts`. Under honest recording their number is binomial with `share`.
+    hold one of `texts`; in prompts of messages, by what these say. Under honest recording their number is
+    binomial with `share`. Prompts that are not in the record are bounded by the worst case.
 
     Args:
         texts: words that stand in the prompt of a planted task and nowhere else.
@@ -43,42 +59,59 @@ def check_canaries(run: Run, texts: Sequence[str], share: float) -> RunFinding:
         raise UsageError("a canary is told by words in its prompt", mend="give each planted task a text")
     if not 0.0 < share < 1.0:
         raise UsageError("the share of planted tasks is between 0 and 1", where=str(share))
-    groups, planted, examples = _counted(run, texts)
-    about = {"run": run.manifest.id}
+    counted = _counted(run, texts)
+    groups, about = counted.groups, {"run": run.manifest.id}
     if groups * share < FEWEST_EXPECTED:
         return not_assessable(
             CHECK, f"only {groups * share:.1f} planted groups are expected among {groups:,}", about=about
         )
-    chance = binomial_two_sided(planted, groups, share)
+    # Groups whose prompts are not in the record may all be planted ones, or none of them.
+    outcomes = {_outcome(n, groups, share) for n in (counted.planted, counted.planted + counted.unknown)}
+    if len(outcomes) > 1 or counted.unknown == groups:
+        why = f"the record has no prompts of {counted.unknown:,} of {groups:,} groups"
+        return not_assessable(CHECK, why, about=about, question="What were these rollouts asked?")
+    return _finding(counted, share, outcomes.pop(), about)
+
+
+def _outcome(planted: int, groups: int, share: float) -> Outcome:
+    if binomial_two_sided(planted, groups, share) >= ALARM:
+        return "present"
+    return "missing" if planted < groups * share else "too many"
+
+
+def _finding(counted: _Counted, share: float, outcome: Outcome, about: dict[str, str]) -> RunFinding:
+    groups, planted = counted.groups, counted.planted
+    nearest = planted + counted.unknown if outcome == "missing" else planted
+    chance = binomial_two_sided(nearest, groups, share)
     values = {
         "groups": Decimal(groups),
         "planted": Decimal(planted),
         "expected": decimal(groups * share),
         "p_value": decimal(chance),
     }
-    counted = f"{planted:,} of {groups:,} groups are planted ones; {groups * share:,.1f} are expected"
-    if chance >= ALARM:
+    unknown = f", the prompts of {counted.unknown:,} are not in the record" if counted.unknown else ""
+    said = f"{planted:,} of {groups:,} groups are planted ones{unknown}; {groups * share:,.1f} are expected"
+    if outcome == "present":
         return run_finding(
             CHECK,
-            "present",
-            f"{counted}.",
+            outcome,
+            f"{said}.",
             about=about,
             state="shown_fine",
             values=values,
-            evidence=examples,
+            evidence=counted.examples,
             method="exact two-sided binomial test over groups",
         )
-    less = planted < groups * share
     return run_finding(
         CHECK,
-        "missing" if less else "too many",
-        f"{counted} (chance {chance:.1e}): rollouts were not kept as they came.",
+        outcome,
+        f"{said} (chance {chance:.1e}): rollouts were not kept as they came.",
         about=about,
         state="shown_harmful",
-        severity="critical" if less else "high",
+        severity="critical" if outcome == "missing" else "high",
         p_value=decimal(chance, 12),
         values=values,
-        evidence=examples,
+        evidence=counted.examples,
         method="exact two-sided binomial test over groups",
         question="Which rollouts are not in the record, and who decided that?",
     )
@@ -99,22 +132,31 @@ def binomial_two_sided(count: int, trials: int, share: float) -> float:
     return float(min(1.0, mass[mass <= own * (1.0 + 1e-7)].sum()))
 
 
-def _counted(run: Run, texts: Sequence[str]) -> tuple[int, int, tuple[RolloutReference, ...]]:
+def _counted(run: Run, texts: Sequence[str]) -> _Counted:
     import pyarrow.compute as compute
 
-    seen: dict[str, bool] = {}
+    planted: dict[str, bool | None] = {}
     examples: list[RolloutReference] = []
     for batch in run.batches(["seq", "step", "phase", "group", "prompt"]):
-        flags = compute.match_substring(batch.column("prompt"), texts[0])
-        for text in texts[1:]:
-            flags = compute.or_(flags, compute.match_substring(batch.column("prompt"), text))
-        train = compute.equal(batch.column("phase"), pa.scalar("train"))
-        rows = zip(batch.column("group").to_pylist(), flags.to_pylist(), train.to_pylist(), strict=True)
-        for row, (group, flagged, wanted) in enumerate(rows):
-            if not wanted or group in seen:
+        part = batch.filter(compute.equal(batch.column("phase"), pa.scalar("train")))
+        names = ("seq", "step", "group", "prompt")
+        for seq, step, group, prompt in zip(*(part.column(name).to_pylist() for name in names), strict=True):
+            if group in planted:
                 continue
-            seen[group] = flagged
-            if flagged and len(examples) < 5:
-                step, seq = batch.column("step")[row].as_py(), batch.column("seq")[row].as_py()
+            planted[group] = _held(prompt, texts)
+            if planted[group] and len(examples) < 5:
                 examples.append(RolloutReference(seq=seq, step=step, group=group))
-    return len(seen), sum(seen.values()), tuple(examples)
+    flags = list(planted.values())
+    return _Counted(len(flags), flags.count(True), flags.count(None), tuple(examples))
+
+
+def _held(prompt: str, texts: Sequence[str]) -> bool | None:
+    """Whether one of `texts` stands in a prompt; None of a prompt that is not in the record.
+
+    Messages are searched as they were said, for as JSON they have quotes and line ends escaped.
+    """
+    turns = turns_of(prompt)
+    said = [prompt] if turns is None else [turn.written for turn in turns]
+    if not any(map(str.strip, said)):
+        return None
+    return any(text in each for each in (prompt, *said) for text in texts)
