@@ -112,7 +112,11 @@ def test_a_file_with_a_price_and_a_limit_in_money(here: Path, capsys: pytest.Cap
         ({"attacks": "cresendo"}, "did you mean 'crescendo'"),
         ({"budget": "request=3"}, "did you mean 'requests'"),
         ({"budget": "requests=many"}, "no number"),
-        ({"kind": "nasty"}, "Invalid enum value"),
+        ({"kind": "nasty"}, "'nasty' is not one of its values"),
+        ({"slices": "category,attack"}, "'attack' is no tag to count by"),
+        ({"set": "decodin.temperature=1"}, "did you mean 'decoding'?"),
+        ({"set": "decoding.temprature=1"}, "did you mean 'temperature'"),
+        ({"set": "concurrency=0"}, "--set concurrency"),
         ({"where": "category"}, "TAG=VALUE"),
         ({"where": "category=none"}, "no"),
         ({"attacker": "scripted:nothing.jsonl"}, "cannot be read"),
@@ -125,6 +129,26 @@ def test_mistakes_are_told_before_anything_is_asked(
     assert run(options(**more)) == 2
     assert said in capsys.readouterr().err
     assert not (here / "campaign" / "journal.jsonl").exists()
+
+
+def test_set_goes_over_the_options(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [*options(attacks="goat"), "--max-tokens", "20", "--set", "decoding.temperature=1", "--json"]
+    assert run([*given, "--set", "attacks[0].settings={turns: 2}"]) in (0, 10)
+    assert printed(capsys)["outcomes"] == {"success": 3, "resisted": 3}
+    made = json.loads((here / "campaign" / "examination.json").read_text())
+    assert made["settings"]["decoding"]["temperature"] == "1"
+    assert made["settings"]["decoding"]["max_tokens"] == 20
+    assert made["settings"]["attacks"][0]["settings"]["turns"] == 2
+
+
+def test_a_slice_that_is_named_twice_is_counted_once(here: Path) -> None:
+    from modelassay.evidence.examined import read_examination
+
+    rows = [json.loads(line) | {"category": f"c{n % 2}"} for n, line in enumerate(ROWS.splitlines())]
+    (here / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run([*options(attacks="goat", slices="category,category")]) in (0, 10)
+    made = read_examination(here / "campaign" / "examination.json")
+    assert [each.slice for each in made.findings] == [{}, {"category": "c0"}, {"category": "c1"}]
 
 
 def test_a_file_and_options_do_not_go_together_and_one_of_them_must_be_there(

@@ -63,10 +63,10 @@ if TYPE_CHECKING:
 def command(file: Path | None, out: Path, **given: Any) -> int:
     """Attack the candidate, and the baseline likewise, with an attacker model that reacts to the answers.
 
-    What is done stands in FILE, or in the options. Every reply is kept at once: killed or stopped, the same
-    command goes on without asking for it again. The result is an examination (OUT/examination.json), which
-    an audit takes in. Exits 10 when the candidate is shown to fall more often, 12 when a budget ended it or
-    no attack has a result.
+    What is done stands in FILE, or in the options; --set goes over both, with the keys of a file. Every reply
+    is kept at once: killed or stopped, the same command goes on without asking for it again. The result is an
+    examination (OUT/examination.json), which an audit takes in. Exits 10 when the candidate is shown to fall
+    more often, 12 when a budget ended it or no attack has a result.
 
     \b
     modelassay redteam run --candidate hf:./tuned --baseline hf:./base --attacker openai:big@http://…/v1 \\
@@ -123,9 +123,10 @@ _FLAGS = (
 
 
 def _from_flags(given: dict[str, Any]) -> CampaignSettings:
-    import msgspec
-
     from modelassay.cli.redteam_options import limits_of
+    from modelassay.config.coerce import to_record
+    from modelassay.config.load import override
+    from modelassay.config.source import Source
     from modelassay.redteam.campaign import CampaignSettings
 
     if not given["candidate"] or not given["datasets"]:
@@ -146,15 +147,12 @@ def _from_flags(given: dict[str, Any]) -> CampaignSettings:
     if given["evaluator"]:
         plain["evaluator"] = {"use": given["evaluator"]}
     if given["kinds"]:
-        plain["kinds"] = given["kinds"]
+        plain["kinds"] = list(given["kinds"])
     if given["slices"] is not None:
         plain["slices"] = _listed(given["slices"])
     if given["max_tokens"]:
         plain["decoding"] = {"max_tokens": given["max_tokens"]}
-    try:
-        return msgspec.convert(plain, CampaignSettings)
-    except msgspec.ValidationError as error:
-        raise UsageError(str(error), where="options", mend="see `modelassay redteam run --help`") from error
+    return to_record(override(Source(name="options", data=plain), given["overrides"]), CampaignSettings)
 
 
 def _listed(text: str) -> list[str]:

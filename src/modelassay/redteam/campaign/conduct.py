@@ -27,6 +27,7 @@ from modelassay.redteam.adaptive import (
 )
 from modelassay.redteam.campaign.journal import SYNC_S, Journal
 from modelassay.redteam.campaign.kept import KeptModel
+from modelassay.redteam.campaign.results import check_slices
 from modelassay.redteam.campaign.settings import CampaignSettings
 from modelassay.redteam.campaign.units import ModelSide, Part, Tab, Unit, UnitResult, tab
 
@@ -110,12 +111,14 @@ async def run_campaign(
         tell: told how far it is.
 
     Raises:
-        UsageError: no behaviour, no attacker for an attack that needs one, or a folder of another campaign.
+        UsageError: no behaviour, no attacker for an attack that needs one, a slice that is no tag, or a
+            folder of another campaign.
         TargetError: a model cannot be asked at all, or not any more.
         InterruptedByUserError: `stop` was set; what was had is kept.
     """
     behaviours = [Behaviour(each) for each in samples if each.kind in settings.kinds]
     _check(behaviours, strategies, cast)
+    check_slices(settings.slices)
     with Journal(folder, settings.digest, _now()) as journal:
         stop = stop or asyncio.Event()
         models = await _kept(settings, cast, journal, stop)

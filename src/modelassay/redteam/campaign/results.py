@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from modelassay.errors import UsageError
 from modelassay.records import Finding, Measure
 from modelassay.redteam.campaign.units import UnitResult
 from modelassay.redteam.tallies import Claim, Pair, Tally, Wording, adjusted, finding_of
 
 REACTING = "; each attack was free to react, so these are no answers to the same words"
 
+ATTACK = "attack"
+"""The dimension of strategies, which is always counted by."""
 ADAPTIVE = Measure(
     name="adaptive_resistance",
     title="Resistance to attacks that react",
@@ -30,6 +33,21 @@ REPLAYED = Measure(
     role="concern",
     harm=True,
 )
+
+
+def check_slices(slices: Iterable[str]) -> None:
+    """Object to tags that findings cannot be told apart by.
+
+    Raises:
+        UsageError: one is empty, or means the strategy.
+    """
+    for each in slices:
+        if each in ("", ATTACK):
+            raise UsageError(
+                f"{each!r} is no tag to count by",
+                where="slices",
+                mend="leave it out: success is counted by attack anyway" if each else "name a tag",
+            )
 
 
 def findings_of(
@@ -59,7 +77,7 @@ def findings_of(
             continue
         wording = Wording(remark="" if frozen else REACTING)
         claim = Claim("red_team", measure, margin, rests_on, wording)
-        for dimension in ("", "attack", *slices):
+        for dimension in dict.fromkeys(("", ATTACK, *slices)):
             tallies = _tallies(of_kind, dimension, compared)
             if len(tallies) < 2 and dimension:
                 continue
@@ -70,7 +88,7 @@ def findings_of(
 def _tallies(results: Sequence[UnitResult], dimension: str, compared: bool) -> list[Tally]:
     groups: dict[str, list[UnitResult]] = {}
     for each in results:
-        if dimension == "attack":
+        if dimension == ATTACK:
             value = each.unit.strategy.name
         else:
             value = each.tags.get(dimension, "") if dimension else ""
