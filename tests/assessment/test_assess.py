@@ -107,6 +107,22 @@ def test_a_log_that_does_not_follow_from_the_rollouts_caps_the_tier(
     assert any(f.check == "reconciliation" and f.severity == "critical" for f in record.findings)
 
 
+def test_an_infinite_gradient_does_not_keep_a_run_from_being_assessed(
+    tmp_path: Path, request_for: Make, write_run: WriteRun
+) -> None:
+    run = write_run(tmp_path / "infinite", steps=20)
+    path = run.folder / "metrics.jsonl"
+    lines = path.read_text().splitlines()
+    lines[4] = lines[4].replace('"values":{', '"values":{"grad_norm":null,')
+    path.write_text("\n".join(lines) + "\n")
+    (run.folder / "datasets.jsonl").write_text('{"name":"prompts","role":"rl"}\n')
+    record = assess(run, request_for())
+    found = named(record, "coverage_gate", what="lines")
+    assert (found.outcome, found.values["lines"]) == ("lines left out", 2)
+    assert "metrics.jsonl:5: no finite numbers: grad_norm" in found.statement
+    assert (record.tier, named(record, "reconciliation").values["steps"]) == ("T2", 20)
+
+
 def test_a_run_without_a_log_is_not_said_to_reconcile(
     tmp_path: Path, request_for: Make, write_run: WriteRun
 ) -> None:

@@ -101,6 +101,35 @@ def test_a_half_written_last_line_is_told_and_a_broken_line_refused(tmp_path: Pa
         Run(tmp_path / "run").events()
 
 
+def test_lines_of_metrics_and_data_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> None:
+    write(tmp_path / "run")
+    lines = [
+        '{"step":1,"values":{"reward":0.5}}',
+        '{"step":2,"values":{"reward":0.25,"grad_norm":null,"loss":Infinity,"note":"odd"}}',
+        '{"step":3,"values":null}',
+        '{"values":{"reward":0.1}}',
+        "{not JSON",
+        '{"step":4,"values":{"reward":1.0,"grad_norm":NaN}}',  # whole, without the end of the line
+    ]
+    (tmp_path / "run" / "metrics.jsonl").write_text("\n".join(lines))
+    run = Run(tmp_path / "run")
+    assert [(m.step, m.values) for m in run.metrics()] == [
+        (1, {"reward": 0.5}),
+        (2, {"reward": 0.25}),
+        (3, {}),
+        (4, {"reward": 1.0}),
+    ]
+    assert run.unread["metrics.jsonl:2"] == "no finite numbers: grad_norm, loss, note"
+    assert sorted(run.unread) == [f"metrics.jsonl:{number}" for number in (2, 3, 4, 5, 6)]
+    list(run.metrics())
+    assert len(run.unread) == 5
+    (tmp_path / "run" / "datasets.jsonl").write_text('{"name":"a","role":"rl"}\n{"name":"b"}\n')
+    (tmp_path / "run" / "checkpoints.jsonl").write_text('{"step":"x","name":"c"}\n')
+    assert [each.name for each in run.datasets()] == ["b"]
+    assert run.checkpoints() == ()
+    assert {"datasets.jsonl:1", "checkpoints.jsonl:1"} < set(run.unread)
+
+
 def test_an_interrupted_writer_leaves_no_run(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), RunWriter(tmp_path / "run", manifest()):
         raise RuntimeError

@@ -42,6 +42,7 @@ from modelassay.training.analyses.form import assess_form
 from modelassay.training.analyses.length import assess_length
 from modelassay.training.analyses.resolution import Arm
 from modelassay.training.analyses.response_rules import ResponseContext
+from modelassay.training.coverage_gate import unread_lines
 from modelassay.training.data.review import review_data
 from modelassay.training.data.rows import DataSource, Quarantine
 from modelassay.training.environments.tasks import read_tasks
@@ -108,6 +109,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     fixes = _fixes(read, request)
     resolved, settings, with_arms = _resolutions(read, shown, request, fixes)
     found: list[RunFinding] = [
+        *unread_lines(run),
         *_judged(read),
         *(f for name in shown for f in _behaviour(read, name, fixes)),
         *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),

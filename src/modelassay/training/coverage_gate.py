@@ -5,12 +5,15 @@ from __future__ import annotations
 from modelassay.records import RunCoverage, RunFinding, RunManifest
 from modelassay.records.findings import Severity
 from modelassay.training.findings import decimal, not_assessable, run_finding
+from modelassay.training.run import Run
 
 CHECK = "coverage_gate"
 WHOLE = 0.999
 """Share of rollouts from which a record counts as whole."""
 REMNANT = 0.5
 """Share below which it is only a remnant."""
+SHOWN_LINES = 5
+LONGEST_REASON = 200
 
 
 def coverage_findings(manifest: RunManifest, coverage: RunCoverage | None) -> tuple[RunFinding, ...]:
@@ -33,6 +36,30 @@ def coverage_findings(manifest: RunManifest, coverage: RunCoverage | None) -> tu
             )
         )
     return tuple(findings)
+
+
+def unread_lines(run: Run) -> tuple[RunFinding, ...]:
+    """Lines of metrics, checkpoints and data that could not be read whole; none where all could."""
+    for _ in run.metrics():
+        pass
+    run.checkpoints(), run.datasets()
+    if not run.unread:
+        return ()
+    shown = [f"{place}: {why[:LONGEST_REASON]}" for place, why in list(run.unread.items())[:SHOWN_LINES]]
+    more = " …" if len(run.unread) > SHOWN_LINES else ""
+    return (
+        run_finding(
+            CHECK,
+            "lines left out",
+            f"{len(run.unread):,} lines of metrics, checkpoints and data could not be read whole "
+            f"({'; '.join(shown)}{more}). What they say is not in this report.",
+            about={"what": "lines"},
+            state="not_shown",
+            severity="low",
+            values={"lines": decimal(len(run.unread))},
+            question="What do these lines say?",
+        ),
+    )
 
 
 def _completeness(coverage: RunCoverage) -> RunFinding:

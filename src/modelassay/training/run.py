@@ -17,7 +17,9 @@ written by several ranks have dense numbers without talking to each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -68,6 +70,8 @@ class Run:
             raise EvidenceError(f"the manifest cannot be read: {error}", where=str(path)) from error
         self.torn: list[TornPart] = []
         """Torn ends met so far while reading."""
+        self.unread: dict[str, str] = {}
+        """Why a line met so far could not be read, or not all of it, by its place (``metrics.jsonl:7``)."""
 
     @property
     def parts(self) -> tuple[Path, ...]:
@@ -96,19 +100,26 @@ class Run:
                 seq += batch.num_rows
 
     def metrics(self) -> Iterator[RunMetrics]:
-        """What the trainer logged, file by file."""
-        return self._lines("metrics", RunMetrics)
+        """What the trainer logged, file by file; a value that is no finite number is left out (`unread`)."""
+        return self._lines("metrics", RunMetrics, finite_metrics)
 
     def events(self) -> tuple[RunEvent, ...]:
-        """What happened, in the order of time and, within a second, of writing."""
+        """What happened, in the order of time and, within a second, of writing.
+
+        Raises:
+            EvidenceError: a line is no event. None is left out: it may be the alarm that matters.
+        """
         return tuple(sorted(self._lines("events", RunEvent), key=lambda event: event.time))
 
     def checkpoints(self) -> tuple[RunCheckpoint, ...]:
-        """Checkpoints by step."""
+        """Checkpoints by step; lines that are none are left out (`unread`)."""
         return tuple(sorted(self._lines("checkpoints", RunCheckpoint), key=lambda c: (c.step, c.name)))
 
     def datasets(self) -> tuple[RunDataset, ...]:
-        """Data that the run was given; what several processes say alike is there once."""
+        """Data that the run was given; what several processes say alike is there once.
+
+        Lines that say something else are left out (`unread`).
+        """
         return tuple(dict.fromkeys(self._lines("datasets", RunDataset)))
 
     def coverage(self) -> RunCoverage | None:
@@ -143,7 +154,12 @@ class Run:
         except (pa.ArrowInvalid, OSError) as error:
             self.torn.append(TornPart(part.name, read, str(error)))
 
-    def _lines(self, stem: str, kind: type[Record]) -> Iterator[Record]:
+    def _lines(
+        self,
+        stem: str,
+        kind: type[Record],
+        mended: Callable[[bytes], tuple[Record, list[str]] | None] = lambda line: None,
+    ) -> Iterator[Record]:
         decoder = msgspec.json.Decoder(kind)
         for path in sorted(self.folder.glob(f"{stem}*.jsonl")):
             with path.open("rb") as file:
@@ -151,9 +167,37 @@ class Run:
                     try:
                         yield decoder.decode(line)
                     except msgspec.DecodeError as error:
-                        if line.endswith(b"\n"):
+                        place, found = f"{path.name}:{number}", mended(line)
+                        if found is not None:
+                            self.unread[place] = f"no finite numbers: {', '.join(found[1])}"
+                            yield found[0]
+                        elif not line.endswith(b"\n"):
+                            self.torn.append(TornPart(path.name, number - 1, "the last line is cut off"))
+                        elif kind is RunEvent:
                             raise EvidenceError(str(error), where=f"{path}:{number}") from error
-                        self.torn.append(TornPart(path.name, number - 1, "the last line is cut off"))
+                        else:
+                            self.unread[place] = str(error)
+
+
+def finite_metrics(line: bytes) -> tuple[RunMetrics, list[str]] | None:
+    """A line of metrics without the values that are no finite numbers, and their names.
+
+    Writers put null, NaN or Infinity where a gradient overflowed; the rest of the step is as good as ever.
+    None where the line is no object, or does not name its step.
+    """
+    try:
+        row = json.loads(line)
+        values = row["values"] if isinstance(row.get("values"), dict) else {"values": None}
+        kept = {name: value for name, value in values.items() if _finite(value)}
+        "".join(values).encode()  # names as UTF-8 can hold them
+        metrics = msgspec.convert({**row, "values": kept}, RunMetrics)
+    except (ValueError, AttributeError, RecursionError):  # msgspec's errors are ValueErrors
+        return None
+    return metrics, sorted(values.keys() - kept.keys())
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _shaped(
