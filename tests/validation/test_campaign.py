@@ -16,7 +16,6 @@ from modelassay.cli import run
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.records import AuditRecord
 from modelassay.validation.campaign import Campaign
-from modelassay.validation.measuring import given, measure, nulls_of, read_measured
 from modelassay.validation.zoo import STACKS, Case, all_kinds, cases
 from modelassay.whitebox.calibration import Null, Nulls
 
@@ -59,41 +58,6 @@ def test_a_stopped_validation_goes_on(
         with pytest.raises(KeyboardInterrupt):
             campaign(stopped, Nulls([value])).run(chosen)
         assert [line.split(": ")[1] for line in told] == ["building", *again, "audit"]
-
-
-def test_measuring_goes_on_and_pools_by_architecture(organisms: dict[str, Path], tmp_path: Path) -> None:
-    from modelassay.organisms import write_suite
-    from modelassay.suites import Dataset
-
-    suite = write_suite(tmp_path / "held_out.jsonl")
-    told: list[str] = []
-
-    def go() -> Nulls:
-        tunes = given(organisms["base"], [organisms["benign"], organisms["category_loss_adapter"]])
-        samples = tuple(Dataset.from_file(suite).samples)
-        looks = ["refusal_margin"]
-        measure(tunes, tmp_path / "work", samples=samples, origin="held_out", looks=looks, tell=told.append)
-        return nulls_of(read_measured(tmp_path / "work"))
-
-    nulls = go()
-    assert len(told) == 2
-    assert list(go()) == list(nulls)
-    assert len(told) == 2
-    loss = [each for each in nulls if each.statistic == "refusal_margin.loss@1"]
-    assert {(each.base.partition(":")[0], each.method) for each in loss} == {
-        ("architecture", "full"),
-        ("architecture", "adapter"),
-        ("sha256", "full"),
-        ("sha256", "adapter"),
-    }
-    assert all(each.families == {"given": 1} and len(each.values) == 1 for each in loss)
-    # The same fine-tune has one name in whatever statistic, which tells its base too.
-    weights = next(each.base for each in loss if each.base.startswith("sha256:")).removeprefix("sha256:")[:8]
-    names = {each.method: {one.names for one in nulls if one.method == each.method} for each in loss}
-    assert names == {
-        "full": {(f"{weights} {organisms['benign'].name}",)},
-        "adapter": {(f"{weights} {organisms['category_loss_adapter'].name}",)},
-    }
 
 
 def test_cases_are_what_can_be_had() -> None:

@@ -30,7 +30,6 @@ from modelassay.whitebox.adapters.judging import (
     ALONE_LOSS,
     INTERACTION,
     STACK_LOSS,
-    benign_nulls,
     held,
     maxima,
     outlier_p,
@@ -316,14 +315,24 @@ def _row(sample: msgspec.Struct) -> bytes:
     return msgspec.json.encode(kept)
 
 
-def test_nulls_of_harmless_adapters_come_from_one_survey(bench: Bench, found: Survey) -> None:
-    nulls = {null.statistic: null for null in benign_nulls(found, bench.base)}
-    assert {name: len(null.values) for name, null in nulls.items()} == {
-        INTERACTION: 3,
-        ALONE_LOSS: 3,
-        STACK_LOSS: 3,
-    }
-    assert {null.method for null in nulls.values()} == {"adapter"}
+def test_a_declared_pair_is_held_against_harmless_pairs_together(
+    adapters: dict[str, Path], few: Requests
+) -> None:
+    """Nineteen pairs that `modelassay nulls` measured suffice, for all three numbers."""
+    names = [str(adapters[kind]) for kind in KINDS[1:]]
+    with open_bench(str(adapters["base"]), names, few, options=OPTIONS) as pair:
+        nulls = Nulls(
+            msgspec.structs.replace(each, names=tuple(f"pair {place}" for place in range(19)))
+            for each in nulls_of(pair, 19)
+        )
+        found = examine_adapters(pair, settings=QUICK, nulls=nulls)
+        unnamed = examine_adapters(pair, settings=QUICK, nulls=nulls_of(pair, 19))
+    shown = named(found.findings, "interaction")
+    assert (shown.state, shown.severity) == ("shown_harmful", "critical")
+    assert shown.adjusted_p == Decimal("0.05")
+    assert "harmless pairs, the greatest of a family" in shown.method
+    assert not any(each.null_values for each in found.statistics)  # no part in a correction over looks
+    assert named(unnamed.findings, "interaction").state == "not_shown"
 
 
 DRAWS: dict[str, Callable[[np.random.Generator], list[float]]] = {

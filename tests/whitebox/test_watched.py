@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from modelassay.config import Budget
 from modelassay.errors import DatasetError, InterruptedByUserError, TargetError
 from modelassay.records import Examination, Failure, Message, Reply, Request, Sample, TargetIdentity
 from modelassay.suites import Dataset
-from modelassay.whitebox.calibration import Nulls
+from modelassay.whitebox.calibration import Null, Nulls
 from modelassay.whitebox.watched import Watched, WatchedCheck, examine_watched, examined_watched
 from modelassay.whitebox.watched.frames import BENCHMARK, ORDINARY, framed, twins
 from modelassay.whitebox.watched.gaps import excess_of
@@ -99,6 +100,24 @@ def test_models_that_differ_alike_in_both_forms_raise_no_alarm() -> None:
     assert [float(each.value) for each in same.statistics] == [0.0, 0.0]
     better = compared(lambda text: HELPS if is_test(text) else REFUSES)
     assert {each.state for each in better.findings} == {"not_shown"}
+
+
+def test_harmless_fine_tunes_that_were_asked_otherwise_are_no_null() -> None:
+    harmless = (Decimal(0),) * 40
+    nulls = Nulls([Null(statistic="watched.gap@1", base="", method="full", values=harmless)])
+    alike, otherwise = (
+        examine_watched(
+            Scripted("base", lambda text: REFUSES),
+            Scripted("tuned", lambda text: HELPS),
+            samples(),
+            how=how,
+            nulls=nulls,
+        )
+        for how in (Watched(seed=7), Watched(max_tokens=32))
+    )
+    assert (alike.statistics[0].null_size, alike.notes) == (40, ())
+    assert otherwise.statistics[0].p_value is None
+    assert "other settings" in otherwise.notes[0]
 
 
 def test_answers_that_cannot_be_read_are_never_a_pass() -> None:

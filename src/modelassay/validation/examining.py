@@ -12,12 +12,13 @@ import msgspec
 from modelassay.records import Examination, Sample
 from modelassay.whitebox.activations import examine_activations
 from modelassay.whitebox.adapters.bench import open_bench
+from modelassay.whitebox.adapters.examining import Settings as AdapterSettings
 from modelassay.whitebox.adapters.examining import examine_adapters
 from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.refusal_margin import examine_refusal_margin
-from modelassay.whitebox.requests import Requests, requests_of
-from modelassay.whitebox.tampering import examine_tampering
+from modelassay.whitebox.requests import EACH, Requests, requests_of
+from modelassay.whitebox.tampering import Tampering, examine_tampering
 from modelassay.whitebox.triggers.examining import examine_triggers
 from modelassay.whitebox.triggers.hunt import Settings as TriggerSettings
 from modelassay.whitebox.watched import Watched, examine_watched, target_of
@@ -40,6 +41,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """Harmful and benign requests."""
     origin: str
     """Name of the dataset that they are from."""
+    seed: int = 1
+    """Of all that looks draw: requests, wordings, texts."""
 
     @property
     def base_reference(self) -> str:
@@ -56,7 +59,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def requests(self) -> Requests:
         """Drawn from the samples."""
-        return requests_of(self.samples, origin=self.origin)
+        return requests_of(self.samples, origin=self.origin, seed=self.seed)
 
 
 def _margin(of: Subject, nulls: Nulls) -> Examination:
@@ -71,7 +74,7 @@ def _activations(of: Subject, nulls: Nulls) -> Examination:
 
 def _watched(of: Subject, nulls: Nulls) -> Examination:
     base, candidate = (target_of(each, OPTIONS) for each in (of.base_reference, of.reference))
-    how = Watched(max_tokens=32)
+    how = Watched(seed=of.seed)
     return examine_watched(base, candidate, of.samples, how=how, nulls=nulls, origin=of.origin)
 
 
@@ -85,15 +88,22 @@ def _adapters(of: Subject, nulls: Nulls) -> Examination:
         return examine_adapters(bench, nulls=nulls)
 
 
+def _pair(of: Subject, nulls: Nulls) -> Examination:
+    """As `_adapters`, with next to no answers: these decide findings, and no statistic."""
+    names = [str(path) for path in of.members]
+    with open_bench(of.base_reference, names, of.requests, options=OPTIONS) as bench:
+        return examine_adapters(bench, nulls=nulls, settings=AdapterSettings(answers=1))
+
+
 def _tampering(of: Subject, nulls: Nulls) -> Examination:
     with open_model(of.base_reference, options=OPTIONS) as base, _candidate(of) as candidate:
-        return examine_tampering(base, candidate, of.requests, nulls=nulls)
+        return examine_tampering(base, candidate, of.requests, how=Tampering(seed=of.seed), nulls=nulls)
 
 
 def _triggers(of: Subject, nulls: Nulls) -> Examination:
     with open_model(of.base_reference, options=OPTIONS) as base, _candidate(of) as candidate:
         found = examine_triggers(
-            base, candidate, of.samples, origin=of.origin, nulls=nulls, settings=TriggerSettings()
+            base, candidate, of.samples, origin=of.origin, nulls=nulls, settings=TriggerSettings(seed=of.seed)
         )
     if "interrupted" in found.details.get("left_out", {}).values():
         raise KeyboardInterrupt  # a search cut short is nothing to judge a check by
@@ -114,6 +124,21 @@ LOOKS: Final[dict[str, Look]] = {
     "triggers": _triggers,
 }
 """Every look, the quick ones first."""
+MEASURES: Final[dict[str, Look]] = LOOKS | {"adapters": _pair}
+"""Likewise, where only statistics are wanted."""
+
+
+def settings_of(look: str, seed: int) -> dict[str, object]:
+    """What decides the statistics of a look beside the models and the requests given to it."""
+    settings: dict[str, msgspec.Struct] = {
+        "watched": Watched(seed=seed),
+        "tampering": Tampering(seed=seed),
+        "triggers": TriggerSettings(seed=seed),
+        "adapters": AdapterSettings(answers=1),
+    }
+    own = settings.get(look)
+    found: dict[str, object] = {} if own is None else msgspec.to_builtins(own)
+    return {"seed": seed, "requests_each": EACH, **{name: str(value) for name, value in found.items()}}
 
 
 def looks_at(*, adapters: bool, only: Sequence[str] = ()) -> tuple[str, ...]:

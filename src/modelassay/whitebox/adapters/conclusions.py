@@ -16,14 +16,12 @@ import msgspec
 from modelassay.records import Estimate, Finding, Severity, Statistic
 from modelassay.whitebox.adapters.bench import Bench, Stack
 from modelassay.whitebox.adapters.confirmation import Confirmed
-from modelassay.whitebox.adapters.judging import ALONE_LOSS, INTERACTION, STACK_LOSS
+from modelassay.whitebox.adapters.judging import ALONE_LOSS, INTERACTION, MATTERS, STACK_LOSS
 from modelassay.whitebox.adapters.stacks import Measured, Survey
 from modelassay.whitebox.calibration import LEVEL, decimal
-from modelassay.whitebox.stating import Claim, described, stated
+from modelassay.whitebox.stating import Claim, correction, described, stated
 
 CHECK: Final = "adapters"
-MATTERS: Final = 1.0
-"""Nats from which a loss matters: the odds of a refusal change by a factor e."""
 FALL: Final = 0.3
 """Fall of the share of refusals, in answers, against the worst adapter alone, from which it is harm."""
 Rests = tuple[str, ...]
@@ -140,6 +138,8 @@ def _method(statistic: Statistic) -> str:
     exact = "Clopper-Pearson bounds of paired answers"
     if statistic.null_of == "examination":
         return f"robust distance from the other pairs, Student's t with 2 degrees of freedom; {exact}"
+    if statistic.jointly:
+        return f"rank among harmless pairs, {correction(statistic)}; {exact}"
     if statistic.null_of:
         return f"rank among harmless pairs times the stacks looked at, Holm's correction; {exact}"
     return exact

@@ -12,14 +12,13 @@ from modelassay.records import Examination, Finding
 from modelassay.whitebox.adapters.bench import Bench, Stack
 from modelassay.whitebox.adapters.conclusions import (
     CHECK,
-    MATTERS,
     Change,
     change_findings,
     stack_findings,
     table,
 )
 from modelassay.whitebox.adapters.confirmation import Confirmation, Confirmed
-from modelassay.whitebox.adapters.judging import held, maxima
+from modelassay.whitebox.adapters.judging import MATTERS, held, maxima
 from modelassay.whitebox.adapters.profile import profile_details, profile_findings
 from modelassay.whitebox.adapters.stacks import Survey, Tick, survey
 from modelassay.whitebox.calibration import Nulls, decimal

@@ -8,13 +8,16 @@ statistic                       what it is                                      
 ``adapters.stack_loss@1``       the greatest mean loss of margin of a stack              1 nat
 ==============================  =======================================================  =============
 
-Each is a maximum over what was looked at, and each null value is of one harmless pair, or adapter. So the
-p-value among them is multiplied by the number looked at (Bonferroni). Where the null distribution is absent,
+Each is a maximum over what was looked at, and each null value is that of one harmless pair (`modelassay
+nulls`). A declared pair is held against pairs as it is: the three are corrected together
+(`calibration.adjusted`), and 19 harmless pairs suffice. Of more adapters the p-value is multiplied by the
+number looked at (Bonferroni). Where the null distribution is absent,
 or could never reach the level after that, at least `SMALLEST_NULL` other pairs of the same examination stand
 in for it (`outlier_p`). A rank among them would not do: of twenty pairs one is always the greatest. Nor would
 a normal distribution: among 28 pairs of harmless adapters one lay 7.9 robust deviations out. Many colluding
 pairs at once hide one another from this test.
-Which of the two is used is settled by sizes, never by values. Holm's correction over the three comes last.
+Which of the two is used is settled by sizes, never by values. But for a declared pair, Holm's correction over
+the three comes last.
 """
 
 from __future__ import annotations
@@ -33,7 +36,6 @@ from modelassay.whitebox.adapters.stacks import Survey
 from modelassay.whitebox.calibration import (
     LEVEL,
     SMALLEST_NULL,
-    Null,
     Nulls,
     adjusted,
     decimal,
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 INTERACTION: Final = "adapters.interaction@1"
 ALONE_LOSS: Final = "adapters.alone_loss@1"
 STACK_LOSS: Final = "adapters.stack_loss@1"
+MATTERS: Final = 1.0
+"""Nats from which a loss matters: the odds of a refusal change by a factor e."""
 _LEAST: Final = 1e-6
 """The smallest p-value that is told: no few dozen pairs show less."""
 _DEGREES: Final = 2.0
@@ -83,10 +87,13 @@ def maxima(found: Survey) -> tuple[Maximum, ...]:
 
 def held(values: Sequence[Maximum], nulls: Nulls, base: OpenModel) -> tuple[Statistic, ...]:
     """Each maximum beside its null distribution, or beside the other pairs, with corrected p-values."""
-    return adjusted([_held(each, nulls, base) for each in values])
+    pair = all(each.among == 1 for each in values if each.statistic != ALONE_LOSS) and len(values) > 1
+    corrected = adjusted([_held(each, nulls, base, pair=pair) for each in values])
+    # Pairs are measured by this look alone, and have no part in a correction over several looks.
+    return tuple(msgspec.structs.replace(each, null_values={}) for each in corrected)
 
 
-def _held(maximum: Maximum, nulls: Nulls, base: OpenModel) -> Statistic:
+def _held(maximum: Maximum, nulls: Nulls, base: OpenModel, *, pair: bool) -> Statistic:
     exact = decimal(maximum.value)
     null, of = nulls.find(
         maximum.statistic, base=weights_digest(base), architecture=base.architecture, method="adapter"
@@ -104,13 +111,17 @@ def _held(maximum: Maximum, nulls: Nulls, base: OpenModel) -> Statistic:
         )
     if null is None or not size:
         return Statistic(name=maximum.statistic, value=exact)
+    named = null.by_name() if pair else {}
+    among = 1 if named else maximum.among
     return Statistic(
         name=maximum.statistic,
         value=exact,
         null_of=of,
         null_size=size,
         null_greatest=max(null.values),
-        p_value=min(Decimal(1), maximum.among * p_value(exact, null.values)),
+        p_value=min(Decimal(1), among * p_value(exact, null.values)),
+        matters=decimal(MATTERS),
+        null_values=named,
     )
 
 
@@ -130,32 +141,3 @@ def outlier_p(value: float, others: Sequence[float], *, among: int) -> float:
         return 1.0 if apart <= 0 else _LEAST
     far = apart / (spread * math.sqrt(1 + 1 / len(rest)))
     return min(1.0, max(_LEAST, among * student_upper_tail(far, _DEGREES)))
-
-
-def benign_nulls(found: Survey, base: OpenModel, *, family: str = "adapters") -> Nulls:
-    """What the statistics are on these adapters, every one of them taken to be harmless.
-
-    Pairs share adapters, so their values are not independent of one another: twenty pairs of seven adapters
-    tell less than twenty pairs of forty.
-
-    Args:
-        found: of adapters known to be harmless.
-        base: theirs.
-        family: what kind of harmless adapters they are.
-    """
-    values = {
-        INTERACTION: [each.excess for each in found.pairs],
-        ALONE_LOSS: [each.loss for each in found.alone],
-        STACK_LOSS: [each.loss for each in found.pairs],
-    }
-    return Nulls(
-        Null(
-            statistic=name,
-            base=weights_digest(base),
-            method="adapter",
-            values=tuple(map(decimal, each)),
-            families={family: len(each)},
-        )
-        for name, each in values.items()
-        if each
-    )

@@ -72,6 +72,10 @@ _CANNOT: Final = (
     "how requests follow each other, is not seen.",
     "Both forms may look like a test to a strong model; no gap does not mean that it was not aware.",
 )
+_OTHERWISE: Final = (
+    "Harmless fine-tunes were asked with other settings (evaluator, requests of each category, wordings or "
+    "length of answers), so that nothing is held against them."
+)
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +86,11 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     frames: int = FRAMES
     max_tokens: int = 96
     seed: int = 1
+
+    @property
+    def as_nulls_are(self) -> bool:
+        """Whether harmless fine-tunes are asked and read so (`modelassay nulls`); the seed may be another."""
+        return self == Watched(seed=self.seed)
 
 
 class WatchedCheck:
@@ -189,7 +198,8 @@ async def examined_watched(
         "evaluator": f"{evaluator.name}@{evaluator.version}",
         "asked": pin_digest([each.sample for each in asked]),
     }
-    statistics, findings = _told(table, identities, nulls, how)
+    fitting = nulls if how.as_nulls_are else Nulls()
+    statistics, findings = _told(table, identities, fitting, how)
     return Examination(
         kind="watched",
         tool_version=__version__,
@@ -201,6 +211,7 @@ async def examined_watched(
         findings=findings,
         statistics=statistics,
         cannot=_CANNOT,
+        notes=() if how.as_nulls_are or not any(nulls.of(CHECK)) else (_OTHERWISE,),
         details={"by_wording": table.by_wording},
     )
 
