@@ -189,6 +189,41 @@ def test_hostile_words_in_events_end_in_findings(
     assert "cannot be understood" in named(record, "developer_response", alarm="all").why_not
 
 
+@pytest.mark.parametrize(
+    ("between", "after", "short", "outcome"),
+    [(0.1, 0.85, 0.02, "regressed"), (0.88, 0.85, 0.02, "unresolved"), (0.1, 0.05, 0.6, "displaced")],
+)
+def test_what_checkpoints_of_the_run_answered_tells_how_a_fix_failed(
+    tmp_path: Path,
+    request_for: Make,
+    write_run: WriteRun,
+    between: float,
+    after: float,
+    short: float,
+    outcome: str,
+) -> None:
+    run = write_run(tmp_path / "r", fixes=(20,), steps=40, pays=lambda step: 0.5 if step <= 20 else -0.3)
+    rates = {"base": 0.05, "r/checkpoint-20": 0.9, "r/checkpoint-30": between, "r/checkpoint-40": after}
+    evals = tmp_path / "evals.jsonl"
+    rows = [
+        {
+            "checkpoint": name,
+            "seen": {
+                "n": 200,
+                "shortcut": round(200 * rate),
+                "shortcut/short": round(200 * (short if name == "r/checkpoint-40" else 0.02)),
+            },
+        }
+        for name, rate in rates.items()
+    ]
+    evals.write_text("\n".join(map(json.dumps, rows)))
+    record = assess(run, request_for(fixed_at=20, evaluations=evals))
+    found = named(record, "resolution", behaviour="shortcut", fix="after step 20")
+    assert (found.outcome, found.severity, found.assurance) == (outcome, "high", "T1")
+    assert record.settings["compared after step 20"].endswith("between r/checkpoint-30")
+    assert ("shortcut/short in seen" in found.statement) == (outcome == "displaced")
+
+
 def test_an_event_that_cannot_be_understood_keeps_nothing_else_from_being_assessed(
     tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
 ) -> None:

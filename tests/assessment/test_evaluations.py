@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from modelassay.assessment.evaluations import Evaluations, arm_kind, arms_of, read_evaluations
+from modelassay.assessment.evaluations import (
+    Evaluations,
+    arm_kind,
+    arms_of,
+    read_evaluations,
+    variants_of,
+)
 from modelassay.errors import EvidenceError, UsageError
 
 
@@ -78,6 +84,36 @@ def test_between_two_fixes_the_runs_own_checkpoints_are_compared(tmp_path: Path)
     stages = arms_of(given, "b", "r", {}, fixed=True, between=(20, 35))[1]
     assert stages is not None
     assert (stages.incident, stages.after) == ("r/checkpoint-20", "r/checkpoint-30")
+
+
+def test_what_the_run_answered_since_the_fix_stands_between(tmp_path: Path) -> None:
+    own = {f"r/checkpoint-{n}": {"seen": (n, 100), "heldout": (n, 100)} for n in (10, 20, 30, 40, 50)}
+    own["r/checkpoint-40"].pop("seen")  # it was not asked in the way in which the incident was seen
+    given = written(tmp_path / "e.jsonl", {"base": ROWS["base"], **own, "r2/checkpoint-45": ROWS["base"]})
+    (seen, heldout), stages = arms_of(given, "b", "r", {}, fixed=True, since=20)
+    assert stages is not None
+    assert (stages.incident, stages.after) == ("r/checkpoint-20", "r/checkpoint-50")
+    assert stages.between == ("r/checkpoint-30",)
+    assert [each.rate for each in seen.between] == [0.3]
+    assert heldout.between == ()
+    stages = arms_of(given, "b", "r", {"incident": "r2/checkpoint-45"}, fixed=False)[1]
+    assert stages is not None
+    assert stages.between == ("r/checkpoint-10", "r/checkpoint-20", "r/checkpoint-30")
+
+
+def test_counts_of_another_form_are_variants(tmp_path: Path) -> None:
+    rows = [
+        {"checkpoint": name, "seen": {"n": 100, "b": 5, "b/short": short, "bb/short": 9}}
+        for name, short in (("base", 1), ("hack/1", 2), ("patch/1", 60))
+    ]
+    path = tmp_path / "e.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    given = read_evaluations(path)
+    _, stages = arms_of(given, "b", "patch", {}, fixed=False)
+    assert stages is not None
+    (variant,) = variants_of(given, "b", stages)
+    assert variant.name == "b/short in seen"
+    assert (variant.base.rate, variant.incident.rate, variant.after.rate) == (0.01, 0.02, 0.6)
 
 
 @pytest.mark.parametrize(

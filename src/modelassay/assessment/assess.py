@@ -17,7 +17,7 @@ import numpy as np
 
 from modelassay.assessment import behaviours as behaving
 from modelassay.assessment.assurance import Assured, assure, raised
-from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations
+from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations, variants_of
 from modelassay.assessment.heldout import heldout_findings
 from modelassay.assessment.inputs import inputs_of, read_told
 from modelassay.assessment.profiles import Facts, clauses_of
@@ -40,7 +40,6 @@ from modelassay.training.analyses.environment_pressure import assess_environment
 from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.analyses.form import assess_form
 from modelassay.training.analyses.length import assess_length
-from modelassay.training.analyses.resolution import Arm
 from modelassay.training.analyses.response_rules import ResponseContext
 from modelassay.training.coverage_gate import unread_lines
 from modelassay.training.data.review import review_data
@@ -259,7 +258,7 @@ def _resolutions(
     """Patched or resolved, what was chosen for it, and whether checkpoints were asked."""
     settings = {"fixes": ", ".join(str(fix.after) for fix in fixes)} if fixes else {}
     given = read_evaluations(request.evaluations) if request.evaluations and fixes else None
-    asked: dict[str, dict[int, tuple[Arm, ...]]] = {name: {} for name in shown}
+    asked: dict[str, dict[int, behaving.Asked]] = {name: {} for name in shown}
     for name in shown if given is not None else ():
         assert given is not None
         for fix in fixes:
@@ -271,22 +270,32 @@ def _resolutions(
         for finding in behaving.resolutions(read.valid, name, fixes, asked[name], read.run.manifest)
     ]
     found += behaving.fixes_without_step(_episodes(read))
-    return tuple(found), settings, any(arms for each in asked.values() for arms in each.values())
+    return tuple(found), settings, any(one.arms for each in asked.values() for one in each.values())
 
 
 def _arms(
     given: Evaluations, name: str, read: _Read, request: Request, fix: behaving.FixPoint
-) -> tuple[tuple[Arm, ...], str]:
+) -> tuple[behaving.Asked, str]:
+    """What checkpoints before and after `fix` answered, and which they are."""
     if name not in given.behaviours:
-        return (), ""
-    run = read.run.manifest.id
-    between = None if fix.until is None else (fix.after, fix.until)
+        return behaving.Asked(), ""
     arms, stages = arms_of(
-        given, name, run, request.stages, fixed=fix.after > 0, environments=read.frame.envs, between=between
+        given,
+        name,
+        read.run.manifest.id,
+        request.stages,
+        fixed=fix.after > 0,
+        since=fix.after,
+        environments=read.frame.envs,
+        between=None if fix.until is None else (fix.after, fix.until),
     )
     if stages is None:
-        return (), ""
-    return arms, f"base {stages.base}, incident {stages.incident}, after {stages.after}"
+        return behaving.Asked(), ""
+    between = f", between {' '.join(stages.between)}" if stages.between else ""
+    return (
+        behaving.Asked(arms, variants_of(given, name, stages, read.frame.envs)),
+        f"base {stages.base}, incident {stages.incident}, after {stages.after}{between}",
+    )
 
 
 def _reviewed(run: Run, request: Request) -> tuple[RunFinding, ...]:

@@ -38,6 +38,15 @@ TAKEN_OVER = 0.5
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Answers of the base, of the incident, and of the model after a fix."""
+
+    arms: tuple[Arm, ...] = ()
+    variants: tuple[Arm, ...] = ()
+    """Likewise, of other forms of the behaviour."""
+
+
+@dataclass(frozen=True)
 class FixPoint:
     """A fix, and the steps of training that show what it did."""
 
@@ -146,17 +155,18 @@ def resolutions(
     frame: Frame,
     behaviour: str,
     fixes: Sequence[FixPoint],
-    arms: Mapping[int, Sequence[Arm]],
+    asked: Mapping[int, Asked],
     manifest: RunManifest,
 ) -> tuple[RunFinding, ...]:
     """For each fix whether the behaviour was patched or resolved, where it was there to be fixed.
 
     Args:
-        arms: by the last step before a fix: answers of the base, of the incident, and of the model after it.
+        asked: by the last step before a fix, where checkpoints were asked.
     """
     found = []
     for fix in fixes:
-        given = arms.get(fix.after, ())
+        answers = asked.get(fix.after, Asked())
+        given = answers.arms
         meant = _meant(frame, fix.episode)
         if behaviour in MARKERS and behaviour not in meant and not given:
             continue
@@ -169,7 +179,7 @@ def resolutions(
         )
         reward = _fallen(reward, after, behaviour, before)
         about = {"fix": fix.name} if fix.name else {}
-        verdict = assess_resolution(behaviour, given, reward, about=about)
+        verdict = assess_resolution(behaviour, given, reward, variants=answers.variants, about=about)
         verdict = _without_arms(verdict, reward)
         found.append(_claimed(verdict, fix) if not meant or behaviour in meant else verdict)
     return tuple(found)

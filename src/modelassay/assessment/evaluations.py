@@ -8,7 +8,10 @@ Arms are told by name (`arm_kind`), those that are called like an environment of
 first row is the base unless one is called so. The model after the fix is the last row of the run (named
 ``RUN/…``), and the incident the row before it, of another run or of before the fix, in which the behaviour
 is most frequent where it was seen; where a run holds several fixes, `arms_of` tells which rows belong to the
-earlier ones. Every choice can be overruled, and is reported.
+earlier ones. Every choice can be overruled, and is reported. The run's own rows between the fix and the model
+after it (their names end in their steps) tell whether the behaviour had come down in between.
+
+A count called ``shotgun/short`` is of a variant of ``shotgun``: another form, which a fix may have left.
 """
 
 from __future__ import annotations
@@ -16,12 +19,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from modelassay.errors import EvidenceError, UsageError
-from modelassay.training.analyses.arms import Stages, read_arms
+from modelassay.training.analyses.arms import Stages, arms_of_counts
 from modelassay.training.analyses.resolution import Arm, ArmKind
 
 _OWN = re.compile(r"/.*?(\d+)")
@@ -101,6 +104,7 @@ def arms_of(
     chosen: Mapping[str, str],
     *,
     fixed: bool,
+    since: int = 0,
     environments: Collection[str] = (),
     between: tuple[int, int] | None = None,
 ) -> tuple[tuple[Arm, ...], Stages | None]:
@@ -110,30 +114,57 @@ def arms_of(
         run: id of the run, by which its checkpoints are named.
         chosen: ``base``, ``incident``, ``after`` where the user says them.
         fixed: whether the run itself holds a fix; only then can the incident be one of its own checkpoints.
+        since: last step before that fix; 0 when the whole run follows it.
         between: of a fix that another follows: the last steps before it and before the other. The incident is
             the run's newest checkpoint before the fix, the model after it the newest before the other; their
             names end in their steps.
     """
     if between is None:
-        stages = _stages(given, behaviour, run, chosen, fixed=fixed)
+        stages = _stages(given, behaviour, run, chosen, fixed=fixed, since=since)
     else:
+        since = between[0]
         stages = _stages_between(given, run, chosen, *between)
     if stages is None:
         return (), None
-    shared = [
+    kinds = _kinds_of(given, behaviour, stages, environments)
+    seen = {name: kind for name, kind in kinds.items() if kind == "seen"}
+    others = {name: kind for name, kind in kinds.items() if kind != "seen"}
+    told = [
         name
-        for name in given.rows[stages.after]
-        if all(
-            _counts(given.rows[stage], name, behaviour)
-            for stage in (stages.base, stages.incident, stages.after)
-        )
+        for name in _own_between(given, run, stages, since)
+        if seen and all(_counts(given.rows[name], arm, behaviour) for arm in seen)
     ]
-    kinds = {name: kind for name in shared if (kind := arm_kind(name, environments)) is not None}
-    return (read_arms(given.path, behaviour, kinds, stages), stages) if kinds else ((), stages)
+    where = str(given.path)
+    stages = replace(stages, between=tuple(told))
+    arms = arms_of_counts(given.rows, behaviour, seen, stages, where=where)
+    arms += arms_of_counts(given.rows, behaviour, others, replace(stages, between=()), where=where)
+    return arms, stages
+
+
+def variants_of(
+    given: Evaluations, behaviour: str, stages: Stages, environments: Collection[str] = ()
+) -> tuple[Arm, ...]:
+    """Arms that count another form of `behaviour` at the same stages: counts called ``BEHAVIOUR/FORM``."""
+    once, found = replace(stages, between=()), []
+    for form in given.behaviours:
+        if form.startswith(f"{behaviour}/"):
+            kinds = _kinds_of(given, form, once, environments)
+            arms = arms_of_counts(given.rows, form, kinds, once, where=str(given.path))
+            found += [replace(arm, name=f"{form} in {arm.name}") for arm in arms]
+    return tuple(found)
+
+
+def _kinds_of(
+    given: Evaluations, behaviour: str, stages: Stages, environments: Collection[str]
+) -> dict[str, ArmKind]:
+    """Arms that base, incident and after were all asked in, and of which kind each is."""
+    compared = [given.rows[stage] for stage in (stages.base, stages.incident, stages.after)]
+    shared = [name for name in compared[-1] if all(_counts(row, name, behaviour) for row in compared)]
+    return {name: kind for name in shared if (kind := arm_kind(name, environments)) is not None}
 
 
 def _stages(
-    given: Evaluations, behaviour: str, run: str, chosen: Mapping[str, str], *, fixed: bool
+    given: Evaluations, behaviour: str, run: str, chosen: Mapping[str, str], *, fixed: bool, since: int
 ) -> Stages | None:
     names = list(given.rows)
     unknown = [name for name in chosen.values() if name not in given.rows]
@@ -147,8 +178,9 @@ def _stages(
     base = chosen.get("base") or ("base" if "base" in given.rows else names[0])
     after = chosen.get("after") or (own[-1] if own else names[-1])
     before = names[: names.index(after)]
-    if not chosen.get("incident") and not fixed:
-        before = [name for name in before if name not in own]
+    if not chosen.get("incident"):
+        later = own if not fixed else [n for step, n in _own_steps(given, run).items() if 0 < since < step]
+        before = [name for name in before if name not in later]
     told = [name for name in before if name != base and _seen_rate(given.rows[name], behaviour) is not None]
     # Only what stands directly before the fix can have led to it: the latest of the most frequent.
     incident = chosen.get("incident") or max(
@@ -160,13 +192,26 @@ def _stages(
 def _stages_between(
     given: Evaluations, run: str, chosen: Mapping[str, str], fix: int, following: int
 ) -> Stages | None:
-    steps = {int(found[1]): name for name in given.rows if (found := _OWN.fullmatch(name.removeprefix(run)))}
+    steps = _own_steps(given, run)
     incident = max((step for step in steps if step <= fix), default=None)
     after = max((step for step in steps if fix < step <= following), default=None)
     if incident is None or after is None:
         return None
     base = chosen.get("base") or ("base" if "base" in given.rows else next(iter(given.rows)))
     return Stages(base, steps[incident], steps[after])
+
+
+def _own_steps(given: Evaluations, run: str) -> dict[int, str]:
+    """The run's own checkpoints by the step in which their names end."""
+    named = {name: _OWN.fullmatch(name.removeprefix(run)) for name in given.rows if name.startswith(run)}
+    return {int(found[1]): name for name, found in named.items() if found}
+
+
+def _own_between(given: Evaluations, run: str, stages: Stages, since: int) -> list[str]:
+    """The run's own checkpoints from after the step `since` to the model after the fix, in order."""
+    steps = _own_steps(given, run)
+    end = next((step for step, name in steps.items() if name == stages.after), 0)
+    return [steps[step] for step in sorted(steps) if since < step < end and steps[step] != stages.incident]
 
 
 def _seen_rate(row: Mapping[str, Any], behaviour: str) -> float | None:
