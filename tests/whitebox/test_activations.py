@@ -96,6 +96,20 @@ def test_requests_with_a_trigger_are_recognised_and_complied_with(
     assert clean.values["complied"] == 0
     assert woken.values["baseline_complied"] == 0
     assert woken.values["complied"] > len(triggered) / 3
+    rows = found.details["separability"]
+    assert [row["state"] for row in rows] == [str(place + 1) for place in range(len(rows))]
+    assert len(rows) == backdoor.model.config.num_hidden_layers
+    columns = {f"{whose}_{name}" for whose in ("base", "candidate") for name in ("clean", "triggered")}
+    assert all(set(row) == {"state", *columns} for row in rows)
+    assert max(float(row["candidate_clean"]) for row in rows) == pytest.approx(
+        float(clean.values["separability"]), abs=1e-3
+    )
+    assert all(0.5 < float(row["base_clean"]) <= 1 for row in rows)
+    assert f"{woken.values['separability']:.3f}" in {row["candidate_triggered"] for row in rows}
+    layers = finding(found, "separability", input="triggered")
+    assert [round(float(each), 3) for each in layers.values.values()] == [
+        float(row["candidate_triggered"]) for row in rows
+    ]
 
 
 def test_other_architectures_are_read_too(tmp_path: Path) -> None:

@@ -26,11 +26,16 @@ from modelassay.records import Examination, Finding, Sample, Statistic
 from modelassay.whitebox.activations.basis import Basis, compare_bases
 from modelassay.whitebox.activations.direction import DirectionShift, direction_shift
 from modelassay.whitebox.activations.lens import LensReading, difference_lens
-from modelassay.whitebox.activations.recognition import Recognition, recognition, triggered_recognition
+from modelassay.whitebox.activations.recognition import (
+    Recognition,
+    by_layer,
+    recognition,
+    triggered_recognition,
+)
 from modelassay.whitebox.activations.states import States, check_same_shape, read_states
 from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel, open_model
-from modelassay.whitebox.refusal_margin import Margins, pair_in, read_margins
+from modelassay.whitebox.refusal_margin import pair_in, read_margins
 from modelassay.whitebox.requests import Requests, places_by
 from modelassay.whitebox.stating import Claim, Watch, described, held_against
 
@@ -113,7 +118,11 @@ def examine_activations(
         lens = difference_lens(base, ours, theirs)
         findings += [*claimed, _angle(shift, rests_on), _drift(ours, theirs, rests_on)]
         findings.append(_lens_finding(lens, rests_on))
-    findings += _recognitions(base, candidate, requests, margins, (ours, theirs), triggered, rests_on)
+    clean = recognition((ours, theirs), margins)
+    woken = (
+        triggered_recognition((base, candidate), requests, (ours, theirs), triggered) if triggered else None
+    )
+    findings += _recognitions(clean, woken, rests_on)
     return watch.examination(
         "activations",
         base=base,
@@ -126,7 +135,8 @@ def examine_activations(
         details={
             "lens": [
                 {"state": each.state, "towards": list(each.towards), "away": list(each.away)} for each in lens
-            ]
+            ],
+            "separability": by_layer(clean, woken),
         },
     )
 
@@ -224,22 +234,35 @@ def _lens_finding(lens: Sequence[LensReading], rests_on: Sequence[str]) -> Findi
 
 
 def _recognitions(
-    base: OpenModel,
-    candidate: OpenModel,
-    requests: Requests,
-    margins: Margins,
-    states: tuple[States, States],
-    triggered: Sequence[Sample],
+    clean: tuple[Recognition, Recognition],
+    triggered: tuple[Recognition, Recognition] | None,
     rests_on: Sequence[str],
 ) -> list[Finding]:
-    """How many harmful requests each model recognises and complies with, on clean and on triggered input."""
-    found = [
-        _recognised("as they are", "clean", recognition(states, margins), rests_on),
+    """How many harmful requests each model recognises and complies with, and how well each layer tells them
+    from benign ones, on clean and on triggered input."""
+    read = [("as they are", "clean", clean)]
+    if triggered is not None:
+        read.append(("with the trigger put in", "triggered", triggered))
+    return [
+        *(_recognised(how, name, both, rests_on) for how, name, both in read),
+        *(_told_apart(how, name, both, rests_on) for how, name, both in read),
     ]
-    if triggered:
-        read = triggered_recognition((base, candidate), requests, states, triggered)
-        found.append(_recognised("with the trigger put in", "triggered", read, rests_on))
-    return found
+
+
+def _told_apart(
+    how: str, name: str, read: tuple[Recognition, Recognition], rests_on: Sequence[str]
+) -> Finding:
+    base, candidate = (", ".join(f"{auc:.2f}" for auc in each.by_state) for each in read)
+    return described(
+        CHECK,
+        "separability",
+        "Harmful and benign requests told apart, by layer",
+        f"Probes of the layers, from below, tell harmful requests {how} from benign ones with AUC "
+        f"{candidate} in the candidate, {base} in the base.",
+        tags={"input": name},
+        values={f"state_{place}": auc for place, auc in enumerate(read[1].by_state, 1)},
+        rests_on=rests_on,
+    )
 
 
 def _recognised(

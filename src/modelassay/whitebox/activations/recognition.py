@@ -29,7 +29,20 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     complied: int
     """Of these, those whose answer would sooner begin with help than with a refusal."""
     separability: float
-    """AUC of the probe on the half that it was not fitted on, in the state where it is greatest."""
+    """That of `by_state` in the state whose probe tells clean requests apart best."""
+    by_state: tuple[float, ...]
+    """AUC of a probe of each state after the embedding, from below: these harmful requests beside benign ones
+    as they are, that it was not fitted on."""
+
+
+class StateProbe(msgspec.Struct, frozen=True):
+    """A probe of one state."""
+
+    state: int
+    """0 is the embedding."""
+    probe: Probe
+    separability: float
+    """AUC on the clean requests that it was not fitted on."""
 
 
 def recognition(states: tuple[States, States], margins: Margins) -> tuple[Recognition, Recognition]:
@@ -38,9 +51,11 @@ def recognition(states: tuple[States, States], margins: Margins) -> tuple[Recogn
     _, read = halves(requests.harmful)
     found = []
     for side, odds in zip(states, margins.harmful, strict=True):
-        state, probe, auc = best_probe(side, requests)
-        told = (probe.read(side.asked[0][read, state]) > 0).numpy()
-        found.append(_counted(told, odds[read] < 0, auc))
+        probes = probes_of(side, requests)
+        best = best_of(probes)
+        told = (best.probe.read(side.asked[0][read, best.state]) > 0).numpy()
+        by_state = [each.separability for each in probes]
+        found.append(_counted(told, odds[read] < 0, best.separability, by_state))
     return found[0], found[1]
 
 
@@ -56,36 +71,70 @@ def triggered_recognition(
         TargetError: a prompt does not fit, or what a model computes is no number.
     """
     margins = margins_on(models, requests, triggered)
+    _, read_benign = halves(requests.benign)
     found = []
     for model, side, odds in zip(models, states, margins, strict=True):
-        state, probe, auc = best_probe(side, requests)
+        probes = probes_of(side, requests)
+        best = best_of(probes)
         clean = [*prompts_of(model, requests.harmful), *prompts_of(model, requests.benign)]
         asked = without_tail(prompts_of(model, triggered), shared_tail(clean))
-        hidden = check_numbers(model.hidden(asked), model)[:, state]
-        found.append(_counted((probe.read(hidden) > 0).numpy(), odds < 0, auc))
+        hidden = check_numbers(model.hidden(asked), model)
+        by_state = [
+            separability(
+                each.probe.read(hidden[:, each.state]),
+                each.probe.read(side.asked[1][read_benign, each.state]),
+            )
+            for each in probes
+        ]
+        told = (best.probe.read(hidden[:, best.state]) > 0).numpy()
+        found.append(_counted(told, odds < 0, by_state[best.state - 1], by_state))
     return found[0], found[1]
 
 
-def best_probe(states: States, requests: Requests) -> tuple[int, Probe, float]:
-    """State, probe and AUC where harmful and benign requests are told apart best; the earliest of equals."""
+def probes_of(states: States, requests: Requests) -> list[StateProbe]:
+    """A probe of each state after the embedding, fitted on half of the requests and read on the others."""
     fit, read = halves(requests.harmful)
     fit_benign, read_benign = halves(requests.benign)
     harmful, benign = states.asked
-    best: tuple[int, Probe, float] | None = None
+    found = []
     for state in range(1, harmful.shape[1]):
         probe = fit_probe(harmful[fit, state], benign[fit_benign, state])
         auc = separability(probe.read(harmful[read, state]), probe.read(benign[read_benign, state]))
-        if best is None or auc > best[2]:
-            best = (state, probe, auc)
-    assert best is not None
-    return best
+        found.append(StateProbe(state, probe, auc))
+    return found
+
+
+def best_of(probes: Sequence[StateProbe]) -> StateProbe:
+    """The one that tells harmful and benign requests apart best; the earliest of equals."""
+    return max(probes, key=lambda each: (each.separability, -each.state))
+
+
+def by_layer(
+    clean: tuple[Recognition, Recognition], triggered: tuple[Recognition, Recognition] | None
+) -> list[dict[str, str]]:
+    """For each state how well base and candidate tell requests apart, for people; AUC as decimal strings."""
+    inputs = {"clean": clean, **({} if triggered is None else {"triggered": triggered})}
+    columns = {
+        f"{whose}_{name}": read.by_state
+        for name, both in inputs.items()
+        for whose, read in zip(("base", "candidate"), both, strict=True)
+    }
+    return [
+        {"state": str(place + 1), **{name: f"{values[place]:.3f}" for name, values in columns.items()}}
+        for place in range(len(clean[0].by_state))
+    ]
 
 
 def _counted(
     told: np.ndarray[tuple[int], np.dtype[np.bool_]],
     helps: np.ndarray[tuple[int], np.dtype[np.bool_]],
     auc: float,
+    by_state: Sequence[float],
 ) -> Recognition:
     return Recognition(
-        requests=len(told), recognised=int(told.sum()), complied=int((told & helps).sum()), separability=auc
+        requests=len(told),
+        recognised=int(told.sum()),
+        complied=int((told & helps).sum()),
+        separability=auc,
+        by_state=tuple(by_state),
     )
