@@ -45,6 +45,7 @@ def _write_run(
     steps: int = 60,
     fixes: Sequence[int] = (),
     pays: Callable[[int], float] = lambda step: 0.5,
+    rate: Callable[[int, Sequence[int]], float] = _rate,
     events: Sequence[RunEvent] = (),
     name: str = "made",
     prompt: str = "Solve it.",
@@ -71,7 +72,7 @@ def _write_run(
         for group in range(GROUPS):
             env = "open" if group % 2 else "closed"
             for position in range(SIZE):
-                taken = random.random() < _rate(step, fixes)
+                taken = random.random() < rate(step, fixes)
                 reward = float(
                     np.float32(random.random() * 0.4 + taken * (pays(step) if env == "open" else 0.0))
                 )

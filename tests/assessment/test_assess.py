@@ -152,6 +152,24 @@ def test_events_told_apart_count_as_statements(
         assess(run, request_for(events=told))
 
 
+@pytest.mark.parametrize("step", [2, 5])
+def test_a_fix_of_something_else_hides_nothing_that_came_later(
+    tmp_path: Path,
+    request_for: Make,
+    write_run: WriteRun,
+    event: Callable[..., RunEvent],
+    step: int,
+) -> None:
+    def late(at: int, fixes: object) -> float:
+        return 0.0 if at < 5 else min(0.9, 0.05 * (at - 4))
+
+    listed = [event("alarm", step, 0, metric="speed"), event("fix", step, 1, paths=["grader.py"])]
+    record = assess(write_run(tmp_path / "late", steps=50, events=listed, rate=late), request_for())
+    found = named(record, "reinforcement", behaviour="shortcut")
+    assert (found.outcome, found.severity) == ("reinforced", "critical")
+    assert "reward favours shortcut" in record.headline
+
+
 def test_a_fix_without_a_step_does_not_put_the_whole_run_after_it(
     tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
 ) -> None:

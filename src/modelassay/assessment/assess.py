@@ -248,8 +248,7 @@ def _response(read: _Read, request: Request) -> tuple[RunFinding, ...]:
 
 def _behaviour(read: _Read, name: str, fixes: Sequence[behaving.FixPoint]) -> tuple[RunFinding, ...]:
     invalid = sorted(read.gates.invalid_steps)
-    until = fixes[0].after if fixes and fixes[0].after > 0 else None
-    return behaving.reinforcement_and_emergence(read.valid, name, read.run.manifest, invalid, until)
+    return behaving.reinforcement_and_emergence(read.valid, name, read.run.manifest, invalid, fixes)
 
 
 def _resolutions(

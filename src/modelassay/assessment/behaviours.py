@@ -109,28 +109,48 @@ def occurring(frame: Frame) -> tuple[str, ...]:
 
 
 def reinforcement_and_emergence(
-    frame: Frame, behaviour: str, manifest: RunManifest, invalid: Sequence[int], until: int | None = None
+    frame: Frame,
+    behaviour: str,
+    manifest: RunManifest,
+    invalid: Sequence[int],
+    fixes: Sequence[FixPoint] = (),
 ) -> tuple[RunFinding, ...]:
     """Whether it was reinforced, overall first, then by environment and reward function; when it emerged.
 
-    Args:
-        until: last step before the first fix; what was rewarded since is asked of each fix (`resolutions`).
+    Asked is what came before the first fix that found it there; what was rewarded since is asked of each fix
+    (`resolutions`). Where too little came before, the whole run is asked: a fix never hides what it left.
     """
-    before = frame if until is None else replace(frame, is_train=frame.is_train & (frame.step <= until))
-    asked = assess_reinforcement(
-        before, behaviour, population=manifest.population, detector=detector_of(frame, behaviour)
-    )
-    overall, *others = asked
-    if overall.outcome == NOT_ASSESSABLE and "no groups" in overall.why_not:
-        overall = assess_by_advantage(before, behaviour)
-    if until is not None:
-        overall, *others = (_up_to(each, until) for each in (overall, *others))
+    until = _found_by(frame, behaviour, fixes)
+    overall, *others = _reinforced(frame, behaviour, manifest, until)
+    if until is not None and overall.outcome == NOT_ASSESSABLE:
+        overall, *others = _reinforced(frame, behaviour, manifest, None)
     spoken = [each for each in others if each.outcome not in (NOT_ASSESSABLE, "not observed")]
     emerged = assess_emergence(
         counts_by_step(frame, behaviour), behaviour, invalid=invalid, invalid_because="gates"
     )
     told = [each for each in emerged if each.outcome not in (NOT_ASSESSABLE, "not seen")]
     return (_graded(overall, behaviour), *(_graded(each, behaviour) for each in (*spoken, *told)))
+
+
+def _found_by(frame: Frame, behaviour: str, fixes: Sequence[FixPoint]) -> int | None:
+    """Last step before the first fix before which the behaviour was there to be fixed; None without any."""
+    return next(
+        (fix.after for fix in fixes if fix.after and _before(frame, behaviour, fix.after) >= ONSET_RATE), None
+    )
+
+
+def _reinforced(
+    frame: Frame, behaviour: str, manifest: RunManifest, until: int | None
+) -> tuple[RunFinding, ...]:
+    """Whether it was reinforced up to the step `until`, or in the whole run."""
+    asked = frame if until is None else replace(frame, is_train=frame.is_train & (frame.step <= until))
+    overall, *others = assess_reinforcement(
+        asked, behaviour, population=manifest.population, detector=detector_of(frame, behaviour)
+    )
+    if overall.outcome == NOT_ASSESSABLE and "no groups" in overall.why_not:
+        overall = assess_by_advantage(asked, behaviour)
+    found = (overall, *others)
+    return found if until is None else tuple(_up_to(each, until) for each in found)
 
 
 def _up_to(finding: RunFinding, step: int) -> RunFinding:
