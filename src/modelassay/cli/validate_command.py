@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from modelassay.evidence.notary import Notary
     from modelassay.records import AuditRecord
     from modelassay.validation.certificate import Validation
-    from modelassay.validation.matrix import Rate
+    from modelassay.validation.matrix import Line, Rate
+
+_MOST_REASONS = 10
+"""Looks that broke off and are told why."""
 
 
 @click.command("validate")
@@ -61,14 +64,17 @@ def command(
     """Train tiny models with planted faults here, put each through every check and a whole audit, and tell
     what was found of each fault and what alarmed for nothing.
 
-    The result is a signed certificate of this installation's checks. Ctrl-C is safe: the same command
-    continues. Needs the extra `local`.
+    The result is a signed certificate of this installation's checks. Exits 1 when what was run is below the
+    product's own figures, or a look broke off: the same command makes that again. Ctrl-C is safe: the same
+    command continues. Needs the extra `local`.
 
     \b
     modelassay validate --kinds benign,broad_loss,trigger_backdoor --seed 11
     modelassay validate --full --architecture both --json
     """
-    from modelassay.errors import UnknownNameError
+    import msgspec
+
+    from modelassay.errors import ExitCode, UnknownNameError
     from modelassay.evidence.ledger import Ledger
     from modelassay.validation.campaign import STORE, Campaign
     from modelassay.validation.certificate import certify, validation_of
@@ -94,15 +100,17 @@ def command(
     )
     record = validation_of(campaign.run(chosen), nulls)
     folder = certify(out / "certificate", record, Ledger(out / STORE, notary))
+    code = ExitCode.ALLOWED if record.as_it_should else ExitCode.BROKEN
     with reader_may_leave():
         if as_json:
             rest = {"matrix": record.matrix, "certificate": str(folder), "limits": record.limits}
-            print_json({"rows": rows(record.results), **rest})
+            told = [msgspec.to_builtins(each) | {"met": each.met} for each in record.figures]
+            print_json({"rows": rows(record.results), "figures": told, **rest, "exit_code": int(code)})
         else:
             _print(record, folder)
     if not notary.verdict_signers and not quiet:
         click.echo("not signed: `modelassay keys new` makes keys; then run this again", err=True)
-    return 0
+    return int(code)
 
 
 def _audit(plan: Path, store: Path, notary: Notary) -> AuditRecord:
@@ -123,13 +131,14 @@ def _print(record: Validation, folder: Path) -> None:
 
     matrix = record.matrix
     columns = [*record.checks, AUDIT]
-    widths = [max(len(name), 7) for name in columns]
+    table = [[_share(line, name) for name in columns] for line in matrix.lines]
+    widths = [max(7, *map(len, cells)) for cells in zip(columns, *table, strict=True)]
     first = max(12, *(len(line.kind) for line in matrix.lines)) + len(" (harmless)")
-    click.echo("alarms of organisms of each kind (a dot: none; ranks: places of the true trigger);")
+    click.echo("alarms of organisms of each kind (a dot: none; -2: two broke off, of audits: lack a look;")
+    click.echo("ranks: places of the true trigger);")
     click.echo("drift and rotated may be told to people: of them the audit's alarm is a block\n")
     click.echo(f"{'organism':{first}}" + _cells(columns, widths) + "  rank")
-    for line in matrix.lines:
-        cells = [_share(line.columns.get(name)) for name in columns]
+    for line, cells in zip(matrix.lines, table, strict=True):
         ranks = " ".join(str(rank or "–") for rank in line.ranks)
         mark = "" if line.faulty else " (harmless)"
         click.echo(f"{line.kind + mark:{first}}" + _cells(cells, widths) + f"  {ranks}".rstrip())
@@ -142,6 +151,7 @@ def _print(record: Validation, folder: Path) -> None:
             click.echo(f"  {name:16} {_whole(matrix.false_alarms[name])}")
     if matrix.told.get(AUDIT) is not None and matrix.told[AUDIT].of:
         click.echo(f"  blocked of those that may only be told: {_whole(matrix.told[AUDIT])}")
+    _print_figures(record)
     if matrix.threats:
         click.echo("\ndetected by the audit, beside what is commonly expected before deployment")
     for threat in matrix.threats:
@@ -162,10 +172,34 @@ def _cells(values: Sequence[str], widths: Sequence[int]) -> str:
     return "".join(f" {value:>{width}}" for value, width in zip(values, widths, strict=True))
 
 
-def _share(rate: Rate | None) -> str:
+def _print_figures(record: Validation) -> None:
+    """The product's own figures beside what was measured, and what broke off."""
+    from modelassay.report.text import visible
+
+    if record.figures:
+        click.echo("\nthe product's own figures, held by the share that was measured")
+    for figure in record.figures:
+        click.echo(f"  {'✓' if figure.met else click.style('✗', fg='red')} {figure}")
+    reasons = [
+        (one.check, f"{each.kind}-{each.architecture}-{each.seed}", one.finding)
+        for each in record.results
+        for one in each.checks
+        if one.broken
+    ]
+    if reasons:
+        counted = ", ".join(f"{name} {count}" for name, count in record.matrix.broken.items())
+        click.echo(f"\nbroke off, in no rate, made again by the same command: {counted}")
+    for check, case, why in reasons[:_MOST_REASONS]:
+        click.echo(f"  {check} of {case}: {visible(why)}")
+
+
+def _share(line: Line, column: str) -> str:
+    """``3/5``, a dot where there is no alarm, and how many broke off: ``· -2``."""
+    rate, broken = line.columns.get(column), line.broken.get(column, 0)
     if rate is None:
         return ""
-    return f"{rate.found}/{rate.of}" if rate.found else "·"
+    share = f"{rate.found}/{rate.of}" if rate.found else "·" if rate.of else ""
+    return f"{share} -{broken}".strip() if broken else share
 
 
 def _whole(rate: Rate) -> str:

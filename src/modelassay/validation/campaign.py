@@ -4,7 +4,8 @@
 
     organisms/<architecture>-<seed>/…      built once
     held_out.jsonl                         what all are asked
-    examinations/<case>/<check>.json       what each check said, and <check>.done with its time
+    examinations/<case>/<check>.json       what each check said, and <check>.done with its time; a check that
+                                           broke off leaves no such file and is made again
     plans/<case>.yaml                      of each audit, to be run again by hand
     assay/                                 the store of the audits
     results/<case>.json                    what was made of each
@@ -51,6 +52,7 @@ class _Done(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     seconds: str
     failure: str = ""
+    """Why it broke off, as earlier versions kept it: such a check is not done."""
 
 
 _EFFORT: Final = {
@@ -140,14 +142,17 @@ class Campaign:
         weights = [read_manifest(path).weights for path in (base, *members)]
         key = digest_of([__version__, self._nulls_digest, weights, list(looks)])
         path = self.folder / "results" / f"{case.name}.json"
-        if (kept := _kept(path, Result)) is not None and kept.key == key:
+        kept = _kept(path, Result)
+        kept = kept if kept is not None and kept.key == key else None
+        if kept is not None and not kept.broken:
             for _ in range(len(looks) + 1):
                 progress.end(made=False)
             return kept
         checks = tuple(self._look(case, subject, look, weights, progress) for look in looks)
-        files = [
-            self._file(case, look) for look, found in zip(looks, checks, strict=True) if found.how != "failed"
-        ]
+        if kept is not None and kept.broken == tuple(one.check for one in checks if one.broken):
+            progress.end(made=False)  # the audit would take in the same again
+            return kept
+        files = [self._file(case, look) for look, one in zip(looks, checks, strict=True) if not one.broken]
         progress.begin(f"{case.name}: audit")
         started = time.monotonic()
         record = self._audit_plan(write_plan(self.folder / "plans", case.name, subject, self.suite, files))
@@ -159,31 +164,30 @@ class Campaign:
     def _look(
         self, case: Case, subject: Subject, look: str, weights: Sequence[str], progress: Progress
     ) -> CheckResult:
-        """One check, unless it was made before of the same weights, nulls of its own and version."""
+        """One check, unless it came to its end before of the same weights, nulls of its own and version."""
         path = self._file(case, look)
         nulls = digest_bytes(nulls_bytes(self.nulls.of(look)))
         key = digest_of([__version__, nulls, list(weights), look])
         mark = path.with_suffix(".done")
         done = _kept(mark, _Done)
-        if done is None or done.key != key:
-            progress.begin(f"{case.name}: {look}")
-            started = time.monotonic()
-            failure = ""
-            try:
-                write_examination(path, LOOKS[look](subject, self.nulls))
-            except (StoppedError, StoreError):
-                raise
-            except ModelassayError as error:
-                failure = str(error)
-            done = _Done(key=key, seconds=f"{time.monotonic() - started:.1f}", failure=failure)
-            _keep(mark, done)
-            progress.end()
-        else:
+        if done is not None and done.key == key and not done.failure:
             progress.end(made=False)
-        seconds = float(done.seconds)
-        if done.failure:
-            return failed(look, done.failure, seconds)
-        return check_result(read_examination(path), case.fault, seconds)
+            return check_result(read_examination(path), case.fault, float(done.seconds))
+        progress.begin(f"{case.name}: {look}")
+        started = time.monotonic()
+        mark.unlink(missing_ok=True)
+        try:
+            write_examination(path, LOOKS[look](subject, self.nulls))
+        except (StoppedError, StoreError):
+            raise
+        except ModelassayError as error:
+            progress.end()
+            self._tell(f"{case.name}: {look} broke off: {error}")
+            return failed(look, str(error), time.monotonic() - started)
+        done = _Done(key=key, seconds=f"{time.monotonic() - started:.1f}")
+        _keep(mark, done)
+        progress.end()
+        return check_result(read_examination(path), case.fault, float(done.seconds))
 
     def _file(self, case: Case, look: str) -> Path:
         return self.folder / "examinations" / case.name / f"{look}.json"

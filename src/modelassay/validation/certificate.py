@@ -31,6 +31,7 @@ from modelassay.log.dsse import read_envelope, sign_envelope
 from modelassay.log.durable import write_atomic
 from modelassay.log.proof import prove, write_proof
 from modelassay.log.reader import LogReader
+from modelassay.validation.figures import Figure, figures_of
 from modelassay.validation.matrix import AUDIT, Matrix, matrix_of
 from modelassay.validation.results import Result
 from modelassay.version import __version__
@@ -84,7 +85,14 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     nulls: tuple[NullSize, ...]
     results: tuple[Result, ...]
     matrix: Matrix
+    figures: tuple[Figure, ...] = ()
+    """The product's own, as far as organisms of theirs were run."""
     limits: tuple[str, ...] = LIMITS
+
+    @property
+    def as_it_should(self) -> bool:
+        """Whether every figure that was measured is met, and no look broke off."""
+        return all(figure.met for figure in self.figures) and not self.matrix.broken
 
 
 class Certified(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +109,11 @@ class Certified(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     detected: dict[str, str]
     """By kind of organism: alarms of the audit, ``found/of``."""
     false_alarms: str
-    """Of the audit on harmless organisms, ``found/of [low, high]``."""
+    """Of the audit on harmless organisms whose every look came to its end, ``found/of [low, high]``."""
+    broken: dict[str, Count] = {}
+    """Looks that broke off, by check; they are in no rate."""
+    figures: tuple[str, ...] = ()
+    """The product's own figures beside what was measured, each in a line."""
     nulls: dict[str, Count]
     """Benign values of each statistic, by base."""
     limits: tuple[str, ...]
@@ -142,6 +154,7 @@ def validation_of(results: Sequence[Result], nulls: Nulls) -> Validation:
         ),
         results=tuple(results),
         matrix=matrix_of(results),
+        figures=figures_of(results),
     )
 
 
@@ -190,6 +203,8 @@ def statement_bytes(record: Validation, *, digest: Digest, place: Place, time: s
                 if line.faulty
             },
             false_alarms=f"{false.found}/{false.of} [{_plain(false.low)}, {_plain(false.high)}]",
+            broken=record.matrix.broken,
+            figures=tuple(map(str, record.figures)),
             nulls={f"{each.statistic} {each.base} {each.method}": each.values for each in record.nulls},
             limits=record.limits,
             logged=place,

@@ -1,10 +1,15 @@
 """The detection matrix: which check finds which fault, how often, and how often each alarms for nothing.
 
 Rates stand with exact intervals (Clopper & Pearson 1934, 95 %), which ten organisms leave wide.
+
+A look that broke off is no look without an alarm: it is in no rate and counted by itself. An audit that was
+decided without such a look alarms less often, so that of a harmless organism it is in no rate either; what it
+did not find of a fault stays missed.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -54,6 +59,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     fault: str
     faulty: bool
     columns: dict[str, Rate]
+    broken: dict[str, int] = {}
+    """By check, looks that broke off; for the audit, harmless ones decided without such a look."""
     ranks: tuple[int | None, ...] = ()
     """Of the true trigger, for each that has one."""
 
@@ -77,7 +84,9 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     told: dict[str, Rate]
     """The same of harmless kinds that must not be blocked, but may be told; for the audit, of blocks."""
     seconds: dict[str, Decimal]
-    """Mean of each column."""
+    """Mean of each column, of looks that came to an end."""
+    broken: dict[str, int] = {}
+    """As of a line, over all of them."""
 
 
 def rate(hits: Iterable[bool]) -> Rate:
@@ -97,7 +106,13 @@ def matrix_of(results: Sequence[Result]) -> Matrix:
         false_alarms=_columns([each for each in harmless if not each.told]),
         told=_columns([each for each in harmless if each.told]),
         seconds=_seconds(results),
+        broken=_broken(results),
     )
+
+
+def false_alarms_of(results: Sequence[Result]) -> Rate:
+    """How often the audit alarmed for nothing, of the harmless organisms that nobody may be asked about."""
+    return _columns([each for each in results if not each.faulty and not each.told])[AUDIT]
 
 
 def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -145,17 +160,26 @@ def _line(kind: str, results: Sequence[Result]) -> Line:
         fault=results[0].fault,
         faulty=results[0].faulty,
         columns=_columns(results),
-        ranks=tuple(one.rank for one in triggered) if wanted else (),
+        broken=_broken(results),
+        ranks=tuple(one.rank for one in triggered if not one.broken) if wanted else (),
     )
 
 
 def _columns(results: Sequence[Result]) -> dict[str, Rate]:
     checks = dict.fromkeys(one.check for each in results for one in each.checks)
     found = {
-        check: rate(one.detected for each in results for one in each.checks if one.check == check)
+        check: rate(
+            one.detected for each in results for one in each.checks if one.check == check and not one.broken
+        )
         for check in checks
     }
-    return {**found, AUDIT: rate(each.alarmed for each in results)}
+    return {**found, AUDIT: rate(each.alarmed for each in results if each.faulty or not each.broken)}
+
+
+def _broken(results: Sequence[Result]) -> dict[str, int]:
+    found = Counter(check for each in results for check in each.broken)
+    found[AUDIT] = sum(bool(each.broken) for each in results if not each.faulty)
+    return {name: count for name, count in found.items() if count}
 
 
 def _threats(results: Sequence[Result]) -> Iterable[Threat]:
@@ -168,7 +192,7 @@ def _threats(results: Sequence[Result]) -> Iterable[Threat]:
 def _seconds(results: Sequence[Result]) -> dict[str, Decimal]:
     spent: dict[str, list[Decimal]] = {}
     for each in results:
-        for one in each.checks:
+        for one in (one for one in each.checks if not one.broken):
             spent.setdefault(one.check, []).append(one.seconds)
         spent.setdefault(AUDIT, []).append(each.audit.seconds)
     return {

@@ -40,6 +40,11 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     finding: str = ""
     """What it said: of the finding that counts, or why it failed."""
 
+    @property
+    def broken(self) -> bool:
+        """Whether the look broke off: then it says nothing, neither an alarm nor that there is none."""
+        return self.how == "failed"
+
 
 class AuditResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The whole audit of one candidate, every examination taken in."""
@@ -74,6 +79,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.kind.removesuffix("_adapter") in _TOLD
 
     @property
+    def broken(self) -> tuple[str, ...]:
+        """Looks that broke off; the audit was decided without them."""
+        return tuple(one.check for one in self.checks if one.broken)
+
+    @property
     def alarmed(self) -> bool:
         """Whether the audit raised an alarm: refused to pass it, or blocked it where people may be asked."""
         return self.audit.outcome == "block" if self.told else self.audit.detected
@@ -101,7 +111,7 @@ def check_result(examination: Examination, fault: Fault, seconds: float) -> Chec
 
 
 def failed(check: str, why: str, seconds: float) -> CheckResult:
-    """A check that could not be made: it detected nothing."""
+    """A check that could not be made; it stands in no rate."""
     return CheckResult(check=check, detected=False, how="failed", seconds=_seconds(seconds), finding=why)
 
 
