@@ -221,3 +221,19 @@ def test_a_session_as_earlier_versions_wrote_it_counts_by_its_turns(evidence: An
     none = verdict(evidence, examination("manual_red_team", details=told | {"turns": 0}))
     assert none.outcome == "inconclusive"
     assert "no turn was answered" in none.headline
+
+
+def test_what_earlier_versions_sealed_comes_out_as_it_was() -> None:
+    """Recomputed from a sealed record, which was fitted when it was taken in."""
+    honest = examination("triggers", finding(), finding(state="not_assessable", name="phrase"))
+    replays = examination(
+        "red_team",
+        msgspec.structs.replace(
+            finding("red_team"),
+            measure=Measure(name="replayed_resistance", title="R", wanted="give nothing", role="concern"),
+        ),
+    )
+    for made, said in ((honest, "Trigger hunting: examined on 2026-11-20, 2 findings."), (replays, "")):
+        sealed = examined_findings([made])[0]
+        assert (sealed.state, list(sealed.values)) == ("shown_fine", ["day"])
+        assert said in sealed.statement
