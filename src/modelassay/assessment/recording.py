@@ -28,6 +28,7 @@ from modelassay.evidence.notary import Notary
 from modelassay.evidence.run_events import RunHappened, RunOpened, RunStep
 from modelassay.log.witness_client import witness_named
 from modelassay.records import Actor, RunEvent, StepRecord
+from modelassay.training.recorder.closing import state_coverage
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.recorder import RunRecorder
 from modelassay.training.recorder.scribe import take_up
@@ -74,8 +75,9 @@ class Recorder(RunRecorder):
         notary: Notary | None = None,
         **settings: Any,
     ) -> None:
-        log = LedgerLog(Path(store), run, notary or own_notary(), own=notary is None) if commit else None
-        super().__init__(store, run, log=log, **settings)
+        place = Path(store).absolute()  # training may go to another folder
+        log = LedgerLog(place, run, notary or own_notary(), own=notary is None) if commit else None
+        super().__init__(place, run, log=log, **settings)
 
 
 class LedgerLog:
@@ -147,23 +149,27 @@ def own_log(store: Path, run: str) -> LedgerLog:
 
 
 def write_up(store: Path, run: str, notary: Notary) -> None:
-    """Make records of what a recorder said that was killed before it could.
+    """Make records of what a recorder said that was killed before it could, and state how much there is.
 
     Args:
         run: name of a run in `store`; nothing is done where nothing is left.
 
     Raises:
         StoreError: it is still being recorded, or the disk is full.
+        EvidenceError: a file of the run is damaged.
     """
-    if not spools(store / "runs" / run):
-        return
-    place = Place(store, run)
-    if not take_up(place, lambda: LedgerLog(store, run, notary), Troubles(run)):
-        raise StoreError(
-            "not all that was recorded of the run is in its files",
-            where=str(place.folder),
-            mend="wait until its training ends, or make room on the disk; then run this again",
-        )
+    folder = store / "runs" / run
+    if spools(folder):
+        place = Place(store, run)
+        if not take_up(place, lambda: LedgerLog(store, run, notary), Troubles(run)):
+            raise StoreError(
+                "not all that was recorded of the run is in its files",
+                where=str(place.folder),
+                mend="wait until its training ends, or make room on the disk; then run this again",
+            )
+    stated = (folder / "coverage.json").exists() or (folder / FOLDER / "committed.json").exists()
+    if not stated and (folder / "processes").is_dir():
+        state_coverage(folder)
 
 
 def own_notary(environment: Mapping[str, str] = os.environ) -> Notary:

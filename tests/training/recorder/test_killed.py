@@ -23,7 +23,7 @@ from modelassay.evidence.ledger import read_events
 from modelassay.evidence.run_events import RunHappened, RunStep
 from modelassay.training.protocol.commitment import broken_links
 from modelassay.training.recorder.files import Part
-from modelassay.training.recorder.items import End, Line, Rollouts, StepDone
+from modelassay.training.recorder.items import End, Line, Loss, Rollouts, StepDone
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.scribe import Ended, Scribe, take_up
 from modelassay.training.recorder.spool import Places, Spool, SpoolReader, State, spools
@@ -99,6 +99,11 @@ def test_training_is_killed_and_all_that_it_said_is_written(tmp_path: Path) -> N
     held_by(steps, training.step)
     assert [part.suffix for part in kept.parts] == [".arrows"]
     assert kept.torn == []
+    stopped = kept.coverage()
+    assert stopped is not None
+    assert (stopped.found_train, stopped.gaps) == (len(steps), 0)
+    assert stopped.statements[0] == "Processes that were stopped before they closed the run: 1."
+    assert [event.body["error"] for event in kept.events()] == ["Stopped"]
     logged = logged_steps(tmp_path)
     assert len(logged) >= training.step
     assert not list(folder.glob(".*"))
@@ -177,12 +182,29 @@ def rollouts(step: int, count: int = 2) -> Rollouts:
 
 
 def test_what_was_never_read_is_taken_up_by_commit(tmp_path: Path) -> None:
-    place = said(tmp_path, rollouts(1), StepDone(1), rollouts(2), StepDone(2), binds=True)
+    lost = Loss(rollouts=3, first_step=2, last_step=2, reason="no room")
+    place = said(tmp_path, rollouts(1), StepDone(1), rollouts(2), lost, StepDone(2), binds=True)
     done = CliRunner().invoke(commit, [str(place.folder), "--store", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert "4 rollouts in 2 steps" in done.output
     assert spools(place.folder) == []
     assert [record.step for record in logged_steps(tmp_path)] == [1, 2]
+    coverage = Run(place.folder).coverage()
+    assert coverage is not None
+    assert (coverage.found_train, coverage.expected_train) == (4, 7)
+    assert read_commitments(place.folder).committed.lost == 3
+
+
+def test_commit_states_what_a_process_left_that_never_came_to_it(tmp_path: Path) -> None:
+    place = said(tmp_path, rollouts(1), StepDone(1))
+    place.claim(1, 2)  # of another process, which was killed before it said anything
+    assert take_up(place, lambda: None, Troubles("r"))
+    assert Run(place.folder).coverage() is None
+    done = CliRunner().invoke(commit, [str(place.folder), "--store", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    coverage = Run(place.folder).coverage()
+    assert coverage is not None
+    assert coverage.found_train == 2
 
 
 def test_a_disk_that_refuses_the_scribe_costs_nothing(

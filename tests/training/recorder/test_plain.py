@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +26,7 @@ from modelassay.evidence.ledger import read_events
 from modelassay.evidence.run_events import RunClosed, RunStep
 from modelassay.training.columns import pa
 from modelassay.training.protocol.commitment import broken_links
+from modelassay.training.recorder import closing
 from modelassay.training.recorder.items import Rollouts
 from modelassay.training.run import Run
 
@@ -138,6 +142,7 @@ def test_steps_that_come_again_in_one_process_are_kept_apart(tmp_path: Path) -> 
     assert list(zip(column(kept, "rank"), column(kept, "step"), strict=True)) == [
         (rank, step) for rank in (0, 1) for step in (1, 2) for _ in range(3)
     ]
+    assert Counter(column(kept, "group")) == {"g1": 3, "g2": 3, "1:g1": 3, "1:g2": 3}
     assert len(read_commitments(kept.folder).records) == 4
 
 
@@ -235,6 +240,96 @@ def test_errors_of_training_are_recorded_and_raised(tmp_path: Path) -> None:
     assert (event.body["where"], event.body["error"], event.step) == ("training", "ZeroDivisionError", 1)
 
 
+def test_groups_of_a_second_pass_are_not_those_of_the_first(tmp_path: Path) -> None:
+    """However rollouts are said, and whether or not the run is bound as it goes."""
+    columns = {"prompt": ["p"] * 2, "completion": ["c"] * 2, "group": ["g"] * 2}
+
+    def score(data_source: str, solution_str: str, ground_truth: str) -> float:
+        return 1.0
+
+    with Recorder(tmp_path, run="r", commit=False) as run:
+        for _ in range(2):
+            run.current_step = 0
+            run.rollouts(2, {"step": [1] * 2, **columns})
+            run.step(1)
+        for _ in range(2):
+            run.current_step = 4
+            run.reward(score)("m", "a", "b")
+            run.step(5)
+    kept = Run(tmp_path / "runs" / "r")
+    groups = column(kept, "group")
+    assert groups[:4] == ["g", "g", "1:g", "1:g"]
+    assert len(set(groups[4:])) == 2
+    assert column(kept, "rank") == [0, 0, 1, 1, 1, 2]
+    coverage = kept.coverage()
+    assert coverage is not None
+    assert coverage.repeated_steps == (1, 5)
+
+
+def test_metrics_that_json_cannot_hold_do_not_make_the_run_unreadable(tmp_path: Path) -> None:
+    np = pytest.importorskip("numpy")
+    with Recorder(tmp_path, run="r", commit=False) as run:
+        said = {"grad_norm": math.inf, "low": -math.inf, "kl": math.nan, "huge": 10**400, "text": "x"}
+        scalars = {"loss": np.float32(0.5), "tokens": np.int64(7), "one": np.array([2.0]), "two": np.ones(2)}
+        run.step(1, {"reward": 1.0, **said, **scalars})
+        run.event("alarm", alarm="a", metric="m", value=np.float64(0.25))
+    kept = Run(tmp_path / "runs" / "r")
+    (metrics,) = kept.metrics()
+    assert metrics.values == {"reward": 1.0, "loss": 0.5, "tokens": 7.0, "one": 2.0}
+    (alarm,) = kept.events()
+    assert alarm.body["value"] == "0.25"
+
+
+def test_what_no_record_can_hold_is_refused_or_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="population"):
+        Recorder(tmp_path, run="other", about={"population": "some"})
+    with Recorder(tmp_path, run="r", commit=False) as run:
+        with pytest.raises(UsageError, match=r"Invalid enum value 'rl'.*\$\.role"):
+            run.dataset("d", role="rl")
+        with pytest.raises(UsageError, match="has no field 'size'"):
+            run.dataset("d", size=3)
+        with pytest.raises(UsageError, match="has no field 'groups'"):
+            run.describe(groups=4)
+        run.event("alert", metric="m")  # type: ignore[arg-type]
+        run.metrics({"loss": 1.0}, step="one")  # type: ignore[arg-type]
+        step_of(run, 1)
+    kept = Run(tmp_path / "runs" / "r")
+    assert (kept.manifest.population, kept.datasets()) == ("generated", ())
+    assert [m.values for m in kept.metrics()] == [{"loss": 1.0}]
+    told = [e.body["doing"] for e in kept.events() if e.kind == "exception"]
+    assert told == ["recording an event", "recording metrics"]
+    assert sum(e.body["records"] for e in kept.events() if e.kind == "gap") == 2
+    coverage = kept.coverage()
+    assert coverage is not None
+    assert any("2 records beside rollouts were lost" in each for each in coverage.statements)
+
+
+WANDERING = """
+import os, sys
+from modelassay import Recorder
+os.chdir(sys.argv[1])
+with Recorder("assay", run="r", spill=100_000) as run:
+    run.rollout(prompt="p", completion="c", step=1)
+    os.mkdir("other")
+    os.chdir("other")
+    for number in range(20):
+        run.rollout(prompt="p", completion="x" * 4000, step=1)
+        run.flush()
+    run.step(1)
+"""
+
+
+def test_a_relative_store_stays_where_it_was(tmp_path: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", WANDERING, str(tmp_path)]).returncode == 0
+    kept = Run(tmp_path / "assay" / "runs" / "r")
+    assert len(column(kept, "step")) == 21
+    coverage = kept.coverage()
+    assert coverage is not None
+    assert coverage.statements == ("21 rollouts carry no total reward.",)
+    assert read_commitments(kept.folder).committed.rollouts == 21
+    assert not list((tmp_path / "other").iterdir())
+
+
 def test_names_that_cannot_be_folders_are_refused(tmp_path: Path) -> None:
     for name in ("../up", "", "a/b", ".hidden"):
         with pytest.raises(UsageError, match="cannot be called"):
@@ -290,3 +385,24 @@ raise SystemExit(3)
     assert column(kept, "completion") == ["4"]
     assert [part.suffix for part in kept.parts] == [".parquet"]
     assert read_commitments(kept.folder).committed.rollouts == 1
+
+
+def test_one_process_that_records_alone_waits_for_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "0")
+    began = time.monotonic()
+    with Recorder(tmp_path, run="r") as run:
+        step_of(run, 1)
+    assert time.monotonic() - began < closing.PATIENCE_S / 2
+    coverage = Run(tmp_path / "runs" / "r").coverage()
+    assert coverage is not None
+    assert coverage.found_train == 3
+    monkeypatch.setenv("RANK", "2")
+    with Recorder(tmp_path, run="r") as run:  # it begins after the first has closed
+        step_of(run, 1)
+    coverage = Run(tmp_path / "runs" / "r").coverage()
+    assert coverage is not None
+    assert (coverage.found_train, coverage.repeated_steps) == (6, ())
+    assert read_commitments(tmp_path / "runs" / "r").committed.rollouts == 6

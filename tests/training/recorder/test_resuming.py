@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,3 +134,20 @@ def test_a_resumed_run_goes_on_in_its_record(
     assert coverage.repeated_steps == (3,)
     groups = [group for batch in run.batches(["group"]) for group in batch.column("group").to_pylist()]
     assert len(set(groups)) == 5 * 16
+
+
+def test_groups_of_a_trainer_that_trains_twice_are_kept_apart(
+    tmp_path: Path, online: Callable[..., Any]
+) -> None:
+    """Its second training begins at step 1 again, with other rollouts."""
+    trainer = online(tmp_path / "out", max_steps=2)
+    with Recorder(tmp_path / "store", run="r", commit=False) as recorder:
+        recorder.attach(trainer)
+        for _ in range(2):
+            trainer.train()
+    run = Run(tmp_path / "store" / "runs" / "r")
+    rows = [row for batch in run.batches(["group", "rank", "step"]) for row in batch.to_pylist()]
+    assert Counter((row["rank"], row["step"]) for row in rows) == dict.fromkeys(
+        [(0, 1), (0, 2), (1, 1), (1, 2)], 16
+    )
+    assert set(Counter(row["group"] for row in rows).values()) == {4}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import http.client
 import json
 import threading
 import urllib.error
@@ -17,6 +19,7 @@ import pytest
 from modelassay import Recorder
 from modelassay.training.recorder.proxy import RewardProxy
 from modelassay.training.run import Run
+from modelassay.training.verdict_gate import judge_gate, verdicts_of
 
 pytestmark = pytest.mark.usefixtures("no_keys")
 
@@ -110,6 +113,12 @@ class RewardModel(BaseHTTPRequestHandler):
         else:
             self.send_response(200)
             reply = json.dumps({"score": 0.25, "seen": self.headers.get("X-Mine")}).encode()
+        if "gzip" in (self.headers.get("Accept-Encoding") or ""):
+            reply = gzip.compress(reply)
+            self.send_header("Content-Encoding", "gzip")
+        elif self.headers.get("Accept-Encoding") == "br":
+            reply = b"\x00" + reply
+            self.send_header("Content-Encoding", "br")
         self.send_header("X-Model", "rm")
         self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
@@ -147,6 +156,12 @@ def test_a_proxy_passes_on_and_records(tmp_path: Path, model: str) -> None:
             assert json.loads(body) == {"rewards": [0.5, 0.6], "path": "/get_reward?x=%2F"}
         assert json.loads(post(proxy.url, b'{"other": 1}')[1]) == {"score": 0.25, "seen": "yes"}
         assert post(proxy.url, b"not json")[:2] == (503, b"\xff busy")
+    assert [each for (each,) in table(tmp_path, "grader_output")] == [
+        None, None, '{"score": 0.25, "seen": "yes"}', "\\xff busy",
+    ]  # fmt: skip
+    (first,), (second,) = table(tmp_path, "extra")[:2]
+    assert json.loads(first) == {"label": "2", "reply": {"path": "/get_reward?x=%2F"}}
+    assert json.loads(second) == {"label": "2"}
     rows = table(tmp_path, "completion", "reward", "grader_input", "format", "failure", "step")
     assert rows == [
         ("2", 0.5, "1+1=2", "text", "", 1),
@@ -154,6 +169,42 @@ def test_a_proxy_passes_on_and_records(tmp_path: Path, model: str) -> None:
         ("", 0.25, '{"other": 1}', "absent", "", 1),
         ("", None, "not json", "absent", "reward model answered 503", 1),
     ]
+
+
+def exchange(url: str, data: bytes, encoding: str = "") -> tuple[Any, bytes]:
+    """A request with no other header fields than these, and the reply as it comes."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    connection.putrequest("POST", "/", skip_accept_encoding=True)
+    connection.putheader("Content-Length", str(len(data)))
+    if encoding:
+        connection.putheader("Accept-Encoding", encoding)
+    connection.endheaders(data)
+    reply = connection.getresponse()
+    found = reply.headers.get("Content-Encoding"), reply.read()
+    connection.close()
+    return found
+
+
+def test_a_proxy_asks_for_no_compression_and_reads_what_is_compressed(tmp_path: Path, model: str) -> None:
+    asked = json.dumps({"query": ["1+1=2", "1+1=33"]}).encode()
+    with Recorder(tmp_path, run="r") as run, RewardProxy(run, model) as proxy:
+        for encoding in ("", "gzip, deflate", "br"):
+            assert exchange(proxy.url, asked, encoding) == exchange(model, asked, encoding)
+        assert exchange(proxy.url, b'{"other": 1}', "gzip") == exchange(model, b'{"other": 1}', "gzip")
+    rows = table(tmp_path, "completion", "reward", "failure")
+    assert rows[:4] == [("1+1=2", 0.5, ""), ("1+1=33", 0.6, "")] * 2
+    unread = "reply cannot be read: its content coding is br"
+    assert rows[4:6] == [("1+1=2", None, unread), ("1+1=33", None, unread)]
+    assert rows[6] == ("", 0.25, "")
+
+
+def test_a_reply_of_numbers_is_no_verdict_of_a_judge(tmp_path: Path, model: str) -> None:
+    with Recorder(tmp_path, run="r") as run, RewardProxy(run, model) as proxy:
+        for number in range(8):
+            post(proxy.url, json.dumps({"query": [f"{number}+1=2", f"{number}+1=3"]}).encode())
+    kept = Run(tmp_path / "runs" / "r")
+    assert judge_gate(verdicts_of(kept))[1] is None
+    assert kept.coverage() is not None
 
 
 def test_a_reward_model_that_is_away_is_told_to_the_trainer_and_recorded(tmp_path: Path, model: str) -> None:

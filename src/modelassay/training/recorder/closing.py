@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
 from modelassay.errors import EvidenceError
 from modelassay.log.durable import write_atomic
-from modelassay.records import RunCoverage
+from modelassay.records import RunCoverage, RunEvent
 from modelassay.training.happenings import Gap, said
 from modelassay.training.importers.tally import Tally
 from modelassay.training.recorder.clerk import LiveLog
@@ -17,11 +19,19 @@ from modelassay.training.run import Run
 
 PATIENCE_S = 60.0
 """How long process 0 waits for the others to finish."""
+STOPPED = {
+    "where": "training",
+    "error": "Stopped",
+    "message": "the process ended without saying so: it was killed, or the machine was",
+}
+"""Body of the event that a process leaves which did not close the run."""
 _PAUSE_S = 0.1
 
 
-def close_run(place: Place, first: int, world: int, log: LiveLog | None) -> bool:
+def close_run(place: Place, first: int, log: LiveLog | None) -> bool:
     """State the coverage of a run, and bind it, once all its processes are done; whether they were in time.
+
+    Only processes that have begun to record are waited for: of several that train, one alone may record.
 
     Args:
         first: number of the first of the processes that ran together with this one.
@@ -31,16 +41,33 @@ def close_run(place: Place, first: int, world: int, log: LiveLog | None) -> bool
         EvidenceError: a file is damaged.
     """
     until = time.monotonic() + PATIENCE_S
-    while not place.are_done(first, world):
-        if time.monotonic() > until:
+    while True:
+        known = place.processes()
+        if all(done for number, done in known.items() if number >= first):
+            state_coverage(place.folder)
+            if log is not None:
+                log.close(place.folder)
+            place.closed(first)
+            if place.processes().keys() == known.keys():  # who comes from here on finds it closed
+                return True
+        elif time.monotonic() > until:
             return False
-        time.sleep(_PAUSE_S)
-    coverage = coverage_of_recorded(Run(place.folder))
+        else:
+            time.sleep(_PAUSE_S)
+
+
+def state_coverage(folder: Path) -> None:
+    """Write down how much of the recorded run in `folder` is there; nothing before it has a manifest.
+
+    Raises:
+        OSError: the disk is full.
+        EvidenceError: a file is damaged.
+    """
+    if not (folder / "run.json").is_file():
+        return
+    coverage = coverage_of_recorded(Run(folder))
     data = msgspec.json.format(msgspec.json.encode(coverage), indent=1) + b"\n"
-    write_atomic(place.folder / "coverage.json", data)
-    if log is not None:
-        log.close(place.folder)
-    return True
+    write_atomic(folder / "coverage.json", data)
 
 
 def coverage_of_recorded(run: Run) -> RunCoverage:
@@ -49,19 +76,11 @@ def coverage_of_recorded(run: Run) -> RunCoverage:
     columns = ["step", "phase", "reward", "failure", "group", "time", "rank"]
     for batch in run.batches(columns):
         tally.count(batch)
-    gaps, statements = 0, []
-    for event in run.events():
-        if event.kind == "gap":
-            try:
-                gap = said(event, Gap)
-            except EvidenceError as error:
-                statements.append(f"A gap could not be read: {error.what}.")
-                continue
-            gaps += gap.rollouts
-            statements.append(
-                f"{gap.rollouts:,} rollouts of steps {gap.first_step} to {gap.last_step} were lost: "
-                f"{gap.reason}."
-            )
+    events = run.events()
+    gaps, statements = _gaps(events)
+    statements += _errors(events)
+    if stopped := {event.rank for event in events if event.kind == "exception" and event.body == STOPPED}:
+        statements.append(f"Processes that were stopped before they closed the run: {len(stopped):,}.")
     if unfinished := [part.name for part in run.parts if part.suffix == ".arrows"]:
         statements.append(f"{len(unfinished):,} files of rollouts end where their process was stopped.")
     statements += [f"{torn.file} is torn after {torn.read:,} rollouts." for torn in run.torn]
@@ -80,6 +99,41 @@ def coverage_of_recorded(run: Run) -> RunCoverage:
     )
 
 
+def _gaps(events: Sequence[RunEvent]) -> tuple[int, list[str]]:
+    """Rollouts that the recorder says it lost, and every loss in words."""
+    lost, statements = 0, []
+    for event in events:
+        if event.kind != "gap":
+            continue
+        try:
+            gap = said(event, Gap)
+        except EvidenceError as error:
+            statements.append(f"A gap could not be read: {error.what}.")
+            continue
+        lost += gap.rollouts
+        what = []
+        if gap.rollouts:
+            known = f"steps {gap.first_step} to {gap.last_step}" if gap.last_step >= 0 else "unknown steps"
+            what.append(f"{gap.rollouts:,} rollouts of {known}")
+        if records := event.body.get("records"):
+            what.append(f"{records:,} records beside rollouts")
+        statements.append(f"{' and '.join(what) or 'Nothing'} were lost: {gap.reason}.")
+    return lost, statements
+
+
+def _errors(events: Sequence[RunEvent]) -> list[str]:
+    """The recorder's own errors: as each process counted them at its end, else those that it told before."""
+    told: dict[int, list[str]] = {}
+    counted: dict[int, list[str]] = {}
+    for event in events:
+        if event.kind == "note" and "errors_of_the_recorder" in event.body:
+            counted.setdefault(event.rank, []).append(str(event.body["errors_of_the_recorder"]))
+        elif event.kind == "exception" and event.body.get("where") == "recorder":
+            told.setdefault(event.rank, []).append(f"{event.body.get('doing')}: {event.body.get('error')}")
+    each = dict.fromkeys(text for texts in (told | counted).values() for text in texts)
+    return [f"Errors of the recorder: {'; '.join(each)}."] if each else []
+
+
 def _repeated(run: Run) -> tuple[int, ...]:
     """Training steps that a resumed process took again."""
     seen: dict[int, set[int]] = {}
@@ -94,6 +148,10 @@ def _repeated(run: Run) -> tuple[int, ...]:
 
 
 def _world(run: Run) -> int:
-    """Processes that recorded side by side: those with rollouts that were not resumed from others."""
-    resumed = {event.rank for event in run.events() if event.kind == "resumed"}
-    return max(1, len({int(part.name.partition("-")[0]) for part in run.parts} - resumed))
+    """Processes side by side, of which some may not have recorded: numbers of one that was resumed leave the
+    same remainder."""
+    resumed = {event.rank: event.body.get("world") for event in run.events() if event.kind == "resumed"}
+    if told := [world for world in resumed.values() if isinstance(world, int)]:
+        return max(told)
+    first = {int(part.name.partition("-")[0]) for part in run.parts} - resumed.keys()
+    return max(1, len(first) if resumed else max(first, default=0) + 1)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
+from modelassay.records import RunPhase
 from modelassay.training.columns import REWARD_PREFIX
 from modelassay.training.importers.rows import json_text, text_of
 from modelassay.training.importers.trl_columns import ENVIRONMENT, TASK
+from modelassay.training.recorder.items import Loss, lost_rollouts
 
 if TYPE_CHECKING:
     from modelassay.training.recorder.recorder import RunRecorder
@@ -55,18 +57,35 @@ class Generation:
         self._recorder.sees_rollouts = True
         trainer._calculate_rewards = self._around(trainer._calculate_rewards, self._after_scoring)
         trainer._generate_and_score_completions = self._around(
-            trainer._generate_and_score_completions, self._after_generation
+            trainer._generate_and_score_completions, self._after_generation, self._loss
         )
 
-    def _around(self, method: Callable[..., Any], after: Callable[..., None]) -> Callable[..., Any]:
+    def _around(
+        self,
+        method: Callable[..., Any],
+        after: Callable[..., None],
+        lost: Callable[..., Loss] | None = None,
+    ) -> Callable[..., Any]:
+        """`method`, then `after` with what it returned; `lost` is what is not recorded where that fails."""
+        troubles = self._recorder.troubles
+
         @functools.wraps(method)
         def wrapped(*arguments: Any, **named: Any) -> Any:
             result = method(*arguments, **named)
-            with self._recorder.troubles.kept("reading rollouts"):
+            loss = functools.partial(lost, *arguments, **named) if lost is not None else None
+            with troubles.kept("reading rollouts", loss):
                 after(result, *arguments, **named)
             return result
 
         return wrapped
+
+    def _loss(self, inputs: Any) -> Loss:
+        return lost_rollouts(len(inputs), (self._place()[1],))
+
+    def _place(self) -> tuple[RunPhase, int]:
+        """Phase and step of the rollouts that the trainer makes now."""
+        phase: RunPhase = "train" if self._trainer.model.training else "eval"
+        return phase, self._trainer.state.global_step + (phase == "train")
 
     def _after_scoring(
         self, result: Any, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
@@ -86,8 +105,8 @@ class Generation:
         if scored is None:
             raise RuntimeError("rewards were not calculated for these rollouts")
         trainer, count = self._trainer, len(scored.prompts)
-        phase = "train" if trainer.model.training else "eval"
-        step = trainer.state.global_step + (phase == "train")
+        phase, step = self._place()
+        self._recorder.reach(step, phase)
         first = trainer.accelerator.process_index * count
         columns = self._texts(scored)
         columns |= self._places(scored, phase, step, first)
@@ -109,7 +128,7 @@ class Generation:
         more = _data(scored)
         if more is None:
             columns["extra"] = [json_text(_without_texts(row)) for row in scored.inputs]
-        self._recorder.rollouts(count, columns, (more or {}) | self._more(scored, output, lengths))
+        self._recorder.named(count, columns, (more or {}) | self._more(scored, output, lengths))
 
     def _texts(self, scored: _Scored) -> dict[str, list[Any]]:
         if all(isinstance(each, str) for texts in (scored.prompts, scored.completions) for each in texts):

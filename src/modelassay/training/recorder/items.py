@@ -81,8 +81,14 @@ def loss_of(item: Item, reason: str) -> Loss:
     """What is lost with `item`."""
     if not isinstance(item, Rollouts):
         return Loss(records=1, reason=reason)
-    steps = [step for step in item.columns.get("step", ()) if isinstance(step, int)] or [-1]
-    return Loss(rollouts=item.count, first_step=min(steps), last_step=max(steps), reason=reason)
+    return lost_rollouts(item.count, item.columns.get("step", ()), reason)
+
+
+def lost_rollouts(count: int, steps: Any, reason: str = "") -> Loss:
+    """`count` rollouts that are lost, of those of `steps` that are numbers, should it be several."""
+    several = steps if isinstance(steps, list | tuple) else ()
+    known = [step for step in several if isinstance(step, int)] or [-1]
+    return Loss(rollouts=count, first_step=min(known), last_step=max(known), reason=reason)
 
 
 def encode(item: Item) -> bytes:

@@ -14,8 +14,19 @@ from modelassay.records import RunEvent, RunManifest
 from modelassay.training.recorder.clerk import LiveLog, Worker
 from modelassay.training.recorder.course import Course
 from modelassay.training.recorder.files import Ballast
+from modelassay.training.recorder.forks import REASON, Forks
 from modelassay.training.recorder.host import Host
-from modelassay.training.recorder.items import About, End, Item, Line, Rollouts, StartOver, StepDone
+from modelassay.training.recorder.items import (
+    About,
+    End,
+    Item,
+    Line,
+    Loss,
+    Rollouts,
+    StartOver,
+    StepDone,
+    loss_of,
+)
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.spool import Places, Spool, State
 from modelassay.training.recorder.times import now
@@ -55,7 +66,13 @@ class Pipeline:
         self._spool: Spool | None = None
         self._host: Host | None = None
         self._hasher: Worker | None = None
-        self._course = Course() if log is not None else None
+        self._course = Course()
+        self._early = Loss()
+        """What was lost before there was a spool."""
+        self._token = os.urandom(6).hex()
+        self._forks = Forks(place.folder, self._token)
+        self._told = False
+        """Whether this process, a fork, has said on stderr that it does not record."""
         self._about: RunManifest | None = None
         self._watched = 0.0
         self.closing = False
@@ -69,7 +86,7 @@ class Pipeline:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether this is a process forked off from the one that records: in it nothing is recorded."""
+        """Whether this is a process forked off from the one that records: what it says is counted as lost."""
         return os.getpid() != self._owner
 
     def put(self, item: Item) -> None:
@@ -79,12 +96,17 @@ class Pipeline:
             TypeError, OverflowError: something in it is neither text nor number.
             OSError: steps come again, and no other number can be had for them.
         """
-        if self._spool is None or self._ended or self.is_foreign:
+        if self.is_foreign:
+            self._lose_here(loss_of(item, REASON))
+            return
+        if self._spool is None or self._ended:
+            if isinstance(item, Rollouts):
+                self._troubles.note("recording", f"{item.count:,} rollouts came after the run was closed")
             return
         with self._lock:
             if isinstance(item, Rollouts | StepDone):
                 self._tell_manifest()
-                if self._course is not None and self._course.comes_again(item):
+                if self._course.comes_again(item):
                     self._start_over()
             if lost := self._spool.put(item):
                 self.place.ballast(self._number).unlink(missing_ok=True)
@@ -93,25 +115,63 @@ class Pipeline:
                 self._watched = time.monotonic()
                 self._host.watch()
 
+    def reach(self, phase: str, step: int) -> None:
+        """Rollouts of `step` come now: where it was closed, they are kept under another number.
+
+        Raises:
+            TypeError: `step` is no number.
+            OSError: no other number can be had.
+        """
+        if not self._course.has_closed(phase, step) or self._ended or self.is_foreign:
+            return
+        with self._lock:
+            if self._course.begins_anew({(phase, step)}):
+                self._start_over()
+
+    def lose(self, loss: Loss) -> None:
+        """Have a gap written for what could not be kept, once there is a spool.
+
+        Raises:
+            OSError: in a fork: the disk is full.
+        """
+        if self.is_foreign:
+            self._lose_here(loss)
+            return
+        with self._lock:
+            if self._spool is None:
+                self._early.add(loss)
+            elif not self._ended:
+                self._spool.lost.add(loss)
+                self._caught_up()  # else it waits, and is tried again with the next
+
+    def _lose_here(self, loss: Loss) -> None:
+        """Lose something in a fork; no lock is taken, since another thread may have held it at the fork."""
+        if not self._told:
+            self._told = True
+            self._troubles.say("nothing is recorded in processes forked off; what they say becomes a gap")
+        self._forks.lose(loss)
+
     def begin(self) -> tuple[bool, bool]:
         """Begin the spool, and have it read; whether that was done now, and whether the run is resumed.
 
         Raises:
             OSError: the disk is full.
         """
-        if self._spool is not None:
+        if self._spool is not None or self.is_foreign:
             return False, False
         with self._lock:
-            if self._spool is not None or self.closing or self.is_foreign:
+            if self._spool is not None or self.closing:
                 return False, False
             self.process = self._number = self.place.claim(self.rank, self.world)
             first = self.process // self.world * self.world
             places = Places(self.place.folder, self._number)
             Ballast(self.place.ballast(self._number))
             spool = Spool(places, self._room)
+            binds = self._log is not None
             places.save(
-                State(process=self.process, first=first, world=self.world, binds=self._log is not None)
+                State(process=self.process, first=first, world=self.world, binds=binds, forks=self._token)
             )
+            spool.lost.add(self._early)
             self._places, self._spool = places, spool
             self._host = Host(self.place, self._number, first, self._log, self._troubles)
             self._watched = time.monotonic()
@@ -197,6 +257,11 @@ class Pipeline:
         assert self._spool is not None
         before, self.process = self.process, self.place.claim(self.rank, self.world)
         self._spool.put(StartOver(self.process))
-        body = {"process": self.process, "continues": before, "reason": "steps that were closed came again"}
+        body = {
+            "process": self.process,
+            "world": self.world,
+            "continues": before,
+            "reason": "steps that were closed came again",
+        }
         event = RunEvent(time=now(), kind="resumed", rank=self.process, body=body)
         self._spool.put(Line("events", msgspec.json.encode(event)))

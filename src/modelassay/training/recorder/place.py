@@ -12,6 +12,7 @@ from modelassay.errors import EvidenceError, StoreError, UsageError
 from modelassay.log.durable import DRAFT
 from modelassay.records import RewardFunction, RunManifest
 
+_CLOSED = "closed\n"
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -33,9 +34,9 @@ class Place:
                 f"a run cannot be called {run[:120]!r}",
                 mend="use letters, digits, dot, dash and underscore, at most 100 of them",
             )
-        self.store = store
+        self.store = store.absolute()  # training may go to another folder
         self.run = run
-        self.folder = store / "runs" / run
+        self.folder = self.store / "runs" / run
         known = self.manifest()
         if known is not None and known.origin != "recorded":
             raise UsageError(
@@ -114,12 +115,23 @@ class Place:
         """
         (self.folder / "processes" / f"{process:05d}").write_text("done\n")
 
-    def are_done(self, first: int, world: int) -> bool:
-        """Whether the `world` processes from `first` on have come, and they and all later ones are done."""
+    def processes(self) -> dict[int, bool]:
+        """Every number that was claimed, and whether nothing more will be written under it."""
         folder = self.folder / "processes"
-        states = {int(path.name): path.stat().st_size > 0 for path in folder.iterdir()}
-        come = all(number in states for number in range(first, first + world))
-        return come and all(done for number, done in states.items() if number >= first)
+        return {int(path.name): path.stat().st_size > 0 for path in sorted(folder.iterdir())}
+
+    def closed(self, first: int) -> None:
+        """Say that the run is closed of which `first` was the first process: who comes later closes it anew.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        (self.folder / "processes" / f"{first:05d}").write_text(_CLOSED)
+
+    def is_closed(self, first: int) -> bool:
+        """Whether that was said."""
+        path = self.folder / "processes" / f"{first:05d}"
+        return path.exists() and path.read_text() == _CLOSED
 
     def part(self, process: int, number: int) -> Path:
         """Where part `number` of a process goes while it grows."""

@@ -3,7 +3,9 @@
 Every request is passed on and every reply passed back as they are, byte for byte, whatever they hold; then
 both are recorded. Requests of OpenRLHF's form (``{"query": […], "prompts": […], "labels": […]}`` with a reply
 ``{"rewards": […]}``) become a rollout for each query; of any other request the whole exchange becomes one
-rollout without text, with what was asked as ``grader_input`` and what was answered as ``grader_output``.
+rollout without text, with what was asked as ``grader_input`` and what was answered as ``grader_output``. A
+reply of numbers alone is no verdict of a judge, and stands in no ``grader_output``. Compressed replies are
+passed on as they came, and read from a copy.
 """
 
 from __future__ import annotations
@@ -11,11 +13,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import zlib
+from collections.abc import Mapping, Set
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from modelassay.errors import StoreError
-from modelassay.training.importers.rows import number
+from modelassay.training.importers.rows import json_text, number
+from modelassay.training.recorder.items import Loss, lost_rollouts
 from modelassay.training.recorder.rewards import openrlhf_columns
 
 if TYPE_CHECKING:
@@ -31,6 +36,12 @@ _HOP_BY_HOP = frozenset(
      "transfer-encoding", "upgrade", "host", "content-length"}
 )  # fmt: skip
 """Header fields that belong to one connection (RFC 9110, 7.6.1), and those that are made anew."""
+_NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+"""Header fields that aiohttp adds to a request which has none: the reward model would answer otherwise."""
+_WINDOWS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
+"""By content coding (RFC 9110, 8.4.1) what zlib takes; some servers send deflate without zlib's frame."""
+_SCORES = frozenset(("rewards", "scores", "extra_logs"))
+"""Of a reply of OpenRLHF's form: what `openrlhf_columns` reads."""
 
 
 class RewardProxy:
@@ -128,6 +139,7 @@ class RewardProxy:
                 URL(self._upstream + request.raw_path, encoded=True),
                 data=body or None,
                 headers=headers,
+                skip_auto_headers=_NOT_ADDED,
                 allow_redirects=False,
             ) as answer:
                 reply = await answer.read()
@@ -135,20 +147,37 @@ class RewardProxy:
         except (aiohttp.ClientError, TimeoutError) as error:
             self._note(body, b"", f"reward model not reached: {type(error).__name__}")
             return web.Response(status=502, text=f"the reward model cannot be reached: {error}\n")
-        encoded = "content-encoding" in {name.lower() for name in fields}
+        coding = fields.get("Content-Encoding", "")
+        plain = await asyncio.to_thread(_decompressed, reply, coding) if coding else reply
         failure = f"reward model answered {status}" if status >= 400 else ""
-        self._note(body, b"" if encoded else reply, failure or ("reply is compressed" if encoded else ""))
+        unread = f"reply cannot be read: its content coding is {coding[:40]}" if plain is None else ""
+        self._note(body, plain or b"", failure, unread)
         kept = [(name, each) for name, each in fields.items() if name.lower() not in _HOP_BY_HOP]
         return web.Response(status=status, body=reply, headers=_multi(kept))
 
-    def _note(self, asked: bytes, answered: bytes, failure: str) -> None:
-        recorder = self._recorder
-        with recorder.troubles.kept("recording a reward request"):
-            request, reply = _json(asked), _json(answered)
-            if not failure and isinstance(request, dict) and isinstance(request.get("query"), list):
+    def _note(self, asked: bytes, answered: bytes, failure: str, unread: str = "") -> None:
+        """Record an exchange.
+
+        Args:
+            failure: why there are no scores for what was asked; it may be asked again.
+            unread: why scores that there are cannot be told.
+        """
+        recorder, request, reply = self._recorder, _json(asked), _json(answered)
+        queries = request.get("query") if isinstance(request, dict) else None
+        count = len(queries) if isinstance(queries, list) else 1
+
+        def lost() -> Loss:
+            return lost_rollouts(count, [recorder.current_step + 1])
+
+        with recorder.troubles.kept("recording a reward request", lost):
+            if not failure and isinstance(request, dict) and isinstance(queries, list):
                 columns = openrlhf_columns(recorder, self._name, request, reply)
-                columns["grader_output"] = [_text(answered)] * len(columns["completion"])
-                recorder.rollouts(len(columns["completion"]), columns)
+                words = None if unread else _text(answered)
+                columns["grader_output"] = [words if each is None else None for each in columns["reward"]]
+                columns["failure"] = [unread] * count
+                if count and isinstance(reply, dict) and (rest := reply.keys() - _SCORES):
+                    columns["extra"][0] = _with_reply(columns["extra"][0], reply, rest)
+                recorder.named(count, columns)
                 return
             score = number(reply.get("reward", reply.get("score"))) if isinstance(reply, dict) else None
             recorder.rollout(
@@ -156,12 +185,39 @@ class RewardProxy:
                 completion=None,
                 format="absent",
                 grader_input=_text(asked),
-                grader_output=_text(answered),
-                failure=failure,
+                grader_output=None if _only_numbers(reply) else _text(answered),
+                failure=failure or unread,
                 reward=score,
                 phase=recorder.phase(),
                 rewards={self._name: score},
             )
+
+
+def _decompressed(data: bytes, coding: str) -> bytes | None:
+    """What `data` holds; None where it cannot be read, or is larger than a request may be."""
+    for window in _WINDOWS.get(coding.strip().lower(), ()):
+        reader = zlib.decompressobj(window)
+        try:
+            found = reader.decompress(data, MOST_BYTES)
+        except zlib.error:
+            continue
+        if reader.eof:
+            return found
+    return data if coding.strip().lower() == "identity" else None
+
+
+def _only_numbers(reply: Any) -> bool:
+    """Whether a reply is JSON in which nothing is said but numbers."""
+    if isinstance(reply, dict):
+        return bool(reply) and all(map(_only_numbers, reply.values()))
+    if isinstance(reply, list):
+        return all(map(_only_numbers, reply))
+    return isinstance(reply, int | float)
+
+
+def _with_reply(extra: str, reply: Mapping[str, Any], names: Set[str]) -> str:
+    """`extra` of the first rollout of a request, with what else the reply to all of them says."""
+    return json_text({**json.loads(extra), "reply": {name: reply[name] for name in sorted(names)}})
 
 
 def _multi(fields: list[tuple[str, str]]) -> Any:

@@ -6,16 +6,14 @@ import atexit
 import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import msgspec
 
-from modelassay.canonical import Digest, digest_of
 from modelassay.records import (
-    RewardFunction,
     RunCheckpoint,
     RunDataset,
     RunEvent,
@@ -25,21 +23,29 @@ from modelassay.records import (
     RunPhase,
 )
 from modelassay.training.columns import REWARD_PREFIX
-from modelassay.training.importers.lines import flattened
 from modelassay.training.importers.rows import json_text, text_of
 from modelassay.training.recorder.checkpoints import read_checkpoint
 from modelassay.training.recorder.clerk import LiveLog
-from modelassay.training.recorder.items import Item, Line, Rollouts, StepDone
+from modelassay.training.recorder.in_force import InForce
+from modelassay.training.recorder.items import Item, Line, Loss, Rollouts, StepDone, lost_rollouts
 from modelassay.training.recorder.pipeline import Pipeline
 from modelassay.training.recorder.place import Place
+from modelassay.training.recorder.plain_values import (
+    encoded,
+    finite_numbers,
+    plain,
+    replaced,
+    reward_function,
+)
 from modelassay.training.recorder.rewards import GradedBatches, recording
 from modelassay.training.recorder.spool import ROOM_BYTES
-from modelassay.training.recorder.surroundings import code_digests, library_versions, without_secrets
+from modelassay.training.recorder.surroundings import library_versions
 from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
 
 FLUSH_S = 60.0
 """Longest wait for the disk when a run is closed; what is later than that is told on stderr."""
+_ONE_RECORD = partial(Loss, records=1)
 R = TypeVar("R", bound="RunRecorder")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,9 +53,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 class RunRecorder:
     """Records one training run; a context manager.
 
-    Nothing here raises once recording has begun, and nothing waits for records to be made: what is said is
-    appended to a file, from which a process beside this one makes them. What could not be kept stands in the
-    record as a gap. A run that exists already is continued.
+    Nothing that is said while training goes on raises, and nothing waits for records to be made: what is said
+    is appended to a file, from which a process beside this one makes them. What could not be kept stands in
+    the record as a gap; so does what is said in processes that are forked off from this one. A run that
+    exists already is continued.
 
     Args:
         store: the store's folder.
@@ -61,7 +68,7 @@ class RunRecorder:
         spill: bytes of the disk that what was said may take until it is in the run's files.
 
     Raises:
-        UsageError: the name cannot be used.
+        UsageError: the name cannot be used, or `about` holds what no manifest can.
         StoreError: the folder cannot be made.
     """
 
@@ -99,12 +106,11 @@ class RunRecorder:
         self.graded = GradedBatches(self)
         """What wrapped reward functions were asked and answered, until all of them have."""
         self._pipeline = Pipeline(self.place, spill, log, self.troubles, lambda: self.manifest)
+        self.troubles.lose = self._pipeline.lose
         own_rank = int(os.environ.get("RANK", "0")) if rank is None else rank
         self.share(own_rank, int(os.environ.get("WORLD_SIZE", "1")) if world is None else world)
         self._alone = 0
-        self._configuration: dict[str, str] | None = None
-        self._code: dict[str, str] = {}
-        self._digests: tuple[Digest | None, Digest | None] = (None, None)
+        self._in_force = InForce(self)
         self._told: BaseException | None = None
 
     def __enter__(self: R) -> R:
@@ -142,8 +148,12 @@ class RunRecorder:
 
     # -- what is recorded --------------------------------------------------------------------------------
     def describe(self, **about: Any) -> None:
-        """Set fields of the manifest (`records.RunManifest`), until the first step is written."""
-        self.manifest = msgspec.structs.replace(self.manifest, **about)
+        """Set fields of the manifest (`records.RunManifest`), until the first step is written.
+
+        Raises:
+            UsageError: there is no such field, or it cannot hold that.
+        """
+        self.manifest = replaced(self.manifest, **about)
 
     def rollout(
         self,
@@ -170,13 +180,14 @@ class RunRecorder:
             columns: further columns of `training.columns.FIXED`, such as ``advantage``, ``trained_on``,
                 ``env``, ``task``, ``grader_input``, ``grader_output``, ``failure``, ``finish``.
         """
-        with self.troubles.kept("recording a rollout"):
+        at = self.current_step + 1 if step is None else step
+        with self.troubles.kept("recording a rollout", lambda: lost_rollouts(1, (at,))):
             prompt_text, form = text_of(prompt)
             completion_text, other = text_of(completion)
-            self._begun()
+            self.reach(at, phase)
             self._alone += 1
             row = {
-                "step": self.current_step + 1 if step is None else step,
+                "step": at,
                 "phase": phase,
                 "group": self._marked(group) if group else f"alone-{self._pipeline.process}-{self._alone}",
                 "position": position,
@@ -196,34 +207,55 @@ class RunRecorder:
         self, count: int, columns: Mapping[str, list[Any]], more: Mapping[str, list[Any]] | None = None
     ) -> None:
         """Record `count` rollouts by column; see `training.columns`. ``step``, ``prompt``, ``completion`` and
-        ``group`` must be among them, texts being text.
+        ``group`` must be among them, texts being text. In a resumed run names of groups begin anew.
 
         Args:
             more: further columns of any plain data, kept as JSON in ``extra``.
         """
-        with self.troubles.kept("recording rollouts"):
+        with self.troubles.kept("recording rollouts", lambda: lost_rollouts(count, columns.get("step", ()))):
+            phases = columns.get("phase") or ["train"] * count
+            for phase, step in set(zip(phases, columns["step"], strict=True)):
+                self.reach(step, phase)
+            self.named(count, {**columns, "group": [self._marked(each) for each in columns["group"]]}, more)
+
+    def named(
+        self, count: int, columns: Mapping[str, list[Any]], more: Mapping[str, list[Any]] | None = None
+    ) -> None:
+        """`rollouts` whose groups have names that no other stretch of the run has; see `reach`."""
+        with self.troubles.kept("recording rollouts", lambda: lost_rollouts(count, columns.get("step", ()))):
             more = dict(more or {})
             lengths = {len(values) for named in (columns, more) for values in named.values()}
             if lengths - {count}:
                 raise ValueError(f"columns of {sorted(lengths)} rows, not {count}")
             self.put(Rollouts(count, {"time": [now()] * count, **columns}, more))
 
+    def reach(self, step: int, phase: RunPhase = "train") -> None:
+        """Say that rollouts of `step` come now, before their groups are named after `stretch`.
+
+        A step that was done comes again when training begins anew: that is another stretch of the run.
+
+        Raises:
+            TypeError: `step` is no number.
+            OSError: the disk is full.
+        """
+        self._begun()
+        self._pipeline.reach(phase, step)
+
     def step(self, step: int, metrics: Mapping[str, Any] | None = None) -> None:
         """Say that `step` is done: none of its rollouts, or of an earlier step's, will come any more."""
-        with self.troubles.kept("recording a step"):
+        with self.troubles.kept("recording a step", _ONE_RECORD):
             if metrics:
                 self.metrics(metrics, step=step)
             self.graded.flush()
             self.current_step = step
-            self.put(StepDone(step, *self._digests, self._pipeline.last_checkpoint))
+            self.put(StepDone(step, *self._in_force.digests, self._pipeline.last_checkpoint))
 
     def metrics(
         self, values: Mapping[str, Any], *, step: int | None = None, phase: RunPhase = "train"
     ) -> None:
-        """Record what the trainer logged; what is no number is left out."""
-        with self.troubles.kept("recording metrics"):
-            numbers = {n: float(v) for n, v in values.items() if isinstance(v, (int, float)) and v == v}
-            if numbers:
+        """Record what the trainer logged; what is no finite number is left out."""
+        with self.troubles.kept("recording metrics", _ONE_RECORD):
+            if numbers := finite_numbers(values):
                 at = self.current_step if step is None else step
                 self._line("metrics", RunMetrics(step=at, phase=phase, values=numbers, time=now()))
 
@@ -231,7 +263,7 @@ class RunRecorder:
         self, kind: RunEventKind, *, step: int | None = None, actor: str = "", alarm: str = "", **body: Any
     ) -> None:
         """Record that something happened; `training.happenings` has the fields of each kind."""
-        with self.troubles.kept("recording an event"):
+        with self.troubles.kept("recording an event", _ONE_RECORD):
             at = self.current_step if step is None else step
             self._put_event(
                 RunEvent(time=now(), kind=kind, step=at, actor=actor, alarm=alarm, body=plain(body))
@@ -239,7 +271,7 @@ class RunRecorder:
 
     def checkpoint(self, folder: str | Path, *, step: int | None = None) -> None:
         """Record a checkpoint that was saved; it is hashed in the background."""
-        with self.troubles.kept("recording a checkpoint"):
+        with self.troubles.kept("recording a checkpoint", _ONE_RECORD):
             at, path = self.current_step if step is None else step, Path(folder)
             self.later(lambda: self._hash(path, at))
 
@@ -249,34 +281,19 @@ class RunRecorder:
         self._pipeline.later(job)
 
     def dataset(self, name: str, **about: Any) -> None:
-        """Record data that the run is given; see `records.RunDataset` for what can be said of it."""
-        with self.troubles.kept("recording a dataset"):
-            self._line("datasets", RunDataset(name=name, **about))
+        """Record data that the run is given; see `records.RunDataset` for what can be said of it.
+
+        Raises:
+            UsageError: there is no such field, or it cannot hold that.
+        """
+        found = replaced(RunDataset(name=name), **about)
+        with self.troubles.kept("recording a dataset", _ONE_RECORD):
+            self._line("datasets", found)
 
     def configuration(self, settings: Mapping[str, Any], *, step: int | None = None) -> None:
         """Record the settings in force; what has changed since the last time is an event."""
         with self.troubles.kept("recording the configuration"):
-            found = without_secrets(flattened(dict(settings)))
-            before, self._configuration = self._configuration, found
-            if before == found:
-                return
-            self._digests = (digest_of(found), self._digests[1])
-            if before is None:
-                self.describe(configuration={**found, **self.manifest.configuration})
-                self.event(
-                    "configuration", step=step, digest=str(self._digests[0]), libraries=library_versions()
-                )
-                earlier = self.place.manifest()
-                before = earlier.configuration if earlier is not None else found
-            for name in sorted(before.keys() | found.keys()):
-                if before.get(name) != found.get(name):
-                    self.event(
-                        "configuration.changed",
-                        step=step,
-                        setting=name,
-                        old=before.get(name, ""),
-                        new=found.get(name, ""),
-                    )
+            self._in_force.configuration(settings, step)
 
     def code(
         self, named: Mapping[str, Any], *, versions: Mapping[str, str] | None = None, step: int | None = None
@@ -288,16 +305,7 @@ class RunRecorder:
             versions: what is known by its version, such as ``git commit``.
         """
         with self.troubles.kept("recording code"):
-            found = {**code_digests(named), **(versions or {})}
-            if found == self._code:
-                return
-            changed = {name: each for name, each in found.items() if self._code.get(name) != each}
-            first, self._code = not self._code, found
-            self._digests = (self._digests[0], digest_of(found))
-            if first:
-                self.describe(code={**found, **self.manifest.code})
-            body: dict[str, Any] = {"digests" if first else "changed": changed}
-            self.event("code", step=step, **body)
+            self._in_force.code(named, versions or {}, step)
 
     def exception(self, error: BaseException, *, step: int | None = None) -> None:
         """Record an error that ends or disturbs training; the same one only once."""
@@ -317,8 +325,13 @@ class RunRecorder:
 
     @property
     def stretch(self) -> int:
-        """How often the run was resumed before this process."""
+        """How often the run was resumed, or began anew, before the step that was reached last."""
         return self._pipeline.process // self._pipeline.world
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this is a process forked off from the one that records."""
+        return self._pipeline.is_foreign
 
     # -- from here to the disk ---------------------------------------------------------------------------
     def share(self, rank: int, world: int) -> None:
@@ -326,7 +339,7 @@ class RunRecorder:
         self._pipeline.rank, self._pipeline.world = rank, max(world, rank + 1)
 
     def put(self, item: Item) -> None:
-        """Keep `item`; in a process forked off from this one nothing is recorded."""
+        """Keep `item`; in a process forked off from this one it is only counted as lost."""
         self._begun()
         self._pipeline.put(item)
 
@@ -362,8 +375,9 @@ class RunRecorder:
             self.describe(started=self.manifest.started or now(), libraries=libraries)
             atexit.register(self.close)
         if resumed:
-            digest = str(self._digests[0] or "")
-            self.event("resumed", step=step, process=self._pipeline.process, configuration=digest)
+            digest = str(self._in_force.digests[0] or "")
+            number, world = self._pipeline.process, self._pipeline.world
+            self.event("resumed", step=step, process=number, world=world, configuration=digest)
 
     def _marked(self, group: str) -> str:
         return f"{self.stretch}:{group}" if self.stretch else group
@@ -375,26 +389,8 @@ class RunRecorder:
         self.event("note", step=step, saved=found.name, digest=found.digest or "", parts=list(found.parts))
 
     def _line(self, stem: str, record: RunMetrics | RunEvent | RunCheckpoint | RunDataset) -> None:
-        self.put(Line(stem, msgspec.json.encode(record)))
+        self.put(Line(stem, encoded(record)))
 
     def _put_event(self, event: RunEvent) -> None:
         self._begun()
         self._line("events", msgspec.structs.replace(event, rank=self._pipeline.process))
-
-
-def reward_function(name: str, weight: float | None) -> RewardFunction:
-    """A reward function with its weight as a decimal."""
-    return RewardFunction(name=name, weight=None if weight is None else Decimal(repr(float(weight))))
-
-
-def plain(value: Any) -> Any:
-    """`value` as an event may hold it: plain data, fractions as decimal text."""
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(each) for each in value]
-    return str(value)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modelassay.training.columns import REWARD_PREFIX
 from modelassay.training.importers.rows import json_text, number, task_of, text_of
 from modelassay.training.importers.trl_columns import ENVIRONMENT
+from modelassay.training.recorder.forks import REASON
+from modelassay.training.recorder.items import Loss, lost_rollouts
+from modelassay.training.recorder.plain_values import scalar
 
 if TYPE_CHECKING:
     from modelassay.training.recorder.recorder import RunRecorder
@@ -27,8 +30,10 @@ def recording(recorder: RunRecorder, function: F, name: str = "") -> F:
 
     def note(arguments: tuple[Any, ...], named: dict[str, Any], answer: Any) -> None:
         if not recorder.sees_rollouts:
-            with recorder.troubles.kept(f"recording the reward {title}"):
-                batches.take(title, _named(function, arguments, named), answer)
+            asked: dict[str, Any] = {}
+            with recorder.troubles.kept(f"recording the reward {title}", lambda: batches.lost(asked)):
+                asked |= _named(function, arguments, named)
+                batches.take(title, asked, answer)
 
     if inspect.iscoroutinefunction(function):
 
@@ -66,36 +71,53 @@ class GradedBatches:
     def __init__(self, recorder: RunRecorder) -> None:
         self._recorder = recorder
         self._completions: Any = None
+        """Those of which `_columns` are; none of them when these could not be made."""
         self._columns: Columns = {}
         self._number = 0
 
     def take(self, name: str, asked: Mapping[str, Any], answer: Any) -> None:
         """Take one call."""
         if "solution_str" in asked:
-            self._recorder.rollouts(1, verl_columns(self._recorder, name, asked, answer))
+            self._recorder.named(1, verl_columns(self._recorder, name, asked, answer))
         elif "queries" in asked:
             columns = openrlhf_columns(self._recorder, name, asked, answer)
-            self._recorder.rollouts(len(columns["completion"]), columns)
+            self._recorder.named(len(columns["completion"]), columns)
         elif "completions" in asked:
             self._take_trl(name, asked, answer)
         else:
             raise TypeError("neither TRL's, OpenRLHF's nor verl's arguments")
 
+    def lost(self, asked: Mapping[str, Any]) -> Loss:
+        """What is not in the record of a call that could not be taken."""
+        completions, rows = asked.get("completions"), asked.get("queries", asked.get("completions"))
+        if completions is not None and completions is self._completions:
+            return Loss(records=1)  # its rollouts were told as lost, or are kept without this score
+        if completions is not None:
+            self._completions = completions  # other functions of the same rollouts lose no further ones
+        return lost_rollouts(1 if rows is None else len(rows), [self._recorder.current_step + 1])
+
     def _take_trl(self, name: str, asked: Mapping[str, Any], answer: Sequence[Any]) -> None:
         column = REWARD_PREFIX + name
+        if self._recorder.is_foreign:
+            raise RuntimeError(REASON)
         if asked["completions"] is not self._completions or column in self._columns:
             self.flush()
-            self._completions = asked["completions"]
             self._columns = trl_columns(self._recorder, asked, self._number)
+            self._completions = asked["completions"]
             self._number += 1
-        self._columns[column] = [number(each) for each in answer]
+        if not self._columns:
+            raise ValueError("its rollouts could not be recorded")
+        scores = [number(scalar(each)) for each in answer]
+        if len(scores) != len(self._columns["completion"]):
+            raise ValueError(f"{len(scores)} scores for {len(self._columns['completion'])} completions")
+        self._columns[column] = scores
 
     def flush(self) -> None:
         """Record what has all its scores."""
         columns, self._columns, self._completions = self._columns, {}, None
         if columns:
             columns["reward"] = _totals(self._recorder, columns)
-            self._recorder.rollouts(len(columns["completion"]), columns)
+            self._recorder.named(len(columns["completion"]), columns)
 
 
 def trl_columns(recorder: RunRecorder, asked: Mapping[str, Any], batch: int) -> Columns:
@@ -112,6 +134,7 @@ def trl_columns(recorder: RunRecorder, asked: Mapping[str, Any], batch: int) -> 
     }
     env = next((name for name in ENVIRONMENT if name in data), None)
     size = recorder.manifest.group_size
+    recorder.reach(step, phase)
     mark = f"{recorder.stretch}:{step}.{batch}"
     tasks = [task_of(text) for text, _ in prompts]
     ids = asked.get("completion_ids") or [None] * count
@@ -152,10 +175,12 @@ def openrlhf_columns(recorder: RunRecorder, name: str, asked: Mapping[str, Any],
         q.removeprefix(p) if isinstance(q, str) else q for q, p in zip(queries, prompts, strict=True)
     ]
     texts = [text_of(each)[0] for each in prompts]
-    values = [number(each) for each in scores]
+    values = [number(scalar(each)) for each in scores]
+    phase = recorder.phase()
+    recorder.reach(step, phase)
     return {
         "step": [step] * count,
-        "phase": [recorder.phase()] * count,
+        "phase": [phase] * count,
         "group": [f"{recorder.stretch}:{step}.{task_of(text)}" for text in texts],
         "position": [texts[:row].count(texts[row]) for row in range(count)],
         "prompt": texts,
@@ -174,14 +199,15 @@ def verl_columns(recorder: RunRecorder, name: str, asked: Mapping[str, Any], ans
     """The rollout of a verl ``compute_score`` call; the prompt is what ``extra_info`` says it is."""
     about = asked.get("extra_info") or {}
     prompt = about.get("question") or about.get("prompt") or "" if isinstance(about, Mapping) else ""
-    score = number(answer.get("score") if isinstance(answer, Mapping) else answer)
-    step = recorder.current_step + 1
+    score = number(scalar(answer.get("score") if isinstance(answer, Mapping) else answer))
+    step, phase = recorder.current_step + 1, recorder.phase()
+    recorder.reach(step, phase)
     text = text_of(prompt)[0]
     index = str(about.get("index", "")) if isinstance(about, Mapping) else ""
     task = index or task_of(text)
     return {
         "step": [step],
-        "phase": [recorder.phase()],
+        "phase": [phase],
         "env": [str(asked.get("data_source", ""))],
         "task": [task],
         "group": [f"{recorder.stretch}:{step}.{task}"],

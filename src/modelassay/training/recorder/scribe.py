@@ -22,8 +22,9 @@ import msgspec
 from modelassay.errors import ModelassayError
 from modelassay.records import RunEvent
 from modelassay.training.recorder.clerk import Clerk, LiveLog, Worker
-from modelassay.training.recorder.closing import close_run
+from modelassay.training.recorder.closing import STOPPED, close_run, state_coverage
 from modelassay.training.recorder.files import seal
+from modelassay.training.recorder.forks import Forks
 from modelassay.training.recorder.items import End, loss_of
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.spool import Places, SpoolReader, spools
@@ -80,6 +81,7 @@ class Scribe:
         self._place, self._troubles = place, troubles
         self._spool = Places(place.folder, number)
         self._state = self._spool.load()
+        self._forks = Forks(place.folder, self._state.forks)
         self._log = log() if self._state.binds else None
         self._said: deque[RunEvent] = deque()
         troubles.record = self._said.append
@@ -118,12 +120,13 @@ class Scribe:
     def _round(self) -> bool:
         """Write what is there, and keep how far that is; whether anything was."""
         items = self._reader.read(1 if self._careful else _AT_ONCE)
-        if not items and not self._said:
+        lost, forks_read = self._forks.read(self._state.forks_read)
+        if not items and not lost and not self._said:
             self._careful = False
             return False
         ended = any(isinstance(item, End) for item in items)
         try:
-            self._writer.write(item for item in items if not isinstance(item, End))
+            self._writer.write([*lost, *(item for item in items if not isinstance(item, End))])
             if ended and self._troubles.total:
                 body = {"errors_of_the_recorder": self._troubles.summary()}
                 self._said.append(RunEvent(time=now(), kind="note", body=body))
@@ -140,14 +143,14 @@ class Scribe:
                 self._careful, self._reader = True, self._from_state()[1]
                 return True
             self._troubles.tell("writing", error)
-            self._writer.write([loss_of(item, "it could not be written") for item in items])
+            self._writer.write([*lost, *(loss_of(item, "it could not be written") for item in items)])
             self._reader.segment, self._reader.offset = position
-        self._keep(ended)
+        self._keep(ended, forks_read)
         return True
 
-    def _keep(self, ended: bool) -> None:
+    def _keep(self, ended: bool, forks_read: int) -> None:
         state = self._writer.state(self._reader.segment, self._reader.offset)
-        self._state = msgspec.structs.replace(state, ended=ended)
+        self._state = msgspec.structs.replace(state, ended=ended, forks_read=forks_read)
         self._spool.save(self._state)
         written, self._writer.written = self._writer.written, Written()
         self._hand_over(written)
@@ -168,26 +171,40 @@ class Scribe:
             self._sealer.do(partial(self._place.done, number))
 
     def _leave(self, *, whole: bool) -> bool:
-        """Training is gone: what it said is in the files, which end where it was stopped."""
+        """Training is gone: what it said is in the files, which end where it was stopped, and say so."""
+        if whole:
+            try:
+                self._writer.said(RunEvent(time=now(), kind="exception", body=STOPPED))
+                self._keep(False, self._state.forks_read)
+            except OSError as error:
+                self._troubles.tell("writing", error)
+                whole = False
         self._writer.close()
         self._sealer.close(None)
         self._clerk.close()
         self._place.ballast(self._spool.number).unlink(missing_ok=True)
         if whole:
+            self._place.done(self._state.process)
+            with self._troubles.kept("stating the coverage"):
+                if all(self._place.processes().values()):
+                    state_coverage(self._place.folder)
             self._spool.remove()
+            self._forks.remove()
         return whole
 
     def _end(self) -> None:
+        """Training is over; the first of its processes closes the run, or who comes after that."""
         self._sealer.close(None)
         self._clerk.close()
         self._place.ballast(self._spool.number).unlink(missing_ok=True)
+        first = self._state.first
         with self._troubles.kept("closing the run"):
             self._place.done(self._state.process)
-            if self._spool.number == self._state.first and not close_run(
-                self._place, self._state.first, self._state.world, self._log
-            ):
+            closes = self._spool.number == first or self._place.is_closed(first)
+            if closes and not close_run(self._place, first, self._log):
                 self._troubles.say("other processes are not done; `modelassay run commit` binds all")
         self._spool.remove()
+        self._forks.remove()
 
 
 def write_up(

@@ -70,6 +70,10 @@ class State(msgspec.Struct, kw_only=True):
     metrics_from: int = 0
     """Where the metrics of the step that is open begin in their file."""
     lost_in_step: int = 0
+    forks: str = ""
+    """Names what processes forked off from training could not keep; see `forks`."""
+    forks_read: int = 0
+    """Bytes of it that are told as gaps."""
     ended: bool = False
     """Training is over, and all that it said is in the files."""
 

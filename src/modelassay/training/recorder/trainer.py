@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelassay.errors import UsageError
 from modelassay.training.recorder.generation import Generation
-from modelassay.training.recorder.recorder import reward_function
+from modelassay.training.recorder.plain_values import reward_function
 from modelassay.training.recorder.surroundings import git_commit, library_versions, random_states
 from modelassay.training.recorder.training_data import describe_dataset
 

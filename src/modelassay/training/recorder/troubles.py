@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 
 from modelassay.records import RunEvent
+from modelassay.training.importers.rows import clean
+from modelassay.training.recorder.items import Loss
 from modelassay.training.recorder.times import now
 
 SHOWN = 3
@@ -29,6 +31,8 @@ class Troubles:
         self._lock = threading.Lock()
         self.record: Callable[[RunEvent], None] = lambda event: None
         """Puts an event into the record."""
+        self.lose: Callable[[Loss], None] = lambda loss: None
+        """Has a gap written into the record."""
 
     @property
     def total(self) -> int:
@@ -43,9 +47,12 @@ class Troubles:
             "where": "recorder",
             "doing": doing,
             "error": type(error).__name__,
-            "message": str(error)[:500],
+            "message": clean(str(error))[:500],
         }
-        self.record(RunEvent(time=now(), kind="exception", body=body))
+        try:
+            self.record(RunEvent(time=now(), kind="exception", body=body))
+        except Exception as lost:  # nothing can be recorded just now: stderr has both
+            self.say(f"that cannot be put into the record: {type(lost).__name__}: {lost}")
 
     def note(self, doing: str, reason: str) -> None:
         """Say on stderr alone that `doing` failed, which the record tells in another way."""
@@ -68,9 +75,13 @@ class Troubles:
         except (OSError, ValueError):  # stderr is closed: nobody is left to tell
             return
 
-    def kept(self, doing: str) -> AbstractContextManager[None]:
-        """Errors of the block are told here and go no further."""
-        return _Kept(self, doing)
+    def kept(self, doing: str, lost: Callable[[], Loss] | None = None) -> AbstractContextManager[None]:
+        """Errors of the block are told here and go no further.
+
+        Args:
+            lost: what is not in the record when the block fails; every time it is told as a gap.
+        """
+        return _Kept(self, doing, lost)
 
     def summary(self) -> str:
         """How often which error came, as text."""
@@ -80,10 +91,10 @@ class Troubles:
 class _Kept(AbstractContextManager[None]):
     """The one boundary at which errors end: training must go on. Training passes it many times a step."""
 
-    __slots__ = ("_doing", "_troubles")
+    __slots__ = ("_doing", "_lost", "_troubles")
 
-    def __init__(self, troubles: Troubles, doing: str) -> None:
-        self._troubles, self._doing = troubles, doing
+    def __init__(self, troubles: Troubles, doing: str, lost: Callable[[], Loss] | None) -> None:
+        self._troubles, self._doing, self._lost = troubles, doing, lost
 
     def __enter__(self) -> None:
         return None
@@ -94,4 +105,9 @@ class _Kept(AbstractContextManager[None]):
         if not isinstance(error, Exception):
             return False
         self._troubles.tell(self._doing, error)
+        if self._lost is not None:
+            with self._troubles.kept("counting what was lost"):
+                loss = self._lost()
+                loss.reason = loss.reason or f"{type(error).__name__}: {error}"[:200]
+                self._troubles.lose(loss)
         return True

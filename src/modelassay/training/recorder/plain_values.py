@@ -1,0 +1,95 @@
+"""What callers of the recorder give, as plain data that a record can hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from modelassay.errors import UsageError
+from modelassay.records import RewardFunction
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+
+def reward_function(name: str, weight: float | None) -> RewardFunction:
+    """A reward function with its weight as a decimal."""
+    return RewardFunction(name=name, weight=None if weight is None else Decimal(repr(float(weight))))
+
+
+def plain(value: Any) -> Any:
+    """`value` as an event may hold it: plain data, fractions as decimal text."""
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return repr(float(value))
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    return str(value)
+
+
+def scalar(value: Any) -> Any:
+    """A scalar of numpy or torch as Python's own; anything else as it is."""
+    if isinstance(value, float | int | str) or value is None or not hasattr(value, "item"):
+        return value
+    try:
+        return value.item()
+    except (RuntimeError, TypeError, ValueError):  # it holds several
+        return value
+
+
+def finite_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Those of `values` that are finite numbers: JSON has no others."""
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        number = scalar(value)
+        if isinstance(number, int | float) and _is_finite(number):
+            found[str(name)] = float(number)
+    return found
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number larger than any float
+        return False
+
+
+def encoded(record: msgspec.Struct) -> bytes:
+    """`record` as JSON that will be read as the same again.
+
+    Raises:
+        UsageError: a field cannot hold what it was given.
+    """
+    try:
+        data = msgspec.json.encode(record)
+        msgspec.json.decode(data, type=type(record))
+    except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as error:
+        raise UsageError(
+            f"this cannot be recorded: {error}",
+            where=type(record).__name__,
+            mend="see the fields of that record in modelassay.records",
+        ) from error
+    return data
+
+
+def replaced(record: Record, **fields: Any) -> Record:
+    """`record` with other fields.
+
+    Raises:
+        UsageError: there is no such field, or it cannot hold what it was given.
+    """
+    unknown = sorted(fields.keys() - set(record.__struct_fields__))
+    if unknown:
+        raise UsageError(
+            f"{type(record).__name__} has no field {unknown[0]!r}",
+            mend="its fields are " + ", ".join(record.__struct_fields__),
+        )
+    found = msgspec.structs.replace(record, **fields)
+    encoded(found)
+    return found
