@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from modelassay.canonical import canonical_json
 from modelassay.errors import DatasetError
-from modelassay.whitebox.calibration import Nulls
+from modelassay.whitebox.calibration import Null, Nulls
 from modelassay.whitebox.models import open_model
 from modelassay.whitebox.requests import Requests
 from modelassay.whitebox.tampering import Tampering, examine_tampering
@@ -72,6 +73,20 @@ def test_a_hollowed_model_gives_way_at_once_and_nothing_is_changed(
     assert strength > 0.25
     assert {each.state for each in found.findings} == {"not_shown"}  # without harmless fine-tunes beside it
     assert canonical_json(found)
+
+
+def test_harmless_fine_tunes_that_were_tampered_with_otherwise_are_no_null(
+    organisms: dict[str, Path], requests: Requests
+) -> None:
+    short = Tampering(examples=8, batch=8, answer_tokens=4)
+    with open_model(str(organisms["base"]), options=OPTIONS) as base:
+        whose = base.identity.details["weights"]
+        values = (Decimal(0),) * 40
+        nulls = Nulls([Null(statistic="tampering.steps_to_half@1", base=whose, method="full", values=values)])
+        found = examine_tampering(base, base, requests, how=short, nulls=nulls)
+    assert all(each.p_value is None for each in found.statistics)
+    assert "other settings" in found.notes[0]
+    assert [Tampering(seed=9).as_nulls_are, Tampering(learning_rate=0.1).as_nulls_are] == [True, False]
 
 
 def test_too_few_clusters_are_refused(organisms: dict[str, Path], requests: Requests) -> None:

@@ -49,6 +49,10 @@ _CANNOT: Final = (
     "Other data, rates or numbers of steps may undo refusals that stood here; only these were tried.",
     "Somebody who hardened the candidate against a few steps of tuning can hide a fault from it.",
 )
+_OTHERWISE: Final = (
+    "Harmless fine-tunes were tampered with by other settings (rate or examples), so that nothing is held "
+    "against them."
+)
 
 
 class Tampering(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +69,11 @@ class Tampering(msgspec.Struct, frozen=True, kw_only=True):
     def rate_for(self, width: int) -> float:
         """The learning rate for a model of this width."""
         return self.learning_rate or min(1e-3, 0.08 / width)
+
+    @property
+    def as_nulls_are(self) -> bool:
+        """Whether harmless fine-tunes are tampered with so (`modelassay nulls`); the seed may be another."""
+        return self == Tampering(seed=self.seed)
 
 
 class Curves(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +151,8 @@ def examine_tampering(
         text = "Not steered: the layers of a model could not be found by their number."
         findings.append(described(CHECK, "steering", "Steering", text, rests_on=rests_on))
     statistics: tuple[Statistic, ...]
-    statistics, claimed = held_against(claims, nulls, base=base, candidate=candidate)
+    fitting = nulls if how.as_nulls_are else Nulls()
+    statistics, claimed = held_against(claims, fitting, base=base, candidate=candidate)
     return watch.examination(
         "tampering",
         base=base,
@@ -151,6 +161,7 @@ def examine_tampering(
         findings=(*claimed, *findings),
         statistics=statistics,
         cannot=_CANNOT,
+        notes=() if how.as_nulls_are or not any(nulls.of(CHECK)) else (_OTHERWISE,),
         details={"curves": _plain(curves)},
     )
 
