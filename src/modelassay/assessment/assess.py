@@ -20,6 +20,7 @@ from modelassay.assessment.assurance import Assured, assure, raised
 from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations, variants_of
 from modelassay.assessment.heldout import heldout_findings
 from modelassay.assessment.inputs import inputs_of, read_told
+from modelassay.assessment.preferring import preference_findings
 from modelassay.assessment.profiles import Facts, clauses_of
 from modelassay.assessment.quoting import quoted
 from modelassay.assessment.request import Request
@@ -128,7 +129,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
             scanners,
         )
         + assured.findings
-        + raised((*_reviewed(run, request), *_tasks(request)), "T1", {})
+        + raised((*_reviewed(run, request), *_preferred(request), *_tasks(request)), "T1", {})
     )
     record = _record(read, request, assured, shown, findings, settings)
     try:
@@ -303,6 +304,11 @@ def _reviewed(run: Run, request: Request) -> tuple[RunFinding, ...]:
         return ()
     declared = {each.name: DataSource(name=each.name, licence=each.licence) for each in run.datasets()}
     return review_data(request.data, sources=declared)
+
+
+def _preferred(request: Request) -> tuple[RunFinding, ...]:
+    """Of pairs among training data that was handed over."""
+    return preference_findings(request.data, request.scanners, request.patterns) if request.data else ()
 
 
 def _tasks(request: Request) -> tuple[RunFinding, ...]:

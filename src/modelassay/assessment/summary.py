@@ -33,6 +33,15 @@ def headline(findings: Sequence[RunFinding], tier: AssuranceTier) -> str:
         and f.outcome == "reinforced"
         and set(f.slice) <= {"behaviour", "by"}
         and f.slice["behaviour"] not in MARKERS
+        and f.slice.get("by") != "preference"
+    ]
+    preferred = [
+        f.slice["behaviour"]
+        for f in findings
+        if f.check == "reinforcement"
+        and f.outcome == "reinforced"
+        and f.slice.get("by") == "preference"
+        and f.slice["behaviour"] not in MARKERS
     ]
     verdicts = [
         f"{f.slice['behaviour']} {f.outcome}"
@@ -41,6 +50,7 @@ def headline(findings: Sequence[RunFinding], tier: AssuranceTier) -> str:
     ]
     parts = [first]
     parts += [f"reward favours {', '.join(reinforced[:3])}"] if reinforced else []
+    parts += [f"preference data favours {', '.join(preferred[:3])}"] if preferred else []
     parts += [", ".join(verdicts[:3])] if verdicts else []
     return f"{'; '.join(parts)}. Assurance {tier}."
 

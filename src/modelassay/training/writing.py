@@ -84,8 +84,7 @@ class RunWriter:
 
     def shaped(self, columns: Mapping[str, Sequence[Any] | pa.Array], rows: int) -> pa.RecordBatch:
         """`columns` with the run's schema, as `rollouts` takes them."""
-        arrays = [_filled(columns.get(field.name), field, rows) for field in self.schema]
-        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        return shaped(columns, rows, self.schema)
 
     def batch(self, batch: pa.RecordBatch) -> None:
         """Append rollouts that already have the run's schema."""
@@ -131,6 +130,12 @@ class RunWriter:
 
     def _save(self, name: str, record: Any) -> None:
         (self._work / name).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+
+
+def shaped(columns: Mapping[str, Sequence[Any] | pa.Array], rows: int, schema: pa.Schema) -> pa.RecordBatch:
+    """`rows` rollouts given by column, with the columns of `schema`; one left out is null, or empty text."""
+    arrays = [_filled(columns.get(field.name), field, rows) for field in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _filled(values: Sequence[Any] | pa.Array | None, field: pa.Field, rows: int) -> pa.Array:
