@@ -13,6 +13,7 @@ import pytest
 
 from modelassay.errors import DatasetError, UsageError
 from modelassay.records import RunCoverage
+from modelassay.training.coverage_gate import coverage_findings
 from modelassay.training.importers import ImportOptions, detect, import_run
 from modelassay.training.run import Run
 
@@ -53,6 +54,24 @@ def test_verl(tmp_path: Path, uid: bool) -> None:
     assert any("writes over the dumps" in s for s in coverage.statements)
 
 
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        ("codecontests_rollouts", "train"),
+        ("retrieval-medieval", "train"),
+        ("latest", "train"),
+        ("val_generations", "eval"),
+        ("math500-test", "eval"),
+        ("rolloutsEval", "eval"),
+        ("Validation2", "eval"),
+    ],
+)
+def test_verl_tells_evaluations_by_whole_words(tmp_path: Path, name: str, phase: str) -> None:
+    layouts.lines(tmp_path / name / "1.jsonl", [{"input": "q", "output": "a", "score": 1.0}] * 4)
+    _, rows, _ = imported(tmp_path / name, tmp_path)
+    assert {row["phase"] for row in rows} == {phase}
+
+
 def test_openrlhf_tells_how_little_it_has(tmp_path: Path) -> None:
     source = layouts.openrlhf_table(tmp_path / "wandb")
     assert detect(source) == "openrlhf"
@@ -82,6 +101,17 @@ def test_nemo_rl(tmp_path: Path) -> None:
     assert [row["trained_on"] for row in rows[:8]] == [True] * 4 + [False] * 4
     assert (rows[0]["advantage"], rows[0]["completion_tokens"], rows[0]["prompt"]) == (0.5, 2, "question 0")
     assert [c.name for c in run.checkpoints()] == ["step_2"]
+
+
+def test_nemo_rl_tells_prompts_apart_that_begin_alike(tmp_path: Path) -> None:
+    """Nothing says how many generations a prompt has: equal prompts of a step are a group."""
+    preamble = "You are a helpful assistant. " * 10
+    rows = [{"content": [f"{preamble}task {i // 4}", f"answer {i}"], "rewards": 1.0} for i in range(16)]
+    layouts.lines(tmp_path / "logs" / "train_data_step1.jsonl", rows)
+    _, found, coverage = imported(tmp_path / "logs", tmp_path)
+    assert [row["position"] for row in found] == [0, 1, 2, 3] * 4
+    assert len({row["group"] for row in found}) == 4
+    assert coverage.zero_variance_groups == 4
 
 
 def test_open_instruct_without_and_with_a_tokenizer(tmp_path: Path) -> None:
@@ -115,6 +145,21 @@ def test_prime_rl(tmp_path: Path) -> None:
     assert json.loads(train[0]["completion"]) == [{"role": "assistant", "content": "4"}]
     assert len(list(run.metrics())) == 3
     assert not run.checkpoints()
+
+
+def test_prime_rl_of_which_only_survivors_are_left(tmp_path: Path) -> None:
+    source = layouts.prime_rl(tmp_path / "out")
+    whole, _, _ = imported(source, tmp_path / "whole")
+    assert whole.manifest.population == "generated"
+    (source / "rollouts" / "step_3" / "train" / "all" / "traces.jsonl").unlink()
+    run, rows, coverage = imported(source, tmp_path / "filtered")
+    assert run.manifest.population == "trained_on"
+    train = [row["trained_on"] for row in rows if row["phase"] == "train"]
+    assert train == [True, True, False, False, True, True]
+    assert coverage.expected_train is None
+    assert coverage.basis == "of 1 of 2 steps the source says only what was trained on"
+    checked = {finding.outcome for finding in coverage_findings(run.manifest, coverage)}
+    assert "survivors only" in checked
 
 
 def test_verifiers_and_the_older_rollouts_of_prime_rl(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from modelassay.records import RewardFunction, RunManifest, RunPhase
 from modelassay.training.importers.checkpoints import checkpoints_in
 from modelassay.training.importers.lines import json_rows, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
-from modelassay.training.importers.rows import Rollout, gathered, json_text, leftover, number, whole
+from modelassay.training.importers.rows import Rollout, gathered, json_text, leftover, number, task_of, whole
 from modelassay.training.importers.settings import yaml_settings
 from modelassay.training.importers.tally import Tally
 
@@ -87,7 +87,7 @@ def _read(path: Path, step: int, phase: RunPhase, size: int | None, notes: Notes
             notes.say("Prompt and answer stand in one text; the whole is kept as the completion.", grave=True)
         reward, kept = number(row.get("rewards")), _kept(row)
         number_ = index if index is not None else place
-        group = f"{step}{mark}.{number_ // size}" if size else f"{step}{mark}.{json_text(prompt)[:200]}"
+        group = f"{step}{mark}.{number_ // size if size else task_of(prompt or '')}"
         yield Rollout(
             step=step,
             phase=phase,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modelassay.errors import DatasetError
-from modelassay.records import RewardFunction, RunManifest, RunPhase
+from modelassay.records import Population, RewardFunction, RunManifest, RunPhase
 from modelassay.training.importers.checkpoints import checkpoints_in
 from modelassay.training.importers.lines import first_object, json_rows, metric_lines, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
@@ -44,7 +44,7 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         framework=NAME,
         rewards=tuple(RewardFunction(name=name) for name in names),
         group_size=options.group_size,
-        population="generated" if any(_traces(folder) for _, folder in steps) else "unknown",
+        population=_population([folder for _, folder in steps]),
         source=source.name,
     )
 
@@ -59,7 +59,8 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         yield from checkpoints_in(_root(source) / "checkpoints", r"step_(\d+)", notes)
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
-        return _coverage(tally, notes, [step for step, _ in steps])
+        filtered = sum(_is_filtered(folder) for _, folder in steps)
+        return _coverage(tally, notes, [step for step, _ in steps], filtered)
 
     return OpenedRun(manifest, rollouts, records, coverage)
 
@@ -91,6 +92,18 @@ def _legacy(folder: Path) -> list[Path]:
     return [path for path in (folder / "train_rollouts.jsonl",) if path.is_file()]
 
 
+def _is_filtered(folder: Path) -> bool:
+    """Whether a step holds only what was trained on."""
+    traces = _traces(folder)
+    return ("train", "effective") in traces and ("train", "all") not in traces
+
+
+def _population(folders: list[Path]) -> Population:
+    if any(map(_is_filtered, folders)):
+        return "trained_on"
+    return "unknown" if any(map(_legacy, folders)) else "generated"
+
+
 def _weights(paths: list[Path]) -> dict[str, None]:
     found: dict[str, None] = {}
     for path in paths:
@@ -115,6 +128,8 @@ def _of_step(step: int, folder: Path, notes: Notes) -> Iterator[Rollout]:
         if phase == "train" and everything is not None and effective is not None:
             trained = {name_of(row.get("id")) for _, row in json_rows(effective, notes)}
         for where, row in json_rows(everything or effective or folder, notes):
+            if phase == "train" and everything is None:
+                trained = {name_of(row.get("id"))}
             yield from _episode(row, where, step, phase, trained, notes)
 
 
@@ -172,13 +187,16 @@ def _inner(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _coverage(tally: Tally, notes: Notes, steps: list[int]) -> dict[str, Any]:
+def _coverage(tally: Tally, notes: Notes, steps: list[int], filtered: int) -> dict[str, Any]:
     missing = set(range(min(steps), max(steps) + 1)) - set(steps)
     sizes = tally.train_steps.values()
     batch = max(sizes, default=0)
+    basis = f"all traces of {len(steps):,} steps, and {batch:,} for each missing step"
+    if filtered:
+        basis = f"of {filtered:,} of {len(steps):,} steps the source says only what was trained on"
     return {
-        "expected_train": tally.train + len(missing) * batch,
-        "basis": f"all traces of {len(steps):,} steps, and {batch:,} for each missing step",
+        "expected_train": None if filtered else tally.train + len(missing) * batch,
+        "basis": basis,
         "batches_expected": len(steps) + len(missing),
         "missing_steps": tuple(sorted(missing)),
         "statements": (*notes.statements, *tally.statements()),

@@ -35,6 +35,11 @@ NAME = "verl"
 _ROW = frozenset(("input", "output", "score"))
 _KNOWN = frozenset(("input", "output", "score", "step", "uid", "data_source"))
 _STEP = r"(\d+)\.jsonl"
+_EVALUATIONS = frozenset(
+    ("val", "vals", "valid", "validation", "validations", "eval", "evals", "evaluation", "evaluations",
+     "test", "tests", "testing")
+)  # fmt: skip
+"""Words of the names of folders that hold evaluations."""
 
 
 def recognises(source: Path) -> bool:
@@ -98,7 +103,8 @@ def _folders(source: Path) -> list[Path]:
 
 
 def _phase(folder: Path) -> RunPhase:
-    return "eval" if re.search(r"val|eval|test", folder.name, re.IGNORECASE) else "train"
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", folder.name)
+    return "train" if _EVALUATIONS.isdisjoint(word.lower() for word in words) else "eval"
 
 
 def _is_metrics(path: Path) -> bool:
