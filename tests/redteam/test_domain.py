@@ -237,7 +237,7 @@ def test_one_signal_stops_the_command_and_the_same_command_goes_on(
     (tmp_path / "slow_knower.py").write_text(
         "import time\ndef answer(messages):\n    time.sleep(0.1)\n    return 'I do not know.'\n"
     )
-    rows = [{"prompt": f"What is the code of room {n}?", "reference": f"code-{n}"} for n in range(300)]
+    rows = [{"prompt": f"What is the code of room {n}?", "reference": f"code-{n}"} for n in range(3000)]
     (tmp_path / "codes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     model = "python:slow_knower:answer"
     given = ["redteam", "capability", "--candidate", model, "--baseline", model]
@@ -260,7 +260,7 @@ def test_one_signal_stops_the_command_and_the_same_command_goes_on(
     assert code == 130
     assert "waiting for answers under way" in told
     assert "run the same command again" in told
-    assert 0 < journal.read_text().count('"part"') < 300
+    assert 0 < journal.read_text().count('"part"') < 3000
 
 
 def test_equal_models_gain_nothing_and_questions_without_an_answer_are_left_out(tmp_path: Path) -> None:

@@ -149,6 +149,22 @@ def test_shots_of_ones_own(tmp_path: Path) -> None:
         ManyShot(file=file, shots=41)
 
 
+def test_beginnings_of_a_file_are_put_one_for_each_seed(tmp_path: Path) -> None:
+    file = lines(tmp_path / "p.jsonl", {"prefill": "Yes,", "found_on": "m"}, {"prefill": "1."})
+    attack = open_attack("prefill", {"file": "p.jsonl"}, folder=tmp_path)
+    assert isinstance(attack, Prefill)
+    assert attack.draws == 2
+    put = [attack.messages(sample("How?"), seed)[-1] for seed in range(3)]
+    assert {each.content for each in put} == {"Yes,", "1."}
+    assert put[0] == put[2]
+    assert attack.id != Prefill().id == Prefill("Sure, here is").id
+    for settings in ({"file": file, "beginning": "No"}, {"file": lines(tmp_path / "e", {"prefill": ""})}):
+        with pytest.raises(UsageError, match="attack prefill"):
+            open_attack("prefill", settings)
+    (dated,) = open_attacks([{"use": "prefill", "settings": {"file": str(file)}}])
+    assert dated.dated == ""  # as old as the user's own texts, of which nothing is known
+
+
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

@@ -9,6 +9,7 @@ from modelassay.cli.lazy_group import LazyGroup
 SUBCOMMANDS: dict[str, str] = {
     "activations": "Compare hidden states: basis, refusal direction, recognition, words of the difference.",
     "adapters": "Try adapters alone and stacked, and read what their files say.",
+    "prefills": "Search for beginnings of answers that lift a model's refusals, for frozen attacks.",
     "margin": "Compare how firmly both refuse, at the first token of their answers.",
     "tampering": "See how few steps of tuning, or how weak a push, undo refusals.",
     "suffixes": "Search for suffixes that lift a model's refusals, for frozen attacks.",

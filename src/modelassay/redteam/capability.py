@@ -111,17 +111,23 @@ async def probe_capabilities(
             identities[side] = await target.identify()
             kept = KeptModel("target", target, identities[side], journal, stopping=stop.is_set)
             transcripts[side] = await _answers(kept, asked, decoding, side, tell)
-        started, finished = journal.started, journal.end(_now())
+        times = journal.started, journal.end(_now())
     withheld = {side: await _withheld(reader, asked, answers) for side, answers in transcripts.items()}
-    settings = {
+    settings = _settings(read_by, decoding, pins, asked=len(asked), left_out=len(samples) - len(asked))
+    findings = _findings(asked, withheld, read_by)
+    return _examination(identities, settings, findings, asked, times), transcripts
+
+
+def _settings(
+    read_by: str, decoding: Decoding, pins: Sequence[DatasetPin], *, asked: int, left_out: int
+) -> dict[str, Any]:
+    return {
         "evaluator": read_by,
         "decoding": msgspec.to_builtins(decoding),
         "datasets": [msgspec.to_builtins(pin) for pin in pins],
-        "questions": len(asked),
-        "left_out": len(samples) - len(asked),
+        "questions": asked,
+        "left_out": left_out,
     }
-    findings = _findings(asked, withheld, read_by)
-    return _examination(identities, settings, findings, asked, (started, finished)), transcripts
 
 
 def _examination(
