@@ -195,13 +195,16 @@ def test_a_fix_without_a_step_does_not_put_the_whole_run_after_it(
     assert named(dated, "resolution", behaviour="shortcut", fix="after step 20").outcome == "patched"
 
 
-def test_hostile_words_in_events_end_in_findings(
+def test_hostile_words_in_events_end_in_words(
     tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
 ) -> None:
     looser = event("threshold.changed", 6, 1, "", metric="shortcut", old="nan", new="0.5")
     run = write_run(tmp_path / "nan", steps=10, events=[event("alarm", 5, 0, metric="shortcut"), looser])
     found = named(assess(run, request_for()), "developer_response", alarm="a1")
     assert "set from nan to 0.5" in found.statement
+    far = [event("alarm", 5, 0, metric="shortcut"), event("fix", 10**400, 1, paths=["grader.py"])]
+    with pytest.raises(EvidenceError, match="what evidence may not"):
+        assess(write_run(tmp_path / "far", steps=10, events=far), request_for())
     odd = [event("alarm", 5, 0, metric="shortcut"), event("closure", 6, 1, evidence=5)]
     record = assess(write_run(tmp_path / "odd", steps=10, events=odd), request_for())
     assert "cannot be understood" in named(record, "developer_response", alarm="all").why_not

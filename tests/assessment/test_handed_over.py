@@ -70,6 +70,7 @@ def test_events_that_were_handed_over_stay_statements(
     assert "investigated" in {f.outcome for f in answers}
     assert {f.assurance for f in answers} == {"T0"}
     assert {f.assurance for f in record.findings if f.check == "reinforcement"} == {"T3"}
+    assert {f.assurance for f in record.findings if f.check == "resolution"} == {"T1"}
 
 
 def test_task_files_that_were_handed_over_are_no_record_of_the_run(

@@ -108,6 +108,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     shown = behaving.occurring(read.valid)
     fixes = _fixes(read, request)
     resolved, settings, with_arms = _resolutions(read, shown, request, fixes)
+    told = with_arms or request.events is not None  # beside the rollouts it rests on what was handed over
     found: list[RunFinding] = [
         *unread_lines(run),
         *_judged(read),
@@ -123,7 +124,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
             run,
             (
                 *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
-                *raised(resolved, assured.tier, {"resolution": "T1"} if with_arms else {}),
+                *raised(resolved, assured.tier, {"resolution": "T1"} if told else {}),
                 *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
             ),
             scanners,

@@ -252,7 +252,7 @@ def _before(frame: Frame, behaviour: str, last: int) -> float:
     used = frame.is_train & frame.usable & (frame.step <= last)
     if not used.any():
         return 0.0
-    late = used & (frame.step > 0.8 * last)
+    late = used & (frame.step > 4 * last // 5)
     return float(np.mean(frame.flags[behaviour][late if late.any() else used]))
 
 
