@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from modelassay.assessment.committing import FOLDER, commit_run, run_secret
+from modelassay.assessment.committing import FOLDER, commit_run, read_commitments, run_secret
 from modelassay.canonical import Digest, digest_bytes, digest_of
 from modelassay.errors import StoreError
 from modelassay.evidence.events import Body
@@ -129,10 +129,7 @@ class LedgerLog:
 
         What a run was bound to before it was resumed is kept beside it; its steps must still be the same.
         """
-        before = folder / FOLDER / "committed.json"
-        if before.is_file():
-            earlier = digest_bytes(before.read_bytes()).removeprefix("sha256:")[:16]
-            before.rename(before.with_name(f"committed-{earlier}.json"))
+        _set_aside(folder)
         commit_run(Run(folder), self._store, self._notary)
 
     def _happened(self, event: RunEvent) -> RunHappened:
@@ -151,6 +148,8 @@ def own_log(store: Path, run: str) -> LedgerLog:
 def write_up(store: Path, run: str, notary: Notary) -> None:
     """Make records of what a recorder said that was killed before it could, and state how much there is.
 
+    A run that went on after it was bound, and was killed then, can be bound anew.
+
     Args:
         run: name of a run in `store`; nothing is done where nothing is left.
 
@@ -167,9 +166,29 @@ def write_up(store: Path, run: str, notary: Notary) -> None:
                 where=str(place.folder),
                 mend="wait until its training ends, or make room on the disk; then run this again",
             )
-    stated = (folder / "coverage.json").exists() or (folder / FOLDER / "committed.json").exists()
-    if not stated and (folder / "processes").is_dir():
+    if not (folder / "processes").is_dir():
+        return  # nobody recorded it
+    if (folder / FOLDER / "committed.json").is_file():
+        if _went_on(folder):
+            _set_aside(folder)
+    elif not (folder / "coverage.json").is_file():
         state_coverage(folder)
+
+
+def _set_aside(folder: Path) -> None:
+    """Keep what a run was bound to beside it, before it is bound anew."""
+    before = folder / FOLDER / "committed.json"
+    if before.is_file():
+        earlier = digest_bytes(before.read_bytes()).removeprefix("sha256:")[:16]
+        before.rename(before.with_name(f"committed-{earlier}.json"))
+
+
+def _went_on(folder: Path) -> bool:
+    """Whether a process recorded that has no part in what the run is bound to."""
+    bound = {record.rank for record in read_commitments(folder).records}
+    files = (*folder.glob("*-?????.jsonl"), *folder.glob(f"{FOLDER}/steps-?????.jsonl"))
+    wrote = {int(path.stem[-5:]) for path in files} | {int(part.name[:5]) for part in Run(folder).parts}
+    return not wrote <= bound
 
 
 def own_notary(environment: Mapping[str, str] = os.environ) -> Notary:

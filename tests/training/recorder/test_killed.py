@@ -195,6 +195,26 @@ def test_what_was_never_read_is_taken_up_by_commit(tmp_path: Path) -> None:
     assert read_commitments(place.folder).committed.lost == 3
 
 
+def test_a_run_that_went_on_after_it_was_bound_can_be_bound_anew(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r") as run:
+        run.rollout(prompt="p", completion="c", step=1)
+        run.step(1)
+    folder = tmp_path / "runs" / "r"
+    first = read_commitments(folder).committed
+    place = Place(tmp_path, "r")
+    places = Places(folder, place.claim(0, 1))
+    places.save(State(process=1, first=1, world=1, binds=True, manifest=MANIFEST))
+    spool = Spool(places)
+    for item in (rollouts(1), StepDone(1)):
+        assert not spool.put(item)
+    for _ in range(2):  # doing it again changes nothing
+        done = CliRunner().invoke(commit, [str(folder), "--store", str(tmp_path)])
+        assert done.exit_code == 0, done.output
+        assert "3 rollouts in 2 steps" in done.output
+    assert read_commitments(folder).committed != first
+    assert len(list((folder / "commitments").glob("committed-*.json"))) == 1
+
+
 def test_commit_states_what_a_process_left_that_never_came_to_it(tmp_path: Path) -> None:
     place = said(tmp_path, rollouts(1), StepDone(1))
     place.claim(1, 2)  # of another process, which was killed before it said anything
