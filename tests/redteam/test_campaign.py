@@ -19,7 +19,7 @@ import pytest
 from modelassay.canonical import canonical_json
 from modelassay.config import Budget, DatasetReference, ModelReference, Price
 from modelassay.engine import BudgetLedger, MeteredJudge
-from modelassay.errors import InterruptedByUserError, StoreError, UsageError
+from modelassay.errors import InterruptedByUserError, StoreError, TargetError, UsageError
 from modelassay.records import Examination, Request, Transcript
 from modelassay.redteam.adaptive import (
     AttackOutcome,
@@ -300,6 +300,29 @@ def test_a_stop_lets_answers_under_way_come_in_and_asks_nothing_more(tmp_path: P
         asyncio.run(go())
     replies = (tmp_path / "journal.jsonl").read_text().count('"part":"target"')
     assert replies == len(asked) < 4 * 11
+
+
+def test_what_others_were_asked_when_a_model_broke_comes_in_and_is_kept(tmp_path: Path) -> None:
+    class Breaks(Says):
+        async def generate(self, requests: Any) -> Any:
+            await asyncio.sleep(0.02)
+            raise TargetError("not the model asked for")
+
+    class Slow(Says):
+        async def generate(self, requests: Any) -> Any:
+            await asyncio.sleep(0.1)
+            return await super().generate(requests)
+
+    slow = Slow(refuses, name="baseline")
+    cast = Cast(
+        candidate=Breaks(refuses, name="candidate"),
+        baseline=slow,
+        attacker=Says(restless, name="attacker"),
+    )
+    with pytest.raises(TargetError):
+        run(tmp_path, cast, ["goat"])
+    kept = (tmp_path / "journal.jsonl").read_text().count('"part":"target"')
+    assert kept == len(slow.asked) > 0
 
 
 def test_local_models_are_asked_in_batches_and_the_same_question_once(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from modelassay.errors import InterruptedByUserError, StoppedError, UsageError
+from modelassay.errors import InterruptedByUserError, StoppedError, TargetError, UsageError
 from modelassay.protocols import Evaluator, Target
 from modelassay.records import DatasetPin, Sample, TargetIdentity
 from modelassay.redteam.adaptive import (
@@ -123,7 +123,14 @@ async def run_campaign(
         stop = stop or asyncio.Event()
         models = await _kept(settings, cast, journal, stop)
         work = _Work(settings, cast, strategies, behaviours, models, journal, tell)
-        return await work.carry_out(pins, stop)
+        try:
+            return await work.carry_out(pins, stop)
+        except TargetError:
+            # One model broke; what the others were asked is paid for.
+            await asyncio.wait(
+                [asyncio.create_task(each.settled()) for each in models.values()], timeout=GRACE_S
+            )
+            raise
 
 
 class _Work:
