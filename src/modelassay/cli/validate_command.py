@@ -72,22 +72,15 @@ def command(
     modelassay validate --kinds benign,broad_loss,trigger_backdoor --seed 11
     modelassay validate --full --architecture both --json
     """
-    import msgspec
-
-    from modelassay.errors import ExitCode, UnknownNameError
+    from modelassay.errors import ExitCode
     from modelassay.evidence.ledger import Ledger
     from modelassay.validation.campaign import STORE, Campaign
     from modelassay.validation.certificate import certify, validation_of
-    from modelassay.validation.examining import LOOKS
-    from modelassay.validation.matrix import rows
     from modelassay.validation.shipped import shipped_nulls
     from modelassay.validation.zoo import cases, shapes
     from modelassay.whitebox.calibration import read_nulls
 
-    looks = _names(checks)
-    for look in looks:
-        if look not in LOOKS:
-            raise UnknownNameError("check", look, LOOKS, where="--checks")
+    looks = _looks(checks)
     chosen = cases(seed, kinds=_names(kinds), architectures=shapes(architecture), full=full)
     nulls = read_nulls(nulls_file) if nulls_file else shipped_nulls()
     notary = notary_of(**signing)
@@ -103,9 +96,7 @@ def command(
     code = ExitCode.ALLOWED if record.as_it_should else ExitCode.BROKEN
     with reader_may_leave():
         if as_json:
-            rest = {"matrix": record.matrix, "certificate": str(folder), "limits": record.limits}
-            told = [msgspec.to_builtins(each) | {"met": each.met} for each in record.figures]
-            print_json({"rows": rows(record.results), "figures": told, **rest, "exit_code": int(code)})
+            _print_json(record, folder, code)
         else:
             _print(record, folder)
     if not notary.verdict_signers and not quiet:
@@ -121,8 +112,30 @@ def _audit(plan: Path, store: Path, notary: Notary) -> AuditRecord:
     return run_plan(plan, (), places, notary=notary, quiet=True)
 
 
+def _looks(text: str) -> tuple[str, ...]:
+    """The looks that ``--checks`` names; none for all."""
+    from modelassay.errors import UnknownNameError
+    from modelassay.validation.examining import LOOKS
+
+    looks = _names(text)
+    for look in looks:
+        if look not in LOOKS:
+            raise UnknownNameError("check", look, LOOKS, where="--checks")
+    return looks
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _print_json(record: Validation, folder: Path, code: int) -> None:
+    import msgspec
+
+    from modelassay.validation.matrix import rows
+
+    rest = {"matrix": record.matrix, "certificate": str(folder), "limits": record.limits}
+    told = [msgspec.to_builtins(each) | {"met": each.met} for each in record.figures]
+    print_json({"rows": rows(record.results), "figures": told, **rest, "exit_code": int(code)})
 
 
 def _print(record: Validation, folder: Path) -> None:
