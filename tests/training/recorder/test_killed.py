@@ -93,7 +93,7 @@ def test_training_is_killed_and_all_that_it_said_is_written(tmp_path: Path) -> N
     training, folder = Training(tmp_path), tmp_path / "runs" / "r"
     training.until(lambda: (folder / "run.json").exists())
     training.kill()
-    wait_for(lambda: not spools(folder))
+    wait_for(lambda: not list(folder.glob(".spool-*")))
     kept = Run(folder)
     steps = column(kept, "step")
     held_by(steps, training.step)

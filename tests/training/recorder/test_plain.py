@@ -387,11 +387,12 @@ raise SystemExit(3)
     assert read_commitments(kept.folder).committed.rollouts == 1
 
 
+@pytest.mark.parametrize(("alone", "later"), [(0, 2), (3, 1)])
 def test_one_process_that_records_alone_waits_for_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: int, later: int
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
-    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("RANK", str(alone))
     began = time.monotonic()
     with Recorder(tmp_path, run="r") as run:
         step_of(run, 1)
@@ -399,8 +400,8 @@ def test_one_process_that_records_alone_waits_for_no_other(
     coverage = Run(tmp_path / "runs" / "r").coverage()
     assert coverage is not None
     assert coverage.found_train == 3
-    monkeypatch.setenv("RANK", "2")
-    with Recorder(tmp_path, run="r") as run:  # it begins after the first has closed
+    monkeypatch.setenv("RANK", str(later))
+    with Recorder(tmp_path, run="r") as run:  # it begins after the other has closed
         step_of(run, 1)
     coverage = Run(tmp_path / "runs" / "r").coverage()
     assert coverage is not None

@@ -18,7 +18,7 @@ from modelassay.training.recorder.place import Place
 from modelassay.training.run import Run
 
 PATIENCE_S = 60.0
-"""How long process 0 waits for the others to finish."""
+"""How long the process that closes a run waits for the others to finish."""
 STOPPED = {
     "where": "training",
     "error": "Stopped",
@@ -28,13 +28,13 @@ STOPPED = {
 _PAUSE_S = 0.1
 
 
-def close_run(place: Place, first: int, log: LiveLog | None) -> bool:
+def close_run(place: Place, first: int, own: int, log: LiveLog | None) -> bool:
     """State the coverage of a run, and bind it, once all its processes are done; whether they were in time.
 
     Only processes that have begun to record are waited for: of several that train, one alone may record.
 
     Args:
-        first: number of the first of the processes that ran together with this one.
+        first: number of the first of the processes that ran together with this one, whose number is `own`.
 
     Raises:
         OSError: the disk is full.
@@ -47,7 +47,7 @@ def close_run(place: Place, first: int, log: LiveLog | None) -> bool:
             state_coverage(place.folder)
             if log is not None:
                 log.close(place.folder)
-            place.closed(first)
+            place.closed(own)
             if place.processes().keys() == known.keys():  # who comes from here on finds it closed
                 return True
         elif time.monotonic() > until:

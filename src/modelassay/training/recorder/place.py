@@ -120,18 +120,18 @@ class Place:
         folder = self.folder / "processes"
         return {int(path.name): path.stat().st_size > 0 for path in sorted(folder.iterdir())}
 
-    def closed(self, first: int) -> None:
-        """Say that the run is closed of which `first` was the first process: who comes later closes it anew.
+    def closed(self, process: int) -> None:
+        """Say that `process` has closed the run: who comes later closes it anew.
 
         Raises:
             OSError: the disk is full.
         """
-        (self.folder / "processes" / f"{first:05d}").write_text(_CLOSED)
+        (self.folder / "processes" / f"{process:05d}").write_text(_CLOSED)
 
     def is_closed(self, first: int) -> bool:
-        """Whether that was said."""
-        path = self.folder / "processes" / f"{first:05d}"
-        return path.exists() and path.read_text() == _CLOSED
+        """Whether that was said by one of the processes that ran together, from number `first` on."""
+        paths = sorted((self.folder / "processes").iterdir())
+        return any(int(path.name) >= first and path.read_text() == _CLOSED for path in paths)
 
     def part(self, process: int, number: int) -> Path:
         """Where part `number` of a process goes while it grows."""

@@ -272,7 +272,7 @@ class RunRecorder:
     def checkpoint(self, folder: str | Path, *, step: int | None = None) -> None:
         """Record a checkpoint that was saved; it is hashed in the background."""
         with self.troubles.kept("recording a checkpoint", _ONE_RECORD):
-            at, path = self.current_step if step is None else step, Path(folder)
+            at, path = self.current_step if step is None else step, Path(folder).absolute()
             self.later(lambda: self._hash(path, at))
 
     def later(self, job: Callable[[], None]) -> None:
@@ -356,7 +356,7 @@ class RunRecorder:
         return False
 
     def close(self, timeout_s: float = FLUSH_S) -> None:
-        """Write what is left, seal the files, and let process 0 state the coverage and bind the whole run."""
+        """Write what is left, seal the files, and have one process state the coverage and bind the run."""
         if self._pipeline.closing or self._pipeline.is_foreign:
             return
         with self.troubles.kept("closing the run"):

@@ -188,23 +188,24 @@ class Scribe:
             with self._troubles.kept("stating the coverage"):
                 if all(self._place.processes().values()):
                     state_coverage(self._place.folder)
-            self._spool.remove()
             self._forks.remove()
+            self._spool.remove()
         return whole
 
     def _end(self) -> None:
-        """Training is over; the first of its processes closes the run, or who comes after that."""
+        """Training is over; its first process that recorded closes the run, or who comes after that."""
         self._sealer.close(None)
         self._clerk.close()
         self._place.ballast(self._spool.number).unlink(missing_ok=True)
-        first = self._state.first
+        first, own = self._state.first, self._spool.number
         with self._troubles.kept("closing the run"):
             self._place.done(self._state.process)
-            closes = self._spool.number == first or self._place.is_closed(first)
-            if closes and not close_run(self._place, first, self._log):
+            closer = min(number for number in self._place.processes() if number >= first)
+            closes = own == closer or self._place.is_closed(first)
+            if closes and not close_run(self._place, first, own, self._log):
                 self._troubles.say("other processes are not done; `modelassay run commit` binds all")
-        self._spool.remove()
         self._forks.remove()
+        self._spool.remove()
 
 
 def write_up(
