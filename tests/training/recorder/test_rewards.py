@@ -103,6 +103,8 @@ def test_functions_of_openrlhf_and_verl(tmp_path: Path) -> None:
 class RewardModel(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
         asked = json.loads(body) if body.startswith(b"{") else None
         if asked is None:
             self.send_response(503)
@@ -196,6 +198,16 @@ def test_a_proxy_asks_for_no_compression_and_reads_what_is_compressed(tmp_path: 
     unread = "reply cannot be read: its content coding is br"
     assert rows[4:6] == [("1+1=2", None, unread), ("1+1=33", None, unread)]
     assert rows[6] == ("", 0.25, "")
+
+
+def test_a_proxy_passes_on_compressed_requests_as_they_are(tmp_path: Path, model: str) -> None:
+    asked = gzip.compress(json.dumps({"query": ["1+1=2"]}).encode())
+    with Recorder(tmp_path, run="r") as run, RewardProxy(run, model) as proxy:
+        for address in (model, proxy.url):
+            request = urllib.request.Request(address, asked, {"Content-Encoding": "gzip"})
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                assert json.loads(reply.read())["rewards"] == [0.5]
+    assert table(tmp_path, "completion", "reward", "failure") == [("1+1=2", 0.5, "")]
 
 
 def test_a_reply_of_numbers_is_no_verdict_of_a_judge(tmp_path: Path, model: str) -> None:

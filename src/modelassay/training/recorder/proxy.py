@@ -4,8 +4,8 @@ Every request is passed on and every reply passed back as they are, byte for byt
 both are recorded. Requests of OpenRLHF's form (``{"query": […], "prompts": […], "labels": […]}`` with a reply
 ``{"rewards": […]}``) become a rollout for each query; of any other request the whole exchange becomes one
 rollout without text, with what was asked as ``grader_input`` and what was answered as ``grader_output``. A
-reply of numbers alone is no verdict of a judge, and stands in no ``grader_output``. Compressed replies are
-passed on as they came, and read from a copy.
+reply of numbers alone is no verdict of a judge, and stands in no ``grader_output``. What is compressed is
+passed on as it came, and read from a copy.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class RewardProxy:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application(client_max_size=MOST_BYTES)
         app.router.add_route("*", "/{path:.*}", self._pass)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, auto_decompress=False)
         timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
         async with aiohttp.ClientSession(auto_decompress=False, timeout=timeout) as self._session:
             await runner.setup()
@@ -145,13 +145,15 @@ class RewardProxy:
                 reply = await answer.read()
                 status, fields = answer.status, answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
-            self._note(body, b"", f"reward model not reached: {type(error).__name__}")
+            asked = await _plain(body, request.headers)
+            self._note(asked or b"", b"", f"reward model not reached: {type(error).__name__}")
             return web.Response(status=502, text=f"the reward model cannot be reached: {error}\n")
-        coding = fields.get("Content-Encoding", "")
-        plain = await asyncio.to_thread(_decompressed, reply, coding) if coding else reply
-        failure = f"reward model answered {status}" if status >= 400 else ""
-        unread = f"reply cannot be read: its content coding is {coding[:40]}" if plain is None else ""
-        self._note(body, plain or b"", failure, unread)
+        asked, plain = await _plain(body, request.headers), await _plain(reply, fields)
+        failure, unread = f"reward model answered {status}" if status >= 400 else "", ""
+        for what, read, header in (("request", asked, request.headers), ("reply", plain, fields)):
+            if read is None:
+                unread = f"{what} cannot be read: its content coding is {header['Content-Encoding'][:40]}"
+        self._note(asked or b"", plain or b"", failure, unread)
         kept = [(name, each) for name, each in fields.items() if name.lower() not in _HOP_BY_HOP]
         return web.Response(status=status, body=reply, headers=_multi(kept))
 
@@ -191,6 +193,12 @@ class RewardProxy:
                 phase=recorder.phase(),
                 rewards={self._name: score},
             )
+
+
+async def _plain(data: bytes, fields: Mapping[str, str]) -> bytes | None:
+    """What `data` with these header fields holds; None where it cannot be read."""
+    coding = fields.get("Content-Encoding", "")
+    return await asyncio.to_thread(_decompressed, data, coding) if coding and data else data
 
 
 def _decompressed(data: bytes, coding: str) -> bytes | None:
