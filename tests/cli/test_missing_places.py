@@ -38,10 +38,25 @@ def test_a_report_is_refused_before_the_run_is_read(
         store / "runs" / "tiny", RunManifest(id="tiny", name="tiny", origin="imported", framework="plain")
     ):
         pass
-    report = tmp_path / "missing" / "report.html"
+    (tmp_path / "file").write_text("")
+    report = tmp_path / "file" / "report.html"
     assert cli.run(["run", "assess", "tiny", "-o", str(report), "--store", str(store)]) == 2
-    assert "its folder is not there" in capsys.readouterr().err
+    assert f"--output {report}: its folder cannot be made" in capsys.readouterr().err
     assert not (store / "assessments").exists()
+
+
+def test_a_challenge_is_drawn_and_logged_only_where_it_can_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "assay"
+    nonce = tmp_path / "nonce"
+    nonce.write_text("0" * 64 + "\n")
+    words = ["run", "challenge", str(tmp_path), "--nonce", str(nonce), "--store", str(store), "-o"]
+    assert cli.run([*words, str(tmp_path)]) == 2
+    assert "Is a directory" in capsys.readouterr().err or not store.exists()
+    assert cli.run([*words, str(nonce / "challenge.json")]) == 2
+    assert "its folder cannot be made" in capsys.readouterr().err
+    assert not store.exists()
 
 
 def test_what_is_no_fault_of_a_path_is_not_hidden(

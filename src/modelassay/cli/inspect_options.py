@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelassay.cli.options import error_body, json_option, print_json, quiet_option, reader_may_leave
-from modelassay.errors import ExitCode, StoreError, UsageError
+from modelassay.cli.options import (
+    error_body,
+    json_option,
+    print_json,
+    quiet_option,
+    reader_may_leave,
+    writable,
+)
+from modelassay.errors import ExitCode, StoreError
 
 if TYPE_CHECKING:
     from modelassay.records import Examination, Sample, Statistic
@@ -29,24 +35,6 @@ _NULLS = click.option(
     help="The same numbers of harmless fine-tunes (`modelassay nulls`); without them nothing is called "
     "harmful, save of organisms, whose numbers come with the package.",
 )
-
-
-def writable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    """Callback of an option that names a file to write: made sure of before anything is asked.
-
-    Raises:
-        UsageError: no file can be written there.
-    """
-    if path is not None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            allowed = os.access(path if path.exists() else path.parent, os.W_OK)
-            why = "" if allowed else "may not be written here"
-        except OSError as error:
-            why = f"its folder cannot be made: {error.strerror}"
-        if why:
-            raise UsageError(why, where=f"--{parameter.name} {path}", mend="name a file that can be written")
-    return path
 
 
 out_option = click.option(

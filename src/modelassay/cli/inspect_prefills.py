@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from modelassay.cli.inspect_options import dataset_options, model_options, samples_of, writable
-from modelassay.cli.options import json_option, print_json, quiet_option, reader_may_leave
+from modelassay.cli.inspect_options import dataset_options, model_options, samples_of
+from modelassay.cli.options import json_option, print_json, quiet_option, reader_may_leave, writable
 
 
 @click.command("prefills")

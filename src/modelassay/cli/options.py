@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modelassay.records import AuditRecord
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = TypeVar("P", bound="Path | tuple[Path, ...] | None")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -95,14 +96,7 @@ def report_writers(paths: Iterable[Path]) -> list[tuple[Path, Renderer]]:
 
     writers = [(path, renderer_for(str(path))) for path in paths]
     for path, _ in writers:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(path, f"its folder cannot be made: {error.strerror}") from error
-        if path.is_dir():
-            raise _unwritable(path, "is a folder, not a file")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise _unwritable(path, "may not be written here")
+        _make_sure_of(path)
     return writers
 
 
@@ -123,8 +117,28 @@ def write_reports(writers: Iterable[tuple[Path, Renderer]], record: AuditRecord)
             ) from error
 
 
-def _unwritable(path: Path, what: str) -> UsageError:
-    return UsageError(what, where=str(path), mend="name a file that can be written")
+def writable(context: click.Context, parameter: click.Parameter, value: P) -> P:
+    """Callback of an option that names a file to write, or several: folders are made, and files made sure
+    of, before anything is asked or logged.
+
+    Raises:
+        UsageError: no file can be written there.
+    """
+    for path in value if isinstance(value, tuple) else (value,):
+        if path is not None:
+            _make_sure_of(path, option=f"--{parameter.name} ")
+    return value
+
+
+def _make_sure_of(path: Path, option: str = "") -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        allowed = os.access(path if path.exists() else path.parent, os.W_OK)
+        why = "is a folder, not a file" if path.is_dir() else "" if allowed else "may not be written here"
+    except OSError as error:
+        why = f"its folder cannot be made: {error.strerror}"
+    if why:
+        raise UsageError(why, where=f"{option}{path}", mend="name a file that can be written")
 
 
 @contextmanager

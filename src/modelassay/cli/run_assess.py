@@ -14,6 +14,7 @@ from modelassay.cli.options import (
     quiet_option,
     reader_may_leave,
     store_option,
+    writable,
 )
 from modelassay.cli.run_options import open_run, read_file, run_names
 from modelassay.cli.signing import notary_of, signing_options
@@ -80,7 +81,13 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
     help="Another run of their log that you were shown; repeatable. [default: those of the store]",
 )
 @click.option(
-    "-o", "--output", type=_FILE, multiple=True, metavar="FILE", help="Copy the report: .html, .json."
+    "-o",
+    "--output",
+    type=_FILE,
+    multiple=True,
+    callback=writable,
+    metavar="FILE",
+    help="Copy the report: .html, .json.",
 )
 @signing_options
 @store_option
@@ -114,8 +121,6 @@ def command(
     copies = {path: {".html": REPORT, ".json": RECORD}.get(path.suffix, "") for path in output}
     if wrong := [path for path, source in copies.items() if not source]:
         raise UsageError("a report is .html or .json", where=str(wrong[0]))
-    if absent := [path for path in copies if not path.parent.is_dir()]:
-        raise UsageError("its folder is not there", where=str(absent[0]), mend="make it first")
     place = chosen_store(store)
     notary = notary_of(
         verdict_key=verdict_key,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option, writable
 from modelassay.cli.run_options import open_run, read_file
 from modelassay.errors import ExitCode, UsageError
 
@@ -18,7 +18,11 @@ from modelassay.errors import ExitCode, UsageError
     "--share", type=float, required=True, help="Of planted tasks among all that training draws from."
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the finding here."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
+    help="Write the finding here.",
 )
 @store_option
 @json_option

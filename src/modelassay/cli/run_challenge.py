@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option, writable
 from modelassay.cli.signing import log_signing_options, notary_of
 from modelassay.errors import UsageError
 
@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     help="Must be disclosed: figures, prompt, completion, grader; repeatable. [default: all]",
 )
 @click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="Until the deadline.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), callback=writable, metavar="FILE"
+)
 @log_signing_options
 @store_option
 @json_option

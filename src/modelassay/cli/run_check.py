@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from modelassay.cli.options import json_option, print_json
+from modelassay.cli.options import json_option, print_json, writable
 from modelassay.cli.run_options import read_file
 
 
@@ -23,7 +23,11 @@ from modelassay.cli.run_options import read_file
 )
 @click.option("--nonce-commitment", default="", metavar="DIGEST", help="What you published before.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the finding here."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
+    help="Write the finding here.",
 )
 @json_option
 def command(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelassay.cli.options import data_dir_option, json_option, print_json, reader_may_leave
+from modelassay.cli.options import data_dir_option, json_option, print_json, reader_may_leave, writable
 
 if TYPE_CHECKING:
     from modelassay.training.data.review import DataReview, RankedRow
@@ -41,6 +41,7 @@ _USES = ("commercial", "research", "internal")
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
     help="Write all findings here, as JSON.",
 )
 @click.option(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelassay.cli.options import chosen_store, json_option, print_json, reader_may_leave, store_option
+from modelassay.cli.options import (
+    chosen_store,
+    json_option,
+    print_json,
+    reader_may_leave,
+    store_option,
+    writable,
+)
 
 if TYPE_CHECKING:
     from modelassay.records import RunFinding
@@ -33,6 +40,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
     help="Write all findings here, as JSON.",
 )
 @store_option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option, writable
 
 
 @click.command("evals")
@@ -20,7 +20,9 @@ from modelassay.cli.options import chosen_store, json_option, print_json, store_
     help="Shown by answers that score below ½ on the measure; repeatable.",
 )
 @click.option("--tag", default="arm", show_default=True, help="Of samples, that names their arm.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), callback=writable, required=True
+)
 @store_option
 @json_option
 def command(

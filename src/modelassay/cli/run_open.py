@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option, writable
 from modelassay.cli.run_options import kept_run, read_file
 from modelassay.cli.signing import log_signing_options, notary_of
 
@@ -16,7 +16,12 @@ from modelassay.cli.signing import log_signing_options, notary_of
 @click.argument("run")
 @click.argument("challenge", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE"
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
+    required=True,
+    metavar="FILE",
 )
 @click.option(
     "--withhold",

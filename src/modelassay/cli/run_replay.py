@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.options import chosen_store, json_option, print_json, store_option, writable
 from modelassay.cli.run_options import open_run
 from modelassay.errors import ExitCode, UsageError
 
@@ -34,7 +34,11 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
     help="The same, as the developer replayed it; repeatable. Gives the tolerance. [default: exact]",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the finding here."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
+    help="Write the finding here.",
 )
 @store_option
 @json_option
