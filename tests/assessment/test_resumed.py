@@ -12,7 +12,7 @@ from modelassay.assessment.assess import assess
 from modelassay.assessment.request import Request
 from modelassay.records import RunFinding
 from modelassay.training.run import Run
-from modelassay.training.stretches import stretches_of
+from modelassay.training.stretches import processes_of, stretches_of
 
 
 def _train(store: Path, steps: range, luck: int) -> None:
@@ -72,3 +72,17 @@ def test_what_is_logged_of_a_step_that_was_taken_again_is_still_held_against_it(
     tier, found = _reconciled(Run(resumed.folder), request_for)
     assert (tier, found.outcome, found.severity) == ("T1", "disagrees", "critical")
     assert "(5)" in found.statement
+
+
+def test_processes_that_do_not_record_are_counted_among_those_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    for steps, luck in ((range(1, 5), 0), (range(3, 7), 1)):
+        for rank in ("0", "3"):
+            monkeypatch.setenv("RANK", rank)
+            _train(tmp_path, steps, luck)
+    run = Run(tmp_path / "runs" / "resumed")
+    assert processes_of(run) == 4
+    assert sorted({event.rank for event in run.events() if event.kind == "resumed"}) == [4, 7]
+    assert set(stretches_of(run).tolist()) == {0, 1}

@@ -17,15 +17,26 @@ from modelassay.training.run import Run
 Codes = NDArray[np.int64]
 
 
+def processes_of(run: Run) -> int:
+    """Processes side by side, of which some may not have recorded: numbers of one that was resumed leave the
+    same remainder.
+
+    Of the whole run, for the steps after a resumption have rollouts of resumed processes alone.
+    """
+    resumed = {event.rank: event.body.get("world") for event in run.events() if event.kind == "resumed"}
+    if told := [world for world in resumed.values() if isinstance(world, int) and world > 0]:
+        return max(told)
+    first = {int(part.name.partition("-")[0]) for part in run.parts} - resumed.keys()
+    return max(1, len(first) if resumed else max(first, default=0) + 1)
+
+
 def stretches_of(run: Run) -> Codes:
     """For each rollout of `run`, in their order, how often the run had been resumed before it."""
     ranks = [np.asarray(batch.column("rank").to_numpy(), np.int64) for batch in run.batches(["rank"])]
     rank = np.concatenate(ranks) if ranks else np.empty(0, np.int64)
-    resumed = {event.rank for event in run.events() if event.kind == "resumed"}
-    if not resumed:
+    if not any(event.kind == "resumed" for event in run.events()):
         return np.zeros_like(rank)
-    side_by_side = max(1, len(set(np.unique(rank).tolist()) - resumed))
-    return rank // side_by_side
+    return rank // processes_of(run)
 
 
 def last_times(step: Codes, stretch: Codes) -> NDArray[np.bool_]:

@@ -35,6 +35,7 @@ from modelassay.training.findings import decimal, not_assessable, run_finding
 from modelassay.training.protocol.scoring import Logged, TokenScores
 from modelassay.training.protocol.weight_distance import WeightDeviation
 from modelassay.training.run import Run
+from modelassay.training.stretches import processes_of
 
 CHECK = "replay"
 SCORES = "teacher_forced"
@@ -141,17 +142,8 @@ def _by_step(run: Run, first: int, last: int) -> dict[int, list[_Row]]:
         step, seq, rank, group, prompt, completion, extra, *scores = values
         row = _Row(seq, rank, group, prompt, completion, tuple(scores), _extra(extra).completion_ids)
         found.setdefault(step, {}).setdefault(rank, []).append(row)
-    world = _world(run)
+    world = processes_of(run)
     return {step: _last_stretch(by_rank, world) for step, by_rank in found.items()}
-
-
-def _world(run: Run) -> int:
-    """Processes that recorded side by side: those with rollouts that were not resumed from others.
-
-    Of the whole run, for the steps after a resumption have rollouts of resumed processes alone.
-    """
-    resumed = {event.rank for event in run.events() if event.kind == "resumed"}
-    return max(1, len({int(part.name.partition("-")[0]) for part in run.parts} - resumed))
 
 
 def _last_stretch(by_rank: dict[int, list[_Row]], world: int) -> list[_Row]:

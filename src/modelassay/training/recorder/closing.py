@@ -16,6 +16,7 @@ from modelassay.training.importers.tally import Tally
 from modelassay.training.recorder.clerk import LiveLog
 from modelassay.training.recorder.place import Place
 from modelassay.training.run import Run
+from modelassay.training.stretches import processes_of
 
 PATIENCE_S = 60.0
 """How long the process that closes a run waits for the others to finish."""
@@ -72,7 +73,7 @@ def state_coverage(folder: Path) -> None:
 
 def coverage_of_recorded(run: Run) -> RunCoverage:
     """How much of a recorded run is there: what the recorder lost it said at the time."""
-    tally = Tally(_world(run))
+    tally = Tally(processes_of(run))
     columns = ["step", "phase", "reward", "failure", "group", "time", "rank"]
     for batch in run.batches(columns):
         tally.count(batch)
@@ -142,16 +143,6 @@ def _repeated(run: Run) -> tuple[int, ...]:
         for step, phase, rank in set(rows):
             if phase == "train":
                 seen.setdefault(step, set()).add(rank)
-    world = _world(run)
+    world = processes_of(run)
     stretches = {step: {rank // world for rank in ranks} for step, ranks in seen.items()}
     return tuple(sorted(step for step, each in stretches.items() if len(each) > 1))
-
-
-def _world(run: Run) -> int:
-    """Processes side by side, of which some may not have recorded: numbers of one that was resumed leave the
-    same remainder."""
-    resumed = {event.rank: event.body.get("world") for event in run.events() if event.kind == "resumed"}
-    if told := [world for world in resumed.values() if isinstance(world, int)]:
-        return max(told)
-    first = {int(part.name.partition("-")[0]) for part in run.parts} - resumed.keys()
-    return max(1, len(first) if resumed else max(first, default=0) + 1)
