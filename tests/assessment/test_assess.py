@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from modelassay.assessment import behaviours
 from modelassay.assessment.assess import assess
 from modelassay.assessment.request import Proofs, Request
 from modelassay.canonical import canonical_json
@@ -168,6 +169,43 @@ def test_a_fix_of_something_else_hides_nothing_that_came_later(
     found = named(record, "reinforcement", behaviour="shortcut")
     assert (found.outcome, found.severity) == ("reinforced", "critical")
     assert "reward favours shortcut" in record.headline
+
+
+@pytest.mark.parametrize("metric", ["loss_spike", "shortcut"])
+@pytest.mark.parametrize("marker", [False, True])
+def test_what_reward_favoured_after_a_fix_is_told_whatever_came_before_it(
+    tmp_path: Path,
+    request_for: Make,
+    write_run: WriteRun,
+    event: Callable[..., RunEvent],
+    monkeypatch: pytest.MonkeyPatch,
+    metric: str,
+    marker: bool,
+) -> None:
+    if marker:
+        monkeypatch.setattr(behaviours, "MARKERS", frozenset({"shortcut"}))
+
+    def late(at: int, fixes: object) -> float:
+        return 0.08 if at <= 25 else min(0.7, 0.08 + 0.04 * (at - 25))
+
+    run = write_run(
+        tmp_path / "background",
+        steps=60,
+        rate=late,
+        pays=lambda at: 0.9 if at > 25 else 0.0,
+        events=[event("alarm", 25, 0, metric=metric), event("fix", 25, 1, paths=["grader.py"])],
+    )
+    found = named(assess(run, request_for()), "reinforcement", behaviour="shortcut")
+    assert (found.outcome, found.severity) == ("reinforced", "medium" if marker else "critical")
+    assert "until_step" not in found.values
+
+
+def test_what_reward_favoured_before_a_fix_is_told_whatever_came_after_it(
+    story: Run, request_for: Make
+) -> None:
+    found = named(assess(story, request_for()), "reinforcement", behaviour="shortcut")
+    assert (found.outcome, found.severity) == ("reinforced", "critical")
+    assert found.statement.startswith("Up to step 20")
 
 
 def test_a_fix_without_a_step_does_not_put_the_whole_run_after_it(

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
+from typing import get_args
 
 import msgspec
 import numpy as np
 
 from modelassay.records import RunFinding, RunManifest
+from modelassay.records.findings import Severity
 from modelassay.statistics import Detector
 from modelassay.training.analyses.counted import counts_by_step
 from modelassay.training.analyses.reinforcement import assess_reinforcement
@@ -33,6 +35,7 @@ MARKERS = frozenset(
     }
 )  # fmt: skip
 """Flags that mark style or words, not an act: however strongly reinforced, they are no critical finding."""
+_FROM_HARMLESS: tuple[Severity, ...] = get_args(Severity)
 TAKEN_OVER = 0.5
 """Late rate from which a reinforced exploit has taken over the run."""
 
@@ -117,25 +120,46 @@ def reinforcement_and_emergence(
 ) -> tuple[RunFinding, ...]:
     """Whether it was reinforced, overall first, then by environment and reward function; when it emerged.
 
-    Asked is what came before the first fix that found it there; what was rewarded since is asked of each fix
-    (`resolutions`). Where too little came before, the whole run is asked: a fix never hides what it left.
+    Asked is what came before the first fix that found it there, since a fix turns reward against what it had
+    favoured; and the whole run, since a fix, above all of something else, says nothing of what came later.
+    The graver answer is given.
     """
-    until = _found_by(frame, behaviour, fixes)
-    overall, *others = _reinforced(frame, behaviour, manifest, until)
-    if until is not None and overall.outcome == NOT_ASSESSABLE:
-        overall, *others = _reinforced(frame, behaviour, manifest, None)
+    overall, *others = _gravest(frame, behaviour, manifest, fixes)
     spoken = [each for each in others if each.outcome not in (NOT_ASSESSABLE, "not observed")]
     emerged = assess_emergence(
         counts_by_step(frame, behaviour), behaviour, invalid=invalid, invalid_because="gates"
     )
-    told = [each for each in emerged if each.outcome not in (NOT_ASSESSABLE, "not seen")]
-    return (_graded(overall, behaviour), *(_graded(each, behaviour) for each in (*spoken, *told)))
+    told = [_graded(each, behaviour) for each in emerged if each.outcome not in (NOT_ASSESSABLE, "not seen")]
+    return (overall, *spoken, *told)
 
 
-def _found_by(frame: Frame, behaviour: str, fixes: Sequence[FixPoint]) -> int | None:
-    """Last step before the first fix before which the behaviour was there to be fixed; None without any."""
+def _gravest(
+    frame: Frame, behaviour: str, manifest: RunManifest, fixes: Sequence[FixPoint]
+) -> tuple[RunFinding, ...]:
+    """What was reinforced before the first fix that found it there, or in the whole run: the graver of both.
+
+    Of two as grave ones that before the fix, unless the fix was of something else.
+    """
+    fix = _found_by(frame, behaviour, fixes)
+    whole = _reinforced(frame, behaviour, manifest, None)
+    if fix is None:
+        return whole
+    before = _reinforced(frame, behaviour, manifest, fix.after)
+    meant = _meant(frame, fix.episode)
+    about_it = not meant or behaviour in meant
+    return min((before, whole) if about_it else (whole, before), key=_gravity)
+
+
+def _gravity(found: Sequence[RunFinding]) -> tuple[int, bool, int]:
+    """Less for what is graver: by the finding overall, then by those of environments and reward functions."""
+    ranks = [-_FROM_HARMLESS.index(each.severity) for each in found]
+    return ranks[0], found[0].outcome == NOT_ASSESSABLE, min(ranks)
+
+
+def _found_by(frame: Frame, behaviour: str, fixes: Sequence[FixPoint]) -> FixPoint | None:
+    """The first fix before which the behaviour was there to be fixed; None without any."""
     return next(
-        (fix.after for fix in fixes if fix.after and _before(frame, behaviour, fix.after) >= ONSET_RATE), None
+        (fix for fix in fixes if fix.after and _before(frame, behaviour, fix.after) >= ONSET_RATE), None
     )
 
 
@@ -149,7 +173,7 @@ def _reinforced(
     )
     if overall.outcome == NOT_ASSESSABLE and "no groups" in overall.why_not:
         overall = assess_by_advantage(asked, behaviour)
-    found = (overall, *others)
+    found = tuple(_graded(each, behaviour) for each in (overall, *others))
     return found if until is None else tuple(_up_to(each, until) for each in found)
 
 
