@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from modelassay.assessment import behaviours
@@ -122,6 +124,45 @@ def test_an_infinite_gradient_does_not_keep_a_run_from_being_assessed(
     assert (found.outcome, found.values["lines"]) == ("lines left out", 2)
     assert "metrics.jsonl:5: no finite numbers: grad_norm" in found.statement
     assert (record.tier, named(record, "reconciliation").values["steps"]) == ("T2", 20)
+
+
+def test_rollouts_that_were_taken_out_after_coverage_was_stated_are_missed(
+    tmp_path: Path, request_for: Make, write_run: WriteRun
+) -> None:
+    run = write_run(tmp_path / "halved", steps=10)
+    (part,) = run.parts
+    table = parquet.read_table(part)
+    parquet.write_table(table.slice(0, 320), part)
+    record = assess(Run(run.folder), request_for())
+    found = named(record, "coverage_gate", what="counts")
+    assert (found.outcome, found.severity) == ("fewer than stated", "critical")
+    assert "320 training rollouts are here, 640 are stated" in found.statement
+    assert named(record, "coverage_gate").outcome == "incomplete"
+    assert "320 of 640" in named(record, "coverage_gate").statement
+    parquet.write_table(pa.concat_tables([table, table.slice(0, 8)]), part)
+    more = named(assess(Run(run.folder), request_for()), "coverage_gate", what="counts")
+    assert (more.outcome, more.severity) == ("more than stated", "medium")
+
+
+def test_cut_off_ends_of_files_are_told(
+    tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
+) -> None:
+    listed = [event("alarm", 3, 0, metric="shortcut"), event("alarm", 7, 1, "a2", metric="shortcut")]
+    run = write_run(tmp_path / "cut", steps=10, events=listed)
+    path = run.folder / "events.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    batch = parquet.read_table(run.parts[0]).slice(0, 8).combine_chunks().to_batches()[0]
+    part = run.folder / "rollouts" / "00001-000000.arrows"
+    with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+        stream.write_batch(batch)
+    part.write_bytes(part.read_bytes()[:-100])
+    record = assess(Run(str(run.folder)), request_for())
+    events = named(record, "coverage_gate", what="end", file="events.jsonl")
+    assert (events.severity, events.values["lines_before"]) == ("high", 1)
+    assert "an alarm" in events.statement
+    rollouts = named(record, "coverage_gate", what="end", file=part.name)
+    assert (rollouts.severity, rollouts.values["rollouts_before"]) == ("medium", 8)
 
 
 def test_a_run_without_a_log_is_not_said_to_reconcile(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -141,15 +142,25 @@ def test_a_constant_reward_is_a_dead_environment() -> None:
     ],
 )
 def test_coverage_is_a_finding(change: dict[str, Any], outcome: str) -> None:
-    import msgspec
-
     (finding,) = coverage_findings(MANIFEST, msgspec.structs.replace(WHOLE, **change))
     assert finding.outcome == outcome
 
 
-def test_survivors_alone_are_told() -> None:
-    import msgspec
+def test_scores_whose_weights_nobody_said_are_told() -> None:
+    frame = made()
+    coverage = msgspec.structs.replace(
+        WHOLE, found=len(frame), found_train=len(frame), expected_train=len(frame)
+    )
+    assert [f.outcome for f in coverage_findings(MANIFEST, coverage, frame)] == ["complete"]
+    scored = replace(
+        frame, reward=np.full(len(frame), np.nan), rewards={"a": frame.reward, "b": frame.reward}
+    )
+    _, found = coverage_findings(MANIFEST, coverage, scored)
+    assert (found.outcome, found.severity) == ("no total reward", "medium")
+    assert "(a, b)" in found.statement
 
+
+def test_survivors_alone_are_told() -> None:
     survivors = msgspec.structs.replace(MANIFEST, population="trained_on")
     assert [f.outcome for f in coverage_findings(survivors, WHOLE)] == ["complete", "survivors only"]
     assert coverage_findings(MANIFEST, None)[0].state == "not_assessable"

@@ -42,7 +42,7 @@ from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.analyses.form import assess_form
 from modelassay.training.analyses.length import assess_length
 from modelassay.training.analyses.response_rules import ResponseContext
-from modelassay.training.coverage_gate import unread_lines
+from modelassay.training.coverage_gate import torn_ends, unread_lines
 from modelassay.training.data.review import review_data
 from modelassay.training.data.rows import DataSource, Quarantine
 from modelassay.training.environments.tasks import read_tasks
@@ -111,6 +111,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     told = with_arms or request.events is not None  # beside the rollouts it rests on what was handed over
     found: list[RunFinding] = [
         *unread_lines(run),
+        *torn_ends(run),
         *_judged(read),
         *(f for name in shown for f in _behaviour(read, name, fixes)),
         *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from modelassay.records import RunCoverage, RunFinding, RunManifest
 from modelassay.records.findings import Severity
 from modelassay.training.findings import decimal, not_assessable, run_finding
-from modelassay.training.run import Run
+from modelassay.training.frame import Frame
+from modelassay.training.run import Run, TornPart
 
 CHECK = "coverage_gate"
 WHOLE = 0.999
@@ -16,11 +19,22 @@ SHOWN_LINES = 5
 LONGEST_REASON = 200
 
 
-def coverage_findings(manifest: RunManifest, coverage: RunCoverage | None) -> tuple[RunFinding, ...]:
-    """Completeness and survivorship, a finding each."""
+def coverage_findings(
+    manifest: RunManifest, coverage: RunCoverage | None, frame: Frame | None = None
+) -> tuple[RunFinding, ...]:
+    """Completeness and survivorship, a finding each; and whether the statement of coverage is true.
+
+    Args:
+        frame: the rollouts that are here, against which the statement is held; None where they were not read.
+    """
+    totals = _without_totals(frame) if frame is not None else ()
     if coverage is None:
-        return (not_assessable(CHECK, "the record carries no statement of its coverage"),)
-    findings = [_completeness(coverage)]
+        return (not_assessable(CHECK, "the record carries no statement of its coverage"), *totals)
+    here = (coverage.found_train, coverage.found_eval)
+    if frame is not None:
+        train = int(frame.is_train.sum())
+        here = (train, len(frame) - train)
+    findings = [_completeness(coverage, min(here[0], coverage.found_train)), *_held(coverage, *here), *totals]
     if manifest.population == "trained_on":
         findings.append(
             run_finding(
@@ -62,7 +76,86 @@ def unread_lines(run: Run) -> tuple[RunFinding, ...]:
     )
 
 
-def _completeness(coverage: RunCoverage) -> RunFinding:
+def torn_ends(run: Run) -> tuple[RunFinding, ...]:
+    """A finding for each file whose end is missing, among those that were read so far."""
+    found = {(torn.file, torn.read): torn for torn in run.torn}
+    return tuple(_torn(found[key]) for key in sorted(found))
+
+
+def _torn(torn: TornPart) -> RunFinding:
+    rollouts, events = torn.file.endswith(".arrows"), torn.file.startswith("events")
+    unit = "rollouts" if rollouts else "lines"
+    alarm = " It may have been an alarm." if events else ""
+    return run_finding(
+        CHECK,
+        "cut off",
+        f"{torn.file} is cut off after {torn.read:,} {unit} ({torn.what[:LONGEST_REASON]}). What stood there "
+        f"is not in this report.{alarm}",
+        about={"what": "end", "file": torn.file},
+        state="not_shown",
+        severity="high" if events else "medium" if rollouts else "low",
+        values={f"{unit}_before": decimal(torn.read)},
+        question=f"What stood at the end of {torn.file}?",
+    )
+
+
+def _held(coverage: RunCoverage, train: int, evaluation: int) -> tuple[RunFinding, ...]:
+    """Whether as many rollouts are here as the record says of itself; none where they are."""
+    pairs = (("training", train, coverage.found_train), ("evaluation", evaluation, coverage.found_eval))
+    wrong = [(phase, here, stated) for phase, here, stated in pairs if here != stated]
+    if not wrong:
+        return ()
+    fewer = any(here < stated for _, here, stated in wrong)
+    told = "; ".join(
+        f"{here:,} {phase} rollouts are here, {stated:,} are stated" for phase, here, stated in wrong
+    )
+    what = "Some were taken out" if fewer else "Some were added"
+    return (
+        run_finding(
+            CHECK,
+            "fewer than stated" if fewer else "more than stated",
+            f"What is here is not what the coverage statement says: {told}. {what} after that was made.",
+            about={"what": "counts"},
+            state="shown_harmful" if fewer else "not_shown",
+            severity="critical" if fewer else "medium",
+            values={
+                name: decimal(count)
+                for phase, here, stated in wrong
+                for name, count in ((f"{phase}_here", here), (f"{phase}_stated", stated))
+            },
+            question="Who changed the files of rollouts after their coverage was stated, and why?",
+        ),
+    )
+
+
+def _without_totals(frame: Frame) -> tuple[RunFinding, ...]:
+    """Training rollouts that were scored, but whose total reward is unknown; none where there are none."""
+    scored = np.zeros(len(frame), np.bool_)
+    for scores in frame.rewards.values():
+        scored |= ~np.isnan(scores)
+    silent = frame.is_train & scored & np.isnan(frame.reward)
+    count, total = int(silent.sum()), int(frame.is_train.sum())
+    if not count:
+        return ()
+    return (
+        run_finding(
+            CHECK,
+            "no total reward",
+            f"{count:,} of {total:,} training rollouts have scores of reward functions "
+            f"({', '.join(sorted(frame.rewards))}) but no total reward, and nothing says how scores were "
+            f"weighted. What reward favours cannot be told of them.",
+            about={"what": "rewards"},
+            state="not_assessable",
+            severity="medium",
+            values={"rollouts": decimal(count), "of": decimal(total)},
+            why_not="the record does not say how the scores of its reward functions were weighted",
+            question="With which weight did each reward function count?",
+        ),
+    )
+
+
+def _completeness(coverage: RunCoverage, found: int) -> RunFinding:
+    """How much of the run is here; `found` are the training rollouts."""
     counts = {
         "duplicated": coverage.duplicated,
         "quarantined": coverage.quarantined,
@@ -72,14 +165,14 @@ def _completeness(coverage: RunCoverage) -> RunFinding:
         "repeated_steps": len(coverage.repeated_steps),
     }
     values = {name: decimal(count) for name, count in counts.items() if count}
-    values |= {"found": decimal(coverage.found_train)}
+    values |= {"found": decimal(found)}
     if coverage.expected_train is None:
         why = coverage.basis or "nothing in the source says how many rollouts were generated"
         return not_assessable(CHECK, why, question="How many rollouts were generated, step by step?")
-    share = min(1.0, coverage.found_train / coverage.expected_train) if coverage.expected_train else 1.0
+    share = min(1.0, found / coverage.expected_train) if coverage.expected_train else 1.0
     values |= {"expected": decimal(coverage.expected_train), "share": decimal(share)}
     flaws = [name for name in counts if counts[name] and name != "duplicated"]
-    what = f"{coverage.found_train:,} of {coverage.expected_train:,} training rollouts"
+    what = f"{found:,} of {coverage.expected_train:,} training rollouts"
     if share >= WHOLE and not flaws:
         return run_finding(
             CHECK,

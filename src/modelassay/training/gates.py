@@ -88,7 +88,7 @@ def run_gates(frame: Frame, manifest: RunManifest, coverage: RunCoverage | None)
             *_infrastructure(frame, failing),
             *outage_findings(vanished),
             *_unreadable(frame),
-            *coverage_findings(manifest, coverage),
+            *coverage_findings(manifest, coverage, frame),
             *(dead_finding(name, frame) for name in dead),
         ),
     )

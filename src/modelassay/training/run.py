@@ -57,9 +57,9 @@ class Run:
         EvidenceError: its manifest cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        path = folder / "run.json"
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        path = self.folder / "run.json"
         if not path.is_file():
             raise UsageError(
                 "no training run is kept here", where=str(folder), mend="name a folder that holds run.json"
