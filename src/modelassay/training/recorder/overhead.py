@@ -170,10 +170,10 @@ class _Stopwatch:
         """Clock seconds of the longest time that `doing` took."""
         return self.longest.get(doing, 0.0)
 
-    def around(self, troubles: Troubles) -> Callable[[str], AbstractContextManager[None]]:
+    def around(self, troubles: Troubles) -> Callable[..., AbstractContextManager[None]]:
         """`kept` of `troubles`, timed."""
         kept = troubles.kept
-        return lambda doing: _Timed(self, doing, kept(doing))
+        return lambda doing, lost=None: _Timed(self, doing, kept(doing, lost))
 
 
 class _Timed(AbstractContextManager[None]):
