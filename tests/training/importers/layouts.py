@@ -75,26 +75,43 @@ def openrlhf_calls(folder: Path) -> Path:
     return folder
 
 
-def nemo_rl(folder: Path) -> Path:
+def nemo_rl(folder: Path, *, batched: bool = True, system: bool = False, dynamic: bool = False) -> Path:
+    """As `Logger.log_batched_dict_as_jsonl` writes it, or without its batches of one.
+
+    With `dynamic` the samples of the batch's first group were all equal, and were filtered out: ``rewards``
+    are those of the batch, from its beginning.
+    """
+
+    def line(row: dict[str, Any]) -> dict[str, Any]:
+        return {key: [value] if batched and key != "idx" else value for key, value in row.items()}
+
     for step in (1, 2, 4):
         lines(
             folder / f"train_data_step{step}.jsonl",
             (
-                {
-                    "content": [f"question {i // 4}", f"answer {i}"],
-                    "rewards": float(i % 2),
-                    "filtered_rewards": float(i % 2),
-                    "input_lengths": 9,
-                    "token_ids": [1, 2, 3, 4],
-                    "token_loss_mask": [0, 0, 1, 1],
-                    "sample_loss_mask": 1.0 if i < 4 else 0.0,
-                    "advantages": [0.0, 0.0, 0.5, 0.5],
-                    "idx": i,
-                }
+                line(
+                    {
+                        "content": [
+                            *(["be brief"] if system else []),
+                            f"question {i // 4}",
+                            f"answer {i}",
+                            f"Environment: {i % 2}",
+                        ],
+                        "rewards": (1.0 if i < 4 else float(i % 2)) if dynamic else float(i % 2),
+                        **({"filtered_rewards": float(i % 2)} if dynamic else {}),
+                        "input_lengths": 5,
+                        "token_ids": [1, 2, 3, 4, 5, 0],
+                        "token_loss_mask": [0, 0, 1, 1, 0, 0],
+                        "sample_loss_mask": 1.0 if i < 4 else 0.0,
+                        "advantages": [0.0, 0.0, 0.5, 0.5, 0.0, 0.0],
+                        "idx": i,
+                    }
+                )
                 for i in range(8)
             ),
         )
-    lines(folder / "val_data_step2.jsonl", [{"content": ["q", "a"], "rewards": 1.0, "idx": 0}])
+    said = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    lines(folder / "val_data_step2.jsonl", [line({"content": said, "rewards": 1.0, "idx": 0})])
     (folder / "step_2").mkdir()
     (folder / "step_2" / "config.yaml").write_text(
         "grpo: {num_generations_per_prompt: 4}\npolicy: {model_name: m}\n"

@@ -91,16 +91,65 @@ def test_openrlhf_captured_calls(tmp_path: Path) -> None:
     assert "no training step" in coverage.statements[0]
 
 
-def test_nemo_rl(tmp_path: Path) -> None:
-    source = layouts.nemo_rl(tmp_path / "logs")
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize("system", [True, False])
+def test_nemo_rl(tmp_path: Path, batched: bool, system: bool) -> None:
+    source = layouts.nemo_rl(tmp_path / "logs", batched=batched, system=system)
     assert detect(source) == "nemo-rl"
     run, rows, coverage = imported(source, tmp_path)
     assert run.manifest.group_size == 4
+    assert run.manifest.population == "generated"
     assert (coverage.found_train, coverage.found_eval, coverage.expected_train) == (24, 1, 32)
     assert coverage.missing_steps == (3,)
     assert [row["trained_on"] for row in rows[:8]] == [True] * 4 + [False] * 4
-    assert (rows[0]["advantage"], rows[0]["completion_tokens"], rows[0]["prompt"]) == (0.5, 2, "question 0")
+    prompt = "be brief\nquestion 0" if system else "question 0"
+    assert (rows[0]["advantage"], rows[0]["completion_tokens"], rows[0]["prompt"]) == (0.5, 2, prompt)
+    assert [row["reward"] for row in rows[:8]] == [0.0, 1.0] * 4
+    assert [row["group"] for row in rows[:8]] == ["1.0"] * 4 + ["1.1"] * 4
+    assert len({row["task"] for row in rows[:8]}) == 2
+    assert json.loads(rows[3]["completion"]) == [
+        {"role": "assistant", "content": "answer 3"},
+        {"role": "environment", "content": "Environment: 1"},
+    ]
+    (validated,) = (row for row in rows if row["phase"] == "eval")
+    assert json.loads(validated["completion"]) == [{"role": "assistant", "content": "a"}]
     assert [c.name for c in run.checkpoints()] == ["step_2"]
+
+
+def test_nemo_rl_with_dynamic_sampling_has_the_rewards_of_what_was_kept(tmp_path: Path) -> None:
+    run, rows, coverage = imported(layouts.nemo_rl(tmp_path / "logs", dynamic=True), tmp_path)
+    assert run.manifest.population == "trained_on"
+    assert [row["reward"] for row in rows[:8]] == [0.0, 1.0] * 4
+    assert coverage.expected_train is None
+    assert "filtered out is gone" in coverage.statements[0]
+
+
+def test_nemo_rl_keeps_what_was_done_in_many_turns_out_of_the_prompt(tmp_path: Path) -> None:
+    """Two answers are two runs of sampled tokens; the second group lost its last text to the token limit."""
+    turns = ["task", "run(sys.exit(0))", "output", "done"]
+    rows = [
+        {
+            "content": [turns if i < 2 else [*turns, "cut off"]],
+            "rewards": [1.0],
+            "input_lengths": [6],
+            "token_loss_mask": [[0, 1, 1, 0, 1, 1] if i != 2 else [0, 1, 0, 1, 1, 0]],
+            "idx": i,
+        }
+        for i in range(4)
+    ]
+    layouts.lines(tmp_path / "logs" / "train_data_step1.jsonl", rows)
+    _, found, _ = imported(tmp_path / "logs", tmp_path, group_size=2)
+    assert {row["prompt"] for row in found} == {"task"}
+    said = [turn["role"] for turn in json.loads(found[3]["completion"])]
+    assert said == ["assistant", "environment", "assistant", "environment"]
+
+
+def test_nemo_rl_without_masks_takes_what_a_group_has_in_common_for_the_prompt(tmp_path: Path) -> None:
+    rows = [{"content": [["system", f"q{i // 2}", f"a{i}", "right"]], "rewards": [1.0]} for i in range(4)]
+    layouts.lines(tmp_path / "logs" / "train_data_step1.jsonl", rows)
+    _, found, coverage = imported(tmp_path / "logs", tmp_path, group_size=2)
+    assert [row["prompt"] for row in found] == ["system\nq0"] * 2 + ["system\nq1"] * 2
+    assert any("in common at the beginning" in statement for statement in coverage.statements)
 
 
 def test_nemo_rl_tells_prompts_apart_that_begin_alike(tmp_path: Path) -> None:

@@ -1,22 +1,41 @@
 """NeMo-RL: ``train_data_step{N}.jsonl`` and ``val_data_step{N}.jsonl``, one sample a line, N from 1.
 
-``content`` holds the texts of the messages. With dynamic sampling ``rewards`` are those of all generated
-samples and ``filtered_rewards`` those of the kept ones (NeMo-RL 7ea279a, `grpo_train`).
+Every value but ``idx`` stands in a batch of one: ``"rewards": [1.0], "content": [["question", "answer"]]``;
+lines without it are read too. ``content`` holds the texts of the messages, of validation with their roles;
+what the environment says last is among them. With dynamic sampling ``rewards`` are those of all generated
+samples, so that they belong to other lines, and ``filtered_rewards`` those of the kept ones, which are all
+that is written (NeMo-RL 7ea279a, `grpo_train`, `Logger.log_batched_dict_as_jsonl`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunManifest, RunPhase
 from modelassay.training.importers.checkpoints import checkpoints_in
-from modelassay.training.importers.lines import json_rows, numbered
+from modelassay.training.importers.conversations import (
+    before_answer,
+    role_of,
+    shared_start,
+    split_at_answer,
+)
+from modelassay.training.importers.lines import first_object, json_rows, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
-from modelassay.training.importers.rows import Rollout, gathered, json_text, leftover, number, task_of, whole
+from modelassay.training.importers.rows import (
+    Rollout,
+    gathered,
+    json_text,
+    leftover,
+    listed,
+    number,
+    task_of,
+    text_of,
+    whole,
+)
 from modelassay.training.importers.settings import yaml_settings
 from modelassay.training.importers.tally import Tally
 
@@ -27,6 +46,8 @@ _KNOWN = frozenset(
         "sample_loss_mask", "advantages", "generation_logprobs", "prev_logprobs", "idx",
     )
 )  # fmt: skip
+_NUMBERS = ("rewards", "filtered_rewards", "sample_loss_mask", "input_lengths")
+"""One number a sample."""
 
 
 def recognises(source: Path) -> bool:
@@ -44,6 +65,7 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         raise DatasetError("no train_data_step{N}.jsonl", where=str(source))
     settings = yaml_settings(source.rglob("config.yaml"))
     size = options.group_size or whole(settings.get("grpo.num_generations_per_prompt"))
+    filtered = any("filtered_rewards" in first_object(path) for _, path in files["train"])
     manifest = RunManifest(
         id="",
         name="",
@@ -52,7 +74,7 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         algorithm="grpo" if any(key.startswith("grpo.") for key in settings) else "",
         rewards=(RewardFunction(name="reward"),),
         group_size=size,
-        population="generated",
+        population="trained_on" if filtered else "generated",
         base=settings.get("policy.model_name", ""),
         configuration=settings,
         source=source.name,
@@ -70,54 +92,131 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         )
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
-        return _coverage(tally, notes, [step for step, _ in files["train"]], size)
+        return _coverage(tally, notes, [step for step, _ in files["train"]], size, filtered)
 
     return OpenedRun(manifest, rollouts, lambda notes: checkpoints_in(source, r"step_(\d+)", notes), coverage)
 
 
 def _read(path: Path, step: int, phase: RunPhase, size: int | None, notes: Notes) -> Iterator[Rollout]:
-    mark = "e" if phase == "eval" else ""
-    for place, (where, row) in enumerate(json_rows(path, notes)):
+    # Validation asks every prompt as often as its data hold it: only equal prompts are a group there.
+    size = size if phase == "train" else None
+    rows = _rows(path, notes)
+    groups = (
+        (list(group) for _, group in groupby(rows, lambda each: each[0] // size))
+        if size
+        else ([row] for row in rows)
+    )
+    for together in groups:
+        asked = _asked([row for _, row in together], notes)
+        for index, row in together:
+            yield _rollout(row, index, step, phase, size, asked, notes)
+
+
+def _rows(path: Path, notes: Notes) -> Iterator[tuple[int, dict[str, Any]]]:
+    for place, (where, line) in enumerate(json_rows(path, notes)):
+        row = _unwrapped(line)
         if "content" not in row and "token_ids" not in row:
-            notes.quarantine(where, "neither content nor token_ids", json_text(row))
+            notes.quarantine(where, "neither content nor token_ids", json_text(line))
             continue
         index = whole(row.get("idx"))
-        prompt, completion = _texts(row.get("content"))
-        if prompt is None and completion is not None:
-            notes.say("Prompt and answer stand in one text; the whole is kept as the completion.", grave=True)
-        reward, kept = number(row.get("rewards")), _kept(row)
-        number_ = index if index is not None else place
-        group = f"{step}{mark}.{number_ // size if size else task_of(prompt or '')}"
-        yield Rollout(
-            step=step,
-            phase=phase,
-            prompt=prompt,
-            completion=completion,
-            group=group if size or prompt is not None else "",
-            position=number_ % size if size else None,
-            reward=reward,
-            rewards={"reward": reward},
-            advantage=_first(row.get("advantages"), row.get("token_loss_mask")),
-            trained_on=kept if phase == "train" else None,
-            completion_tokens=_ones(row.get("token_loss_mask")),
-            extra=leftover(row, _KNOWN),
-        )
+        yield index if index is not None else place, row
 
 
-def _texts(content: Any) -> tuple[Any, Any]:
-    """Prompt and completion: the first message is the prompt when there are several."""
-    if isinstance(content, list) and len(content) > 1 and all(isinstance(each, str) for each in content):
-        return content[0], content[1] if len(content) == 2 else content[1:]
-    if isinstance(content, list) and len(content) == 1:
-        return None, content[0]
-    return None, content
+def _unwrapped(line: dict[str, Any]) -> dict[str, Any]:
+    """A sample without the batch of one that `Logger.log_batched_dict_as_jsonl` leaves around its values."""
+    batch = any(isinstance(line.get(key), list) for key in _NUMBERS) or any(
+        isinstance(value := line.get(key), list) and len(value) == 1 and isinstance(value[0], list)
+        for key in ("content", "token_ids")
+    )
+    if not batch:
+        return line
+    return {
+        key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in line.items()
+    }
 
 
-def _kept(row: dict[str, Any]) -> bool | None:
+def _rollout(
+    row: dict[str, Any],
+    index: int,
+    step: int,
+    phase: RunPhase,
+    size: int | None,
+    asked: int | None,
+    notes: Notes,
+) -> Rollout:
+    mark = "e" if phase == "eval" else ""
+    prompt, completion = _texts(row.get("content"), asked)
+    if prompt is None and completion is not None:
+        notes.say("Prompt and answer stand in one text; the whole is kept as the completion.", grave=True)
+    reward = number(row.get("filtered_rewards", row.get("rewards")))
+    group = f"{step}{mark}.{index // size if size else task_of(text_of(prompt)[0])}"
+    return Rollout(
+        step=step,
+        phase=phase,
+        prompt=prompt,
+        completion=completion,
+        group=group if size or prompt is not None else "",
+        position=index % size if size else None,
+        reward=reward,
+        rewards={"reward": reward},
+        advantage=_first(row.get("advantages"), row.get("token_loss_mask")),
+        trained_on=_kept(row) if phase == "train" else None,
+        completion_tokens=_ones(row.get("token_loss_mask")),
+        extra=leftover(row, _KNOWN),
+    )
+
+
+def _asked(rows: list[dict[str, Any]], notes: Notes) -> int | None:
+    """How many texts of each of these samples of one prompt are the prompt; None where there are no texts."""
+    contents = [each for row in rows if _are_texts(each := row.get("content"))]
+    if not contents or max(map(len, contents)) < 2:
+        return None
+    told = (
+        before_answer(row["content"], listed(row.get("token_loss_mask")), whole(row.get("input_lengths")))
+        for row in rows
+        if _are_texts(row.get("content"))
+    )
+    known = [count for count in told if count is not None]
+    if known:
+        return min(known)
+    if min(map(len, contents)) == max(map(len, contents)) == 2:
+        return 1
+    notes.say(
+        "Some samples say neither roles nor sampled tokens: what the samples of a prompt have in common at "
+        "the beginning is taken for the prompt, or all before the last message."
+    )
+    return shared_start(contents) if len(contents) > 1 else len(contents[0]) - 1
+
+
+def _are_texts(content: Any) -> bool:
+    return isinstance(content, list) and bool(content) and all(isinstance(each, str) for each in content)
+
+
+def _texts(content: Any, asked: int | None) -> tuple[Any, Any]:
+    """Prompt and completion.
+
+    Args:
+        asked: how many texts are the prompt, where the messages are texts without a role.
+    """
+    if isinstance(content, list) and content and all(map(role_of, content)):
+        return split_at_answer(content)
+    if not _are_texts(content):
+        return None, content
+    if len(content) == 1 or asked is None:
+        return None, content[0] if len(content) == 1 else content
+    first = min(max(asked, 1), len(content) - 1)
+    rest = content[first:]
+    if len(rest) == 1:
+        return "\n".join(content[:first]), rest[0]
+    return "\n".join(content[:first]), [
+        {"role": "environment" if place % 2 else "assistant", "content": text}
+        for place, text in enumerate(rest)
+    ]
+
+
+def _kept(row: dict[str, Any]) -> bool:
     mask = number(row.get("sample_loss_mask"))
-    if mask is not None:
-        return mask > 0
-    return None if "filtered_rewards" in row else True
+    return mask is None or mask > 0
 
 
 def _first(values: Any, mask: Any) -> float | None:
@@ -132,15 +231,22 @@ def _ones(mask: Any) -> int | None:
     return sum(1 for each in mask if each) if isinstance(mask, list) else None
 
 
-def _coverage(tally: Tally, notes: Notes, steps: list[int], size: int | None) -> dict[str, Any]:
+def _coverage(
+    tally: Tally, notes: Notes, steps: list[int], size: int | None, filtered: bool
+) -> dict[str, Any]:
     gaps = {step for a, b in pairwise(steps) for step in range(a + 1, b)} | set(range(1, steps[0]))
     batch = max(tally.train_steps.values(), default=0)
-    notes.say("Dynamic sampling, where it was on, drops groups of equal rewards before training.")
+    basis = f"{steps[-1]:,} steps up to the last, times {batch:,} rollouts in the largest"
+    if filtered:
+        basis = "with dynamic sampling the source says only what was trained on"
+        notes.say(
+            "Dynamic sampling dropped groups of equal rewards: what was filtered out is gone.", grave=True
+        )
     if size is None:
         notes.say("The number of generations per prompt is not known: equal prompts of a step are a group.")
     return {
-        "expected_train": steps[-1] * batch,
-        "basis": f"{steps[-1]:,} steps up to the last, times {batch:,} rollouts in the largest",
+        "expected_train": None if filtered else steps[-1] * batch,
+        "basis": basis,
         "batches_expected": steps[-1],
         "missing_steps": tuple(sorted(gaps | notes.missing)),
         "statements": (*notes.statements, *tally.statements()),
