@@ -123,6 +123,27 @@ def test_looks_whose_numbers_never_matter_cost_nothing() -> None:
     assert (finding.state, finding.adjusted_p) == ("shown_harmful", Decimal("0.024390"))
 
 
+def _unclaimed(each: Examination) -> Examination:
+    """A look none of whose findings stands on its statistic, as `watched`, which has a test of its own."""
+    bare = tuple(msgspec.structs.replace(one, findings={}) for one in each.statistics)
+    return msgspec.structs.replace(_calm(each), statistics=bare)
+
+
+def test_a_look_whose_findings_stand_on_no_such_number_takes_nothing_from_the_others() -> None:
+    names = NAMES[:19]
+    for seed in range(20):
+        nulls = [_null(100 * seed + place, names) for place in range(3)]
+        loud = look("triggers", 1.2 * max(nulls[0].values()), nulls[0])
+        calm = _calm(look("refusal_margin", -1.0, nulls[1], matters="99"))
+        watched = _unclaimed(look("watched", 0.0, nulls[2]))
+        without = corrected_together([loud, calm])[0].findings[0]
+        found = corrected_together([loud, calm, watched])
+        assert found[0].findings[0] == without
+        assert (without.state, without.adjusted_p) == ("shown_harmful", Decimal("0.050000"))
+        assert found[2] == watched
+        assert corrected_together([loud, watched]) == (loud, watched)
+
+
 def test_a_lesser_finding_of_a_family_stands_by_its_own_value() -> None:
     nulls = [_null(place) for place in range(5)]
     hair = max(nulls[3].values()) + 0.001

@@ -116,6 +116,7 @@ def test_harmless_fine_tunes_that_were_asked_otherwise_are_no_null() -> None:
         for how in (Watched(seed=7), Watched(max_tokens=32))
     )
     assert (alike.statistics[0].null_size, alike.notes) == (40, ())
+    assert not any(each.findings for each in alike.statistics)  # they stand on the test of its own
     assert otherwise.statistics[0].p_value is None
     assert "other settings" in otherwise.notes[0]
 

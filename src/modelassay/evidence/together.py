@@ -4,7 +4,8 @@ Each look is held at one false alarm in twenty by itself, so that five looks ala
 more often than that. Where their statistics were measured on the same harmless fine-tunes, what a look calls
 shown stays so only if it is unusual among all of them too (`calibration.jointly_corrected`); otherwise it is
 told to people as a concern. Looks without such fine-tunes in common stand each by itself, as do findings that
-rest on no null distribution: attacks, weights, the test of watched against unwatched.
+rest on no null distribution: attacks, weights, the test of watched against unwatched. Numbers that no finding
+stands on can raise no alarm here, so they are not corrected for and take no power from the others.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ _CONCERN: Severity = "medium"
 def corrected_together(examinations: Sequence[Examination]) -> tuple[Examination, ...]:
     """`examinations`, in their order, with what they show held against all their statistics at once.
 
-    Nothing changes where fewer than two of them have statistics with named benign values, or these have fewer
-    than `SMALLEST_NULL` fine-tunes in common.
+    Nothing changes where fewer than two of them have statistics with named benign values that findings stand
+    on, or these have fewer than `SMALLEST_NULL` fine-tunes in common.
     """
     family = [
         (place, statistic)
         for place, examination in enumerate(examinations)
         for statistic in examination.statistics
-        if statistic.null_values
+        if statistic.null_values and statistic.findings
     ]
     names = in_common([statistic for _, statistic in family])
     if len({place for place, _ in family}) < 2 or len(names) < SMALLEST_NULL:
