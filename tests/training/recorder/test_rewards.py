@@ -65,6 +65,38 @@ def test_functions_of_trl_are_put_together(tmp_path: Path) -> None:
     assert len({row[0] for row in table(tmp_path, "group")}) == 4
 
 
+def test_the_only_reward_function_counts_once_and_that_is_said(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r") as run:
+        run.rollout(prompt="1+1=", completion="2", rewards={"correct": 0.5})
+        run.rollouts(
+            1, {"step": [1], "prompt": ["2+2="], "completion": ["4"], "group": ["g"], "reward/correct": [1.0]}
+        )
+        run.reward(correct)(prompts=["3+3="], completions=["7"], answer=["6"])
+        run.step(1)
+    assert table(tmp_path, "reward") == [(0.5,), (1.0,), (0.0,)]
+    kept = Run(tmp_path / "runs" / "r")
+    assert [e.body for e in kept.events() if e.kind == "note"] == [
+        {"weight_of_only_reward_function": "correct", "taken_as": 1}
+    ]
+    coverage = kept.coverage()
+    assert coverage is not None
+    assert any("how much correct counts" in each for each in coverage.statements)
+
+
+def test_scores_of_several_functions_without_weights_make_no_total(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r") as run:
+        run.rollout(prompt="1+1=", completion="2", rewards={"correct": 0.5, "short": 1.0})
+        run.rollout(prompt="1+1=", completion="2", rewards={"correct": 0.5})
+        run.rollout(prompt="1+1=", completion="2", rewards={"correct": 0.5}, reward=0.75)
+        run.step(1)
+    with Recorder(tmp_path, run="weighted", rewards={"correct": 2.0, "short": 1.0}) as run:
+        run.rollout(prompt="1+1=", completion="2", rewards={"correct": 0.5, "short": 1.0})
+        run.step(1)
+    assert table(tmp_path, "reward") == [(None,), (None,), (0.75,)]
+    (batch,) = Run(tmp_path / "runs" / "weighted").batches(["reward"])
+    assert batch.column("reward").to_pylist() == [2.0]
+
+
 def test_errors_of_a_reward_function_are_its_own(tmp_path: Path) -> None:
     def broken(completions: list[str]) -> list[float]:
         raise KeyError("mine")

@@ -15,6 +15,7 @@ from modelassay.training.happenings import Gap, said
 from modelassay.training.importers.tally import Tally
 from modelassay.training.recorder.clerk import LiveLog
 from modelassay.training.recorder.place import Place
+from modelassay.training.recorder.totals import ONLY_FUNCTION
 from modelassay.training.run import Run
 from modelassay.training.stretches import processes_of
 
@@ -80,6 +81,7 @@ def coverage_of_recorded(run: Run) -> RunCoverage:
     events = run.events()
     gaps, statements = _gaps(events)
     statements += _errors(events)
+    statements += _assumed(events)
     if stopped := {event.rank for event in events if event.kind == "exception" and event.body == STOPPED}:
         statements.append(f"Processes that were stopped before they closed the run: {len(stopped):,}.")
     if unfinished := [part.name for part in run.parts if part.suffix == ".arrows"]:
@@ -133,6 +135,15 @@ def _errors(events: Sequence[RunEvent]) -> list[str]:
             told.setdefault(event.rank, []).append(f"{event.body.get('doing')}: {event.body.get('error')}")
     each = dict.fromkeys(text for texts in (told | counted).values() for text in texts)
     return [f"Errors of the recorder: {'; '.join(each)}."] if each else []
+
+
+def _assumed(events: Sequence[RunEvent]) -> list[str]:
+    """Weights that the recorder took for granted."""
+    alone = dict.fromkeys(str(e.body[ONLY_FUNCTION]) for e in events if ONLY_FUNCTION in e.body)
+    return [
+        f"Nobody said how much {name} counts: as the only reward function its score is taken as the reward."
+        for name in alone
+    ]
 
 
 def _repeated(run: Run) -> tuple[int, ...]:

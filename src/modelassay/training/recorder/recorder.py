@@ -41,6 +41,7 @@ from modelassay.training.recorder.rewards import GradedBatches, recording
 from modelassay.training.recorder.spool import ROOM_BYTES
 from modelassay.training.recorder.surroundings import library_versions
 from modelassay.training.recorder.times import now
+from modelassay.training.recorder.totals import Totals
 from modelassay.training.recorder.troubles import Troubles
 
 FLUSH_S = 60.0
@@ -103,6 +104,7 @@ class RunRecorder:
         """Whether rollouts come from a trainer's own methods, so that wrapped rewards need not tell them."""
         self.phase: Callable[[], RunPhase] = lambda: "train"
         """What is going on while a reward function is called."""
+        self.totals = Totals(self)
         self.graded = GradedBatches(self)
         """What wrapped reward functions were asked and answered, until all of them have."""
         self._pipeline = Pipeline(self.place, spill, log, self.troubles, lambda: self.manifest)
@@ -174,7 +176,8 @@ class RunRecorder:
         Args:
             prompt: text, or a list of messages; likewise `completion`.
             rewards: score by reward function, before weighting.
-            reward: total, as the trainer uses it.
+            reward: total, as the trainer uses it; the weighted sum of `rewards` when None, where every weight
+                is known (a run's only function counts once).
             step: the step that it serves; the one after the newest that is done when None.
             group: name of the rollouts that it is compared with; in a resumed run names begin anew.
             columns: further columns of `training.columns.FIXED`, such as ``advantage``, ``trained_on``,
@@ -194,7 +197,7 @@ class RunRecorder:
                 "prompt": prompt_text,
                 "completion": completion_text,
                 "format": "messages" if "messages" in (form, other) else "text",
-                "reward": reward,
+                "reward": self.totals.of(rewards or {}, reward),
                 "time": now(),
                 **{REWARD_PREFIX + name: score for name, score in (rewards or {}).items()},
                 **columns,
@@ -216,7 +219,8 @@ class RunRecorder:
             phases = columns.get("phase") or ["train"] * count
             for phase, step in set(zip(phases, columns["step"], strict=True)):
                 self.reach(step, phase)
-            self.named(count, {**columns, "group": [self._marked(each) for each in columns["group"]]}, more)
+            marked = {"group": [self._marked(each) for each in columns["group"]]}
+            self.named(count, {**self.totals.added(columns, count), **marked}, more)
 
     def named(
         self, count: int, columns: Mapping[str, list[Any]], more: Mapping[str, list[Any]] | None = None

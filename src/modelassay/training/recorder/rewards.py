@@ -27,6 +27,7 @@ def recording(recorder: RunRecorder, function: F, name: str = "") -> F:
     """See `RunRecorder.reward`."""
     title = name or getattr(function, "__name__", type(function).__name__)
     batches = recorder.graded
+    recorder.totals.know([title])
 
     def note(arguments: tuple[Any, ...], named: dict[str, Any], answer: Any) -> None:
         if not recorder.sees_rollouts:
@@ -116,8 +117,9 @@ class GradedBatches:
         """Record what has all its scores."""
         columns, self._columns, self._completions = self._columns, {}, None
         if columns:
-            columns["reward"] = _totals(self._recorder, columns)
-            self._recorder.named(len(columns["completion"]), columns)
+            count = len(columns["completion"])
+            columns["reward"] = self._recorder.totals.column(columns, count)
+            self._recorder.named(count, columns)
 
 
 def trl_columns(recorder: RunRecorder, asked: Mapping[str, Any], batch: int) -> Columns:
@@ -222,17 +224,3 @@ def verl_columns(recorder: RunRecorder, name: str, asked: Mapping[str, Any], ans
 def _at(values: Any, row: int) -> Any:
     values = values.tolist() if hasattr(values, "tolist") else values
     return values[row] if isinstance(values, list | tuple) and row < len(values) else values
-
-
-def _totals(recorder: RunRecorder, columns: Columns) -> list[float | None]:
-    """Weighted sums, where the weight of every function is known."""
-    weights = {REWARD_PREFIX + each.name: each.weight for each in recorder.manifest.rewards}
-    scored = [name for name in columns if name.startswith(REWARD_PREFIX)]
-    count = len(columns["completion"])
-    if any(weights.get(name) is None for name in scored):
-        return [None] * count
-    totals: list[float | None] = []
-    for row in range(count):
-        known = [float(weights[n] or 0) * columns[n][row] for n in scored if columns[n][row] is not None]
-        totals.append(sum(known) if known else None)
-    return totals
