@@ -224,6 +224,23 @@ def prime_legacy(folder: Path) -> Path:
     return folder
 
 
+def section(title: str, *children: Any) -> dict[str, Any]:
+    """As logtree writes what stands below a heading."""
+    body = {"tag": "div", "attrs": {"class": "lt-section-body"}, "children": list(children)}
+    return {"tag": "section", "children": [{"tag": "h3", "children": [title]}, body]}
+
+
+def asked(title: str, *said: str) -> dict[str, Any]:
+    """A section with one conversation.
+
+    Args:
+        said: role and content of each message in turn.
+    """
+    messages = [{"role": r, "content": c} for r, c in zip(said[::2], said[1::2], strict=True)]
+    data = {"type": "conversation", "messages": messages}
+    return section(title, {"tag": "div", "children": [], "data": data})
+
+
 def tinker(folder: Path) -> Path:
     for iteration in (0, 1):
         place = folder / f"iteration_{iteration:06d}"
@@ -249,16 +266,14 @@ def tinker(folder: Path) -> Path:
                 for i in range(4)
             ),
         )
-        conversation = [{"role": "user", "content": "1+1"}, {"role": "assistant", "content": "2"}]
-        node = {"tag": "div", "children": [], "data": {"type": "conversation", "messages": conversation}}
-        (place / "train_logtree.json").write_text(
-            json.dumps(
-                {
-                    "title": "t",
-                    "root": {"tag": "div", "children": ["text", node, {"tag": "p", "children": [node]}]},
-                }
-            )
-        )
+        # Of the first of the two groups: as `ProblemEnv.step` and as an environment of messages log them.
+        talks = [
+            [asked("Prompt", "user", "1+1"), asked("Policy Response", "assistant", "2")],
+            [asked("Episode", "user", "1+1", "assistant", "3")],
+        ]
+        rollouts = [section("do_single_rollout", *talk) for talk in talks]
+        tree = section("Sampling", "text", section("do_group_rollout", *rollouts, section("Details")))
+        (place / "train_logtree.json").write_text(json.dumps({"title": "t", "root": tree}))
     lines(
         folder / "metrics.jsonl",
         ({"step": i, "progress/batch": i, "env/all/reward/total": 0.5} for i in (0, 1)),

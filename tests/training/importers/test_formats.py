@@ -233,10 +233,85 @@ def test_tinker(tmp_path: Path) -> None:
     assert detect(source) == "tinker"
     run, rows, coverage = imported(source, tmp_path)
     assert [row["format"] for row in rows[:4]] == ["messages", "messages", "absent", "absent"]
+    assert {row["prompt"] for row in rows[:2]} == {'[{"content":"1+1","role":"user"}]'}
+    assert [json.loads(row["completion"])[0]["content"] for row in rows[:2]] == ["2", "3"]
     assert {row["step"] for row in rows} == {1, 2} == {m.step for m in run.metrics()}
     assert (rows[2]["prompt_tokens"], rows[2]["completion_tokens"]) == (10, 4)
     assert [(c.step, c.parts) for c in run.checkpoints()] == [(1, ("weights", "optimizer"))]
     assert any("lengths" in s for s in coverage.statements)
+
+
+def _logtree(source: Path, tree: dict[str, Any]) -> None:
+    for path in source.glob("iteration_*/train_logtree.json"):
+        path.write_text(json.dumps({"root": tree}))
+
+
+def test_tinker_does_not_join_what_may_belong_to_another_reward(tmp_path: Path) -> None:
+    """As many conversations as rows, but two of each trajectory; or in the order in which they ended."""
+    section, asked = layouts.section, layouts.asked
+    pair = [asked("Prompt", "user", "1+1"), asked("Policy Response", "assistant", "2")]
+    whole = asked("Episode", "user", "1+1", "assistant", "2")
+    twice = asked("Episode", "user", "1+1", "assistant", "2", "assistant", "3")
+    trees = [
+        section("do_group_rollout", *pair, *pair),
+        section("do_group_rollout", whole, whole),
+        section("do_group_rollout", section("do_single_rollout", whole)),
+        section("do_group_rollout", *[section("do_single_rollout", twice)] * 2),
+        section("do_group_rollout", *[section("do_single_rollout", *pair[::-1])] * 2),
+        section("do_group_rollout", *[section("do_single_rollout", whole, whole)] * 2),
+    ]
+    for number, tree in enumerate(trees):
+        source = layouts.tinker(tmp_path / f"log-{number}")
+        _logtree(source, tree)
+        _, rows, coverage = imported(source, tmp_path / f"to-{number}")
+        assert {row["format"] for row in rows} == {"absent"}, number
+        assert any("not joined to rewards" in statement for statement in coverage.statements)
+
+
+def test_tinker_does_not_join_where_groups_were_filtered_out(tmp_path: Path) -> None:
+    source = layouts.tinker(tmp_path / "log")
+    (source / "config.json").write_text('{"remove_constant_reward_groups": true}')
+    _, rows, _ = imported(source, tmp_path)
+    assert {row["format"] for row in rows} == {"absent"}
+
+
+def test_tinker_takes_the_number_of_a_trajectory_and_the_last_prompt_of_its_turns(tmp_path: Path) -> None:
+    source = layouts.tinker(tmp_path / "log")
+    path = source / "iteration_000000" / "train_rollout_summaries.jsonl"
+    summaries = [json.loads(line) for line in path.read_text().splitlines()]
+    layouts.lines(path, [{**row, "steps": row["steps"] * 2} for row in summaries])
+    later = ("user", "go", "assistant", "look", "tool", "ok")
+    turns = [
+        layouts.section(
+            f"Rollout {number}",
+            layouts.asked("Prompt", "user", "go"),
+            layouts.asked("Policy Response", "assistant", "look"),
+            layouts.asked("Prompt", *later),
+            layouts.asked("Policy Response", "assistant", f"done {number}"),
+        )
+        for number in (1, 0)
+    ]
+    _logtree(source, layouts.section("Group Rollout", *turns))
+    _, rows, _ = imported(source, tmp_path)
+    first = [json.loads(row["completion"]) for row in rows[:2]]
+    assert [each["content"] for each in first[0]] == ["look", "ok", "done 0"]
+    assert first[1][-1]["content"] == "done 1"
+    assert {row["format"] for row in rows[4:]} == {"absent"}
+
+
+def test_tinker_reads_the_trace_that_newer_summaries_hold(tmp_path: Path) -> None:
+    source = layouts.tinker(tmp_path / "log")
+    path = source / "iteration_000000" / "train_rollout_summaries.jsonl"
+    summaries = [json.loads(line) for line in path.read_text().splitlines()]
+    for number, row in enumerate(summaries):
+        said = [("prompt", "user", "q"), ("policy_response", "assistant", f"a{number}")]
+        row["steps"][0]["trace"] = {
+            part: {"type": "conversation", "messages": [{"role": role, "content": text}]}
+            for part, role, text in said
+        }
+    layouts.lines(path, summaries)
+    _, rows, _ = imported(source, tmp_path)
+    assert [json.loads(row["completion"])[0]["content"] for row in rows[:4]] == ["a0", "a1", "a2", "a3"]
 
 
 def test_atropos(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunManifest, RunPhase
@@ -168,7 +168,7 @@ def _rollout(
 
 def _asked(rows: list[dict[str, Any]], notes: Notes) -> int | None:
     """How many texts of each of these samples of one prompt are the prompt; None where there are no texts."""
-    contents = [each for row in rows if _are_texts(each := row.get("content"))]
+    contents = [each for each in (row.get("content") for row in rows) if _are_texts(each)]
     if not contents or max(map(len, contents)) < 2:
         return None
     told = (
@@ -188,7 +188,7 @@ def _asked(rows: list[dict[str, Any]], notes: Notes) -> int | None:
     return shared_start(contents) if len(contents) > 1 else len(contents[0]) - 1
 
 
-def _are_texts(content: Any) -> bool:
+def _are_texts(content: Any) -> TypeGuard[list[str]]:
     return isinstance(content, list) and bool(content) and all(isinstance(each, str) for each in content)
 
 

@@ -1,8 +1,8 @@
 """Tinker cookbook: ``iteration_{N:06d}/{train,eval_X}_rollout_summaries.jsonl``, logtrees, ``metrics.jsonl``.
 
-Summaries hold rewards and *lengths*, no text. The text of the first groups of an iteration stands in
-``*_logtree.json`` as conversations in the same order; it is joined only where counts agree. Iterations count
-from 0 and become steps from 1 (tinker-cookbook 9dfcc3a).
+Summaries hold rewards and *lengths*; only newer ones hold text, as a trace of each step. That of the first
+groups of an iteration stands in ``*_logtree.json``; it is joined only where tree and summaries agree
+(`tinker_texts`). Iterations count from 0 and become steps from 1 (tinker-cookbook 9dfcc3a).
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 
 from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunCheckpoint, RunManifest, RunPhase
-from modelassay.training.importers.lines import document, json_rows, metric_lines, numbered
+from modelassay.training.importers.lines import json_rows, metric_lines, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
 from modelassay.training.importers.rows import Rollout, gathered, json_text, listed, name_of, number, whole
 from modelassay.training.importers.settings import json_settings
 from modelassay.training.importers.tally import Tally
+from modelassay.training.importers.tinker_texts import Told, texts_of
 
 NAME = "tinker"
 _SUMMARIES = re.compile(r"(?:(train|eval_.+?)_)(?:iteration_(\d+)_)?rollout_summaries\.jsonl")
@@ -48,7 +49,8 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     )
 
     def rollouts(notes: Notes) -> Iterator[Rows]:
-        return gathered((each for path in files for each in _read(path, notes)), ("final_reward",))
+        filtered = settings.get("remove_constant_reward_groups", "").lower() == "true"
+        return gathered((each for path in files for each in _read(path, filtered, notes)), ("final_reward",))
 
     def records(notes: Notes) -> Iterator[Record]:
         if (source / "metrics.jsonl").is_file():
@@ -71,7 +73,7 @@ def _files(source: Path) -> list[Path]:
     ]
 
 
-def _read(path: Path, notes: Notes) -> Iterator[Rollout]:
+def _read(path: Path, filtered: bool, notes: Notes) -> Iterator[Rollout]:
     rows = []
     for where, row in json_rows(path, notes):
         if whole(row.get("iteration")) is None or "total_reward" not in row:
@@ -82,22 +84,20 @@ def _read(path: Path, notes: Notes) -> Iterator[Rollout]:
                 f"Summaries of schema version {row['schema_version']}; version 1 is known here.", grave=True
             )
         rows.append(row)
-    texts = _conversations(
-        path.with_name(path.name.replace("_rollout_summaries.jsonl", "_logtree.json")), notes
-    )
-    known = _joined(rows, texts, notes)
+    tree = path.with_name(path.name.replace("_rollout_summaries.jsonl", "_logtree.json"))
+    known = texts_of(tree, rows, filtered, notes)
     for place, row in enumerate(rows):
         yield _rollout(row, known.get(place), path.name)
 
 
-def _rollout(row: dict[str, Any], conversation: list[Any] | None, file: str) -> Rollout:
+def _rollout(row: dict[str, Any], told: Told | None, file: str) -> Rollout:
     phase: RunPhase = "train" if row.get("split", "train") == "train" else "eval"
     step = (whole(row["iteration"]) or 0) + 1
     steps = [each for each in listed(row.get("steps")) if isinstance(each, dict)]
     answers = [whole(each.get("ac_len")) or 0 for each in steps]
     tags = row.get("tags") if isinstance(row.get("tags"), list) else []
     mark = "" if phase == "train" else f"e.{file.split('_rollout')[0]}"
-    prompt, completion = _split(conversation)
+    prompt, completion = told or (None, None)
     metrics = row.get("trajectory_metrics")
     group = f"{step}{mark}.{row.get('group_idx')}"
     return Rollout(
@@ -120,60 +120,6 @@ def _rollout(row: dict[str, Any], conversation: list[Any] | None, file: str) -> 
             **({"step_metrics": kept} if (kept := [s["metrics"] for s in steps if s.get("metrics")]) else {}),
         },
     )
-
-
-def _split(conversation: list[Any] | None) -> tuple[Any, Any]:
-    """Messages before the first answer, and the rest."""
-    if not conversation:
-        return None, None
-    first = next(
-        (i for i, m in enumerate(conversation) if isinstance(m, dict) and m.get("role") == "assistant"),
-        len(conversation),
-    )
-    return conversation[:first], conversation[first:]
-
-
-def _conversations(path: Path, notes: Notes) -> list[list[Any]]:
-    """Every conversation of a logtree, in the order of the document."""
-    if not path.is_file():
-        return []
-    try:
-        tree = document(path)
-    except DatasetError as error:
-        notes.quarantine(path.name, error.what, "")
-        return []
-    found: list[list[Any]] = []
-    pending: list[Any] = [tree.get("root")] if isinstance(tree, dict) else []
-    while pending:
-        node = pending.pop()
-        if not isinstance(node, dict):
-            continue
-        data = node.get("data")
-        if (
-            isinstance(data, dict)
-            and data.get("type") == "conversation"
-            and isinstance(data.get("messages"), list)
-        ):
-            found.append(data["messages"])
-        pending.extend(reversed(listed(node.get("children"))))
-    return found
-
-
-def _joined(rows: list[dict[str, Any]], texts: list[list[Any]], notes: Notes) -> dict[int, list[Any]]:
-    """Conversations by place of their row: the first whole groups, in order, where numbers agree."""
-    if not texts:
-        return {}
-    ends = [
-        i + 1
-        for i in range(len(rows))
-        if i + 1 == len(rows) or rows[i + 1].get("group_idx") != rows[i].get("group_idx")
-    ]
-    if len(texts) in ends:
-        return dict(enumerate(texts))
-    notes.say(
-        "Conversations of some iterations fit no number of whole groups; they were not joined to rewards."
-    )
-    return {}
 
 
 def _checkpoints(path: Path, notes: Notes) -> Iterator[RunCheckpoint]:
