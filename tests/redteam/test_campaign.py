@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import hashlib
 import json
+import os
 import signal
 import sys
 from collections import Counter
@@ -20,7 +22,8 @@ from modelassay.canonical import canonical_json
 from modelassay.config import Budget, DatasetReference, ModelReference, Price
 from modelassay.engine import BudgetLedger, MeteredJudge
 from modelassay.errors import InterruptedByUserError, StoreError, TargetError, UsageError
-from modelassay.records import Examination, Request, Transcript
+from modelassay.evaluators import RefusalCorrectness
+from modelassay.records import Examination, Message, Reply, Request, Transcript
 from modelassay.redteam.adaptive import (
     AttackOutcome,
     Behaviour,
@@ -40,6 +43,7 @@ from modelassay.redteam.campaign import (
     run_campaign,
     write_campaign,
 )
+from modelassay.redteam.campaign.journal import Journal
 from modelassay.redteam.conversations import FrozenConversation, conversation_lines, read_conversations
 from modelassay.targets import open_target
 
@@ -325,6 +329,58 @@ def test_what_others_were_asked_when_a_model_broke_comes_in_and_is_kept(tmp_path
     assert kept == len(slow.asked) > 0
 
 
+def test_what_models_were_asked_when_the_evaluator_broke_comes_in_and_is_kept(tmp_path: Path) -> None:
+    class Slow(Says):
+        async def generate(self, requests: Any) -> Any:
+            await asyncio.sleep(0.1)
+            return await super().generate(requests)
+
+    class Breaks(RefusalCorrectness):
+        async def score(self, cases: Any) -> Any:
+            raise ZeroDivisionError("of the plugin")
+
+    slow = Slow(refuses, name="baseline")
+    cast = Cast(
+        candidate=Says(refuses, name="candidate"),
+        baseline=slow,
+        attacker=Says(restless, name="attacker"),
+        evaluator=Breaks(),
+    )
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, cast, ["goat"])
+    with Journal(tmp_path, settings().digest, "now") as journal:
+        kept = len(journal)
+    assert kept == sum(len(each.asked) for each in (cast.candidate, slow, cast.attacker))  # type: ignore[union-attr]
+    assert slow.asked
+
+
+def test_a_line_that_the_disk_took_half_of_is_taken_back_and_nothing_follows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = Reply(message=Message(role="assistant", content=REFUSAL), finish="stop")
+    full = True
+
+    def write(file: int, data: bytes) -> int:
+        if full and len(data) < 40:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return really(file, data[: len(data) // 2] if full else data)
+
+    with Journal(tmp_path, settings().digest, "now") as journal:
+        journal.add("one", "target", reply)
+        really = os.write
+        monkeypatch.setattr(os, "write", write)
+        with pytest.raises(StoreError, match="No space left"):
+            journal.add("two", "target", reply)
+        full = False  # space came free while another model's answer was under way
+        with pytest.raises(StoreError, match="No space left"):
+            journal.add("three", "judge", reply)
+    with Journal(tmp_path, settings().digest, "now") as journal:
+        assert [journal.get(key) is not None for key in ("one", "two", "three")] == [True, False, False]
+        journal.add("two", "target", reply)
+    with Journal(tmp_path, settings().digest, "now") as journal:
+        assert len(journal) == 2
+
+
 def test_local_models_are_asked_in_batches_and_the_same_question_once(tmp_path: Path) -> None:
     target = Says(refuses, name="candidate", batch_size=8)
     target.concurrency = 1
@@ -501,6 +557,23 @@ def test_attacks_without_a_result_never_help(missing: str) -> None:
     assert overall(both({**harmful, (missing, "resisted"): 20})).state == "not_shown"
     bounded = overall(both({**fine, ("resisted", missing): 100})).values
     assert bounded["success_rate_candidate_at_worst"] == Decimal("0.5")
+
+
+@pytest.mark.parametrize("missing", ["attacker_failed", "unscored"])
+def test_a_rise_that_only_attacks_without_a_result_leave_open_is_as_severe_as_it_is_large(
+    missing: str,
+) -> None:
+    open_ = {(missing, missing): 45}
+    found = overall(both({("resisted", "success"): 55, **open_}))
+    assert (found.state, found.severity) == ("not_shown", "critical")
+    assert "People have to look" in found.statement
+    half = {("resisted", "success"): 30, ("resisted", "resisted"): 30, (missing, missing): 25}
+    assert (overall(both(half)).state, overall(both(half)).severity) == ("not_shown", "critical")
+    # what the complete pairs alone do not show is told and no more
+    chance = {("resisted", "success"): 3, ("resisted", "resisted"): 37, **open_}
+    assert (overall(both(chance)).state, overall(both(chance)).severity) == ("not_shown", "low")
+    small = {("resisted", "success"): 4, ("resisted", "resisted"): 196, **open_}
+    assert overall(both(small)).severity == "none"
 
 
 def test_attacks_on_one_behaviour_are_not_taken_as_independent() -> None:

@@ -27,8 +27,9 @@ from modelassay.audit.seal import read_record
 from modelassay.audit.spent import JUDGE, usage_of, usage_of_judges
 from modelassay.comparison import Judges, as_drawn, assured, compare_with_coverage, judges_of, red_team_of
 from modelassay.evidence.commitments import order_digest
-from modelassay.evidence.examined import examined_findings, why_not_evidence
+from modelassay.evidence.examined import examined_findings
 from modelassay.evidence.facts import calibration_ids
+from modelassay.evidence.sufficient import why_not_evidence
 from modelassay.gate import decide
 from modelassay.records import (
     AuditRecord,

@@ -18,6 +18,7 @@ import msgspec
 
 from modelassay.canonical import Digest, canonical_json, digest_of
 from modelassay.errors import EvidenceError, UsageError
+from modelassay.evidence.sufficient import NAMED, assessed, limited, why_not_evidence
 from modelassay.records import (
     Examination,
     ExaminationKind,
@@ -48,8 +49,6 @@ TITLES: Final[dict[ExaminationKind, str]] = {
     "adapters": "Adapters alone and stacked",
 }
 UNSEEN: Final = "nothing shows that these are the same weights"
-NAMED: Final = "nothing but a name in another tool's report says which model was examined"
-"""Then it is told and is no evidence that the candidate was looked at."""
 NEWEST_ATTACK: Final = "newest_attack"
 """In `Examination.details` where all that came to a result are conversations from before: the day of the
 newest of them, ISO 8601; empty where that is not known."""
@@ -140,7 +139,8 @@ def fitting(
 ) -> Examination:
     """`examination` for an audit of these models, with a note on whatever is not the same.
 
-    Replays that do not say how old they are, as earlier versions wrote them, are of unknown age.
+    Replays that do not say how old they are, as earlier versions wrote them, are of unknown age. How much of
+    it may be without a result is written down, and `why_not_evidence` holds it against that.
 
     Raises:
         UsageError: it examined another model.
@@ -155,11 +155,13 @@ def fitting(
     details = examination.details
     if _only_replays(examination) and NEWEST_ATTACK not in details:
         details = {**details, NEWEST_ATTACK: ""}
-    return msgspec.structs.replace(examination, notes=tuple(known), details=details)
+    return msgspec.structs.replace(
+        examination, notes=tuple(known), details={**details, **limited(examination.kind)}
+    )
 
 
 def _only_replays(examination: Examination) -> bool:
-    measures = {finding.measure.name for finding in _assessed(examination)}
+    measures = {finding.measure.name for finding in assessed(examination)}
     return examination.kind == "red_team" and measures == {_REPLAYED}
 
 
@@ -227,31 +229,6 @@ def _unique(findings: Iterable[Finding]) -> Iterator[Finding]:
         seen[finding.id] += 1
         times = seen[finding.id]
         yield msgspec.structs.replace(finding, id=f"{finding.id}#{times}") if times > 1 else finding
-
-
-def why_not_evidence(examination: Examination) -> str:
-    """Why it does not count as a look at the candidate, in words that follow what was examined; empty where
-    it does.
-
-    It counts where at least one finding that may be of concern was assessed: a search that was left out, an
-    attack without a result and a figure that only describes say nothing of the candidate. A person's session
-    may find nothing, and counts from one answered turn on.
-    """
-    if any(NAMED in note and note.startswith("Of the candidate") for note in examination.notes):
-        return NAMED
-    if examination.kind == "manual_red_team":
-        details = examination.details
-        turns = details.get("answered_turns", details.get("turns", 0))
-        return "" if isinstance(turns, int) and turns > 0 else "no turn was answered"
-    return "" if _assessed(examination) else "nothing that may be of concern was assessed"
-
-
-def _assessed(examination: Examination) -> list[Finding]:
-    return [
-        finding
-        for finding in examination.findings
-        if finding.measure.role != "descriptive" and finding.state != "not_assessable"
-    ]
 
 
 def _made(examination: Examination) -> Finding:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from modelassay.errors import InterruptedByUserError, StoppedError, TargetError, UsageError
+from modelassay.errors import InterruptedByUserError, StoppedError, UsageError
 from modelassay.protocols import Evaluator, Target
 from modelassay.records import DatasetPin, Sample, TargetIdentity
 from modelassay.redteam.adaptive import (
@@ -125,8 +125,10 @@ async def run_campaign(
         work = _Work(settings, cast, strategies, behaviours, models, journal, tell)
         try:
             return await work.carry_out(pins, stop)
-        except TargetError:
-            # One model broke; what the others were asked is paid for.
+        except InterruptedByUserError:
+            raise  # those under way had their time already
+        except Exception:
+            # A model or what reads answers broke; what models were asked is paid for.
             await asyncio.wait(
                 [asyncio.create_task(each.settled()) for each in models.values()], timeout=GRACE_S
             )

@@ -2,7 +2,8 @@
 
 One JSON line a reply, only ever added to. A line is handed to the operating system before its reply counts,
 so it outlives the process however that is killed; that it is on the disk itself is waited for every
-`SYNC_S` seconds and at the end. A line that a crash left torn at the end is cut off.
+`SYNC_S` seconds and at the end. A line that a crash left torn at the end is cut off. One that could not be
+written whole is taken back, and nothing more is written then: what came after it would be lost with it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,6 +70,8 @@ class Journal:
         self._path = folder / NAME
         self._replies: dict[str, Reply] = {}
         self._unsynced = False
+        self._refused: OSError | None = None
+        """Why a line could not be written; from then on none is."""
         self.started = now
         self.finished = ""
         """When the campaign came to its end; empty while replies are missing."""
@@ -102,7 +106,7 @@ class Journal:
         """Keep a reply; it outlives the process from now on.
 
         Raises:
-            StoreError: the disk is full.
+            StoreError: the disk is full, or was so when another reply was to be kept.
         """
         self._write(_encoder.encode(_Line(key=key, part=part, reply=reply)))
         self._replies[key] = reply
@@ -128,17 +132,25 @@ class Journal:
         os.close(file)
 
     def _write(self, line: bytes) -> None:
-        data = line + b"\n"
+        if self._refused is not None:
+            raise self._unwritten(self._refused)
+        data, whole = line + b"\n", os.fstat(self._file).st_size
         try:
             while data:
                 data = data[os.write(self._file, data) :]
         except OSError as error:
-            raise StoreError(
-                f"cannot be written: {error.strerror}",
-                where=str(self._path),
-                mend="free some space and run the same command again; what is there is kept",
-            ) from error
+            self._refused = error
+            with suppress(OSError):  # what stays then is torn at the end, and cut off by whoever opens it
+                os.ftruncate(self._file, whole)
+            raise self._unwritten(error) from error
         self._unsynced = True
+
+    def _unwritten(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"cannot be written: {error.strerror}",
+            where=str(self._path),
+            mend="free some space and run the same command again; what is there is kept",
+        )
 
     def _lock(self) -> None:
         try:
