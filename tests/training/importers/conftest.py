@@ -65,6 +65,7 @@ def grpo(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         )
         folder = tmp_path_factory.mktemp("trl") / "run"
         evaluated = settings.pop("evaluated", 4)
+        functions = settings.pop("reward_funcs", [longer_is_better, has_a_nine])
         config = GRPOConfig(
             output_dir=str(folder),
             **{
@@ -88,7 +89,7 @@ def grpo(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         prompts = [f"{a}+{b}=" for a in range(6) for b in range(6)]
         trainer = GRPOTrainer(
             model=model,
-            reward_funcs=[longer_is_better, has_a_nine],
+            reward_funcs=functions,
             args=config,
             train_dataset=Dataset.from_dict({"prompt": prompts}),
             eval_dataset=Dataset.from_dict({"prompt": [f"{a}-1=" for a in range(evaluated)]}),

@@ -5,14 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from modelassay.training.columns import pa
 from modelassay.training.frame import read_frame
 from modelassay.training.importers import detect, import_run
+from modelassay.training.importers.trl_columns import TrlColumns
+from modelassay.training.importers.trl_files import Piece
+from modelassay.training.importers.trl_weights import reward_weights
 from modelassay.training.reconciliation import reconcile
 
 Grpo = Callable[..., Path]
+Scores = Callable[..., list[float | None]]
+
+
+def longer(completions: list[str], **_: Any) -> list[float | None]:
+    return [len(c) / 8 for c in completions]
+
+
+def three_of_four(completions: list[str], **_: Any) -> list[float | None]:
+    return [None if i % 4 == 0 else float("1" in c) for i, c in enumerate(completions)]
+
+
+def first_eight(completions: list[str], **_: Any) -> list[float | None]:
+    return [len(c) / 6 if i < 8 else None for i, c in enumerate(completions)]
+
+
+def never_the_second(completions: list[str], **_: Any) -> list[float | None]:
+    return [
+        None if i % 4 == 1 else float("7" in c) + 0.5 * float("3" in c) for i, c in enumerate(completions)
+    ]
 
 
 def test_two_of_twelve_batches_survive_sparse_logging_and_evaluations(grpo: Grpo, tmp_path: Path) -> None:
@@ -59,6 +83,52 @@ def test_repeated_batches_count_once(grpo: Grpo, tmp_path: Path) -> None:
     assert result.disagreements == ()
     assert result.compared["reward"] == result.compared["rewards/has_a_nine/std"] == 6
     assert result.formula == "group"
+
+
+@pytest.mark.parametrize(
+    ("functions", "weights"),
+    [
+        # A constant share without a score: the logged means explain the logged reward by 0.375 and 2.
+        ([three_of_four, longer], ["0.5", "2.0"]),
+        ([three_of_four, first_eight], ["1", "1"]),
+        # Rollouts that no function scored have no reward.
+        ([never_the_second], ["1"]),
+    ],
+)
+def test_weights_are_found_where_functions_leave_rollouts_without_a_score(
+    grpo: Grpo, tmp_path: Path, functions: list[Scores], weights: list[str]
+) -> None:
+    folder = grpo(
+        reward_funcs=functions, reward_weights=[float(w) for w in weights], max_steps=6, save_steps=6
+    )
+    run = import_run(folder, tmp_path / "run")
+    assert [reward.weight for reward in run.manifest.rewards] == [Decimal(w) for w in weights]
+    result = reconcile(read_frame(run), run.metrics(), group_size=run.manifest.group_size)
+    assert result.disagreements == ()
+    assert result.compared["reward"] == result.compared["reward_std"] == 6
+
+
+def test_weights_are_not_guessed_where_logs_tell_of_more_rollouts_than_are_left(
+    grpo: Grpo, tmp_path: Path
+) -> None:
+    folder = grpo(reward_funcs=[three_of_four, longer], reward_weights=[0.5, 2.0], logging_steps=3)
+    run = import_run(folder, tmp_path / "run")
+    coverage = run.coverage()
+    assert coverage is not None
+    assert [reward.weight for reward in run.manifest.rewards] == [None, None]
+    assert any("Weights of the reward functions are not known" in said for said in coverage.statements)
+
+
+def test_rollouts_without_a_score_counted_as_0_before_trl_left_them_out() -> None:
+    """Of four, one without any score: 3 of them give the mean of the function, all 4 that of the reward."""
+    scores = {"a": [1.0, 0.5, 0.25, None]}
+    logs = {1: {"rewards/a/mean": 1.75 / 3, "reward": 1.75 / 4}}
+    found = reward_weights(["a"], logs, [Piece(1, pa.table(scores), "")])
+    assert (found.values, found.unscored_is_zero) == ((Decimal(1),), True)
+    total = TrlColumns(["a"], [1.0], 0.0).total(pa.table(scores))
+    assert total.tolist() == [1.0, 0.5, 0.25, 0.0]
+    logs = {1: {"rewards/a/mean": 1.75 / 3, "reward": 0.9 * 1.75 / 4}}
+    assert reward_weights(["a"], logs, [Piece(1, pa.table(scores), "")]).values == (None,)
 
 
 @pytest.mark.parametrize(("scale", "formula"), [("none", "centred"), ("batch", "batch")])

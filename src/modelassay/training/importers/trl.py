@@ -9,6 +9,7 @@ told apart as training, evaluation or repetition, and the coverage statement say
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from modelassay.training.importers.trl_groups import (
     late_evaluation,
 )
 from modelassay.training.importers.trl_state import TrainerState, read_state
+from modelassay.training.importers.trl_weights import reward_weights
 
 NAME = "trl"
 _FILE = re.compile(r"completions_.+\.parquet")
@@ -78,7 +80,8 @@ class _TrlRun:
     def __init__(self, root: Path, files: list[Path], state: TrainerState, options: ImportOptions) -> None:
         self._root, self._files, self._state = root, files, state
         self._names = reward_columns(files, state.reward_names)
-        self._weights = state.weights(self._names)
+        found = reward_weights(self._names, state.train_logs, pieces(files, None, self._names))
+        self._weights, self._unscored = found.values, 0.0 if found.unscored_is_zero else math.nan
         single_default = len(self._names) == 1 and self._weights == (None,)
         self._assumed_weight = single_default and not state.train_logs
         self._eval_steps = set(state.eval_logs) or (set() if state.name else evaluation_files(files))
@@ -115,7 +118,7 @@ class _TrlRun:
         for where, reason in self._state.unreadable:
             notes.quarantine(where, reason, "")
         weights = [1.0] if self._assumed_weight else [None if w is None else float(w) for w in self._weights]
-        columns = TrlColumns(self._names, weights)
+        columns = TrlColumns(self._names, weights, self._unscored)
         before: tuple[bytes, int] = (b"", 0)
         for piece in pieces(self._files, notes):
             self._steps.add(piece.step)

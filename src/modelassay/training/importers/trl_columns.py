@@ -25,10 +25,14 @@ class TrlColumns:
     Args:
         names: reward functions.
         weights: of each; a total is given only when all are known.
+        unscored: total of a rollout that no function scored.
     """
 
-    def __init__(self, names: Sequence[str], weights: Sequence[float | None]) -> None:
+    def __init__(
+        self, names: Sequence[str], weights: Sequence[float | None], unscored: float = math.nan
+    ) -> None:
         self._names = tuple(names)
+        self._unscored = unscored
         self._weights = None if None in weights else [w for w in weights if w is not None]
 
     def rows(
@@ -65,22 +69,22 @@ class TrlColumns:
         if phase == "train":
             columns["trained_on"] = pa.repeat(True, count)
         if "advantage" in table.column_names:
-            columns["advantage"] = _nullable(_numbers(table, "advantage"))
+            columns["advantage"] = _nullable(numbers(table, "advantage"))
         for name in self._names:
-            columns[REWARD_PREFIX + name] = _nullable(_numbers(table, name))
+            columns[REWARD_PREFIX + name] = _nullable(numbers(table, name))
         columns["reward"] = _nullable(self.total(table))
         return Rows({n: v if isinstance(v, pa.Array) else pa.array(v) for n, v in columns.items()}, count)
 
     def total(self, table: pa.Table) -> NDArray[np.float64]:
-        """The total reward of each row; NaN where no function scored it, or weights are not known.
+        """The total reward of each row; `unscored` where no function scored it, NaN if weights are not known.
 
         TRL: a weighted sum over the functions that scored (``nansum``).
         """
         if self._weights is None or not self._names:
             return np.full(table.num_rows, math.nan)
-        parts = np.stack([_numbers(table, name) for name in self._names])
+        parts = np.stack([numbers(table, name) for name in self._names])
         total = np.nansum(parts * np.array(self._weights)[:, None], axis=0)
-        return np.where(np.isnan(parts).all(axis=0), math.nan, total)
+        return np.where(np.isnan(parts).all(axis=0), self._unscored, total)
 
 
 def prompts_of(table: pa.Table) -> pa.Array:
@@ -140,7 +144,7 @@ def _extra(table: pa.Table, names: Sequence[str]) -> pa.Array:
     return pa.array([json_text(row) for row in table.select(list(names)).to_pylist()], pa.large_string())
 
 
-def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
+def numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
     """A column of numbers, NaN where there is none; likewise one that the table lacks."""
     kind = table.schema.field(name).type if name in table.column_names else pa.null()
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,6 @@ from modelassay.training.importers.rows import number, whole
 _SETTINGS = (
     "logging_steps", "eval_steps", "save_steps", "max_steps", "num_train_epochs", "train_batch_size",
 )  # fmt: skip
-WEIGHT_ERROR = 1e-5
-"""Largest deviation of a logged reward from the weighted sum of its parts; float32 means agree to 1e-6."""
 
 
 @dataclass(frozen=True)
@@ -81,29 +78,6 @@ class TrainerState:
         if not tokens or sorted(logs) != list(range(1, len(tokens) + 1)) or None in tokens:
             return None
         return int((np.diff(np.array(tokens, np.float64), prepend=0.0) > 0).sum())
-
-    def weights(self, names: Sequence[str]) -> tuple[Decimal | None, ...]:
-        """The weight of each reward function, solved from logged totals and means; None if unknown.
-
-        Weights of 1, TRL's default, are taken when they explain every log.
-        """
-        unknown: tuple[Decimal | None, ...] = (None,) * len(names)
-        rows = [
-            [number(entry.get(f"rewards/{name}/mean")) for name in names] + [number(entry.get("reward"))]
-            for entry in self.train_logs.values()
-        ]
-        known = np.array([row for row in rows if None not in row], np.float64)
-        if not names or not len(known):
-            return unknown
-        parts, total = known[:, :-1], known[:, -1]
-        scale = max(1.0, float(np.abs(parts).max()))
-        if np.abs(parts.sum(axis=1) - total).max() <= WEIGHT_ERROR * scale:
-            return tuple(Decimal(1) for _ in names)
-        solution, _, rank, _ = np.linalg.lstsq(parts, total, rcond=None)
-        rounded = np.round(solution, 4)
-        if rank < len(names) or np.abs(parts @ rounded - total).max() > WEIGHT_ERROR * scale:
-            return unknown
-        return tuple(Decimal(str(weight)) for weight in rounded.tolist())
 
     def _entries(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
         for entry in self.history:
