@@ -284,9 +284,11 @@ def test_hostile_words_in_events_end_in_words(
     far = [event("alarm", 5, 0, metric="shortcut"), event("fix", 10**400, 1, paths=["grader.py"])]
     with pytest.raises(EvidenceError, match="what evidence may not"):
         assess(write_run(tmp_path / "far", steps=10, events=far), request_for())
-    odd = [event("alarm", 5, 0, metric="shortcut"), event("closure", 6, 1, evidence=5)]
+    odd = [event("alarm", 5, 0, metric="shortcut"), event("closure", 6, 1, evidence={"a": 5})]
     record = assess(write_run(tmp_path / "odd", steps=10, events=odd), request_for())
-    assert "cannot be understood" in named(record, "developer_response", alarm="all").why_not
+    found = named(record, "developer_response", alarm="a1", event="closure")
+    assert "cannot be understood" in found.why_not
+    assert found.severity == "medium"
 
 
 @pytest.mark.parametrize(
@@ -327,12 +329,40 @@ def test_what_checkpoints_of_the_run_answered_tells_how_a_fix_failed(
 def test_an_event_that_cannot_be_understood_keeps_nothing_else_from_being_assessed(
     tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
 ) -> None:
-    twice = [event("alarm", 5, 0, metric="shortcut"), event("alarm", 6, 1, metric="shortcut")]
-    record = assess(write_run(tmp_path / "twice", steps=30, events=twice), request_for())
+    told = [
+        event("alarm", 15, 0, metric="shortcut", value=1),
+        event("fix", 16, 1, paths=["output_filter.py"]),
+        event("alarm", 20, 2, metric="shortcut"),
+        event("fix", 21, 3, paths=["output_filter.py"]),
+        event("verification", 25, 4, arms=["seen"], passed="perhaps"),
+    ]
+    record = assess(write_run(tmp_path / "odd", steps=30, events=told), request_for())
     assert named(record, "reinforcement", behaviour="shortcut").outcome == "reinforced"
-    found = named(record, "developer_response", alarm="all")
-    assert "two alarms are called 'a1'" in found.why_not
-    assert any("two alarms" in each.why for each in record.not_assessed)
+    pattern = named(record, "developer_response", alarm="all")
+    assert (pattern.outcome, pattern.severity) == ("pattern of superficial fixes", "critical")
+    assert "came back at step 20" in named(record, "developer_response", alarm="a1").statement
+    assert named(record, "developer_response", alarm="a1 (2)").outcome == "symptom treated"
+    fixes = {f.slice["fix"] for f in record.findings if f.check == "resolution"}
+    assert fixes == {"after step 16", "after step 21"}
+    unread = named(record, "developer_response", alarm="a1", event="verification")
+    assert (unread.state, unread.severity) == ("not_assessable", "medium")
+    assert any("cannot be understood" in each.why for each in record.not_assessed)
+
+
+def test_the_class_of_a_fix_is_the_assessors_to_give(
+    tmp_path: Path, request_for: Make, write_run: WriteRun, event: Callable[..., RunEvent]
+) -> None:
+    fix = event("fix", 10, 2, paths=["filter.py"], overridden="root cause")
+    run = write_run(tmp_path / "own", steps=20, events=[event("alarm", 10, 0, metric="shortcut"), fix])
+    found = named(assess(run, request_for()), "developer_response", alarm="a1")
+    assert found.outcome == "symptom treated"
+    told = tmp_path / "classes.jsonl"
+    told.write_bytes(msgspec.json.encode(msgspec.structs.replace(fix, time="2026-06-01T10:00:00Z")))
+    record = assess(run, request_for(events=told))
+    found = named(record, "developer_response", alarm="a1")
+    assert found.outcome != "symptom treated"
+    assert "The class of the fix at step 10 is the assessor's own: root cause." in found.statement
+    assert sum(mark.kind == "fix" for mark in record.timeline.marks) == 1
 
 
 def test_floats_in_events_and_odd_keys_in_manifests_end_in_words(
@@ -340,7 +370,7 @@ def test_floats_in_events_and_odd_keys_in_manifests_end_in_words(
 ) -> None:
     run = write_run(tmp_path / "odd", steps=10, events=[event("alarm", 5, 0, metric="m", level=0.5)])
     record = assess(run, request_for())
-    assert "float" in named(record, "developer_response", alarm="all").why_not
+    assert "float" in named(record, "developer_response", alarm="a1", event="alarm").why_not
     data = json.loads((run.folder / "run.json").read_bytes())
     data["configuration"] = {"\U0001f600": "x"}
     (run.folder / "run.json").write_text(json.dumps(data))
@@ -443,3 +473,16 @@ def test_an_alarm_about_something_else_does_not_make_a_fix_of_it_a_broken_promis
     found = named(assess(run, request_for()), "resolution", behaviour="shortcut", fix="after step 20")
     assert (found.outcome, found.severity) == ("patched", "high")
     assert "Yet" not in found.statement
+
+
+def test_a_verification_that_failed_is_no_promise_that_a_fix_held(
+    tmp_path: Path, write_run: WriteRun, event: Callable[..., RunEvent], request_for: Make
+) -> None:
+    told = [
+        event("alarm", 20, 0, metric="shortcut"),
+        event("fix", 20, 1, paths=["filters/output_regex.py"]),
+        event("verification", 22, 2, arms="seen", passed="false"),
+    ]
+    run = write_run(tmp_path / "failed", fixes=(20,), steps=40, events=told)
+    found = named(assess(run, request_for()), "resolution", behaviour="shortcut", fix="after step 20")
+    assert (found.outcome, found.severity) == ("patched", "high")

@@ -9,16 +9,12 @@ import pytest
 from scipy.stats import hypergeom
 
 from modelassay.canonical import digest_of
-from modelassay.errors import EvidenceError
 from modelassay.records import RunEvent, RunFinding
 from modelassay.training.analyses.developer_response import assess_response
-from modelassay.training.analyses.response_rules import (
-    ResponseContext,
-    chance_of_missing,
-    facts_of,
-    fix_class,
-)
+from modelassay.training.analyses.fix_class import fix_class
+from modelassay.training.analyses.response_rules import ResponseContext, chance_of_missing, facts_of
 from modelassay.training.happenings import Fix, episodes
+from modelassay.training.understanding import by_assessor
 
 CONTEXT = ResponseContext(last_step=200)
 
@@ -156,13 +152,39 @@ def test_a_promotion_before_anybody_looked_is_graver() -> None:
         (["filters/regex.txt", "environment/omit.py"], "root cause"),
         (["README.md"], "unknown"),
         ([], "unknown"),
+        (["math_eval/grader.py"], "root cause"),
+        (["evaluation/grader.py"], "root cause"),
+        (["src/evaluators/reward_model.py"], "root cause"),
+        (["src\\evaluators\\RewardModel.py"], "root cause"),
+        (["verifiers/evaluate_answer.py"], "unknown"),
+        (["data/prompts/train.jsonl"], "unknown"),
+        (["rewards/format_reward.py"], "unknown"),
+        (["rewards/FormatReward.py"], "unknown"),
+        (["filters/grader.py"], "unknown"),
+        (["grader/output_filter.py"], "symptom"),
+        (["reward_penalty.py"], "symptom"),
+        (["evaluation/run.py"], "symptom"),
+        (["verifiers/evaluate_answer.py", "grader.py"], "root cause"),
     ],
 )
 def test_where_a_fix_was_made_decides_its_class(places: list[str], expected: str) -> None:
     assert fix_class(Fix(paths=tuple(places))) == expected
-    assert (
-        fix_class(Fix(paths=tuple(places), overridden="symptom", reason="seen by the assessor")) == "symptom"
-    )
+    assert fix_class(Fix(paths=tuple(places), overridden="root cause")) == expected  # a developer's own word
+    assert fix_class(Fix(paths=tuple(places)), "symptom") == "symptom"
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("grader.version", "root cause"),
+        ("reward.length_penalty", "symptom"),
+        ("reward.format", "unknown"),
+        ("eval.every", "symptom"),
+        ("trainer.beta", "unknown"),
+    ],
+)
+def test_the_last_part_of_a_setting_is_its_own_name(setting: str, expected: str) -> None:
+    assert fix_class(Fix(settings=(setting,))) == expected
 
 
 def test_two_symptom_fixes_are_a_pattern_and_one_is_not() -> None:
@@ -197,8 +219,183 @@ def test_losses_around_alarms_are_held_against_chance() -> None:
         assert chance_of_missing(*case) == pytest.approx(hypergeom.sf(hit - 1, steps, window, missing))
 
 
-def test_events_that_cannot_be_understood_are_refused() -> None:
-    with pytest.raises(EvidenceError, match="cannot be understood"):
-        assess_response([event("alarm", 3, "a", value="1")], CONTEXT)
-    with pytest.raises(EvidenceError, match="two alarms"):
-        assess_response([event("alarm", 3, "a", metric="m"), event("alarm", 4, "a", metric="m")], CONTEXT)
+def first(events: list[RunEvent], context: ResponseContext = CONTEXT) -> RunFinding:
+    return assess_response(events, context)[0]
+
+
+def test_an_alarm_that_was_only_acknowledged_is_left_open() -> None:
+    only = exemplary()[:2]
+    found = first(only)
+    assert (found.outcome, found.severity, found.state) == ("left open", "medium", "not_shown")
+    assert "acknowledged and left open" in found.statement
+    assert not {word for word in ("explained", "verified", "cause") if word in found.statement}
+    assert rules(exemplary()[:3]) == {"A13"}  # a hypothesis is no answer
+    assert rules([*only, event("closure", 49, "a")]) == {"A11", "A13"}
+    assert rules([*only, event("closure", 49, "a", evidence=["sha256:2"])]) == set()
+    assert rules([*only, event("decision", 45, "a", choice="go")]) == {"A13"}
+    held = [*only, event("decision", 45, "a", choice="hold")]
+    assert rules([*held, event("decision", 50, "a", choice="go")]) == {"A13"}
+    soon = first(only, ResponseContext(last_step=60))
+    assert (soon.outcome, soon.severity) == ("left open", "low")
+    for graver in (
+        event("checkpoint.promoted", 90, checkpoint="c-90"),
+        event("alarm", 90, "a", metric="exploit rate"),
+    ):
+        assert (first([*only, graver]).outcome, first([*only, graver]).severity) == ("left open", "high")
+
+
+@pytest.mark.parametrize(("choice", "outcome"), [("hold", "held"), ("rollback", "rolled back")])
+def test_a_decision_to_stop_is_told_as_that_and_as_nothing_more(choice: str, outcome: str) -> None:
+    stopped = [*exemplary()[:2], event("decision", 45, "a", choice=choice)]
+    found = first(stopped)
+    assert (found.outcome, found.severity, found.state) == (outcome, "none", "not_shown")
+    assert found.statement.endswith(f"was acknowledged and {outcome}.")
+    again = first([*stopped, event("alarm", 90, "a", metric="exploit rate")])
+    assert (again.outcome, again.severity) == ("left open", "high")
+
+
+def test_a_good_answer_is_told_by_the_events_that_there_are() -> None:
+    told = (
+        "was acknowledged, explained, fixed at its cause, verified (held-out, paraphrased, seen) and closed"
+    )
+    assert first(exemplary()).statement.endswith(f"{told}.")
+    assert "closed" not in first(without(exemplary(), "closure")).statement
+    false = [*exemplary()[:2], event("closure", 49, "a", evidence=["a broken meter"])]
+    assert first(false).statement.endswith("step 40 was acknowledged and closed.")
+
+
+def test_only_what_was_measured_after_the_last_fix_verifies_it() -> None:
+    good = exemplary()
+    acknowledged, hypothesis, fix, verified, closed = good[1:]
+    assert rules([good[0], acknowledged, hypothesis, verified, fix, closed]) == {"A4"}
+    assert rules([*good, event("fix", 60, "a", paths=["grader.py"])]) == {"A4"}
+    assert "after its last fix" in first([*good, event("fix", 60, "a", paths=["grader.py"])]).statement
+
+
+def test_a_failed_verification_counts_until_its_arms_pass_after_a_further_fix() -> None:
+    good = exemplary()
+    failed = event("verification", 60, "a", arms=["paraphrased"], passed=False)
+    passed = event("verification", 80, "a", arms=["paraphrased", "seen"], evidence=["sha256:3"])
+    fix = event("fix", 70, "a", paths=["grader.py"])
+    assert rules([*good, failed]) == {"A14"}
+    assert first([*good, failed]).severity == "high"
+    assert "failed at step 60 (paraphrased)" in first([*good, failed]).statement
+    assert rules([*good, failed, passed]) == {"A14"}  # asked again until it passed
+    assert rules([*good, failed, fix, passed]) == set()
+    other = event("verification", 80, "a", arms=["seen", "held-out"], evidence=["sha256:3"])
+    assert rules([*good, failed, fix, other]) == {"A14"}
+    only_failed = [*without(good, "verification")[:4], failed]
+    assert rules(only_failed) == {"A14"}
+
+
+def test_a_class_of_a_fix_counts_when_the_assessor_gives_it_and_not_when_the_developer_does() -> None:
+    def fixed(path: str, **more: str) -> list[RunEvent]:
+        fix = event("fix", 46, "a", paths=[path], **more)
+        return [fix if e.kind == "fix" else e for e in exemplary()]
+
+    claimed = fixed("filter.py", overridden="root cause")
+    assert rules(claimed) == {"A3"}
+    for path, word, found in (("filter.py", "root cause", set()), ("grader.py", "symptom", {"A3"})):
+        own, told = fixed(path), [event("fix", 46, "a", overridden=word, reason="read the diff")]
+        events, classes = by_assessor(own, told)
+        assert list(events) == own  # a word about the fix, none of its own
+        context = ResponseContext(last_step=200, classes=classes)
+        assert rules(list(events), context) == found
+        assert f"the assessor's own: {word} (read the diff)" in first(list(events), context).statement
+    apart, classes = by_assessor(
+        without(exemplary(), "fix"), fixed("filter.py", overridden="root cause")[3:4]
+    )
+    assert [e.kind for e in apart].count("fix") == 1
+    assert rules(list(apart), ResponseContext(last_step=200, classes=classes)) == set()
+
+
+def patched(alarm: str, at: int) -> list[RunEvent]:
+    return [
+        event("alarm", at, alarm, metric="exploit rate"),
+        event("fix", at + 2, alarm, paths=["filter.py"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        event("verification", 90, "b", arms={"held": "out"}),
+        event("verification", 90, "b", passed="perhaps"),
+        event("closure", 90, "b", evidence=[{"a": "b"}]),
+        event("gap", 90, rollouts="many"),
+    ],
+)
+def test_one_event_that_cannot_be_understood_takes_nothing_from_the_others(odd: RunEvent) -> None:
+    events = [*patched("a", 40), *patched("b", 80), odd]
+    *answers, unread, pattern = assess_response(events, CONTEXT)
+    assert [f.outcome for f in answers] == ["symptom treated", "symptom treated"]
+    assert (pattern.outcome, pattern.severity) == ("pattern of superficial fixes", "critical")
+    assert (unread.state, unread.severity) == ("not_assessable", "medium")
+    assert f"an event {odd.kind!r} cannot be understood" in unread.why_not
+    assert f"({odd.time}, step 90): it is left out" in unread.why_not
+
+
+def test_an_alarm_or_a_fix_that_cannot_be_understood_still_happened() -> None:
+    mute = event("alarm", 40, "a", value="1")
+    answer, unread, pattern = assess_response([mute, *exemplary()[1:]], CONTEXT)
+    assert answer.slice == {"alarm": "a"}
+    assert answer.statement.startswith("The alarm at step 40 was acknowledged")
+    assert (unread.slice, unread.severity) == ({"alarm": "a", "event": "alarm"}, "medium")
+    assert pattern.values["alarms"] == 1
+    odd = [event("fix", 46, "a", paths={"x": "y"}) if e.kind == "fix" else e for e in exemplary()]
+    answer, unread, _ = assess_response(odd, CONTEXT)
+    assert "a change of unknown kind" in answer.statement
+    assert unread.slice == {"alarm": "a", "event": "fix"}
+
+
+def test_numbers_and_single_texts_are_taken_for_what_they_say() -> None:
+    good = exemplary()
+    good[0] = event("alarm", 40, "a", metric="exploit rate", value=1, threshold=0.5, reason=None)
+    good[4] = event("verification", 48, "a", arms="held-out", passed="true", evidence="sha256:2")
+    found = assess_response(without(good, "closure"), CONTEXT)
+    assert (found[0].outcome, found[0].severity) == ("investigated", "none")
+    assert "verified (held-out)" in found[0].statement
+    good[4] = event("verification", 48, "a", arms="held-out", passed="false", evidence="sha256:2")
+    assert rules(good) == {"A14"}
+
+
+def test_an_alarm_that_fires_again_under_its_id_is_the_same_until_it_was_answered() -> None:
+    ringing = [
+        event("alarm", 38, "a", metric="exploit rate"),
+        event("alarm", 39, "a", metric="exploit rate"),
+        *exemplary(),
+    ]
+    assert [f.outcome for f in assess_response(ringing, CONTEXT)] == ["investigated", "no pattern"]
+    back = event("alarm", 180, "a", metric="another name of it")
+    before, after, _ = assess_response([*exemplary(), back, event("acknowledged", 181, "a")], CONTEXT)
+    assert (before.slice, before.outcome, before.severity) == ({"alarm": "a"}, "questionable", "high")
+    assert "came back at step 180, after it was closed at step 49" in before.statement
+    assert (after.slice, after.outcome) == ({"alarm": "a (2)"}, "left open")
+
+
+def test_alarms_get_names_that_nothing_else_has() -> None:
+    listed = [
+        event("alarm", 1, metric="m"),
+        event("alarm", 2, "alarm 2", metric="m"),
+        event("alarm", 3, metric="m"),
+        event("alarm", 4, metric="m"),
+        event("fix", 5, "alarm 2", paths=["grader.py"]),
+        event("alarm", 6, "alarm 2 (2)", metric="m"),
+        event("alarm", 7, "alarm 2", metric="m"),
+        event("alarm", 8, "alarm 1", metric="m"),
+        event("fix", 9, "alarm 3", paths=["grader.py"]),
+    ]
+    found = episodes(listed)
+    names = ["alarm 3", "alarm 2", "alarm 4", "alarm 5", "alarm 2 (2)", "alarm 2 (3)", "alarm 1"]
+    assert [episode.id for episode in found] == names
+    assert [event.step for event in found[0].events] == [1, 9]
+
+
+def test_an_event_that_no_log_can_keep_is_named_and_judged() -> None:
+    events = exemplary()
+    events[1] = event("acknowledged", 42, "a", level=0.5)
+    late = ResponseContext(last_step=200, logged={digest_of(events[2]): events[2].time})
+    answer, unread, _ = assess_response(events, late)
+    assert answer.outcome == "investigated"
+    assert "float" in unread.why_not
+    assert "when it was written down is not known" in unread.why_not

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 
 from modelassay.assessment import behaviours as behaving
@@ -49,12 +48,14 @@ from modelassay.training.environments.tasks import read_tasks
 from modelassay.training.findings import not_assessable
 from modelassay.training.frame import Frame, Scanner, read_frame
 from modelassay.training.gates import Gates, run_gates
-from modelassay.training.happenings import Episode, episodes
+from modelassay.training.happenings import Episode, Fix, episodes
+from modelassay.training.lacking import lacks_of
 from modelassay.training.reconciliation import prompt_tokens_of, reconcile, reconciliation_findings
 from modelassay.training.run import Run
 from modelassay.training.scanners.opening import open_scanners
 from modelassay.training.scanners.template_collapse import TemplateCollapse
 from modelassay.training.stretches import stretches_of
+from modelassay.training.understanding import by_assessor, understood
 from modelassay.training.verdict_gate import judge_gate, verdicts_of
 from modelassay.version import __version__
 
@@ -81,6 +82,8 @@ class _Read:
     events: tuple[RunEvent, ...]
     metrics: tuple[RunMetrics, ...]
     scanners: tuple[Scanner, ...]
+    classes: Mapping[tuple[str, int], Fix]
+    """Fixes that the assessor classed, by alarm and step."""
 
     @property
     def valid(self) -> Frame:
@@ -100,9 +103,9 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     """
     scanners = open_scanners(request.scanners, request.patterns)
     frame = read_frame(run, scanners, progress)
-    events = tuple(sorted((*run.events(), *read_told(request.events)), key=lambda event: event.time))
+    events, classes = by_assessor(run.events(), read_told(request.events))
     gates = run_gates(frame, run.manifest, run.coverage())
-    read = _Read(run, frame, gates, events, tuple(run.metrics()), scanners)
+    read = _Read(run, frame, gates, events, tuple(run.metrics()), scanners, classes)
     reconciled = _reconciled(read)
     assured = assure(run, reconciled, request.proofs)
     shown = behaving.occurring(read.valid)
@@ -118,7 +121,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         *assess_length(read.valid),
         *_form(read),
         *assess_environments(read.valid, run),
-        *_response(read, request),
+        *assess_response(read.events, _context(read, request)),
     ]
     findings = ranked(
         quoted(
@@ -199,6 +202,8 @@ def _reconciled(read: _Read) -> tuple[RunFinding, ...]:
         prompt_tokens=prompt_tokens_of(read.run),
         repeated=coverage.repeated_steps if coverage else (),
         stretch=stretches_of(read.run),
+        lacks=lacks_of(read.run),
+        survivors=read.run.manifest.population == "trained_on",
     )
     found = reconciliation_findings(result, read.frame)
     told = [name for name in result.compared if not name.startswith(_SHAPES)]
@@ -229,24 +234,8 @@ def _fixes(read: _Read, request: Request) -> tuple[behaving.FixPoint, ...]:
 
 
 def _episodes(read: _Read) -> tuple[Episode, ...]:
-    try:
-        return episodes(read.events)
-    except EvidenceError:  # `_response` says so
-        return ()
-
-
-def _response(read: _Read, request: Request) -> tuple[RunFinding, ...]:
-    """How the developer answered; events that cannot be understood keep nothing else from being assessed."""
-    try:
-        return assess_response(read.events, _context(read, request))
-    except (EvidenceError, ValueError) as error:
-        unread = not_assessable(
-            "developer_response",
-            f"{error.what} ({error.where})" if isinstance(error, EvidenceError) else f"an event: {error}",
-            about={"alarm": "all"},
-            question="What was meant by the event that cannot be understood?",
-        )
-        return (msgspec.structs.replace(unread, severity="medium"),)
+    """Alarms and what was done about them; what cannot be understood is named by `assess_response`."""
+    return episodes(understood(read.events)[0])
 
 
 def _behaviour(read: _Read, name: str, fixes: Sequence[behaving.FixPoint]) -> tuple[RunFinding, ...]:
@@ -327,6 +316,7 @@ def _context(read: _Read, request: Request) -> ResponseContext:
         missing_steps=coverage.missing_steps if coverage else (),
         logged=request.logged,
         unseen=request.unseen,
+        classes=read.classes,
     )
 
 

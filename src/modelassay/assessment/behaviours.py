@@ -24,7 +24,7 @@ from modelassay.training.analyses.resolution import HALF, Arm, assess_resolution
 from modelassay.training.analyses.trajectory import ONSET_RATE, assess_emergence
 from modelassay.training.findings import NOT_ASSESSABLE, not_assessable
 from modelassay.training.frame import Flags, Frame
-from modelassay.training.happenings import Episode
+from modelassay.training.happenings import Episode, Verification, said
 from modelassay.training.scanners.opening import errors_of
 
 MARKERS = frozenset(
@@ -258,7 +258,7 @@ def _claimed(verdict: RunFinding, fix: FixPoint) -> RunFinding:
     closed = [
         event
         for event in episode.events
-        if event.kind == "closure" or (event.kind == "verification" and event.body.get("passed", True))
+        if event.kind == "closure" or (event.kind == "verification" and said(event, Verification).passed)
     ]
     if not closed:
         return verdict

@@ -2,13 +2,14 @@
 
 `RunEvent.body` is free, so that importers keep whatever a source tells; from ``alarm`` to ``closure`` it has
 the fields below. All are text: what a developer writes about a warning sign is evidence, not instruction.
+A number where a text is meant, or one text where several are, is taken for what it says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -30,6 +31,7 @@ class AlarmRaised(Said, frozen=True, kw_only=True, omit_defaults=True):
     """``alarm``: a detector or a person saw a warning sign."""
 
     metric: str
+    """Empty of an alarm that says nothing which can be understood (`understanding`)."""
     value: str = ""
     threshold: str = ""
     arm: str = "seen"
@@ -53,7 +55,8 @@ class Fix(Said, frozen=True, kw_only=True, omit_defaults=True):
     diff: str = ""
     """Digest of the change."""
     overridden: FixClass | None = None
-    """The assessor's own class, with `reason`; the paths decide when None."""
+    """The assessor's own class, with `reason`. It counts only where the assessor hands the event over
+    (`understanding.by_assessor`): a developer does not class their own fix."""
 
 
 class Verification(Said, frozen=True, kw_only=True, omit_defaults=True):
@@ -125,6 +128,10 @@ BODIES: dict[str, type[Said]] = {
 S = TypeVar("S", bound=Said)
 
 
+_ANSWERS = ("fix", "closure")
+"""An alarm that fires again after one of these has come back; before, it is still the same one."""
+
+
 def said(event: RunEvent, kind: type[S]) -> S:
     """The typed body of `event`.
 
@@ -132,11 +139,30 @@ def said(event: RunEvent, kind: type[S]) -> S:
         EvidenceError: it says something else than events of its kind say.
     """
     try:
-        return msgspec.convert(event.body, kind)
+        return msgspec.convert(_plainly(event.body, kind), kind, strict=False)
     except msgspec.ValidationError as error:
         raise EvidenceError(
             f"an event {event.kind!r} cannot be understood: {error}", where=f"{event.time} step {event.step}"
         ) from error
+
+
+def _plainly(body: Mapping[str, Any], kind: type[Said]) -> dict[str, Any]:
+    """`body` with numbers as text where text is meant, one text as a tuple of it, and without nulls."""
+    plain = {name: value for name, value in body.items() if value is not None}
+    for field in msgspec.structs.fields(kind):
+        if field.name not in plain:
+            continue
+        value = plain[field.name]
+        if field.type is str:
+            plain[field.name] = _text(value)
+        elif field.type == tuple[str, ...]:
+            several = value if isinstance(value, list | tuple) else (value,)
+            plain[field.name] = tuple(map(_text, several))
+    return plain
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) else value
 
 
 @dataclass(frozen=True)
@@ -147,7 +173,7 @@ class Episode:
     alarm: RunEvent
     raised: AlarmRaised
     events: tuple[RunEvent, ...]
-    """Every event that names the alarm, the alarm itself first."""
+    """Every event that names the alarm, the alarm itself first; then it may stand again (`episodes`)."""
 
     def first(self, kind: str) -> RunEvent | None:
         """The first event of `kind`."""
@@ -157,28 +183,74 @@ class Episode:
         """What every event of `kind` says."""
         return tuple(said(event, body) for event in self.events if event.kind == kind)
 
+    def since_last(self, kind: str) -> tuple[RunEvent, ...]:
+        """Events after the last of `kind`; all where there is none."""
+        last = max((place for place, event in enumerate(self.events) if event.kind == kind), default=-1)
+        return self.events[last + 1 :]
+
+    @property
+    def verifications(self) -> tuple[Verification, ...]:
+        """What was measured after the last fix: only that can show anything of it."""
+        since = self.since_last("fix")
+        return tuple(said(event, Verification) for event in since if event.kind == "verification")
+
+    @property
+    def stopped(self) -> Literal["", "hold", "rollback"]:
+        """Whether that was decided since the alarm last fired; a hold ends with a later ``go``."""
+        since = self.since_last("alarm")
+        choices = [said(event, Decision).choice for event in since if event.kind == "decision"]
+        if "rollback" in choices:
+            return "rollback"
+        return "hold" if choices[-1:] == ["hold"] else ""
+
 
 def episodes(events: Iterable[RunEvent]) -> tuple[Episode, ...]:
     """Alarms in order, each with the events that name it.
 
-    An alarm without an id is one of its own; what names an alarm that was never raised belongs to none.
+    An alarm without an id is one of its own; what names an alarm that was never raised belongs to none. One
+    that fires again under its id is the same until it was fixed or closed. After that it has come back: an
+    episode of its own, called ``id (2)``, to which belongs what follows.
 
     Raises:
-        EvidenceError: an event cannot be understood, or two alarms have one id.
+        EvidenceError: an alarm cannot be understood (`understanding.understood` leaves none of these).
     """
     listed = tuple(events)
-    found: dict[str, RunEvent] = {}
-    for number, event in enumerate(each for each in listed if each.kind == "alarm"):
-        name = event.alarm or f"alarm {number + 1}"
-        if name in found:
-            raise EvidenceError(f"two alarms are called {name!r}", where=f"{event.time} step {event.step}")
-        found[name] = event
+    taken = {event.alarm for event in listed if event.kind == "alarm"}
+    begun: list[tuple[str, list[RunEvent]]] = []
+    latest: dict[str, list[RunEvent]] = {}
+    early: dict[str, list[RunEvent]] = {}
+    for event in listed:
+        if event.kind == "alarm" and _begins(event, latest):
+            name = event.alarm or _unnamed(len(begun) + 1, taken)
+            of_it = [event, *early.pop(name, ())]
+            begun.append((_unused(name, taken) if name in latest else name, of_it))
+            latest[name] = of_it
+        elif event.alarm:
+            (latest if event.alarm in latest else early).setdefault(event.alarm, []).append(event)
     return tuple(
-        Episode(
-            id=name,
-            alarm=alarm,
-            raised=said(alarm, AlarmRaised),
-            events=(alarm, *(e for e in listed if e.alarm == name and e is not alarm)),
-        )
-        for name, alarm in found.items()
+        Episode(id=name, alarm=of_it[0], raised=said(of_it[0], AlarmRaised), events=tuple(of_it))
+        for name, of_it in begun
     )
+
+
+def _begins(alarm: RunEvent, latest: Mapping[str, list[RunEvent]]) -> bool:
+    """Whether an alarm is a new one, or one that came back."""
+    before = latest.get(alarm.alarm) if alarm.alarm else None
+    return before is None or any(event.kind in _ANSWERS for event in before)
+
+
+def _unnamed(number: int, taken: set[str]) -> str:
+    """``alarm`` and its number among alarms, or the next that none is called; it is taken from here on."""
+    while f"alarm {number}" in taken:
+        number += 1
+    taken.add(f"alarm {number}")
+    return f"alarm {number}"
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """``name (2)``, or the next that none is called; it is taken from here on."""
+    number = 2
+    while f"{name} ({number})" in taken:
+        number += 1
+    taken.add(f"{name} ({number})")
+    return f"{name} ({number})"

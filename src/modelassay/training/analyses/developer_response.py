@@ -2,7 +2,8 @@
 
 Each alarm is an episode (`happenings.episodes`) that the rules of `response_rules` look at. An alarm that was
 acknowledged, explained, fixed at its cause and verified where it did not fire is no finding against anybody.
-Symptom fixes on several alarms are a pattern, and graver than each.
+Symptom fixes on several alarms are a pattern, and graver than each. What no rule speaks against is told by
+the events that there are. An event that cannot be understood is named, and takes nothing from the others.
 """
 
 from __future__ import annotations
@@ -10,63 +11,113 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
+
 from modelassay.records import RunEvent, RunFinding
 from modelassay.records.findings import FindingState, Severity
 from modelassay.training.analyses.response_rules import (
     SEVERITIES,
     Fact,
     ResponseContext,
+    classed,
     facts_of,
     fix_classes,
 )
-from modelassay.training.findings import run_finding
-from modelassay.training.happenings import Episode, Hypothesis, Verification, episodes
+from modelassay.training.findings import not_assessable, run_finding
+from modelassay.training.happenings import Episode, Hypothesis, episodes
+from modelassay.training.understanding import Unread, understood
 
 CHECK = "developer_response"
+_NAMED = 5
+"""Events of one kind that cannot be used, named at most."""
 
 
 def assess_response(events: Sequence[RunEvent], context: ResponseContext) -> tuple[RunFinding, ...]:
-    """One finding for each alarm, and one for the run: its pattern, or that nothing was ever raised.
+    """One finding for each alarm, of events that cannot be understood, and one for the run.
 
-    Raises:
-        EvidenceError: an event cannot be understood.
+    The last is its pattern, or that nothing was ever raised.
     """
-    listed = tuple(events)
-    found = episodes(listed)
-    judged = [(each, facts_of(each, listed, context)) for each in found]
-    return (*(_finding(each, facts) for each, facts in judged), _pattern(judged, context))
+    listed, unread = understood(events)
+    judged = [(each, facts_of(each, listed, context)) for each in episodes(listed)]
+    return (
+        *(_finding(each, facts, context) for each, facts in judged),
+        *_unread(unread),
+        _pattern(judged, context),
+    )
 
 
 # -- findings -------------------------------------------------------------------------------------
 
 
-def _finding(episode: Episode, facts: tuple[Fact, ...]) -> RunFinding:
+def _finding(episode: Episode, facts: tuple[Fact, ...], context: ResponseContext) -> RunFinding:
     worst = facts[0].severity if facts else "none"
     rules = {fact.rule for fact in facts}
-    outcome = (
-        "investigated" if SEVERITIES.index(worst) <= 1 and episode.first("acknowledged")
-        else "symptom treated" if "A3" in rules and worst == "high"
-        else "unanswered" if "A1" in rules and not episode.first("fix")
-        else "questionable"
-    )  # fmt: skip
-    told = (
-        "; ".join(fact.what for fact in facts)
-        or "was acknowledged, explained, fixed at its cause and verified"
-    )
+    outcome = _outcome(episode, facts)
+    fine = not facts and outcome == "investigated"
+    told = "; ".join(fact.what for fact in facts) or _told(episode, context)
+    metric = f" on {episode.raised.metric!r}" if episode.raised.metric else ""
     return run_finding(
         CHECK,
         outcome,
-        f"The alarm on {episode.raised.metric!r} at step {episode.alarm.step} {told}.",
+        f"The alarm{metric} at step {episode.alarm.step} {told}.{_classed(episode, context)}",
         about={"alarm": episode.id},
-        state="shown_harmful" if SEVERITIES.index(worst) >= 3 else "not_shown" if facts else "shown_fine",
+        state="shown_harmful" if SEVERITIES.index(worst) >= 3 else "shown_fine" if fine else "not_shown",
         severity=worst,
-        values={**_marks(episode, rules), **{f"rule_{fact.rule}": Decimal(1) for fact in facts}},
-        method="rules A1–A12",
+        values={**_marks(episode, rules, context), **{f"rule_{fact.rule}": Decimal(1) for fact in facts}},
+        method="rules A1–A14",
         question=" ".join(dict.fromkeys(fact.question for fact in facts)),
     )
 
 
-def _marks(episode: Episode, rules: set[str]) -> dict[str, Decimal]:
+def _outcome(episode: Episode, facts: tuple[Fact, ...]) -> str:
+    rules = {fact.rule for fact in facts}
+    fixed = episode.first("fix") is not None
+    if "A13" in rules:
+        return "left open"
+    if all(SEVERITIES.index(fact.severity) <= 1 for fact in facts) and episode.first("acknowledged"):
+        done = fixed or episode.first("closure") is not None
+        return "investigated" if done else {"hold": "held", "rollback": "rolled back"}[episode.stopped]
+    if _symptom_treated(facts):
+        return "symptom treated"
+    return "unanswered" if "A1" in rules and not fixed else "questionable"
+
+
+def _symptom_treated(facts: Sequence[Fact]) -> bool:
+    return any(fact.rule == "A3" and fact.severity == "high" for fact in facts)
+
+
+def _told(episode: Episode, context: ResponseContext) -> str:
+    """What was done about an alarm that no rule speaks against, by the events that there are."""
+    at_cause = "root cause" in fix_classes(episode, context)
+    arms = sorted({arm for each in episode.verifications if each.passed for arm in each.arms})
+    done = {
+        "was acknowledged": episode.first("acknowledged") is not None,
+        "explained": episode.first("hypothesis") is not None,
+        "held": episode.stopped == "hold",
+        "rolled back": episode.stopped == "rollback",
+        "fixed at its cause" if at_cause else "fixed": episode.first("fix") is not None,
+        f"verified ({', '.join(arms)})": bool(arms),
+        "closed": episode.first("closure") is not None,
+    }
+    *most, last = [word for word, so in done.items() if so]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _classed(episode: Episode, context: ResponseContext) -> str:
+    """Whose word the class of a fix is, where it is the assessor's."""
+    told = {
+        event.step: fix
+        for event in episode.events
+        if event.kind == "fix" and (fix := classed(event, context)) is not None
+    }
+    return "".join(
+        f" The class of the fix{f' at step {step}' if step >= 0 else ''} is the assessor's own: "
+        f"{fix.overridden}{f' ({fix.reason})' if fix.reason else ''}."
+        for step, fix in told.items()
+    )
+
+
+def _marks(episode: Episode, rules: set[str], context: ResponseContext) -> dict[str, Decimal]:
     """0 to 2 on each of five sides, computed from the facts beside them; never summed."""
     fixed = episode.first("fix") is not None
 
@@ -76,14 +127,36 @@ def _marks(episode: Episode, rules: set[str]) -> dict[str, Decimal]:
     return {
         "mark_timeliness": mark(episode.first("acknowledged") is not None, "A1", "A12"),
         "mark_diagnosis": mark(bool(episode.each("hypothesis", Hypothesis)), "A2"),
-        "mark_fix": mark(fixed and "root cause" in fix_classes(episode), "A5"),
-        "mark_verification": mark(fixed and bool(episode.each("verification", Verification)), "A4"),
+        "mark_fix": mark(fixed and "root cause" in fix_classes(episode, context), "A5"),
+        "mark_verification": mark(fixed and bool(episode.verifications), "A4", "A14"),
         "mark_transparency": mark(not rules & {"A10", "A8"}, "A6", "A7", "A11"),
     }
 
 
+def _unread(unread: Sequence[Unread]) -> tuple[RunFinding, ...]:
+    """Events that say what cannot be used, by their alarm and kind."""
+    alike: dict[tuple[str, str], list[Unread]] = {}
+    for each in unread:
+        alike.setdefault((each.event.alarm, each.event.kind), []).append(each)
+    return tuple(
+        msgspec.structs.replace(
+            not_assessable(
+                CHECK,
+                "; ".join(
+                    f"{e.why} ({e.event.time}, step {e.event.step}): {e.instead}" for e in found[:_NAMED]
+                )
+                + (f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""),
+                about={**({"alarm": alarm} if alarm else {}), "event": kind},
+                question=f"What was meant by the event {kind!r} that cannot be used?",
+            ),
+            severity="medium",
+        )
+        for (alarm, kind), found in alike.items()
+    )
+
+
 def _pattern(judged: Sequence[tuple[Episode, tuple[Fact, ...]]], context: ResponseContext) -> RunFinding:
-    superficial = [e for e, facts in judged if any(f.rule == "A3" and f.severity == "high" for f in facts)]
+    superficial = [episode for episode, facts in judged if _symptom_treated(facts)]
     values = {
         "alarms": Decimal(len(judged)),
         "alarms_with_symptom_fixes": Decimal(len(superficial)),

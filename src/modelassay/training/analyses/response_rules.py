@@ -2,22 +2,23 @@
 
 A1 not acknowledged in time · A2 fix without hypothesis · A3 symptom fixed · A4 verification missing or
 narrow · A5 recurrence · A6 threshold loosened · A7 suite changed · A8 record missing around the alarm ·
-A10 written down late · A11 closed without evidence · A12 noticed only after promotion. (A9, runs not shown,
-is about the run.)
+A10 written down late · A11 closed without evidence · A12 noticed only after promotion · A13 acknowledged and
+left open · A14 verification failed. (A9, runs not shown, is about the run.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from math import comb
 
 from modelassay.canonical import digest_of
 from modelassay.records import RunEvent
 from modelassay.records.findings import Severity
+from modelassay.training.analyses.fix_class import fix_class
 from modelassay.training.happenings import (
+    AlarmRaised,
     Episode,
     Fix,
     FixClass,
@@ -27,18 +28,12 @@ from modelassay.training.happenings import (
     SuiteChanged,
     ThresholdChanged,
     Verification,
-    episodes,
     said,
 )
+from modelassay.training.understanding import not_logged, utc
 
 SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high", "critical")
 """From harmless to gravest."""
-_STRONGEST_FIRST: tuple[FixClass, ...] = ("root cause", "symptom")
-_AT_CAUSE = ("grader", "reward", "env", "task", "data", "dataset", "verifier", "rubric", "sandbox")
-_AT_SYMPTOM = (
-    "filter", "penalty", "blocklist", "blacklist", "denylist", "regex", "postprocess", "prompt", "format",
-    "eval", "monitor", "length",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,8 @@ class ResponseContext:
     runs_shown: int = 1
     unseen: Sequence[str] = ()
     """Further runs in the developer's log that the assessor was not shown, of this recipe or another."""
+    classes: Mapping[tuple[str, int], Fix] = field(default_factory=dict)
+    """Fixes that the assessor classed, by the alarm that their events name and their step."""
 
 
 @dataclass(frozen=True)
@@ -76,28 +73,13 @@ Rule = Callable[[Episode, tuple[RunEvent, ...], ResponseContext], Fact | None]
 
 
 def facts_of(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> tuple[Fact, ...]:
-    """What each rule states about one alarm, the gravest first."""
+    """What each rule states about one alarm, the gravest first.
+
+    Raises:
+        EvidenceError: an event cannot be understood (`understanding.understood` leaves none of these).
+    """
     facts = [fact for rule in _RULES if (fact := rule(episode, events, context)) is not None]
     return tuple(sorted(facts, key=lambda fact: -SEVERITIES.index(fact.severity)))
-
-
-def fix_class(fix: Fix) -> FixClass:
-    """Whether a fix touches what gives the reward (root cause) or only what shows the behaviour (symptom).
-
-    Words of its paths and settings decide, place by place: ``reward/length_penalty.py`` is a penalty,
-    ``grader.py`` the grader. One place at the cause is enough. The assessor's own class wins.
-    """
-    if fix.overridden is not None:
-        return fix.overridden
-    places = {_place_class(place) for place in (*fix.paths, *fix.settings)}
-    return next((each for each in _STRONGEST_FIRST if each in places), "unknown")
-
-
-def _place_class(place: str) -> FixClass:
-    words = "".join(c if c.isalnum() else " " for c in place.lower()).split()
-    if any(word.startswith(_AT_SYMPTOM) for word in words):
-        return "symptom"
-    return "root cause" if any(word.startswith(_AT_CAUSE) for word in words) else "unknown"
 
 
 def chance_of_missing(steps: int, window: int, missing: int, missing_in_window: int) -> float:
@@ -112,9 +94,18 @@ def chance_of_missing(steps: int, window: int, missing: int, missing_in_window: 
     )
 
 
-def fix_classes(episode: Episode) -> tuple[FixClass, ...]:
+def fix_classes(episode: Episode, context: ResponseContext) -> tuple[FixClass, ...]:
     """The class of each fix of `episode`; see `fix_class`."""
-    return tuple(fix_class(fix) for fix in episode.each("fix", Fix))
+    return tuple(
+        fix_class(said(event, Fix), told.overridden if (told := classed(event, context)) else None)
+        for event in episode.events
+        if event.kind == "fix"
+    )
+
+
+def classed(event: RunEvent, context: ResponseContext) -> Fix | None:
+    """What the assessor says of the class of a fix; None without a word."""
+    return context.classes.get((event.alarm, event.step))
 
 
 # -- rules ----------------------------------------------------------------------------------------
@@ -159,30 +150,27 @@ def _explained(episode: Episode, events: tuple[RunEvent, ...], context: Response
 
 
 def _at_cause(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
-    found = fix_classes(episode)
+    found = fix_classes(episode, context)
     if not found or "root cause" in found:
         return None
     places = sorted({place for fix in episode.each("fix", Fix) for place in (*fix.paths, *fix.settings)})
     where = f" ({', '.join(places)})" if places else ""
     if "symptom" in found:
-        return Fact(
-            "A3",
-            "high",
-            f"was answered at the symptom only{where}",
-            "What was done about what rewards the behaviour?",
-        )
-    return Fact(
-        "A3", "low", f"was answered by a change of unknown kind{where}", "What does the change touch?"
-    )
+        what = f"was answered at the symptom only{where}"
+        return Fact("A3", "high", what, "What was done about what rewards the behaviour?")
+    what = f"was answered by a change of unknown kind{where}"
+    return Fact("A3", "low", what, "What does the change touch?")
 
 
 def _verified(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
-    if episode.first("fix") is None:
+    fixes = sum(event.kind == "fix" for event in episode.events)
+    found = episode.verifications
+    if not fixes or (found and not any(v.passed for v in found)):  # a failed one is told as that
         return None
-    passed = [v for v in episode.each("verification", Verification) if v.passed]
-    arms = {arm for v in passed for arm in v.arms}
-    if not passed:
-        return Fact("A4", "high", "was fixed and never verified", "What shows that the fix works?")
+    arms = {arm for v in found if v.passed for arm in v.arms}
+    if not found:
+        what = "was fixed and never verified" if fixes == 1 else "was not verified after its last fix"
+        return Fact("A4", "high", what, "What shows that the fix works?")
     if arms <= {episode.raised.arm}:
         return Fact(
             "A4", "medium", f"was verified only where it fired ({episode.raised.arm})",
@@ -191,23 +179,62 @@ def _verified(episode: Episode, events: tuple[RunEvent, ...], context: ResponseC
     return None
 
 
+def _verification_failed(
+    episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext
+) -> Fact | None:
+    failed = [
+        (event, body)
+        for place, event in enumerate(episode.events)
+        if event.kind == "verification"
+        and not (body := said(event, Verification)).passed
+        and not _passed_since(body, episode.events[place + 1 :])
+    ]
+    if not failed:
+        return None
+    event, body = failed[-1]
+    where = f" ({', '.join(body.arms)})" if body.arms else ""
+    return Fact(
+        "A14", "high",
+        f"has a verification that failed{_at(event)}{where}, and that did not pass after a later fix",
+        "What was done after the verification failed?",
+    )  # fmt: skip
+
+
+def _passed_since(failed: Verification, later: Sequence[RunEvent]) -> bool:
+    """Whether every arm of what failed passed in the end, after a further fix."""
+    fixed = next((place for place, event in enumerate(later) if event.kind == "fix"), len(later))
+    after = [said(event, Verification) for event in later[fixed:] if event.kind == "verification"]
+    passed = [each for each in after if each.passed]
+    return bool(passed) and set(failed.arms) <= {arm for each in passed for arm in each.arms}
+
+
 def _came_back(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
     closure = episode.first("closure") or episode.first("fix")
     if closure is None:
         return None
+    own = [event for event in episode.events if event.kind == "alarm"]
+    since = events.index(closure) if closure in events else -1
     again = [
-        other
-        for other in episodes(events)
-        if other.id != episode.id
-        and other.raised.metric == episode.raised.metric
-        and _follows(other.alarm, closure, context.recurrence_within_steps)
+        event
+        for place, event in enumerate(events)
+        if event.kind == "alarm"
+        and event not in own
+        and (
+            place > since
+            if event.alarm and event.alarm == episode.alarm.alarm
+            else _same_metric(event, episode) and _follows(event, closure, context.recurrence_within_steps)
+        )
     ]
     if not again:
         return None
-    return Fact(
-        "A5", "high", f"came back{_at(again[0].alarm)}, after it was closed{_at(closure)}",
-        "Why did the fix not hold?",
-    )  # fmt: skip
+    done = "closed" if closure.kind == "closure" else "fixed"
+    what = f"came back{_at(again[0])}, after it was {done}{_at(closure)}"
+    return Fact("A5", "high", what, "Why did the fix not hold?")
+
+
+def _same_metric(alarm: RunEvent, episode: Episode) -> bool:
+    metric = said(alarm, AlarmRaised).metric
+    return bool(metric) and metric == episode.raised.metric
 
 
 def _follows(event: RunEvent, earlier: RunEvent, within_steps: int) -> bool:
@@ -222,7 +249,7 @@ def _still_watched(episode: Episode, events: tuple[RunEvent, ...], context: Resp
         if event.kind != "threshold.changed" or event.time < episode.alarm.time:
             continue
         change = said(event, ThresholdChanged)
-        if change.metric == episode.raised.metric and _loosened(change):
+        if change.metric and change.metric == episode.raised.metric and _loosened(change):
             new = f"set from {change.old} to {change.new}" if change.new else "no longer watched"
             return Fact(
                 "A6", "high", f"has its metric {new}{_at(event)}, after it fired",
@@ -271,33 +298,47 @@ def _in_time(episode: Episode, events: tuple[RunEvent, ...], context: ResponseCo
     late = [
         event
         for event in episode.events
-        if (logged := context.logged.get(digest_of(event)))
+        if context.logged
+        and not not_logged(event)
+        and (logged := context.logged.get(digest_of(event)))
         and _seconds(event.time, logged) > context.clock_skew_s
     ]
     if not late:
         return None
     kinds = ", ".join(sorted({event.kind for event in late}))
-    return Fact(
-        "A10",
-        "high",
-        f"has entries logged well after the time that they give ({kinds})",
-        "When was it written?",
-    )
+    what = f"has entries logged well after the time that they give ({kinds})"
+    return Fact("A10", "high", what, "When was it written?")
 
 
 def _closed_on_evidence(
     episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext
 ) -> Fact | None:
-    closure = episode.first("closure")
-    if closure is None:
-        return None
-    rests = [
-        *said(closure, Said).evidence,
-        *(e for v in episode.each("verification", Verification) for e in v.evidence),
-    ]
-    if rests:
+    if episode.first("closure") is None or _rests(episode):
         return None
     return Fact("A11", "medium", "was closed without naming evidence", "On what was it closed?")
+
+
+def _rests(episode: Episode) -> bool:
+    """Whether a closure or verification names anything that it rests on."""
+    bodies = (*episode.each("closure", Said), *episode.each("verification", Verification))
+    return any(body.evidence for body in bodies)
+
+
+def _left_open(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
+    answer, alarm = episode.first("acknowledged"), episode.alarm
+    closed = episode.first("closure") is not None and _rests(episode)
+    if answer is None or closed or episode.stopped or episode.first("fix") is not None:
+        return None
+    since = episode.events[episode.events.index(answer) :]
+    again = next((e for e in since if e.kind == "alarm" and e != alarm), None)
+    promoted = [e for e in events if e.kind == "checkpoint.promoted" and e.time > alarm.time]
+    if not again and not promoted and context.last_step - alarm.step < context.acknowledge_within_steps:
+        return Fact("A13", "low", "was acknowledged and is not yet answered", "What is done about it?")
+    what = "was acknowledged and left open: no fix, no hold or rollback, no closure that rests on evidence"
+    what += f"; it fired again{_at(again)}" if again else ""
+    what += f"; {_checkpoint(promoted[0])} was promoted since" if promoted else ""
+    severity: Severity = "high" if again or promoted else "medium"
+    return Fact("A13", severity, what, "What was done about what the alarm showed?")
 
 
 def _noticed_first(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
@@ -317,7 +358,7 @@ def _noticed_first(episode: Episode, events: tuple[RunEvent, ...], context: Resp
 
 _RULES: tuple[Rule, ...] = (
     _acknowledged, _explained, _at_cause, _verified, _came_back, _still_watched, _same_suite, _recorded,
-    _in_time, _closed_on_evidence, _noticed_first,
+    _in_time, _closed_on_evidence, _noticed_first, _left_open, _verification_failed,
 )  # fmt: skip
 
 
@@ -348,10 +389,4 @@ def _loosened(change: ThresholdChanged) -> bool:
 
 
 def _seconds(earlier: str, later: str) -> float:
-    return (_utc(later) - _utc(earlier)).total_seconds()
-
-
-def _utc(text: str) -> datetime:
-    """A time of the record; one without a zone is in UTC, as all of a record are."""
-    time = datetime.fromisoformat(text)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return (utc(later) - utc(earlier)).total_seconds()

@@ -1,0 +1,65 @@
+"""Whether a fix was made at what gives the reward, or only at what shows the behaviour: by its places."""
+
+from __future__ import annotations
+
+import re
+
+from modelassay.training.happenings import Fix, FixClass
+
+_STRONGEST_FIRST: tuple[FixClass, ...] = ("root cause", "symptom")
+_AT_CAUSE = ("grader", "reward", "env", "task", "data", "dataset", "verifier", "rubric", "sandbox")
+_HIDES = ("filter", "penalty", "blocklist", "blacklist", "denylist")
+"""Words of what can do nothing but hide or fine a behaviour, whatever else its name says."""
+_AT_SYMPTOM = (*_HIDES, "regex", "postprocess", "prompt", "format", "eval", "monitor", "length")
+_WITHIN_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+"""Where ``FormatReward`` is two words."""
+
+
+def fix_class(fix: Fix, by_assessor: FixClass | None = None) -> FixClass:
+    """Whether a fix touches what gives the reward (root cause) or only what shows the behaviour (symptom).
+
+    Words of its paths and settings decide, place by place: ``reward/length_penalty.py`` is a penalty,
+    ``evaluation/grader.py`` the grader. One place at the cause is enough. The assessor's own class wins; what
+    the fix says of itself (`Fix.overridden`) counts for nothing.
+    """
+    if by_assessor is not None:
+        return by_assessor
+    places = {
+        *(_place_class(*_parts(path, file=True)) for path in fix.paths),
+        *(_place_class(*_parts(setting, file=False)) for setting in fix.settings),
+    }
+    return next((each for each in _STRONGEST_FIRST if each in places), "unknown")
+
+
+def _parts(place: str, *, file: bool) -> tuple[str, str]:
+    """The own name of a file or setting, and what it lies in."""
+    place = place.replace("\\", "/").strip("/ ")
+    around, _, own = place.rpartition("/" if file or "/" in place else ".")
+    return own, around
+
+
+def _place_class(own: str, around: str) -> FixClass:
+    """By a place's own name, and by what it lies in where that says nothing or speaks against it.
+
+    A grader lies in ``evaluation/`` as well as anywhere: only among filters is it doubtful.
+    """
+    if _speaks_of(own, _HIDES):
+        return "symptom"
+    kinds, lies_in = _kinds(own), _kinds(around)
+    if kinds != {"root cause"}:
+        kinds |= lies_in
+    elif _speaks_of(around, _HIDES):
+        kinds.add("symptom")
+    return kinds.pop() if len(kinds) == 1 else "unknown"
+
+
+def _kinds(name: str) -> set[FixClass]:
+    """Every class of which some word of `name` speaks."""
+    spoken = {"root cause": _AT_CAUSE, "symptom": _AT_SYMPTOM}
+    return {each for each in _STRONGEST_FIRST if _speaks_of(name, spoken[each])}
+
+
+def _speaks_of(name: str, beginnings: tuple[str, ...]) -> bool:
+    parted = _WITHIN_WORD.sub(" ", name).lower()
+    words = "".join(c if c.isalnum() else " " for c in parted).split()
+    return any(word.startswith(beginnings) for word in words)
