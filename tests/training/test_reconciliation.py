@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelassay.records import RunMetrics
+from modelassay.records import RunEvent, RunManifest, RunMetrics
 from modelassay.training.frame import Frame, read_frame
 from modelassay.training.importers import import_run
+from modelassay.training.lacking import Lack, lacks_of
 from modelassay.training.reconciliation import reconcile, reconciliation_findings
 from modelassay.training.run import Run
+from modelassay.training.writing import RunWriter
 
 STEPS, GROUPS, SIZE = 10, 6, 4
 BATCH = GROUPS * SIZE
@@ -280,6 +282,102 @@ def test_without_a_log_nothing_is_claimed() -> None:
     bare = replace(FRAME, advantage=np.full(len(FRAME), np.nan), is_train=np.zeros(len(FRAME), bool))
     (finding,) = reconciliation_findings(reconcile(bare, []), bare)
     assert finding.state == "not_assessable"
+
+
+def without(*rows: int) -> Frame:
+    return rearranged(FRAME, np.delete(np.arange(STEPS * BATCH), rows))
+
+
+def test_rollouts_that_the_record_says_to_lack_are_no_disagreement() -> None:
+    lost = without(BATCH * 4, BATCH * 4 + 1, BATCH * 4 + 9)  # of step 5
+    assert reconcile(lost, METRICS, group_size=SIZE).steps == (5,)
+    for lack in (Lack(5, 5), Lack(4, 6, 3), Lack(0, 2**62, 3)):
+        result = reconcile(lost, METRICS, group_size=SIZE, lacks=(lack,))
+        assert (result.disagreements, result.lacking) == ((), (5,))
+        assert result.compared["reward"] == STEPS - 1
+        (finding,) = reconciliation_findings(result, lost)
+        assert (finding.outcome, finding.assurance) == ("agrees", "T2")
+        assert "1 of 10 steps (5) are left out" in finding.statement
+        assert finding.values["lacking_steps"] == 1
+
+
+@pytest.mark.parametrize("lack", [Lack(6, 9, 3), Lack(5, 5, 2), Lack(0, 2**62, 2)])
+def test_a_declared_gap_hides_no_more_than_it_says(lack: Lack) -> None:
+    lost = without(BATCH * 4, BATCH * 4 + 1, BATCH * 4 + 9)
+    assert reconcile(lost, METRICS, group_size=SIZE, lacks=(lack,)).steps == (5,)
+
+
+def test_an_edit_beside_a_declared_gap_is_caught() -> None:
+    reward = FRAME.reward.copy()
+    reward[BATCH * 5] += 0.5
+    edited = replace(FRAME, reward=reward, rewards={"grader": reward})
+    lost = rearranged(edited, np.delete(np.arange(STEPS * BATCH), BATCH * 4))
+    assert reconcile(lost, METRICS, group_size=SIZE, lacks=(Lack(1, STEPS, 3),)).steps == (6,)
+    # and so is one of a whole group of the very step that lacks a rollout
+    advantage = FRAME.advantage.copy()
+    telling = np.flatnonzero((FRAME.step == 5) & (np.abs(FRAME.advantage) > 0.1))[-1]
+    advantage[telling] += 0.5
+    lost = rearranged(replace(FRAME, advantage=advantage), np.delete(np.arange(STEPS * BATCH), BATCH * 4))
+    result = reconcile(lost, METRICS, group_size=SIZE, lacks=(Lack(5, 5),))
+    assert {(each.step, each.what) for each in result.disagreements} == {(5, "advantage")}
+
+
+def test_a_run_of_which_most_steps_lack_rollouts_is_not_said_to_agree() -> None:
+    lost = without(*(BATCH * step for step in range(6)))
+    result = reconcile(lost, METRICS, group_size=SIZE, lacks=(Lack(1, STEPS, 6),))
+    assert result.disagreements == ()
+    (finding,) = reconciliation_findings(result, lost)
+    assert finding.state == "not_assessable"
+    assert "6 of 10 steps" in finding.why_not
+
+
+def test_members_that_were_filtered_out_after_advantages_were_made_are_no_disagreement() -> None:
+    rows = np.delete(np.arange(STEPS * BATCH), np.arange(0, 4 * BATCH, SIZE))  # of all groups of 4 steps
+    kept = rearranged(FRAME, rows)
+    assert reconcile(kept, METRICS, group_size=SIZE).disagreements
+    result = reconcile(kept, METRICS, group_size=SIZE, survivors=True)
+    assert (result.disagreements, result.lacking) == ((), (1, 2, 3, 4))
+    assert (result.formula, result.compared["advantage"]) == ("group", STEPS - 4)
+    advantage = kept.advantage.copy()
+    advantage[-1] += 0.5
+    edited = reconcile(replace(kept, advantage=advantage), METRICS, group_size=SIZE, survivors=True)
+    assert {(each.step, each.what) for each in edited.disagreements} == {(STEPS, "advantage")}
+
+
+@pytest.mark.parametrize("first", [2, 6, 8])
+def test_another_formula_of_advantages_from_a_step_on_is_told_as_such(first: int) -> None:
+    other, _, _ = logged_run(seed=1, formula="centred")
+    changed = replace(FRAME, advantage=np.where(FRAME.step < first, FRAME.advantage, other.advantage))
+    result = reconcile(changed, METRICS, group_size=SIZE)
+    assert result.disagreements == ()
+    assert result.formulae == ((1, "group"), (first, "centred"))
+    (finding,) = reconciliation_findings(result, changed)
+    assert (finding.outcome, finding.severity) == ("agrees", "low")
+    assert f"'group' from step 1, 'centred' from step {first}" in finding.statement
+    assert f"step {first}" in finding.question
+    advantage = changed.advantage.copy()
+    telling = np.flatnonzero((FRAME.step == 9) & (np.abs(FRAME.advantage) > 0.1))[0]
+    advantage[telling] += 0.25
+    assert reconcile(replace(changed, advantage=advantage), METRICS, group_size=SIZE).steps == (9,)
+
+
+def test_what_a_record_lacks_is_read_from_its_gaps_and_its_quarantine(tmp_path: Path) -> None:
+    manifest = RunManifest(id="r", name="r", origin="recorded", framework="plain")
+    with RunWriter(tmp_path / "r", manifest) as writer:
+        for body in (
+            {"rollouts": 3, "first_step": 4, "last_step": 5, "reason": "disk full"},
+            {"rollouts": 2, "reason": "of unknown steps"},
+            {"rollouts": 0, "records": 1, "reason": "no rollouts"},
+        ):
+            writer.record(RunEvent(time="2026-05-01T10:00:00Z", kind="gap", body=body))
+        writer.quarantine("12.jsonl:20", "the file ends in the middle of this line: not JSON", '{"input": "q')
+        writer.quarantine("rows.jsonl:7", "not JSON", '{"global_step": 8, "text":')
+        writer.quarantine("rows.jsonl:9", "the file ends in the middle of this line: not JSON", "{")
+        writer.quarantine("rows.jsonl:8", "not JSON", "{")
+    ever = 2**62
+    assert lacks_of(Run(tmp_path / "r")) == (
+        Lack(4, 5, 3), Lack(0, ever, 2), Lack(12, 12), Lack(8, 8), Lack(ever, ever),
+    )  # fmt: skip
 
 
 def of(run: Run) -> tuple[int, ...]:

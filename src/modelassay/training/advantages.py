@@ -11,7 +11,7 @@ Deviations are sample deviations (n − 1). A rollout that nobody scored has adv
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,18 +142,77 @@ ADVANTAGE_FORMULAE: dict[str, Callable[[Groups], tuple[Floats, Floats]]] = {
 """By name: expected advantages, and how far float32 may be from each."""
 
 
-def fitting_formula(groups: Groups) -> str:
-    """The formula that most advantages follow, empty when none is followed by half of the telling ones.
+NEEDS_WHOLE_STEP = "batch"
+"""The formula that takes all rollouts of a step, not of a group alone."""
 
-    Advantages of 0 tell nothing: every formula gives 0 in groups of equal rewards.
+
+@dataclass(frozen=True)
+class Followed:
+    """How advantages of a run come from rewards."""
+
+    formulae: tuple[tuple[int, str], ...]
+    """First step and formula, of each stretch of steps that follow one."""
+    expected: Floats
+    """Advantage of each rollout by the formula of its step."""
+    allowed: Floats
+    """How far float32 may be from it."""
+    by_step: Mapping[int, str]
+    """The formula of each step."""
+
+    @property
+    def formula(self) -> str:
+        """The one that most steps follow."""
+        used = list(self.by_step.values())
+        return max(dict.fromkeys(used), key=used.count)
+
+
+def followed(
+    groups: Groups,
+    steps: Mapping[int, NDArray[np.int64]],
+    asked: NDArray[np.bool_],
+    without: Collection[str] = (),
+) -> Followed | None:
+    """The formula that advantages follow, step by step; None when half of the telling ones follow none.
+
+    Advantages of 0 tell nothing: every formula gives 0 in groups of equal rewards. A step keeps the formula
+    of the step before, and has another one only when all that tells of it follows that.
+
+    Args:
+        steps: rows of each step.
+        asked: rollouts that can be recomputed.
+        without: formulae that are not tried.
     """
-    telling = ~np.isnan(groups.advantage) & (np.nan_to_num(groups.std)[groups.code] > 0)
+    telling = asked & ~np.isnan(groups.advantage) & (np.nan_to_num(groups.std)[groups.code] > 0)
     if not telling.any():
-        return ""
-    shares = {
-        name: float((np.abs(groups.advantage - expected) <= allowed)[telling].mean())
+        return None
+    fits = {
+        name: np.abs(groups.advantage - expected) <= allowed
         for name, formula in ADVANTAGE_FORMULAE.items()
+        if name not in without
         for expected, allowed in [formula(groups)]
     }
-    best = max(shares, key=lambda name: shares[name])
-    return best if shares[best] >= AGREEING else ""
+    main = max(fits, key=lambda name: float(fits[name][telling].mean()))
+    chosen, current = {}, main
+    for step, rows in sorted(steps.items()):
+        here = rows[telling[rows]]
+        current = next((n for n in (current, main, *fits) if fits[n][here].all()), current)
+        chosen[step] = current
+    share = sum(int(fits[chosen[step]][rows[telling[rows]]].sum()) for step, rows in steps.items())
+    if share < AGREEING * telling.sum():
+        return None
+    return _followed(groups, steps, chosen)
+
+
+def _followed(groups: Groups, steps: Mapping[int, NDArray[np.int64]], chosen: dict[int, str]) -> Followed:
+    expected, allowed = np.full((2, len(groups.reward)), math.nan)
+    for name in dict.fromkeys(chosen.values()):
+        by_name, error = ADVANTAGE_FORMULAE[name](groups)
+        rows = np.concatenate([steps[step] for step in steps if chosen[step] == name])
+        expected[rows], allowed[rows] = by_name[rows], error[rows]
+    ordered = sorted(chosen.items())
+    begun = [
+        (step, name)
+        for place, (step, name) in enumerate(ordered)
+        if not place or ordered[place - 1][1] != name
+    ]
+    return Followed(tuple(begun), expected, allowed, chosen)

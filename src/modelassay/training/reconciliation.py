@@ -12,45 +12,25 @@ numbers added pairwise is at most log2(n)·u with u = 2⁻²⁴ (Higham 1993), p
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.records import RolloutReference, RunFinding, RunMetrics
-from modelassay.training.advantages import ADVANTAGE_FORMULAE, Groups, fitting_formula
+from modelassay.training.advantages import NEEDS_WHOLE_STEP, Followed, followed
 from modelassay.training.columns import pa
 from modelassay.training.findings import decimal, not_assessable, run_finding
 from modelassay.training.frame import Frame
+from modelassay.training.lacking import Lack, lacking_steps, usual_size
+from modelassay.training.logged_statistics import STATISTICS, statistic_of
 from modelassay.training.run import Run
-from modelassay.training.stretches import last_logs, last_times, rows_by_step
+from modelassay.training.stretches import last_logs
+from modelassay.training.trained import Train, unclear_steps
 
 CHECK = "reconciliation"
-UNIT = 2.0**-24
-STEADY = 0.9
-"""Share of steps of one size from which another size is conspicuous."""
 SHOWN_STEPS = 10
-
-STATISTICS: dict[str, str] = {
-    "reward": "reward mean",
-    "critic/score/mean": "reward mean",
-    "critic/score/max": "reward max",
-    "critic/score/min": "reward min",
-    "reward/mean": "reward mean",
-    "env/all/reward/total": "reward mean",
-    "reward_std": "reward std",
-    "frac_reward_zero_std": "zero variance",
-    "completions/mean_length": "length mean",
-    "completions/min_length": "length min",
-    "completions/max_length": "length max",
-    "response_length/mean": "length mean",
-    "response_length/min": "length min",
-    "response_length/max": "length max",
-    "completions/clipped_ratio": "clipped",
-    "response_length/clip_ratio": "clipped",
-}
-"""What frameworks log, by the names that they give it (TRL, verl, prime-rl, Tinker)."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +56,15 @@ class Reconciliation:
     notes: tuple[str, ...] = ()
     """What could not be compared, and why."""
     formula: str = ""
-    """How advantages come from rewards, as found."""
+    """How advantages come from rewards, as found; of several the one that most steps follow."""
+    formulae: tuple[tuple[int, str], ...] = ()
+    """Likewise, with the first step of each stretch that follows one."""
     left_out: int = 0
     """Steps that were taken twice and are not compared."""
+    lacking: tuple[int, ...] = ()
+    """Steps that are not compared, since the record says that rollouts of them are missing."""
+    taken: int = 0
+    """Steps of training with rollouts."""
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -110,43 +96,90 @@ def reconcile(
     prompt_tokens: NDArray[np.float64] | None = None,
     repeated: Collection[int] = (),
     stretch: NDArray[np.int64] | None = None,
+    lacks: Sequence[Lack] = (),
+    survivors: bool = False,
 ) -> Reconciliation:
     """Hold what was logged of training against the rollouts.
 
     Of a step that was taken more than once the last time is compared. Where the rollouts of its times cannot
-    be told apart, so that there are more or fewer of them than of other steps, it is left out and counted.
+    be told apart, so that there are more or fewer of them than of other steps, it is left out and counted. So
+    is a step of which rollouts are missing, as far as the record says so itself.
 
     Args:
         group_size: rollouts per prompt, where all groups have it.
         prompt_tokens: tokens of each prompt, for ``num_tokens``; NaN where not known.
         repeated: steps that a resume wrote twice (`RunCoverage.repeated_steps`).
         stretch: of `stretches.stretches_of`; None when no rollout is of a resumed process.
+        lacks: of `lacking.lacks_of`.
+        survivors: whether only rollouts are here that were trained on: steps and groups may then be smaller.
     """
     chosen = np.flatnonzero(frame.is_train)
     taken = np.zeros(len(chosen), np.int64) if stretch is None else stretch[chosen]
-    train = _Train.of(frame, chosen, prompt_tokens, taken)
+    train = Train.of(frame, chosen, prompt_tokens, taken)
     again = {*repeated, *train.again}
-    unclear = _unclear(train, again)
+    whole = _whole_groups(train, group_size)
+    lacking = _lacking(train, lacks, whole, group_size, survivors)
+    unclear = unclear_steps(train, again) - lacking
+    left_out = unclear | lacking
     ledger, notes = _Ledger(), []
     logs = last_logs(metrics, again)
     if not any(_known(values) for values in logs.values()):
         notes.append("nothing that follows from rollouts was logged of training")
-    for step, window, values in _windows(logs, set(train.steps) - unclear):
+    for step, window, values in _windows(logs, set(train.steps) - left_out):
         for name, logged in values.items():
             _compare(ledger, train, frame, step, window, name, logged)
-    _compare_tokens(ledger, train, logs, unclear)
-    _compare_shape(ledger, train, group_size, unclear)
-    formula = _compare_advantages(ledger, train)
-    if not formula:
+    _compare_tokens(ledger, train, logs, left_out)
+    if not survivors:
+        _compare_sizes(ledger, train, group_size, left_out)
+    _compare_groups(ledger, train, None if survivors else group_size, lacking)
+    found = _compare_advantages(ledger, train, whole, lacking, survivors)
+    if found is None:
         notes.append("advantages are not recorded, or follow no formula that is known here")
     return Reconciliation(
         ledger.compared,
         ledger.largest,
         tuple(sorted(ledger.found, key=lambda each: (each.step, each.what))),
         tuple(notes),
-        formula,
+        found.formula if found else "",
+        found.formulae if found else (),
         len(unclear),
+        tuple(sorted(lacking)),
+        len(train.steps),
     )
+
+
+def _whole_groups(train: Train, group_size: int | None) -> NDArray[np.bool_]:
+    """By group whether all that were generated are here; of an unknown size those as large as the largest."""
+    size = group_size or int(train.groups.size.max(initial=0))
+    return np.asarray(train.groups.size >= size, np.bool_)
+
+
+def _lacking(
+    train: Train,
+    lacks: Sequence[Lack],
+    whole: NDArray[np.bool_],
+    group_size: int | None,
+    survivors: bool,
+) -> frozenset[int]:
+    """Steps of which the record says that rollouts are missing; of survivors those with groups not whole."""
+    lacking = lacking_steps(_missing(train, group_size), lacks)
+    if not survivors:
+        return lacking
+    kept = whole[train.groups.code]
+    return lacking | {step for step, rows in train.every.items() if not kept[rows].all()}
+
+
+def _missing(train: Train, group_size: int | None) -> dict[int, int | None]:
+    """How many rollouts each step has too few, by other steps and by groups; None where neither tells."""
+    usual = usual_size({step: len(rows) for step, rows in train.every.items()})
+    if usual is None and not group_size:
+        return dict.fromkeys(train.every)
+    found: dict[int, int | None] = {}
+    for step, rows in train.every.items():
+        sizes = train.groups.size[np.unique(train.groups.code[rows])]
+        in_groups = int(np.maximum((group_size or 0) - sizes, 0).sum())
+        found[step] = max((usual or 0) - len(rows), in_groups)
+    return found
 
 
 def prompt_tokens_of(run: Run) -> NDArray[np.float64]:
@@ -165,33 +198,67 @@ def reconciliation_findings(result: Reconciliation, frame: Frame) -> tuple[RunFi
     if not result.compared:
         return (not_assessable(CHECK, result.notes[0] if result.notes else "nothing to compare"),)
     if not result.disagreements:
-        return (_agreement(result),)
+        return (_too_few(result),) if 2 * len(result.lacking) >= result.taken else (_agreement(result),)
     named: dict[str, list[Disagreement]] = {}
     for each in result.disagreements:
         named.setdefault(each.what, []).append(each)
     return tuple(_disagreement(what, cases, result, frame) for what, cases in named.items())
 
 
+def _left_out(result: Reconciliation) -> str:
+    """Which steps were not compared, as a sentence to follow another; empty of none."""
+    told = f" {result.left_out:,} steps that were taken twice are left out." if result.left_out else ""
+    if result.lacking:
+        told += (
+            f" {len(result.lacking):,} of {result.taken:,} steps ({_shown(result.lacking)}) are left out, as "
+            f"the record says itself that it lacks rollouts of them."
+        )
+    return told
+
+
+def _shown(steps: Sequence[int]) -> str:
+    return ", ".join(map(str, steps[:SHOWN_STEPS])) + (" …" if len(steps) > SHOWN_STEPS else "")
+
+
+def _too_few(result: Reconciliation) -> RunFinding:
+    """Most of the run could not be compared: what agrees says nothing of it."""
+    return not_assessable(
+        CHECK,
+        f"rollouts are missing of {len(result.lacking):,} of {result.taken:,} steps "
+        f"({_shown(result.lacking)}), so that most steps could not be compared",
+        question="Can all rollouts of these steps be handed over?",
+    )
+
+
 def _agreement(result: Reconciliation) -> RunFinding:
     steps = max(result.compared.values())
     worst = max(result.largest.values(), default=0.0)
-    twice = f" {result.left_out:,} steps that were taken twice are left out." if result.left_out else ""
+    changed = len(result.formulae) > 1
+    spoken = [f"{name!r} from step {step}" for step, name in result.formulae[:SHOWN_STEPS]]
+    how = f" Advantages follow another formula as it goes: {', '.join(spoken)}." if changed else ""
     return run_finding(
         CHECK,
         "agrees",
         f"What was logged follows from the rollouts in all {steps:,} steps that could be compared "
-        f"({', '.join(result.compared)}); the largest deviation is {worst:.1e}.{twice}",
+        f"({', '.join(result.compared)}); the largest deviation is {worst:.1e}.{_left_out(result)}{how}",
         state="shown_fine",
+        severity="low" if changed else "none",
         assurance="T2",
-        values={"steps": decimal(steps), "largest_deviation": decimal(worst, 9)},
+        values={
+            "steps": decimal(steps),
+            "largest_deviation": decimal(worst, 9),
+            **({"lacking_steps": decimal(len(result.lacking))} if result.lacking else {}),
+        },
         method="recomputed in float64, float32 rounding allowed",
         rests_on=result.notes,
+        question=f"Which setting of advantages changed at step {result.formulae[1][0]}, and why?"
+        if changed
+        else "",
     )
 
 
 def _disagreement(what: str, cases: list[Disagreement], result: Reconciliation, frame: Frame) -> RunFinding:
     steps = [case.step for case in cases]
-    shown = ", ".join(map(str, steps[:SHOWN_STEPS])) + (" …" if len(steps) > SHOWN_STEPS else "")
     first = cases[0]
     rows = np.flatnonzero(frame.is_train & np.isin(frame.step, steps[:SHOWN_STEPS]))
     _, places = np.unique(frame.step[rows], return_index=True)
@@ -199,7 +266,8 @@ def _disagreement(what: str, cases: list[Disagreement], result: Reconciliation, 
         CHECK,
         "disagrees",
         f"{what} does not follow from the rollouts of {len(steps):,} of {result.compared[what]:,} steps "
-        f"({shown}): at step {first.step} {first.logged:.6g} stands against {first.recomputed:.6g}.",
+        f"({_shown(steps)}): at step {first.step} {first.logged:.6g} stands against {first.recomputed:.6g}."
+        f"{_left_out(result)}",
         about={"what": what},
         state="shown_harmful",
         severity="critical" if len(steps) <= max(3, result.compared[what] // 10) else "high",
@@ -208,63 +276,6 @@ def _disagreement(what: str, cases: list[Disagreement], result: Reconciliation, 
         method="recomputed in float64, float32 rounding allowed",
         question=f"Why does {what} at step {first.step} not follow from the rollouts handed over?",
     )
-
-
-@dataclass(frozen=True)
-class _Train:
-    """Training rollouts, and where each step stands among them."""
-
-    groups: Groups
-    step: NDArray[np.int64]
-    task: NDArray[np.int64]
-    tokens: NDArray[np.float64]
-    prompt_tokens: NDArray[np.float64] | None
-    truncated: NDArray[np.bool_]
-    rewards: Mapping[str, NDArray[np.float64]]
-    steps: Mapping[int, NDArray[np.int64]]
-    """Rows of each step, of the last time that it was taken."""
-    every: Mapping[int, NDArray[np.int64]]
-    """Likewise, of all times."""
-
-    @property
-    def again(self) -> frozenset[int]:
-        """Steps that were surely taken more than once."""
-        return frozenset(step for step, rows in self.every.items() if len(rows) > len(self.steps[step]))
-
-    @classmethod
-    def of(
-        cls,
-        frame: Frame,
-        chosen: NDArray[np.int64],
-        prompts: NDArray[np.float64] | None,
-        taken: NDArray[np.int64],
-    ) -> _Train:
-        """Training rollouts `chosen` of a frame; each time that a step was taken (`taken`) on its own."""
-        step = frame.step[chosen]
-        times = int(taken.max(initial=0)) + 1
-        return cls(
-            groups=Groups.of(
-                step * times + taken,
-                frame.group[chosen] * times + taken,
-                frame.reward[chosen],
-                frame.advantage[chosen],
-            ),
-            step=step,
-            task=frame.task[chosen],
-            tokens=frame.tokens[chosen],
-            prompt_tokens=None if prompts is None else prompts[chosen],
-            truncated=frame.truncated[chosen],
-            rewards={name: each[chosen] for name, each in frame.rewards.items()},
-            steps=rows_by_step(step, np.flatnonzero(last_times(step, taken))),
-            every=rows_by_step(step, np.arange(len(step))),
-        )
-
-
-def _unclear(train: _Train, again: Collection[int]) -> set[int]:
-    """Steps of `again` that have not as many rollouts as is usual: of which time each is cannot be told."""
-    sizes = [len(rows) for step, rows in train.steps.items() if step not in again]
-    usual = int(np.bincount(sizes).argmax()) if sizes else 0
-    return {step for step in again if step in train.steps and len(train.steps[step]) != usual}
 
 
 def _known(values: Mapping[str, float]) -> bool:
@@ -288,7 +299,7 @@ def _windows(
 
 def _compare(
     ledger: _Ledger,
-    train: _Train,
+    train: Train,
     frame: Frame,
     step: int,
     window: list[int],
@@ -301,7 +312,7 @@ def _compare(
         if function not in train.rewards:
             return
         statistic, of = f"reward {which}", train.rewards[function]
-    found = [_statistic(statistic, train, of, train.steps[each]) for each in window]
+    found = [statistic_of(statistic, train, of, train.steps[each]) for each in window]
     if not statistic or any(each is None for each in found):
         return
     values = [each for each in found if each is not None]
@@ -309,33 +320,8 @@ def _compare(
     ledger.put(step, name, logged, recomputed, max(allowed for _, allowed in values))
 
 
-def _statistic(
-    name: str, train: _Train, of: NDArray[np.float64], rows: NDArray[np.int64]
-) -> tuple[float, float] | None:
-    """A statistic of one step, and how far float32 may be from it; None when it cannot be known."""
-    kind, _, which = name.partition(" ")
-    if kind == "zero":
-        return train.groups.zero_variance(rows)
-    if kind == "clipped":
-        return (float(train.truncated[rows].mean()), UNIT) if train.truncated.any() else None
-    values = (of if kind == "reward" else train.tokens)[rows]
-    values = values[~np.isnan(values)] if kind == "reward" else values
-    if not len(values) or np.isnan(values).any():
-        return None
-    error = rounding(len(values), float(np.abs(values).max()))
-    if which == "std":
-        return (float(values.std(ddof=1)), error) if len(values) > 1 else None
-    found = values.min() if which == "min" else values.max() if which == "max" else values.mean()
-    return float(found), error
-
-
-def rounding(count: int, largest: float) -> float:
-    """How far a float32 statistic over `count` numbers up to `largest` may be from the exact one."""
-    return 4 * UNIT * (math.log2(max(count, 2)) + 2) * largest
-
-
 def _compare_tokens(
-    ledger: _Ledger, train: _Train, logs: Mapping[int, dict[str, float]], unclear: Collection[int]
+    ledger: _Ledger, train: Train, logs: Mapping[int, dict[str, float]], unclear: Collection[int]
 ) -> None:
     """``num_tokens`` of TRL counts prompts and completions of training up to the step."""
     if train.prompt_tokens is None or np.isnan(train.prompt_tokens + train.tokens).any():
@@ -352,46 +338,58 @@ def _compare_tokens(
         before, total = step, values["num_tokens"]
 
 
-def _compare_shape(ledger: _Ledger, train: _Train, group_size: int | None, unclear: set[int]) -> None:
-    """Steps of another size than nearly all, groups of another size, groups of several tasks.
+def _compare_sizes(ledger: _Ledger, train: Train, group_size: int | None, left_out: Collection[int]) -> None:
+    """Steps of another size than nearly all.
 
     The last step may be smaller by whole groups: training data seldom fills it.
     """
-    once = {step: rows for step, rows in train.steps.items() if step not in unclear}
-    sizes = np.array([len(rows) for rows in once.values()])
-    if len(sizes):
-        values, counts = np.unique(sizes, return_counts=True)
-        usual = int(values[counts.argmax()])
-        if counts.max() >= STEADY * len(sizes) or len(sizes) - counts.max() == 1:
-            for step, rows in once.items():
-                rest = step == max(once) and group_size and len(rows) % group_size == 0
-                ledger.put(step, "rollouts", min(usual, len(rows)) if rest else usual, len(rows), 0)
+    sizes = {step: len(rows) for step, rows in train.steps.items() if step not in left_out}
+    usual = usual_size(sizes)
+    for step, size in sizes.items() if usual is not None else ():
+        assert usual is not None
+        rest = step == max(sizes) and group_size and size % group_size == 0
+        ledger.put(step, "rollouts", min(usual, size) if rest else usual, size, 0)
+
+
+def _compare_groups(ledger: _Ledger, train: Train, group_size: int | None, lacking: Collection[int]) -> None:
+    """Groups of several tasks, and of another size than `group_size`; None where that is not to be said."""
     mixed = train.groups.mixed(train.task)
     for step, rows in train.every.items():
         codes = np.unique(train.groups.code[rows])
-        ledger.put(step, "one task in each group", 0, float(mixed[codes].sum()), 0)
-        if group_size:
+        if step not in lacking or mixed[codes].any():
+            ledger.put(step, "one task in each group", 0, float(mixed[codes].sum()), 0)
+        if group_size and step not in lacking:
             odd = (train.groups.size[codes] != group_size).sum()
             ledger.put(step, f"groups of {group_size}", 0, float(odd), 0)
 
 
-def _compare_advantages(ledger: _Ledger, train: _Train) -> str:
-    formula = fitting_formula(train.groups)
-    if not formula:
-        return ""
-    expected, allowed = ADVANTAGE_FORMULAE[formula](train.groups)
-    off = np.abs(train.groups.advantage - expected)
-    known = ~np.isnan(train.groups.advantage)
+def _compare_advantages(
+    ledger: _Ledger,
+    train: Train,
+    whole: NDArray[np.bool_],
+    lacking: Collection[int],
+    survivors: bool,
+) -> Followed | None:
+    """Advantages against those of the formula that each step follows, where all that they rest on is here."""
+    whole_step = np.ones(len(train.step), np.bool_)
+    for step in lacking:
+        whole_step[train.every[step]] = False
+    asked = whole_step | whole[train.groups.code]
+    found = followed(train.groups, train.every, asked, (NEEDS_WHOLE_STEP,) if survivors else ())
+    if found is None:
+        return None
+    off = np.abs(train.groups.advantage - found.expected)
+    known = ~np.isnan(train.groups.advantage) & asked
     for step, rows in train.every.items():
         here = rows[known[rows]]
-        if len(here):
-            excess = off[here] - allowed[here]
+        if len(here) and not (step in lacking and found.by_step[step] == NEEDS_WHOLE_STEP):
+            excess = off[here] - found.allowed[here]
             worst = here[np.nan_to_num(excess, nan=math.inf).argmax()]
             ledger.put(
                 step,
                 "advantage",
                 float(train.groups.advantage[worst]),
-                float(expected[worst]),
-                float(allowed[worst]),
+                float(found.expected[worst]),
+                float(found.allowed[worst]),
             )
-    return formula
+    return found
