@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -149,16 +150,23 @@ def said(event: RunEvent, kind: type[S]) -> S:
 def _plainly(body: Mapping[str, Any], kind: type[Said]) -> dict[str, Any]:
     """`body` with numbers as text where text is meant, one text as a tuple of it, and without nulls."""
     plain = {name: value for name, value in body.items() if value is not None}
-    for field in msgspec.structs.fields(kind):
-        if field.name not in plain:
-            continue
-        value = plain[field.name]
-        if field.type is str:
-            plain[field.name] = _text(value)
-        elif field.type == tuple[str, ...]:
-            several = value if isinstance(value, list | tuple) else (value,)
-            plain[field.name] = tuple(map(_text, several))
+    texts, several = _texts(kind)
+    for name in plain.keys() & texts:
+        plain[name] = _text(plain[name])
+    for name in plain.keys() & several:
+        value = plain[name]
+        plain[name] = tuple(map(_text, value if isinstance(value, list | tuple) else (value,)))
     return plain
+
+
+@cache
+def _texts(kind: type[Said]) -> tuple[frozenset[str], frozenset[str]]:
+    """Which fields of `kind` are a text, and which are several."""
+    types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    return (
+        frozenset(name for name, type_ in types.items() if type_ is str),
+        frozenset(name for name, type_ in types.items() if type_ == tuple[str, ...]),
+    )
 
 
 def _text(value: Any) -> Any:

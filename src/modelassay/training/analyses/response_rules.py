@@ -222,7 +222,7 @@ def _came_back(episode: Episode, events: tuple[RunEvent, ...], context: Response
         and (
             place > since
             if event.alarm and event.alarm == episode.alarm.alarm
-            else _same_metric(event, episode) and _follows(event, closure, context.recurrence_within_steps)
+            else _follows(event, closure, context.recurrence_within_steps) and _same_metric(event, episode)
         )
     ]
     if not again:
