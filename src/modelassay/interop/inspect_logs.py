@@ -8,8 +8,11 @@ under ``attachments``, and stand elsewhere as ``attachment://<hash>``. The lette
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+import msgspec
 
 from modelassay.errors import DatasetError
 from modelassay.interop.archives import Archive
@@ -26,7 +29,7 @@ from modelassay.interop.reading import (
     utc,
 )
 from modelassay.interop.run import Item, KnownDecoding, Mark, Run, Scorer, SourceFile
-from modelassay.records import FinishReason, Message, Unscored
+from modelassay.records import FinishReason, Message, ToolCall, Unscored
 
 TOOL = "inspect"
 EXACT = frozenset(("match", "includes", "exact", "choice", "pattern", "answer"))
@@ -43,8 +46,11 @@ _FINISH: dict[str, FinishReason] = {
 }
 
 
-def read_inspect(source: SourceFile, data: bytes) -> Run:
+def read_inspect(source: SourceFile, data: bytes, *, conversations: bool = False) -> Run:
     """The run that an Inspect log holds.
+
+    Args:
+        conversations: whether to keep every message of the samples, which agents make many.
 
     Raises:
         DatasetError: damaged, of another format version, or without samples.
@@ -63,7 +69,7 @@ def read_inspect(source: SourceFile, data: bytes) -> Run:
     spec = header.inner("eval")
     status = header.text("status", "started")
     declared = tuple(each.text("name") for each in spec.each("scorers"))
-    items = tuple(_items(samples, declared))
+    items = tuple(_items(samples, declared, conversations))
     names = dict.fromkeys(name for item in items for name in item.marks)
     if not items:
         raise DatasetError("the log holds no samples", where=source.name, mend="run it with log_samples")
@@ -95,15 +101,15 @@ def _opened(archive: Archive, name: str) -> tuple[Fields, Iterator[Fields]]:
     return header, samples()
 
 
-def _items(samples: Iterable[Fields], declared: tuple[str, ...]) -> Iterator[Item]:
+def _items(samples: Iterable[Fields], declared: tuple[str, ...], conversations: bool) -> Iterator[Item]:
     """Each sample; one without scores has none by every scorer that the log declares."""
     for number, sample in enumerate(samples):
         if number >= MOST_ITEMS:
             raise DatasetError(f"more than {MOST_ITEMS:,} samples", where=sample.where)
-        yield _item(sample, declared)
+        yield _item(sample, declared, conversations)
 
 
-def _item(sample: Fields, declared: tuple[str, ...]) -> Item:
+def _item(sample: Fields, declared: tuple[str, ...], conversations: bool) -> Item:
     attached = sample.inner("attachments")
     failed = sample.inner("error").text("message") if "error" in sample else ""
     output = sample.inner("output")
@@ -120,6 +126,7 @@ def _item(sample: Fields, declared: tuple[str, ...]) -> Item:
         epoch=max(sample.whole("epoch", 1) - 1, 0),
         messages=_resolved(messages_of(sample.get("input") or "", f"{sample.where}: input"), attached),
         answer=_answer(choices, output, attached),
+        conversation=_conversation(sample, attached) if conversations else (),
         failure=failed or output.text("error"),
         finish=_FINISH.get(choices[0].text("stop_reason"), "unknown") if choices else "unknown",
         reference="\n".join(plain(t) for t in target if isinstance(t, str))
@@ -143,18 +150,37 @@ def _answer(choices: list[Fields], output: Fields, attached: Fields) -> tuple[Me
     return _resolved((Message(role="assistant", content=text),), attached)
 
 
+def _conversation(sample: Fields, attached: Fields) -> tuple[Message, ...]:
+    """Every message of a sample with the calls that it makes; empty where the log keeps none."""
+    found: list[Message] = []
+    for fields in sample.each("messages"):
+        calls = tuple(_call(call, attached) for call in fields.each("tool_calls"))
+        (message,) = messages_of([fields.values], fields.where)
+        found.append(msgspec.structs.replace(message, tool_calls=calls))
+    return _resolved(tuple(found), attached)
+
+
+def _call(call: Fields, attached: Fields) -> ToolCall:
+    arguments = call.get("arguments")
+    if isinstance(arguments, dict):
+        arguments = {
+            key: _text(value, attached) if isinstance(value, str) else value
+            for key, value in arguments.items()
+        }
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return ToolCall(id=call.name("id"), name=call.text("function"), arguments=plain(text))
+
+
 def _resolved(messages: tuple[Message, ...], attached: Fields) -> tuple[Message, ...]:
     """`messages` with every attachment in its place."""
     return tuple(
-        Message(
-            role=message.role,
-            content=attached.text(message.content.removeprefix(ATTACHMENT), message.content),
-            tool_call_id=message.tool_call_id,
-        )
-        if message.content.startswith(ATTACHMENT)
-        else message
-        for message in messages
+        msgspec.structs.replace(message, content=_text(message.content, attached)) for message in messages
     )
+
+
+def _text(text: str, attached: Fields) -> str:
+    """`text`, or the attachment that it stands for."""
+    return attached.text(text.removeprefix(ATTACHMENT), text) if text.startswith(ATTACHMENT) else text
 
 
 def _marks(sample: Fields) -> dict[str, Mark | Unscored]:

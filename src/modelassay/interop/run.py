@@ -45,6 +45,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked; empty when the file does not tell."""
     answer: tuple[Message, ...] | None = None
     """What came back; None when the file holds no answer."""
+    conversation: tuple[Message, ...] = ()
+    """Every message, calls of tools included; empty when not read for, or not in the file."""
     failure: str = ""
     """Why there is none, as the file says."""
     finish: FinishReason = "unknown"

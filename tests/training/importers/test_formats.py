@@ -16,6 +16,7 @@ from modelassay.records import RunCoverage
 from modelassay.training.coverage_gate import coverage_findings
 from modelassay.training.importers import ImportOptions, detect, import_run
 from modelassay.training.run import Run
+from modelassay.training.scanners.texts import rollout_of
 
 
 def _beside(name: str) -> ModuleType:
@@ -325,6 +326,26 @@ def test_atropos(tmp_path: Path) -> None:
     assert coverage.batches_found is None
 
 
+def test_atropos_keeps_what_an_agent_did_out_of_the_prompt(tmp_path: Path) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "python", "arguments": '{"code": "exit(0)"}'}}
+    talks = [
+        [
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": "task"},
+            {"role": "assistant", "content": f"try {i}", "tool_calls": [call]},
+            {"role": "tool", "content": "ok"},
+            {"role": "assistant", "content": "done"},
+        ]
+        for i in range(2)
+    ]
+    layouts.lines(tmp_path / "g" / "groups.jsonl", [{"scores": [0.0, 1.0], "messages": talks}])
+    _, rows, _ = imported(tmp_path / "g", tmp_path)
+    assert len({row["task"] for row in rows}) == 1
+    assert json.loads(rows[1]["prompt"]) == talks[1][:2]
+    assert json.loads(rows[1]["completion"]) == talks[1][2:]
+    assert rollout_of(rows[0]["prompt"], rows[0]["completion"]).written == "try 0\nexit(0)\ndone"
+
+
 def test_inspect(tmp_path: Path) -> None:
     path = tmp_path / "a.eval"
     sample = {
@@ -347,6 +368,37 @@ def test_inspect(tmp_path: Path) -> None:
     _, rows, _ = imported(path, tmp_path)
     assert (rows[0]["reward/match"], rows[0]["position"], rows[0]["phase"]) == (1.0, 1, "eval")
     assert rows[0]["task"] == "sums/s1"
+
+
+def test_inspect_keeps_what_an_agent_did(tmp_path: Path) -> None:
+    """The example in the question is no answer; an output of its own comes last."""
+    question = [{"role": "user", "content": "example"}, {"role": "assistant", "content": "like this"}]
+    question += [{"role": "user", "content": "task"}]
+    code = {"cmd": "attachment://0a", "timeout": 3}
+    calling = {
+        "role": "assistant",
+        "content": [{"type": "text", "text": "calling"}],
+        "tool_calls": [{"id": "c1", "function": "bash", "arguments": code, "type": "function"}],
+    }
+    answered = {"role": "tool", "content": "ok", "tool_call_id": "c1"}
+    sample = {
+        "id": "s1",
+        "epoch": 1,
+        "input": question,
+        "messages": [{"role": "system", "content": "s"}, *question, calling, answered],
+        "attachments": {"0a": "python -c 'import sys; sys.exit(0)'"},
+        "output": {"choices": [{"message": {"role": "assistant", "content": "done"}, "stop_reason": "stop"}]},
+    }
+    header = {"version": 2, "status": "success", "eval": {"task": "sums", "model": "m"}}
+    with zipfile.ZipFile(tmp_path / "a.eval", "w") as archive:
+        archive.writestr("header.json", json.dumps(header))
+        archive.writestr("samples/s1_epoch_1.json", json.dumps(sample))
+    _, (row,), _ = imported(tmp_path / "a.eval", tmp_path)
+    assert [m["content"] for m in json.loads(row["prompt"])] == ["s", "example", "like this", "task"]
+    read = rollout_of(row["prompt"], row["completion"])
+    assert [turn.role for turn in read.turns] == ["assistant", "tool", "assistant"]
+    assert read.written == "calling\npython -c 'import sys; sys.exit(0)'\n3\ndone"
+    assert json.loads(row["completion"])[1]["tool_call_id"] == "c1"
 
 
 def test_a_table_with_and_without_a_map(tmp_path: Path) -> None:

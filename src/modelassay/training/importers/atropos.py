@@ -1,7 +1,8 @@
 """Atropos: groups of rollouts, one group a line (``data_path_to_save_groups``).
 
-A line holds tokens, masks, scores, advantages and messages, a list each with one entry a rollout. Only groups
-that passed the environment's checks are saved, and an older file is renamed when a run starts anew.
+A line holds tokens, masks, scores, advantages and messages, a list each with one entry a rollout. Everything
+from the first answer on is the policy's work, however many turns it takes. Only groups that passed the
+environment's checks are saved, and an older file is renamed when a run starts anew.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunManifest
+from modelassay.training.importers.conversations import split_at_answer
 from modelassay.training.importers.lines import first_object, json_rows
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
 from modelassay.training.importers.rows import Rollout, gathered, json_text, name_of, number, task_of
@@ -98,7 +100,11 @@ def _rollout(
     prompt: Any = None
     completion: Any = None
     if isinstance(messages, list) and messages:
-        prompt, completion = messages[:-1], messages[-1:]
+        prompt, completion = split_at_answer(messages)
+        if not completion:
+            # Messages of other roles, or bare texts: the last one is the answer.
+            prompt, completion = messages[:-1], messages[-1:]
+        prompt = prompt or None
     elif text is not None and sampled is not None:
         prompt, completion = text(tokens[: len(tokens) - len(sampled)]), text(sampled)
     env = row.get("env_id")

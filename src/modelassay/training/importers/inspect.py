@@ -1,12 +1,13 @@
 """Inspect AI: ``.eval`` logs, one evaluation of one checkpoint each.
 
-Rollouts are of the phase ``eval``: sample and epoch name them, scores become rewards. Logs are read by
-`modelassay.interop`, in memory, within its bounds.
+Rollouts are of the phase ``eval``: sample and epoch name them, scores become rewards. What an agent did is
+its completion: all from its first answer on, calls of tools included. Logs are read by `modelassay.interop`,
+in memory, within its bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _first_readable(files: list[Path]) -> Log:
 
 def _read(path: Path, step: int, notes: Notes) -> Iterator[Rollout]:
     try:
-        log = read_inspect(*read_source(path))
+        log = read_inspect(*read_source(path), conversations=True)
     except DatasetError as error:
         notes.quarantine(path.name, error.what, "")
         return
@@ -85,11 +86,12 @@ def _read(path: Path, step: int, notes: Notes) -> Iterator[Rollout]:
 def _rollout(item: Item, log: Log, step: int) -> Rollout:
     marks = {name: mark.value if isinstance(mark, Mark) else None for name, mark in item.marks.items()}
     known = [value for value in marks.values() if value is not None]
+    prompt, completion = _said(item)
     return Rollout(
         step=step,
         phase="eval",
-        prompt=[_message(message) for message in item.messages],
-        completion=[_message(message) for message in item.answer or ()],
+        prompt=[_message(message) for message in prompt],
+        completion=[_message(message) for message in completion],
         env=log.task,
         task=f"{log.task}/{item.id}",
         group=f"{step}e.{item.id}",
@@ -104,5 +106,30 @@ def _rollout(item: Item, log: Log, step: int) -> Rollout:
     )
 
 
-def _message(message: Message) -> dict[str, str]:
-    return {"role": message.role, "content": message.content}
+def _said(item: Item) -> tuple[Sequence[Message], Sequence[Message]]:
+    """What was asked, and everything from the model's first answer on.
+
+    Answers that the question holds, as examples of how to answer, are the question's. An output that is not
+    among the messages, as of agents that keep messages of their own, comes last.
+    """
+    given = sum(message.role == "assistant" for message in item.messages)
+    answers = [i for i, message in enumerate(item.conversation) if message.role == "assistant"]
+    if len(answers) <= given:
+        return item.messages, item.answer or ()
+    first = answers[given]
+    said = {message.content for message in item.conversation[first:] if message.role == "assistant"}
+    further = [message for message in item.answer or () if message.content and message.content not in said]
+    return item.conversation[:first], [*item.conversation[first:], *further]
+
+
+def _message(message: Message) -> dict[str, Any]:
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in message.tool_calls
+    ]
+    return {
+        "role": message.role,
+        "content": message.content,
+        **({"tool_calls": calls} if calls else {}),
+        **({"tool_call_id": message.tool_call_id} if message.tool_call_id else {}),
+    }

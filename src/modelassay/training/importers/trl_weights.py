@@ -109,7 +109,7 @@ def _describes(log: Mapping[str, Any], names: Sequence[str], values: Parts) -> b
 
 def _of_rollouts(scored: Parts, every: Parts, totals: Parts) -> Weights | None:
     """None where no weights explain the totals, or several do."""
-    count = scored.shape[1]
+    count = int(scored.shape[1])
     for parts, zero in ((scored, False), (every, True)):
         if _ones(parts, totals):
             return Weights((Decimal(1),) * count, unscored_is_zero=zero)
@@ -136,18 +136,18 @@ def _logged(names: Sequence[str], logs: Mapping[int, Mapping[str, Any]]) -> tupl
 def _solved(parts: Parts, totals: Parts) -> tuple[Decimal, ...] | None:
     """The weights that give `totals`; None where none do, or many."""
     if _ones(parts, totals):
-        return (Decimal(1),) * parts.shape[1]
+        return (Decimal(1),) * int(parts.shape[1])
     if not len(totals):
         return None
     solution, _, rank, _ = np.linalg.lstsq(parts, totals, rcond=None)
     rounded = np.round(solution, 4)
     if rank < parts.shape[1] or not _explain(parts @ rounded, parts, totals):
         return None
-    return tuple(Decimal(str(weight)) for weight in rounded.tolist())
+    return tuple(Decimal(str(float(weight))) for weight in rounded)
 
 
 def _ones(parts: Parts, totals: Parts) -> bool:
-    return bool(len(totals)) and _explain(parts.sum(axis=1), parts, totals)
+    return len(totals) > 0 and _explain(parts.sum(axis=1), parts, totals)
 
 
 def _explain(sums: Parts, parts: Parts, totals: Parts) -> bool:
