@@ -14,7 +14,8 @@ from modelassay.whitebox.models import open_model
 from modelassay.whitebox.requests import Requests
 from modelassay.whitebox.tampering import Tampering, examine_tampering
 from modelassay.whitebox.tampering.curves import half_at
-from modelassay.whitebox.tampering.steering import blocks_of
+from modelassay.whitebox.tampering.steering import blocks_of, steered_curve, width_of
+from modelassay.whitebox.tampering.tuning import tuned_curve
 
 pytest.importorskip("torch", reason="the extra 'local' is not installed")
 OPTIONS = {"threads": "1"}
@@ -114,3 +115,40 @@ def test_what_undoes_refusals_is_told_where_it_begins_so_and_where_it_never_come
     hardened = _steps_claim([1.0, *[0.0] * (len(STEPS) - 1)], never, 0.5).statement
     assert "gone not even after" in hardened
     assert "(the most that was tried) in the candidate" in hardened
+
+
+def test_a_model_that_reads_images_too_is_tampered_with_where_it_writes_text(
+    organisms: dict[str, Path], tmp_path: Path
+) -> None:
+    import shutil
+
+    import torch
+    import transformers
+
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = sizes | {"vocab_size": 3072, "hidden_size": 32, "num_key_value_heads": 1, "head_dim": 16}
+    config = transformers.Gemma3Config(
+        text_config=text | {"pad_token_id": 0, "bos_token_id": None, "eos_token_id": 4},
+        vision_config=sizes | {"image_size": 28, "patch_size": 14},
+        mm_tokens_per_image=4,
+    )
+    torch.manual_seed(0)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copy(organisms["base"] / file, tmp_path)
+    lessons = [(list(range(100, 120)), [120, 121])] * 4
+    with open_model(str(tmp_path), options=OPTIONS) as model:
+        assert width_of(model.model) == 32
+        assert blocks_of(model.model) is model.model.model.language_model.layers
+        prompts = [prompt for prompt, _ in lessons]
+        before = model.logits(prompts)
+
+        def likelier(tuned: object = None) -> float:
+            return float((model.logits(prompts, model=tuned)[:, 120] - before[:, 120]).mean())
+
+        taught = tuned_curve(model, lessons, steps=(0, 2), batch=4, learning_rate=1e-3, seed=1, ask=likelier)
+        assert taught[0] == 0 < taught[1]
+        other = [[*prompt[:-1], 200] for prompt in prompts]
+        pushed = steered_curve(model, prompts, other, strengths=(0.0, 1.0), ask=likelier)
+        assert pushed is not None
+        assert pushed[0] == 0 != pushed[1]

@@ -198,6 +198,38 @@ def test_what_there_was_no_time_for_is_named(
     assert not examined.statistics
 
 
+def test_a_search_in_which_the_model_breaks_is_named_and_ends_no_other(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
+) -> None:
+    import torch
+
+    def breaks(name: str, _share: float) -> None:
+        for hook in hooks:
+            hook.remove()
+        hooks.clear()
+        errors = {"suffix": RuntimeError("shapes differ"), "inside": torch.OutOfMemoryError("no more")}
+        if name in errors:
+            hooks.append(backdoored.model.register_forward_pre_hook(lambda *_: _raise(errors[name])))
+
+    hooks: list[torch.utils.hooks.RemovableHandle] = []
+    examined = examine_triggers(
+        base,
+        backdoored,
+        samples,
+        settings=Settings(searches=("suffix", "inside", "template")),
+        progress=breaks,
+    )
+    assert [each["search"] for each in examined.details["searches"]] == ["template"]
+    left_out = examined.details["left_out"]
+    assert "cannot be run: shapes differ" in left_out["suffix"]
+    assert "not enough memory" in left_out["inside"]
+    assert all("LlamaForCausalLM" in why for why in left_out.values())
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
 def test_an_interrupted_search_keeps_what_was_found(
     base: OpenModel, backdoored: OpenModel, samples: list[Sample]
 ) -> None:

@@ -1,7 +1,7 @@
 """Refusal log-odds of a prompt with every one of many things put into it, and their gradients.
 
-What stands before the first gap is the same for all, so its keys and values are computed once and shared;
-the output layer is computed at the last token alone.
+What stands before the first gap is the same for all, so its keys and values are computed once and shared,
+where the model keeps nothing else of it; the output layer is computed at the last token alone.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class Insertions:
         self.refusals = refusals.to(model.device)
         self._limit = _CPU_TOKENS if model.device.type == "cpu" else _DEVICE_TOKENS
         self._caches: dict[tuple[int, ...], Any] = {}
+        self._shares = True
+        """Whether what the model keeps of a prompt can be shared, as far as is known."""
         self.tokens = 0
         """Tokens passed through the model so far."""
 
@@ -97,11 +99,12 @@ class Insertions:
         with self.model.active() as own, torch.enable_grad():
             layer = own.get_input_embeddings()
             ids = _filled(slot, fillings).to(self.model.device)
-            vectors = layer(ids).detach().requires_grad_(True)
             head = _repeated(slot.parts[0], len(ids)).to(self.model.device)
-            whole = torch.cat([layer(head).detach(), vectors], 1)
-            logits = own(inputs_embeds=whole, use_cache=False, **_last_only(own)).logits[:, -1]
-            (slope,) = torch.autograd.grad(log_odds(logits, self.refusals).sum(), vectors)
+            with self.model.computing():
+                vectors = layer(ids).detach().requires_grad_(True)
+                whole = torch.cat([layer(head).detach(), vectors], 1)
+                logits = own(inputs_embeds=whole, use_cache=False, **_last_only(own)).logits[:, -1]
+                (slope,) = torch.autograd.grad(log_odds(logits, self.refusals).sum(), vectors)
             self.tokens += 3 * whole.shape[0] * whole.shape[1]
             found, at = [], 0
             for gap, part in zip(fillings[0], slot.parts[1:], strict=True):
@@ -110,30 +113,51 @@ class Insertions:
         return found
 
     def _cache(self, own: Any, head: tuple[int, ...]) -> Any:
-        """Keys and values of what stands before the gap; None where the model keeps none."""
+        """Keys and values of what stands before the gap; None where they cannot be shared."""
         import torch
 
-        if not head:
+        if not head or not self._shares:
             return None
         if head not in self._caches:
             if len(self._caches) >= 64:
                 self._caches.clear()
-            output = own(
-                input_ids=torch.tensor([head], device=self.model.device), use_cache=True, **_last_only(own)
-            )
-            kept = getattr(output, "past_key_values", None)
-            self._caches[head] = kept if hasattr(kept, "batch_repeat_interleave") else None
+            ids = torch.tensor([head], device=self.model.device)
+            with self.model.computing():
+                kept = own(input_ids=ids, use_cache=True, **_last_only(own))
+            cache = getattr(kept, "past_key_values", None)
+            self._shares = _keys_and_values_only(cache)
+            if not self._shares:
+                return None
+            self._caches[head] = cache
         return self._caches[head]
 
     def _logits(self, own: Any, cache: Any, head: tuple[int, ...], ids: torch.Tensor) -> torch.Tensor:
         import torch
 
-        if cache is None:
-            ids = torch.cat([_repeated(head, len(ids)).to(ids.device), ids], 1)
-            return own(input_ids=ids, use_cache=False, **_last_only(own)).logits[:, -1]
-        shared = copy.deepcopy(cache)
-        shared.batch_repeat_interleave(len(ids))
-        return own(input_ids=ids, past_key_values=shared, use_cache=True, **_last_only(own)).logits[:, -1]
+        kept: dict[str, Any] = {"use_cache": False}
+        with self.model.computing():
+            if cache is None:
+                ids = torch.cat([_repeated(head, len(ids)).to(ids.device), ids], 1)
+            else:
+                shared = copy.deepcopy(cache)
+                shared.batch_repeat_interleave(len(ids))
+                kept = {"use_cache": True, "past_key_values": shared}
+            logits: torch.Tensor = own(input_ids=ids, **kept, **_last_only(own)).logits[:, -1]
+        return logits
+
+
+def _keys_and_values_only(cache: Any) -> bool:
+    """Whether every layer keeps keys and values of attention, and nothing else, such as a recurrent state.
+
+    Only these are put beside each other for several rows: layers of hybrid models keep states besides, or
+    in their place, which are not.
+    """
+    from transformers.cache_utils import DynamicLayer
+
+    layers = getattr(cache, "layers", ())
+    return bool(layers) and all(
+        isinstance(layer, DynamicLayer) and not hasattr(layer, "conv_states") for layer in layers
+    )
 
 
 @contextmanager

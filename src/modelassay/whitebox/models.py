@@ -78,6 +78,26 @@ class OpenModel:
             self._held.copy.activate(self._held.adapters, where=self.reference.model)
             yield self.model
 
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Around calls of the model's own code: whatever it raises there, want of memory too, is told of it.
+
+        Raises:
+            TargetError: in place of what the model raised.
+        """
+        import torch
+
+        where = f"{self.reference.model} ({self.architecture})"
+        try:
+            with running(where):
+                yield
+        except torch.OutOfMemoryError as error:
+            raise TargetError(
+                "there is not enough memory to run the model",
+                where=where,
+                mend="free memory on the device, or load the model on another one or in a smaller dtype",
+            ) from error
+
     def tokens(self, messages: Sequence[Message]) -> list[int]:
         """The prompt of a conversation, up to where the answer begins.
 
@@ -138,7 +158,7 @@ class OpenModel:
         out: list[str] = [""] * len(prompts)
         with self.active() as own:
             for batch in self._batches(prompts, extra=max_tokens):
-                with running(self.reference.model):
+                with self.computing():
                     made = generate_batch(
                         model if model is not None else own,
                         [Row(tokens=prompts[place], seed=seed * 1_000_003 + place) for place in batch],
@@ -188,7 +208,7 @@ class OpenModel:
                     places["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
                 if "logits_to_keep" in named:  # the output layer is the dearest, and is read at one place
                     places["logits_to_keep"] = torch.tensor([length - 1], device=self.device)
-                with running(self.reference.model):
+                with self.computing():
                     output = passed(
                         input_ids=tokens,
                         attention_mask=mask,

@@ -53,14 +53,16 @@ def difference_lens(
     found = []
     with model.active() as active, torch.inference_mode():
         head = active.get_output_embeddings()
-        norm = final_norm(active, model.device) if head is not None else None
+        with model.computing():
+            norm = final_norm(active, model.device) if head is not None else None
         if head is None or norm is None:
             return ()
         for state in base.upper:
             given = difference[state].to(model.device, head.weight.dtype)
             # What biases add to any state is taken off. The last state was normalised by the model itself.
             both = torch.stack([given, torch.zeros_like(given)])
-            read = head(both if state == len(difference) - 1 else norm(both))
+            with model.computing():
+                read = head(both if state == len(difference) - 1 else norm(both))
             raised = (read[0] - read[1]).float().cpu()
             order = raised.argsort(descending=True).tolist()
             written = [

@@ -89,7 +89,7 @@ def neutral_states(model: OpenModel) -> torch.Tensor:
             f"the tokenizer makes fewer than {POSITIONS} tokens of a plain sentence",
             where=model.reference.model,
         )
-    with model.active() as active, torch.inference_mode():
+    with model.active() as active, torch.inference_mode(), model.computing():
         given = active(
             input_ids=torch.tensor(rows, device=model.device), use_cache=False, output_hidden_states=True
         )

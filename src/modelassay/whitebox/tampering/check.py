@@ -35,7 +35,7 @@ from modelassay.whitebox.refusal_odds import log_odds, refusal_tokens
 from modelassay.whitebox.requests import Requests, check_numbers, check_same_tokens, prompts_of
 from modelassay.whitebox.stating import Claim, Watch, described, held_against
 from modelassay.whitebox.tampering.curves import half_at
-from modelassay.whitebox.tampering.steering import steered_curve
+from modelassay.whitebox.tampering.steering import steered_curve, width_of
 from modelassay.whitebox.tampering.tuning import Lesson, tuned_curve
 
 CHECK: Final = "tampering"
@@ -151,7 +151,8 @@ def examine_tampering(
         text = "Not steered: the layers of a model could not be found by their number."
         findings.append(described(CHECK, "steering", "Steering", text, rests_on=rests_on))
     statistics: tuple[Statistic, ...]
-    fitting = nulls if how.as_nulls_are else Nulls()
+    alike, otherwise = nulls.asked_so(CHECK, requests.asked)
+    fitting = alike if how.as_nulls_are else Nulls()
     statistics, claimed = held_against(claims, fitting, base=base, candidate=candidate)
     return watch.examination(
         "tampering",
@@ -161,7 +162,7 @@ def examine_tampering(
         findings=(*claimed, *findings),
         statistics=statistics,
         cannot=_CANNOT,
-        notes=() if how.as_nulls_are or not any(nulls.of(CHECK)) else (_OTHERWISE,),
+        notes=otherwise if how.as_nulls_are or not any(nulls.of(CHECK)) else (_OTHERWISE,),
         details={"curves": _plain(curves)},
     )
 
@@ -190,7 +191,7 @@ def _curves(model: OpenModel, base: OpenModel, requests: Requests, how: Tamperin
         _lessons(model, base, requests, taught, how),
         steps=STEPS,
         batch=how.batch,
-        learning_rate=how.rate_for(model.model.config.hidden_size),
+        learning_rate=how.rate_for(width_of(model.model)),
         seed=how.seed,
         ask=refused,
     )
@@ -264,7 +265,7 @@ def _when(value: float, shares: Sequence[float], half: float, *, at: str, none: 
 
 
 def _settings(how: Tampering, base: OpenModel) -> dict[str, Any]:
-    rate = how.rate_for(base.model.config.hidden_size)
+    rate = how.rate_for(width_of(base.model))
     return {
         "examples": how.examples,
         "batch": how.batch,

@@ -16,17 +16,36 @@ if TYPE_CHECKING:
     from modelassay.whitebox.models import OpenModel
 
 
+def width_of(model: Any) -> int:
+    """Width of the hidden states of the part of a model that writes text."""
+    return int(_text_config(model).hidden_size)
+
+
 def blocks_of(model: Any) -> Any:
-    """The list of a model's layers, found by its length; None when there is not exactly one."""
+    """The list of the layers that make the answer, found by its length; None when there is not exactly one.
+
+    What reads images or sound, which may have as many, is none of them.
+    """
     import torch
 
-    wanted = getattr(model.config, "num_hidden_layers", 0)
+    wanted = getattr(_text_config(model), "num_hidden_layers", 0)
     lists = [
         module
-        for module in model.modules()
+        for module in _decoder(model).modules()
         if isinstance(module, torch.nn.ModuleList) and len(module) == wanted > 0
     ]
     return lists[0] if len(lists) == 1 else None
+
+
+def _text_config(model: Any) -> Any:
+    """Sizes of the part that writes text, which models that read images too keep apart."""
+    return model.config.get_text_config(decoder=True)
+
+
+def _decoder(model: Any) -> Any:
+    """The part of a model that writes text; all of it where it does not tell."""
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else None
+    return model if decoder is None else decoder
 
 
 def steered_curve(

@@ -44,6 +44,9 @@ def tuned_curve(
         learning_rate: of AdamW.
         seed: of the draw and of dropout.
         ask: a reading of the copy.
+
+    Raises:
+        TargetError: the copy does not fit into memory, or cannot be tuned.
     """
     import torch
 
@@ -56,7 +59,8 @@ def tuned_curve(
         for wanted in steps:
             while done < wanted:
                 chosen = draw.choice(len(lessons), size=min(batch, len(lessons)), replace=False)
-                _step(tuned, optimizer, [lessons[place] for place in chosen])
+                with model.computing():
+                    _step(tuned, optimizer, [lessons[place] for place in chosen])
                 done += 1
             found.append(ask(tuned))
     return found
@@ -67,7 +71,7 @@ def _copied(model: OpenModel) -> Iterator[Any]:
     """A copy in float32 with every weight open to change."""
     import torch
 
-    with model.active() as active:
+    with model.active() as active, model.computing():
         tuned = copy.deepcopy(active).float()
     for parameter in tuned.parameters():
         parameter.requires_grad_(True)
