@@ -117,6 +117,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         *torn_ends(run),
         *_judged(read),
         *(f for name in shown for f in _behaviour(read, name, fixes)),
+        *behaving.in_evaluations(read.valid),
         *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),
         *assess_length(read.valid),
         *_form(read),

@@ -18,6 +18,7 @@ from modelassay.records import RunFinding, RunManifest
 from modelassay.records.findings import Severity
 from modelassay.statistics import Detector
 from modelassay.training.analyses.counted import counts_by_step
+from modelassay.training.analyses.evaluated import assess_evaluated
 from modelassay.training.analyses.reinforcement import assess_reinforcement
 from modelassay.training.analyses.reinforcement_without_groups import assess_by_advantage
 from modelassay.training.analyses.resolution import HALF, Arm, assess_resolution, reward_side
@@ -106,7 +107,20 @@ def fixes_without_step(episodes: Sequence[Episode]) -> tuple[RunFinding, ...]:
 
 def occurring(frame: Frame) -> tuple[str, ...]:
     """Behaviours that some usable training rollout shows, the most frequent first."""
-    used = frame.is_train & frame.usable
+    return _most_frequent(frame, frame.is_train & frame.usable)
+
+
+def in_evaluations(frame: Frame) -> tuple[RunFinding, ...]:
+    """How often usable evaluation rollouts show each behaviour that occurs there, the most frequent first."""
+    shown = _most_frequent(frame, ~frame.is_train & frame.usable)
+    return tuple(
+        _graded(finding, name)
+        for name in shown
+        for finding in assess_evaluated(frame, name, detector_of(frame, name))
+    )
+
+
+def _most_frequent(frame: Frame, used: Flags) -> tuple[str, ...]:
     counts = {name: int((flags & used).sum()) for name, flags in frame.flags.items()}
     return tuple(sorted((name for name in counts if counts[name]), key=lambda name: (-counts[name], name)))
 

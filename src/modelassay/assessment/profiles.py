@@ -100,7 +100,7 @@ def _compute(facts: Facts) -> list[str]:
     return found + ([f"logged: {', '.join(timed[:6])}"] if timed else [])
 
 
-_BEHAVIOUR = ("reinforcement", "emergence", "length_reward")
+_BEHAVIOUR = ("reinforcement", "emergence", "evaluated", "length_reward")
 _INTEGRITY = ("coverage_gate", "reconciliation", "challenge", "commitment")
 _ANNEX = (
     _Entry(

@@ -48,9 +48,15 @@ def headline(findings: Sequence[RunFinding], tier: AssuranceTier) -> str:
         for f in findings
         if f.check == "resolution" and f.state != "not_assessable"
     ]
+    evaluated = [
+        f.slice["behaviour"]
+        for f in findings
+        if f.check == "evaluated" and f.severity in ("critical", "high")
+    ]
     parts = [first]
     parts += [f"reward favours {', '.join(reinforced[:3])}"] if reinforced else []
     parts += [f"preference data favours {', '.join(preferred[:3])}"] if preferred else []
+    parts += [f"evaluations show {', '.join(list(dict.fromkeys(evaluated))[:3])}"] if evaluated else []
     parts += [", ".join(verdicts[:3])] if verdicts else []
     return f"{'; '.join(parts)}. Assurance {tier}."
 

@@ -82,7 +82,7 @@ def clustering(frame: Frame, behaviour: str) -> float:
     if not used.any():
         return 1.0
     place = np.unique(frame.step[used], return_inverse=True)[1]
-    return _design_effect(frame.flags[behaviour][used], frame.group[used], place)
+    return design_effect(frame.flags[behaviour][used], frame.group[used], place)
 
 
 def _of_environment(
@@ -104,13 +104,13 @@ def _of_environment(
         # Where all rewards are equal nothing tells a success.
         paid = (reward >= limit) & (success is not None or finite.max() > finite.min())
         both, rewarded = count(flags & paid), count(paid)
-    effect = _design_effect(flags, frame.group[rollouts], place)
+    effect = design_effect(flags, frame.group[rollouts], place)
     return BehaviourCounts(
         position, np.bincount(place, minlength=len(position)), count(flags), both, rewarded, name, effect
     )
 
 
-def _design_effect(flags: NDArray[np.bool_], group: Codes, place: Codes) -> float:
+def design_effect(flags: NDArray[np.bool_], group: Codes, place: Codes) -> float:
     """How much more flags vary between groups of a position than independent ones would; at least 1."""
     groups, member = np.unique(group, return_inverse=True)
     rate = np.bincount(place, weights=flags) / np.maximum(np.bincount(place), 1)
