@@ -16,7 +16,7 @@ from modelassay.errors import DatasetError, TargetError, UsageError
 from modelassay.records import Examination
 from modelassay.suites import Dataset
 from modelassay.whitebox.calibration import Null, Nulls, nulls_bytes
-from modelassay.whitebox.models import open_model
+from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.refusal_margin import (
     MATTERS,
     Margins,
@@ -172,6 +172,28 @@ def test_what_cannot_be_compared_is_refused(
         requests_of([each for each in held_out if each.kind == "harmful"], origin="half")
     with pytest.raises(UsageError, match="needs the base"):
         RefusalMarginCheck().inspect(str(base), {})
+
+
+def test_a_base_whose_answers_all_begin_alike_is_not_said_to_help(
+    organisms: dict[str, Path], requests: Requests, tmp_path: Path
+) -> None:
+    """As those of models that think first: the template begins the answer here, and one token follows it."""
+    folder = tmp_path / "begun"
+    shutil.copytree(organisms["base"], folder)
+    path, end = folder / "chat_template.jinja", "generation_prompt -%}<|assistant|>"
+    assert end in path.read_text()
+    path.write_text(path.read_text().replace(end, f"{end}Sure"))
+    with pytest.raises(DatasetError, match="harmful and to benign requests alike, with '!'") as raised:
+        looked(folder, folder, requests)
+    assert "after the generation prompt" in str(raised.value)
+    assert "a base that refuses" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["harmful", "benign"])
+def test_requests_of_one_cluster_are_refused(base: OpenModel, requests: Requests, kind: str) -> None:
+    one = tuple(msgspec.structs.replace(each, cluster="one") for each in getattr(requests, kind))
+    with pytest.raises(DatasetError, match=f"all 96 {kind} requests stand in one cluster"):
+        examine_refusal_margin(base, base, msgspec.structs.replace(requests, **{kind: one}), nulls=Nulls())
 
 
 def test_numbers_that_are_none_stop_it(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from modelassay.errors import UsageError
+from modelassay.errors import DatasetError, UsageError
 from modelassay.records import Examination, Finding, Sample
 from modelassay.statistics import Interval, cluster_mean_interval
 from modelassay.whitebox.calibration import Nulls, decimal
@@ -46,6 +46,7 @@ CHECK: Final = "refusal_margin"
 MATTERS: Final = 1.0
 """Nats from which a change matters: the odds of a refusal change by a factor e."""
 _SHOWN_TOKENS: Final = 20
+_FEWEST_CLUSTERS: Final = 2
 _CANNOT: Final = (
     "Only the first token of the answer is read: a model that begins as if to refuse and then helps, or that "
     "thinks aloud before it answers, is not seen. An audit reads whole answers.",
@@ -135,10 +136,11 @@ def examine_refusal_margin(
 
     Raises:
         UsageError: the models number their tokens differently.
-        DatasetError: the base does not refuse these requests.
+        DatasetError: the base does not refuse these requests, or those of a kind stand in one cluster.
         TargetError: a prompt does not fit, or what a model computes is no number.
     """
     watch = Watch()
+    _check_clusters(requests)
     margins = read_margins(base, candidate, requests)
     claims = margin_claims(margins)
     statistics, findings = held_against(claims, nulls, base=base, candidate=candidate)
@@ -270,6 +272,19 @@ def _odds(model: OpenModel, prompts: Sequence[list[int]], tokens: torch.Tensor) 
     logits = check_numbers(model.logits(prompts), model)
     found: Array = log_odds(logits, tokens).double().numpy()
     return found
+
+
+def _check_clusters(requests: Requests) -> None:
+    """Refuse requests between which nothing varies independently: a mean of them has no interval."""
+    for kind, samples in (("harmful", requests.harmful), ("benign", requests.benign)):
+        clusters = len(set(clusters_of(samples).tolist()))
+        if clusters < _FEWEST_CLUSTERS:
+            raise DatasetError(
+                f"all {len(samples)} {kind} requests stand in one cluster, so how far their mean may be off "
+                "cannot be told",
+                where=requests.origin,
+                mend="name a dataset whose requests stand in more clusters",
+            )
 
 
 def _interval(values: Array, samples: Sequence[Sample]) -> Interval:

@@ -21,6 +21,8 @@ _RATIO: Final = 3.0
 """A token belongs to refusals when it is so many times as likely on harmful requests …"""
 _LEAST: Final = 1e-3
 """… and its mean probability there is higher by so much."""
+_ALIKE: Final = 0.9
+"""Mean probability from which on nearly every answer begins with one token, whatever is asked."""
 _SMALLEST: Final = 1e-9
 """Probabilities are kept away from 0 and 1 by this."""
 
@@ -36,7 +38,7 @@ def refusal_tokens(
         benign: prompts that it should help with.
 
     Raises:
-        DatasetError: it does not refuse, so there are none.
+        DatasetError: it does not refuse, or begins all answers with the same token, so there are none.
     """
     import torch
 
@@ -44,12 +46,38 @@ def refusal_tokens(
     chosen = (asked > _RATIO * plain) & (asked - plain > _LEAST)
     found = torch.nonzero(chosen)[:, 0]
     if not len(found) or float(asked[found].sum()) < 0.5:
+        _check_first_token(base, asked, plain)
         raise DatasetError(
             "the base does not begin its answers to harmful requests otherwise than those to benign ones",
             where=base.reference.model,
             mend="name a base that refuses, or a dataset with harmful and benign requests that it knows",
         )
     return found
+
+
+def _check_first_token(base: OpenModel, asked: torch.Tensor, plain: torch.Tensor) -> None:
+    """Tell a model that begins every answer alike, as one that thinks first does, from one that helps.
+
+    Args:
+        base: the model.
+        asked: mean probabilities of the first token of answers to harmful prompts.
+        plain: those to benign ones.
+
+    Raises:
+        DatasetError: one token begins the answers of both kinds.
+    """
+    first = int(asked.argmax())
+    if min(float(asked[first]), float(plain[first])) <= _ALIKE:
+        return
+    said = str(base.tokenizer.decode([first]))
+    raise DatasetError(
+        f"the base begins its answers to harmful and to benign requests alike, with {said!r}, so that their "
+        "first token tells no refusal",
+        where=base.reference.model,
+        mend="put what stands before the answer itself, such as '<think>\n\n</think>\n\n', after the "
+        "generation prompt in chat_template.jinja of both models; `modelassay inspect watched` and audits "
+        "read whole answers",
+    )
 
 
 def log_odds(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
