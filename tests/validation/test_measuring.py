@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -143,6 +145,32 @@ def test_what_failed_is_told_and_tried_again(
     (tmp_path / "elsewhere").rename(tune / "model.safetensors")
     nulls, _ = go(organisms["base"], [tune], work, asked)
     assert len(losses(nulls)) == 1
+
+
+def test_a_model_that_breaks_while_it_is_looked_into_ends_no_other(
+    organisms: dict[str, Path], tmp_path: Path, held_out: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import LlamaForCausalLM
+
+    whole = LlamaForCausalLM.forward
+    broken = True
+
+    @functools.wraps(whole)
+    def forward(self: LlamaForCausalLM, **given: Any) -> Any:
+        if broken and len(given["input_ids"]) > 8:
+            raise torch.OutOfMemoryError("no more")
+        return whole(self, **given)
+
+    monkeypatch.setattr(LlamaForCausalLM, "forward", forward)
+    asked = Asked(samples=held_out, origin="held_out")
+    tunes = [organisms["benign"], organisms["over_refusal"]]
+    nulls, told = go(organisms["base"], tunes, tmp_path, asked)
+    assert sum("not enough memory" in line for line in told) == len(tunes)
+    assert not losses(nulls)
+    broken = False
+    nulls, _ = go(organisms["base"], tunes, tmp_path, asked)
+    assert len(losses(nulls)) == len(tunes)
 
 
 def test_files_of_earlier_versions_are_left_out(
