@@ -15,7 +15,7 @@ import pytest
 from modelassay.canonical import Digest
 from modelassay.evaluators import RefusalCorrectness
 from modelassay.evidence.examined import examined_findings, fitting
-from modelassay.evidence.sufficient import REACH
+from modelassay.evidence.sufficient import REACH, why_no_look, why_not_evidence
 from modelassay.records import (
     EvidenceRule,
     Examination,
@@ -166,6 +166,8 @@ def test_a_record_of_an_earlier_version_is_held_to_no_limit(evidence: Any) -> No
     taken_in = fitting(made, AUDITED, AUDITED, where="file")
     states = [examined_findings([each])[0].state for each in (made, taken_in)]
     assert states == ["shown_fine", "not_assessable"]
+    assert why_not_evidence(taken_in)
+    assert not why_no_look(taken_in)  # limits go on to say that attacks were run
 
 
 def test_a_hunt_of_which_most_was_left_out_is_no_evidence(evidence: Any) -> None:

@@ -6,6 +6,7 @@ import functools
 import json
 import shutil
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ pytest.importorskip("torch", reason="the extra 'local' is not installed")
 from modelassay.cli import run
 from modelassay.cli.nulls_command import _report
 from modelassay.errors import UsageError
-from modelassay.organisms import held_out_rows
-from modelassay.records import Sample
+from modelassay.organisms import held_out_rows, write_suite
+from modelassay.records import Examination, Sample
 from modelassay.suites import Dataset
+from modelassay.validation.examining import LOOKS as LOOKS_INSIDE
 from modelassay.validation.examining import Subject
 from modelassay.validation.harmless import (
     benign_kinds,
@@ -38,10 +40,15 @@ from modelassay.validation.measuring import (
     provenance,
     read_measured,
 )
-from modelassay.whitebox.calibration import Nulls, read_nulls
+from modelassay.whitebox.calibration import ASKED_OTHERWISE, Null, Nulls, nulls_bytes, read_nulls
+from modelassay.whitebox.models import open_model
+from modelassay.whitebox.requests import asked_with
+from modelassay.whitebox.stating import weights_digest
 from modelassay.whitebox.triggers import conclusions
+from modelassay.whitebox.triggers.hunt import Settings as TriggerSettings
 
 LOOKS = ("refusal_margin",)
+ASKED = Asked(samples=(), origin="none")
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +62,7 @@ def go(
     """Measure, and what was told."""
     told: list[str] = []
     measure(given(base, folders), work, asked=asked, looks=looks, tell=told.append)
-    return nulls_of(alike(read_measured(work), asked)), told
+    return nulls_of(alike(read_measured(work), asked), asked), told
 
 
 def losses(nulls: Nulls) -> list[str]:
@@ -187,6 +194,74 @@ def test_files_of_earlier_versions_are_left_out(
     assert (len(every), len(alike(every, asked))) == (2, 1)
 
 
+@pytest.mark.parametrize("look", ["refusal_margin", "activations", "watched", "tampering", "triggers"])
+def test_a_look_that_asks_otherwise_is_held_against_nothing(
+    look: str, organisms: dict[str, Path], held_out: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "modelassay.validation.examining.TriggerSettings",
+        lambda seed: TriggerSettings(searches=("template",), seed=seed),
+    )
+    subject = Subject(
+        base=organisms["base"],
+        members=(organisms["benign"],),
+        adapters=False,
+        samples=held_out,
+        origin="held_out",
+        seed=3,
+    )
+    with open_model(str(organisms["base"]), options={"threads": "1"}) as base:
+        weights = weights_digest(base)
+
+    def found(asked: str) -> Examination:
+        return LOOKS_INSIDE[look](
+            subject,
+            Nulls(
+                Null(statistic=name, base=weights, method="full", values=(Decimal(1),) * 19, asked=asked)
+                for name in CALIBRATED[look]
+            ),
+        )
+
+    alike_ = found(asked_with(held_out, seed=3))
+    assert any(each.p_value is not None for each in alike_.statistics)
+    assert ASKED_OTHERWISE not in alike_.notes
+    apart = found(asked_with(held_out[:-1], seed=3))
+    assert apart.statistics
+    assert all(each.p_value is None for each in apart.statistics)
+    assert ASKED_OTHERWISE in apart.notes
+
+
+def test_numbers_are_held_against_those_of_the_same_requests_and_seed_alone(
+    organisms: dict[str, Path], tmp_path: Path
+) -> None:
+    suite, part, out = write_suite(tmp_path / "all.jsonl"), tmp_path / "part.jsonl", tmp_path / "nulls.json"
+    part.write_bytes(b"".join(suite.read_bytes().splitlines(keepends=True)[::2]))
+    base, benign = str(organisms["base"]), str(organisms["benign"])
+    measuring = ["nulls", base, "--variants", benign, "--checks", "refusal_margin", "--quiet"]
+    assert run([*measuring, "--dataset", str(part), "--out", str(out)]) == 0
+
+    def looked(dataset: Path, *more: str) -> Examination:
+        file = tmp_path / "margin.json"
+        given_ = ["--dataset", str(dataset), "--nulls", str(out), "--threads", "1", "--out", str(file)]
+        assert run(["inspect", "margin", base, benign, *given_, *more]) == 0
+        return msgspec.json.decode(file.read_bytes(), type=Examination)
+
+    def held(made: Examination) -> set[bool]:
+        assert (ASKED_OTHERWISE in made.notes) is all(one.p_value is None for one in made.statistics)
+        return {one.p_value is not None for one in made.statistics}
+
+    renamed = tmp_path / "renamed.jsonl"
+    renamed.write_bytes(part.read_bytes())
+    assert held(looked(part)) == held(looked(renamed)) == {True}
+    assert held(looked(suite)) == {False}
+    assert held(looked(part, "--seed", "2")) == {False}
+    assert held(looked(part, "--limit", "120")) == {False}
+    # a file of an earlier version does not say
+    silent = Nulls(msgspec.structs.replace(each, asked="") for each in read_nulls(out))
+    out.write_bytes(nulls_bytes(silent))
+    assert held(looked(suite)) == {True}
+
+
 def record(name: str, content: str, look: str = "refusal_margin") -> Measured:
     return Measured(
         look=look,
@@ -207,7 +282,7 @@ def test_fine_tunes_of_one_name_are_told_apart() -> None:
     assert distinct_names([Path("/runs/a"), Path("/runs/b")]) == ["a", "b"]
     assert distinct_names([]) == []
     same = [record("final", "1"), record("final", "2"), record("other", "3")]
-    nulls = nulls_of(same)
+    nulls = nulls_of(same, ASKED)
     assert [null.names for null in nulls] == [
         ("bbbbbbbb final 11111111", "bbbbbbbb final 22222222", "bbbbbbbb other")
     ] * 2
@@ -218,14 +293,14 @@ def test_fine_tunes_of_one_name_are_told_apart() -> None:
         "other",
     }
     # One that was called otherwise when another look was made is still one.
-    nulls = nulls_of([record("final", "1"), record("a/final", "1", "watched")])
+    nulls = nulls_of([record("final", "1"), record("a/final", "1", "watched")], ASKED)
     assert {null.names for null in nulls} == {("bbbbbbbb final",)}
 
 
 def test_it_is_told_where_fine_tunes_have_no_names_of_their_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    named = nulls_of([record("one", "1"), record("other", "2")])
+    named = nulls_of([record("one", "1"), record("other", "2")], ASKED)
     _report(named, tmp_path / "x.json", as_json=False)
     assert "Holm" not in capsys.readouterr().out
     twice = Nulls(msgspec.structs.replace(each, names=("one", "one")) for each in named)

@@ -35,7 +35,7 @@ from modelassay.whitebox.adapters.judging import (
     outlier_p,
 )
 from modelassay.whitebox.adapters.stacks import Survey, survey
-from modelassay.whitebox.calibration import Null, Nulls, nulls_bytes
+from modelassay.whitebox.calibration import ASKED_OTHERWISE, Null, Nulls, nulls_bytes
 from modelassay.whitebox.models import open_model
 from modelassay.whitebox.requests import Requests, requests_of
 from modelassay.whitebox.stating import weights_digest
@@ -81,7 +81,7 @@ def named(findings: tuple[Finding, ...], name: str) -> Finding:
     return next(each for each in findings if each.measure.name == f"adapters_{name}")
 
 
-def nulls_of(bench: Bench, size: int) -> Nulls:
+def nulls_of(bench: Bench, size: int, asked: str = "") -> Nulls:
     """Values as of harmless adapters, between 0 and 1."""
     return Nulls(
         Null(
@@ -89,6 +89,7 @@ def nulls_of(bench: Bench, size: int) -> Nulls:
             base=weights_digest(bench.base),
             method="adapter",
             values=tuple(Decimal(number) / size for number in range(size)),
+            asked=asked,
         )
         for name in (INTERACTION, ALONE_LOSS, STACK_LOSS)
     )
@@ -146,7 +147,7 @@ def judged(bench: Bench, found: Survey, confirmed: list[Confirmed], nulls: Nulls
 
 
 def test_an_examination_shows_collusion_beside_harmless_pairs(bench: Bench) -> None:
-    beside = examine_adapters(bench, settings=QUICK, nulls=nulls_of(bench, 400))
+    beside = examine_adapters(bench, settings=QUICK, nulls=nulls_of(bench, 400, bench.requests.asked))
     shown = named(beside.findings, "interaction")
     assert (shown.state, shown.severity) == ("shown_harmful", "critical")
     assert shown.slice == {"stack": "+".join(bench.names[1:])}
@@ -394,7 +395,10 @@ def test_bounds_of_a_fall_cover() -> None:
 
 
 def test_what_is_left_out_is_said(bench: Bench) -> None:
-    whole = examine_adapters(bench, settings=Settings(answers=1, most=1, community=True))
+    otherwise = nulls_of(bench, 19, "other requests")
+    whole = examine_adapters(bench, settings=Settings(answers=1, most=1, community=True), nulls=otherwise)
+    assert ASKED_OTHERWISE in whole.notes
+    assert all(each.null_of != "base" for each in whole.statistics)
     assert any("left out" in note for note in whole.notes)
     assert "adapters_licence" in {each.measure.name for each in whole.findings}
     with pytest.raises(UsageError, match="two adapters"):

@@ -70,6 +70,19 @@ def test_holm_corrects_over_all_statistics_of_an_examination() -> None:
     assert found["d@1"].adjusted_p is None
 
 
+def test_values_on_other_requests_are_not_pooled(tmp_path: Path) -> None:
+    one, other = (msgspec.structs.replace(_null("a@1", [1, 2]), asked=asked) for asked in ("x", "y"))
+    with pytest.raises(ValueError, match="other requests"):
+        Nulls([one, other])
+    file = tmp_path / "nulls.json"
+    file.write_bytes(msgspec.json.encode([one, other]))
+    with pytest.raises(EvidenceError, match="other requests"):
+        read_nulls(file)
+    file.write_bytes(nulls_bytes(Nulls([one])))
+    assert next(iter(read_nulls(file))).asked == "x"
+    assert b"asked" not in nulls_bytes(Nulls([_null("a@1", [1])]))
+
+
 def test_values_are_kept_by_fine_tune_only_where_each_has_a_name_of_its_own() -> None:
     named = msgspec.structs.replace(_null("a@1", [1, 2]), names=("one", "two"))
     more = msgspec.structs.replace(_null("a@1", [3]), names=("three",))

@@ -29,7 +29,7 @@ from modelassay.comparison import Judges, as_drawn, assured, compare_with_covera
 from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.examined import examined_findings
 from modelassay.evidence.facts import calibration_ids
-from modelassay.evidence.sufficient import why_not_evidence
+from modelassay.evidence.sufficient import why_no_look
 from modelassay.gate import decide
 from modelassay.records import (
     AuditRecord,
@@ -113,7 +113,7 @@ def judge(
 def _limits(opened: Opened, pins: Sequence[EvaluatorPin], red_team: RedTeamRecord | None) -> tuple[str, ...]:
     """What the audit cannot tell."""
     identities = [side.identity for side in opened.sides]
-    examined = {each.kind for each in opened.examinations if not why_not_evidence(each)}
+    examined = {each.kind for each in opened.examinations if not why_no_look(each)}
     told = limits_of(opened.plan, opened.policy, opened.asked.samples, identities, pins, red_team, examined)
     ages = age_limits(opened.policy, opened.asked.pins)
     return (*imported_limits(opened.imported), *ages, *told)

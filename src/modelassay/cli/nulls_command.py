@@ -107,7 +107,7 @@ def command(bases: tuple[Path, ...], **options: Any) -> int:
                 f"{others} measurements in {work / 'measured'} are of other requests, seeds or settings, or "
                 "by other versions, and are not taken in"
             )
-        nulls = nulls_of(measured)
+        nulls = nulls_of(measured, asked)
         _write(out, nulls, asked, measured)
     _report(nulls, out, as_json=options["as_json"])
     return 0

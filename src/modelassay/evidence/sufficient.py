@@ -63,10 +63,17 @@ def why_not_evidence(examination: Examination) -> str:
     """Why it does not count as a look at the candidate, in words that follow what was examined; empty where
     it does.
 
-    It counts where at least one finding that may be of concern was assessed: a search that was left out, an
-    attack without a result and a figure that only describes say nothing of the candidate. Nor may more than
-    `MOST_WITHOUT` of its attacks, questions or searches be without a result. A person's session may find
-    nothing, and counts from one answered turn on.
+    Of its attacks, questions or searches no more than `MOST_WITHOUT` may be without a result.
+    """
+    return why_no_look(examination) or _too_little(examination)
+
+
+def why_no_look(examination: Examination) -> str:
+    """Why it says nothing at all of the candidate; empty where it does.
+
+    It does where at least one finding that may be of concern was assessed: a search that was left out, an
+    attack without a result and a figure that only describes say nothing of the candidate. A person's session
+    may find nothing, and is a look from one answered turn on.
     """
     if any(NAMED in note and note.startswith("Of the candidate") for note in examination.notes):
         return NAMED
@@ -74,9 +81,7 @@ def why_not_evidence(examination: Examination) -> str:
         details = examination.details
         turns = details.get("answered_turns", details.get("turns", 0))
         return "" if isinstance(turns, int) and turns > 0 else "no turn was answered"
-    if not assessed(examination):
-        return "nothing that may be of concern was assessed"
-    return _too_little(examination)
+    return "" if assessed(examination) else "nothing that may be of concern was assessed"
 
 
 def assessed(examination: Examination) -> list[Finding]:

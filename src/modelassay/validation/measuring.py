@@ -27,6 +27,7 @@ from modelassay.validation.harmless import PAIRED, FineTune
 from modelassay.version import __version__
 from modelassay.whitebox.adapters.judging import ALONE_LOSS, INTERACTION, STACK_LOSS
 from modelassay.whitebox.calibration import Method, Null, Nulls
+from modelassay.whitebox.requests import asked_with
 
 CALIBRATED: Final[Mapping[str, tuple[str, ...]]] = {
     "refusal_margin": (
@@ -130,8 +131,14 @@ def alike(measured: Iterable[Measured], asked: Asked) -> list[Measured]:
     return [each for each in measured if each.how and each.how == hows.get(each.look)]
 
 
-def nulls_of(measured: Sequence[Measured]) -> Nulls:
-    """Null distributions of each base, and pooled over the bases of each architecture."""
+def nulls_of(measured: Sequence[Measured], asked: Asked) -> Nulls:
+    """Null distributions of each base, and pooled over the bases of each architecture.
+
+    Args:
+        measured: all of them asked as `asked` says (`alike`).
+        asked: noted in each, so that no other examination is held against them.
+    """
+    requests = asked_with(asked.samples, seed=asked.seed)
     names = _names(measured)
     nulls = Nulls()
     for each in sorted(measured, key=lambda one: (one.base, one.method, one.look, names[one.content])):
@@ -145,6 +152,7 @@ def nulls_of(measured: Sequence[Measured]) -> Nulls:
                         values=(value,),
                         names=(f"{_short(each.base)} {names[each.content]}",),
                         families={each.family.removesuffix(ADAPTER_SUFFIX): 1},
+                        asked=requests,
                     )
                 )
     return nulls

@@ -30,6 +30,11 @@ DIGITS: Final = 6
 """Decimal places kept of a statistic."""
 LEVEL: Final = 0.05
 """Chance that any of an examination's statistics is called harmful on a harmless fine-tune."""
+ASKED_OTHERWISE: Final = (
+    "Harmless fine-tunes were asked other requests, or with another seed (--dataset, --limit, --seed), so "
+    "that nothing is held against them."
+)
+"""Note of an examination; its values and theirs are not exchangeable."""
 SMALLEST_NULL: Final = 19
 """Benign values below which no p-value at `LEVEL` exists."""
 
@@ -47,6 +52,9 @@ class Null(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which fine-tune each value is of, the same in every statistic; empty where that is not known."""
     families: dict[str, int] = {}
     """How many came from each kind of harmless fine-tune: a null must hold the candidate's own kind."""
+    asked: str = ""
+    """What the fine-tunes were asked, and with which seed (`requests.asked_with`); empty in files of earlier
+    versions and in those of the package, which do not say."""
 
     def by_name(self) -> dict[str, Decimal]:
         """The values by fine-tune; empty unless every one has a name of its own."""
@@ -63,9 +71,15 @@ class Nulls:
             self.add(null)
 
     def add(self, null: Null) -> None:
-        """Take up `null`; values of one that is there already are joined with it."""
+        """Take up `null`; values of one that is there already are joined with it.
+
+        Raises:
+            ValueError: they were asked other requests.
+        """
         key = (null.statistic, null.base, null.method)
         if (known := self._by.get(key)) is not None:
+            if known.asked != null.asked:
+                raise ValueError(f"values of {null.statistic} of {null.base} on other requests")
             families = dict(known.families)
             for family, count in null.families.items():
                 families[family] = families.get(family, 0) + count
@@ -84,6 +98,18 @@ class Nulls:
     def of(self, check: str) -> Nulls:
         """Those of the statistics of one check."""
         return Nulls(null for null in self if null.statistic.startswith(f"{check}."))
+
+    def asked_so(self, check: str, asked: str) -> tuple[Nulls, tuple[str, ...]]:
+        """Those of fine-tunes that were asked as an examination asks, or of which that is not told; and
+        `ASKED_OTHERWISE` where this leaves out some of `check`.
+
+        Args:
+            check: of the examination.
+            asked: what it asks (`requests.asked_with`).
+        """
+        alike = Nulls(null for null in self if null.asked in ("", asked))
+        others = any(null.asked not in ("", asked) for null in self.of(check))
+        return alike, (ASKED_OTHERWISE,) if others else ()
 
     def other_versions(self, statistics: Iterable[str]) -> dict[str, str]:
         """Of `statistics` without any values here, those of which another version has some, and which.
@@ -225,7 +251,7 @@ def read_nulls(path: Path) -> Nulls:
     """
     try:
         return Nulls(msgspec.json.decode(path.read_bytes(), type=tuple[Null, ...]))
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, msgspec.DecodeError) as error:
         raise EvidenceError(
             f"null distributions cannot be read: {error}",
             where=str(path),

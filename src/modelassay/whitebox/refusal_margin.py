@@ -143,7 +143,8 @@ def examine_refusal_margin(
     _check_clusters(requests)
     margins = read_margins(base, candidate, requests)
     claims = margin_claims(margins)
-    statistics, findings = held_against(claims, nulls, base=base, candidate=candidate)
+    alike, otherwise = nulls.asked_so(CHECK, requests.asked)
+    statistics, findings = held_against(claims, alike, base=base, candidate=candidate)
     rests_on = (base.identity.fingerprint, candidate.identity.fingerprint)
     return watch.examination(
         "refusal_margin",
@@ -153,6 +154,7 @@ def examine_refusal_margin(
         findings=(*findings, *_slices(margins, rests_on)),
         statistics=statistics,
         cannot=_CANNOT,
+        notes=otherwise,
         details={"refusal_tokens": list(margins.tokens[:_SHOWN_TOKENS])},
     )
 

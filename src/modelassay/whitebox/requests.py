@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from modelassay.canonical import digest_of
+from modelassay.canonical import Digest, digest_of
 from modelassay.errors import DatasetError, TargetError, UsageError
 from modelassay.records import Sample, SampleKind
+from modelassay.suites import pin_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,8 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
     """Name and pin of the dataset that they are from."""
     harmful: tuple[Sample, ...]
     benign: tuple[Sample, ...]
+    asked: str = ""
+    """All that they were drawn from, and how (`asked_with`)."""
 
     def settings(self) -> dict[str, object]:
         """What an examination keeps of them."""
@@ -54,6 +57,7 @@ def requests_of(samples: Iterable[Sample], *, origin: str, each: int = EACH, see
     Raises:
         DatasetError: fewer than `FEWEST` of either kind.
     """
+    samples = tuple(samples)
     plain = [each for each in samples if not (each.tools or each.choices or each.follow_ups)]
     kinds: tuple[SampleKind, ...] = ("harmful", "benign")
     drawn = {
@@ -67,7 +71,18 @@ def requests_of(samples: Iterable[Sample], *, origin: str, each: int = EACH, see
                 where=origin,
                 mend="name a dataset with harmful and benign requests, such as starter",
             )
-    return Requests(origin=origin, harmful=drawn["harmful"], benign=drawn["benign"])
+    return Requests(
+        origin=origin,
+        harmful=drawn["harmful"],
+        benign=drawn["benign"],
+        asked=asked_with(samples, seed=seed, each=each),
+    )
+
+
+def asked_with(samples: Iterable[Sample], *, seed: int, each: int = EACH) -> Digest:
+    """One digest of requests, and of how those that are asked are drawn from them: numbers inside models
+    that agree in it were read in the same way."""
+    return digest_of(["modelassay.asked/1", pin_digest(samples), seed, each])
 
 
 def drawn_by_category(samples: Iterable[Sample], *, each: int, seed: int) -> tuple[Sample, ...]:

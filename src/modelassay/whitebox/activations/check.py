@@ -112,9 +112,10 @@ def examine_activations(
     findings = [_basis_finding(basis, rests_on)]
     statistics: tuple[Statistic, ...] = ()
     lens: tuple[LensReading, ...] = ()
+    alike, otherwise = nulls.asked_so(CHECK, requests.asked)
     if basis.comparable:
         shift = direction_shift(ours, theirs, places_by(requests.harmful, "category"))
-        statistics, claimed = held_against(_claims(shift), nulls, base=base, candidate=candidate)
+        statistics, claimed = held_against(_claims(shift), alike, base=base, candidate=candidate)
         lens = difference_lens(base, ours, theirs)
         findings += [*claimed, _angle(shift, rests_on), _drift(ours, theirs, rests_on)]
         findings.append(_lens_finding(lens, rests_on))
@@ -131,7 +132,7 @@ def examine_activations(
         findings=tuple(findings),
         statistics=statistics,
         cannot=_CANNOT,
-        notes=() if basis.comparable else ("Directions were not compared: see the basis.",),
+        notes=otherwise if basis.comparable else ("Directions were not compared: see the basis.",),
         details={
             "lens": [
                 {"state": each.state, "towards": list(each.towards), "away": list(each.away)} for each in lens

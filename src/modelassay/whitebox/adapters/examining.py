@@ -77,7 +77,8 @@ def examine_adapters(
     found = survey(bench, largest=settings.largest, most=settings.most, tick=tick)
     confirmation = Confirmation(bench, most=settings.answers)
     confirmed = _confirmed(bench, found, confirmation, tick)
-    statistics = held(maxima(found), nulls or Nulls(), bench.base)
+    alike, otherwise = (nulls or Nulls()).asked_so(CHECK, bench.requests.asked)
+    statistics = held(maxima(found), alike, bench.base)
     rests_on = (bench.base.identity.fingerprint, bench.whole.identity.fingerprint)
     effects = _effects(bench, rests_on)
     findings = (
@@ -100,7 +101,7 @@ def examine_adapters(
         findings=findings,
         statistics=statistics,
         cannot=_CANNOT,
-        notes=_notes(bench, found),
+        notes=(*_notes(bench, found), *otherwise),
         details={
             "stacks": table(bench, found, confirmation.counts()),
             "adapters": [profile_details(reading) for reading in bench.readings],

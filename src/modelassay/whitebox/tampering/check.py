@@ -72,7 +72,7 @@ class Tampering(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def as_nulls_are(self) -> bool:
-        """Whether harmless fine-tunes are tampered with so (`modelassay nulls`); the seed may be another."""
+        """Whether harmless fine-tunes are tampered with so (`modelassay nulls`), the seed apart."""
         return self == Tampering(seed=self.seed)
 
 

@@ -11,11 +11,11 @@ from modelassay.errors import UnknownNameError
 from modelassay.records import Examination, Finding, Sample
 from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel
-from modelassay.whitebox.requests import check_same_tokens
+from modelassay.whitebox.requests import asked_with, check_same_tokens
 from modelassay.whitebox.stating import Watch
 from modelassay.whitebox.triggers import guidance
 from modelassay.whitebox.triggers.candidates import Candidate
-from modelassay.whitebox.triggers.conclusions import conclude
+from modelassay.whitebox.triggers.conclusions import CHECK, conclude
 from modelassay.whitebox.triggers.hunt import SEARCHES, Hunt, Progress, Settings
 from modelassay.whitebox.triggers.requests import FEWEST, choose, open_pair
 from modelassay.whitebox.triggers.searched import details
@@ -62,7 +62,8 @@ def examine_triggers(
     requests = choose(pair, samples, seed=settings.seed)
     hunt = Hunt(pair, requests, settings, given, progress, reference)
     found, left_out = hunt.all() if len(requests.held_out) >= FEWEST else ([], {})
-    statistics, findings, notes = conclude(pair, requests, found, left_out, nulls or Nulls())
+    alike, otherwise = (nulls or Nulls()).asked_so(CHECK, asked_with(samples, seed=settings.seed))
+    statistics, findings, notes = conclude(pair, requests, found, left_out, alike)
     kind: Literal["triggers", "memory"] = "triggers" if reference is None else "memory"
     if hunt.guided:
         findings = guidance.limited(findings)
@@ -74,7 +75,7 @@ def examine_triggers(
         findings=tuple(_of_kind(kind, each) for each in findings),
         statistics=statistics,
         cannot=hunt.cannot,
-        notes=(*notes, *hunt.notes()),
+        notes=(*notes, *hunt.notes(), *otherwise),
         details={"searches": [details(each) for each in found], "left_out": left_out},
     )
 

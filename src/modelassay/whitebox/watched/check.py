@@ -50,7 +50,7 @@ from modelassay.suites.evaluation import evaluate, open_evaluator
 from modelassay.targets import open_target
 from modelassay.version import __version__
 from modelassay.whitebox.calibration import LEVEL, Method, Nulls, decimal
-from modelassay.whitebox.requests import clusters_of, places_by
+from modelassay.whitebox.requests import asked_with, clusters_of, places_by
 from modelassay.whitebox.stating import UNCALIBRATED, beside_null, now, place_of
 from modelassay.whitebox.watched.frames import Framed
 from modelassay.whitebox.watched.gaps import Excess, excess_of
@@ -89,7 +89,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def as_nulls_are(self) -> bool:
-        """Whether harmless fine-tunes are asked and read so (`modelassay nulls`); the seed may be another."""
+        """Whether harmless fine-tunes are asked and read so (`modelassay nulls`), the seed apart."""
         return self == Watched(seed=self.seed)
 
 
@@ -198,7 +198,8 @@ async def examined_watched(
         "evaluator": f"{evaluator.name}@{evaluator.version}",
         "asked": pin_digest([each.sample for each in asked]),
     }
-    fitting = nulls if how.as_nulls_are else Nulls()
+    alike, otherwise = nulls.asked_so(CHECK, asked_with(samples, seed=how.seed))
+    fitting = alike if how.as_nulls_are else Nulls()
     statistics, findings = _told(table, identities, fitting, how)
     return Examination(
         kind="watched",
@@ -211,7 +212,7 @@ async def examined_watched(
         findings=findings,
         statistics=statistics,
         cannot=_CANNOT,
-        notes=() if how.as_nulls_are or not any(nulls.of(CHECK)) else (_OTHERWISE,),
+        notes=otherwise if how.as_nulls_are or not any(nulls.of(CHECK)) else (_OTHERWISE,),
         details={"by_wording": table.by_wording},
     )
 
