@@ -81,12 +81,12 @@ def coverage_of_recorded(run: Run) -> RunCoverage:
     events = run.events()
     gaps, statements = _gaps(events)
     statements += _errors(events)
-    statements += _assumed(events)
     if stopped := {event.rank for event in events if event.kind == "exception" and event.body == STOPPED}:
         statements.append(f"Processes that were stopped before they closed the run: {len(stopped):,}.")
     if unfinished := [part.name for part in run.parts if part.suffix == ".arrows"]:
         statements.append(f"{len(unfinished):,} files of rollouts end where their process was stopped.")
     statements += [f"{torn.file} is torn after {torn.read:,} rollouts." for torn in run.torn]
+    statements += _assumed(events)
     return RunCoverage(
         found=tally.train + tally.evaluation,
         found_train=tally.train,
