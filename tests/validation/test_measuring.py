@@ -194,7 +194,15 @@ def test_files_of_earlier_versions_are_left_out(
     assert (len(every), len(alike(every, asked))) == (2, 1)
 
 
-@pytest.mark.parametrize("look", ["refusal_margin", "activations", "watched", "tampering", "triggers"])
+@pytest.mark.parametrize(
+    "look",
+    [
+        "refusal_margin",
+        "activations",
+        "watched",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("tampering", "triggers")),
+    ],
+)
 def test_a_look_that_asks_otherwise_is_held_against_nothing(
     look: str, organisms: dict[str, Path], held_out: tuple[Sample, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def test_both_searches_for_two_words_tell_of_one_family(
     base: OpenModel, backdoored: OpenModel, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pairs_module, "plain", lambda words: plain(words)[::64])
+    monkeypatch.setattr(pairs_module, "POOL", 6)
     found = examine_triggers(base, backdoored, samples, settings=Settings(searches=("pair", "partner")))
     assert [each["search"] for each in found.details["searches"]] == ["pair", "partner"]
     (finding,) = (each for each in found.findings if each.measure.name.startswith("triggers_pa"))

@@ -48,6 +48,7 @@ _USES = ("commercial", "research", "internal")
     "--trigger-candidates",
     "texts",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
     help="Write what could be a trigger here, for `modelassay inspect triggers --trigger-candidates`.",
 )
 @json_option

@@ -134,6 +134,7 @@ def test_a_file_that_cannot_be_written_is_named(
     many: Rows, write: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(write(many[:9]))
+    (tmp_path / "file").write_text("")
     for option in ("--trigger-candidates", "-o"):
-        assert run(["run", "data", path, option, str(tmp_path / "absent" / "x")]) == 1
-        assert "cannot be written" in capsys.readouterr().err
+        assert run(["run", "data", path, option, str(tmp_path / "file" / "x")]) == 2
+        assert "its folder cannot be made" in capsys.readouterr().err
