@@ -43,6 +43,12 @@ out_option = click.option(
     callback=writable,
     help="Write the examination to this file.",
 )
+_ROWS_OUT = click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=writable,
+    help="Write them here, as JSONL.",
+)
 device_option = click.option(
     "--device", default="auto", show_default=True, help="Where models run: auto, cpu, cuda, …"
 )
@@ -67,6 +73,14 @@ def look_options(function: F) -> F:
     """The options of `pair_options`, for looks with other arguments."""
     wrapped: Any = function
     for option in (json_option, quiet_option, _THREADS, device_option, out_option, _NULLS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[no-any-return]
+
+
+def search_options(function: F) -> F:
+    """``--out`` for rows, ``--device``, ``--threads``, ``--quiet`` and ``--json``."""
+    wrapped: Any = function
+    for option in (json_option, quiet_option, _THREADS, device_option, _ROWS_OUT):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]
 
@@ -176,6 +190,20 @@ def written(found: Examination, out: Path | None) -> StoreError | None:
             mend="free some space; with --json it is printed whole as well",
         )
     return None
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, str]], what: str) -> None:
+    """Write rows found by a search as JSONL.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    import msgspec
+
+    try:
+        path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+    except OSError as error:
+        raise StoreError(f"the {what} cannot be written: {error.strerror}", where=str(path)) from error
 
 
 def print_examination(found: Examination) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-from modelassay.cli.inspect_options import dataset_options, model_options, samples_of
-from modelassay.cli.options import json_option, print_json, quiet_option, reader_may_leave, writable
+from modelassay.cli.inspect_options import (
+    dataset_options,
+    model_options,
+    samples_of,
+    search_options,
+    write_rows,
+)
+from modelassay.cli.options import print_json, reader_may_leave
 
 
 @click.command("prefills")
@@ -40,16 +45,7 @@ from modelassay.cli.options import json_option, print_json, quiet_option, reader
     help="Of the model's likeliest tokens, so many are tried after each.",
 )
 @click.option("--budget-seconds", type=click.FloatRange(0, min_open=True), help="Make none longer by then.")
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=writable,
-    help="Write them here, as JSONL.",
-)
-@click.option("--device", default="auto", show_default=True, help="Where it runs: auto, cpu, cuda, …")
-@click.option("--threads", type=click.IntRange(0), default=0, help="Threads of torch; 0 leaves its choice.")
-@quiet_option
-@json_option
+@search_options
 def command(model: str, **options: Any) -> int:
     """Search for beginnings of an answer after which MODEL no longer refuses, over several requests at once.
 
@@ -92,19 +88,8 @@ def command(model: str, **options: Any) -> int:
         if not found:
             click.echo("nothing lowers the log-odds of refusing", err=True)
     if options["out"] is not None and found:  # what was found is told even where it cannot be written
-        _write(options["out"], [each.row(name) for each in found])
+        write_rows(options["out"], [each.row(name) for each in found], "beginnings")
     return 0
-
-
-def _write(path: Path, rows: list[dict[str, str]]) -> None:
-    import msgspec
-
-    from modelassay.errors import StoreError
-
-    try:
-        path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-    except OSError as error:
-        raise StoreError(f"the beginnings cannot be written: {error.strerror}", where=str(path)) from error
 
 
 def _telling(*, quiet: bool) -> Callable[[int, float], None]:

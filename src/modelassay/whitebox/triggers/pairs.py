@@ -175,14 +175,12 @@ def pairs(
     both = [Phrase((one, two), 1 if split else 2) for one in chosen for two in chosen if one != two]
     ranked = search.best(both)[:_BEAM]
     tick()
-    partners = _partners(ranked, plain(words), split=split)
-    ranked = sorted([*ranked, *search.best(partners)[:_BEAM]], key=lambda each: -each[0])[:_BEAM]
+    further = _partners(ranked, plain(words), split=split)
+    ranked = sorted([*ranked, *search.best(further)[:_BEAM]], key=lambda each: -each[0])[:_BEAM]
     tick()
-    best = _busy(search, {each: drop for drop, each in ranked})
+    found = _candidates(search, ranked, layout, most)
     tick()
-    return len(both) + len(partners), [
-        Candidate(text=search.text(each), place=layout, source="pair") for each in best[:most]
-    ]
+    return len(both) + len(further), found
 
 
 def partners(
@@ -208,9 +206,9 @@ def partners(
     both = _beside(furthest, plain(words), split=split)
     ranked = search.best(both)[:_BEAM]
     tick()
-    best = _busy(search, {each: drop for drop, each in ranked})
+    found = _candidates(search, ranked, layout, most)
     tick()
-    return len(both), [Candidate(text=search.text(each), place=layout, source="pair") for each in best[:most]]
+    return len(both), found
 
 
 def _partners(
@@ -231,6 +229,14 @@ def _beside(anchors: Sequence[int], vocabulary: Sequence[int], *, split: bool) -
         for both in ((anchor, word), (word, anchor))
     ]
     return list(dict.fromkeys(found))
+
+
+def _candidates(
+    search: _Search, ranked: Sequence[tuple[float, Phrase]], layout: Layout, most: int
+) -> list[Candidate]:
+    """The strongest `most` of which no word is idle."""
+    best = _busy(search, {each: drop for drop, each in ranked})[:most]
+    return [Candidate(text=search.text(each), place=layout, source="pair") for each in best]
 
 
 def _busy(search: _Search, found: Mapping[Phrase, float]) -> list[Phrase]:
