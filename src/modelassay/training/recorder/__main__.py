@@ -15,12 +15,10 @@ from pathlib import Path
 from modelassay.training.recorder.clerk import LiveLog
 from modelassay.training.recorder.host import log_of
 from modelassay.training.recorder.place import Place
+from modelassay.training.recorder.priority import WhenIdle
 from modelassay.training.recorder.scribe import take_up, write_up
 from modelassay.training.recorder.spool import Places
 from modelassay.training.recorder.troubles import Troubles
-
-NICE = 10
-"""Training goes first."""
 
 
 class ParentProcess:
@@ -50,7 +48,7 @@ def main(store: str, run: str, number: str, parent: str, log: str) -> int:
     """Write up what the process says; 0 when all of it is in the files."""
     for each in (signal.SIGINT, signal.SIGTERM):  # meant for training: this ends when training does
         signal.signal(each, signal.SIG_IGN)
-    os.nice(NICE)
+    turns = WhenIdle()
     place, troubles = Place(Path(store), run), Troubles(run)
     first = Places(place.folder, int(number)).load().first
 
@@ -59,7 +57,7 @@ def main(store: str, run: str, number: str, parent: str, log: str) -> int:
 
     if int(number) == first:
         take_up(place, make, Troubles(run), below=first)
-    return 0 if write_up(place, int(number), make, troubles, ParentProcess(int(parent))) else 1
+    return 0 if write_up(place, int(number), make, troubles, ParentProcess(int(parent)), turns) else 1
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from modelassay.training.recorder.files import seal
 from modelassay.training.recorder.forks import Forks
 from modelassay.training.recorder.items import End, loss_of
 from modelassay.training.recorder.place import Place
+from modelassay.training.recorder.priority import AT_ONCE, Turns
 from modelassay.training.recorder.spool import Places, SpoolReader, spools
 from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
@@ -69,6 +70,7 @@ class Scribe:
     Args:
         number: the spool's.
         log: makes what the run is bound in; called only where it is bound.
+        turns: when it works.
 
     Raises:
         OSError, StoreError: the files cannot be continued.
@@ -76,9 +78,14 @@ class Scribe:
     """
 
     def __init__(
-        self, place: Place, number: int, log: Callable[[], LiveLog | None], troubles: Troubles
+        self,
+        place: Place,
+        number: int,
+        log: Callable[[], LiveLog | None],
+        troubles: Troubles,
+        turns: Turns = AT_ONCE,
     ) -> None:
-        self._place, self._troubles = place, troubles
+        self._place, self._troubles, self._turns = place, troubles, turns
         self._spool = Places(place.folder, number)
         self._state = self._spool.load()
         self._forks = Forks(place.folder, self._state.forks)
@@ -98,7 +105,7 @@ class Scribe:
         while not self._state.ended:
             gone, refused, some = training.is_gone(), False, False
             try:
-                some = self._round()
+                some = self._turns.round(self._round)
             except OSError as error:
                 refused = True
                 self._troubles.tell("writing", error)
@@ -106,10 +113,10 @@ class Scribe:
                 self._writer.close()
                 self._writer, self._reader = self._from_state()
             if gone and not some:
-                return self._leave(whole=not refused)
+                return self._turns.last(partial(self._leave, whole=not refused))
             if not some:
                 training.wait(_RETRY_S if refused else INTERVAL_S)
-        self._end()
+        self._turns.last(self._end)
         return True
 
     def _from_state(self) -> tuple[Writer, SpoolReader]:
@@ -209,7 +216,12 @@ class Scribe:
 
 
 def write_up(
-    place: Place, number: int, log: Callable[[], LiveLog | None], troubles: Troubles, training: Training
+    place: Place,
+    number: int,
+    log: Callable[[], LiveLog | None],
+    troubles: Troubles,
+    training: Training,
+    turns: Turns = AT_ONCE,
 ) -> bool:
     """Write up a spool as its only writer; whether that could be done."""
     try:
@@ -220,7 +232,7 @@ def write_up(
             if number not in spools(place.folder):
                 Places(place.folder, number).lock.unlink(missing_ok=True)
                 return True  # who had the lock before has done it
-            return Scribe(place, number, log, troubles).run(training)
+            return Scribe(place, number, log, troubles, turns).run(training)
     except (OSError, ModelassayError, msgspec.DecodeError) as error:
         troubles.tell("writing", error)
         return False
