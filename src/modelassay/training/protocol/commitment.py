@@ -130,8 +130,11 @@ def _values(column: pa.Array) -> list[Any]:
     return list(column.to_numpy(zero_copy_only=False).tolist())
 
 
-def _texts(column: pa.Array) -> list[tuple[bytes, int]]:
-    """Each text of a large-string column without nulls: its UTF-8 bytes, and its length in characters."""
+def _texts(column: pa.Array) -> Iterator[tuple[bytes, int]]:
+    """Each text of a large-string column without nulls: its UTF-8 bytes, and its length in characters.
+
+    One after another, so that the memory of one serves the next.
+    """
     import pyarrow.compute as compute
 
     offsets = (
@@ -142,7 +145,7 @@ def _texts(column: pa.Array) -> list[tuple[bytes, int]]:
     data = memoryview(column.buffers()[2] or b"")
     lengths = compute.utf8_length(column).to_numpy().tolist()
     spans = zip(offsets[:-1], offsets[1:], lengths, strict=True)
-    return [(bytes(data[start:end]), length) for start, end, length in spans]
+    return ((bytes(data[start:end]), length) for start, end, length in spans)
 
 
 def _text(number: float | None) -> str | None:
@@ -164,6 +167,17 @@ def salts_of(secret: bytes, run: str, key: StepKey, ordinal: int) -> Salts:
 def part_hash(salt: bytes, content: bytes) -> bytes:
     """The 32-byte leaf of one part."""
     return sha256(b"\x00" + salt + content).digest()
+
+
+def _committed(salts: Salts, parts: Contents) -> bytes:
+    """`rollout_hash` of the `part_hash` of each part, written out: it is made for every rollout of a run."""
+    figures, prompt, completion, grader = parts
+    of_figures, of_prompt, of_completion, of_grader = salts
+    left = sha256(b"\x00" + of_figures + figures).digest() + sha256(b"\x00" + of_prompt + prompt).digest()
+    right = (
+        sha256(b"\x00" + of_completion + completion).digest() + sha256(b"\x00" + of_grader + grader).digest()
+    )
+    return sha256(b"\x01" + sha256(b"\x01" + left).digest() + sha256(b"\x01" + right).digest()).digest()
 
 
 def rollout_hash(parts: Sequence[bytes]) -> bytes:
@@ -197,7 +211,7 @@ class StepCommitter:
         for (key, parts), on in zip(contents(batch), trained, strict=True):
             row = self._rows.setdefault(key, bytearray())
             salts = salts_of(self._secret, self.run, key, len(row) // 32)
-            row += rollout_hash([part_hash(s, c) for s, c in zip(salts, parts, strict=True)])
+            row += _committed(salts, parts)
             known = self._trained.setdefault(key, 0)
             self._trained[key] = None if known is None or on is None else known + on
 
