@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -33,13 +34,24 @@ class Figure:
 
 
 def show(figures: list[Figure], *, as_json: bool) -> None:
-    """Print `figures` as one JSON list, or as a table for people."""
-    print(json.dumps([asdict(each) for each in figures], indent=2) if as_json else table(figures))
+    """Print `figures` as one JSON list, or as a table for people.
+
+    JSON has no infinities: a value that is none becomes null.
+    """
+    if as_json:
+        rows = [asdict(each) | {"value": _finite(each.value)} for each in figures]
+        print(json.dumps(rows, indent=2, allow_nan=False))
+    else:
+        print(table(figures))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def table(figures: list[Figure]) -> str:
     """A line for each figure: value, interval, goal and whether it is met, what stands beside it."""
-    width = max(len(each.name) for each in figures)
+    width = max((len(each.name) for each in figures), default=0)
     lines = [f"{'figure':{width}} {'value':>16}  {'interval':16} {'goal':>9}        beside"]
     for each in figures:
         value = f"{each.value:g} {each.unit}".rstrip()

@@ -322,7 +322,9 @@ def rate(folder: Path, rows: int = 20_000) -> float:
 def main() -> int:
     """Measure, print, and write the table when asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    default = os.environ.get("MODELASSAY_DATA") or str(Path(__file__).parents[1] / "shared" / "data")
+    default = os.environ.get("MODELASSAY_DATA") or str(
+        Path(__file__).resolve().parents[2] / "shared" / "data"
+    )
     parser.add_argument("--data-dir", type=Path, default=Path(default) / "tra")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="replace the table that the package ships")

@@ -17,7 +17,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import scanners
@@ -42,10 +44,14 @@ def of_shotgun(data: Path) -> Iterator[Figure]:
             yield from known.shotgun(data / "trl_shotgun_run", Path(work))
 
 
-def of_gates(data: Path) -> Iterator[Figure]:
-    """Gates before statistics."""
+def of_outages(data: Path) -> Iterator[Figure]:
+    """Gates before statistics: epochs in which the infrastructure failed."""
     if (data / "rl_hack_timeline").is_dir():
         yield from known.timeline(data / "rl_hack_timeline")
+
+
+def of_verdicts(data: Path) -> Iterator[Figure]:
+    """Gates before statistics: verdicts on nothing."""
     if (data / "judge_on_empty_completions").is_dir():
         yield from known.judgements(data / "judge_on_empty_completions")
 
@@ -62,13 +68,13 @@ def of_challenges(data: Path) -> Iterator[Figure]:
     yield from known.challenges()
 
 
-SUBJECTS: dict[str, Callable[[Path], Iterator[Figure]]] = {
-    "shotgun": of_shotgun,
-    "gates": of_gates,
-    "data": known.reviewed,
-    "recording": of_recording,
-    "scanners": known.scanned,
-    "challenge": of_challenges,
+SUBJECTS: dict[str, tuple[Callable[[Path], Iterator[Figure]], ...]] = {
+    "shotgun": (of_shotgun,),
+    "gates": (of_outages, of_verdicts),
+    "data": (known.reviewed,),
+    "recording": (of_recording,),
+    "scanners": (known.scanned,),
+    "challenge": (of_challenges,),
 }
 
 
@@ -102,9 +108,11 @@ def of_scale(data: Path, rollouts: int) -> Iterator[Figure]:
 
 
 def main() -> int:
-    """Measure and print; 1 when a goal is missed."""
+    """Measure and print; 1 when a goal is missed, a subject breaks off, or there is nothing to measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    default = os.environ.get("MODELASSAY_DATA") or str(Path(__file__).parents[1] / "shared" / "data")
+    default = os.environ.get("MODELASSAY_DATA") or str(
+        Path(__file__).resolve().parents[2] / "shared" / "data"
+    )
     parser.add_argument("--data-dir", type=Path, default=Path(default) / "tra")
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
@@ -112,16 +120,23 @@ def main() -> int:
     )
     parser.add_argument("--only", choices=sorted(SUBJECTS), help="measure one subject alone")
     options = parser.parse_args()
-    figures = [
-        figure
-        for name, subject in SUBJECTS.items()
-        if options.only in (None, name)
-        for figure in subject(options.data_dir)
+    measures = [
+        measure for name, subject in SUBJECTS.items() if options.only in (None, name) for measure in subject
     ]
     if options.rollouts and options.only is None:
-        figures += of_scale(options.data_dir, options.rollouts)
+        measures.append(partial(of_scale, rollouts=options.rollouts))
+    if not options.data_dir.is_dir():
+        print(f"no data in {options.data_dir}: name it by --data-dir or MODELASSAY_DATA", file=sys.stderr)
+    figures: list[Figure] = []
+    broken = False
+    for measure in measures:
+        try:
+            figures.extend(measure(options.data_dir))
+        except Exception:  # what was measured before this, and what comes after, is worth its time
+            broken = True
+            print(f"a measurement broke off:\n{traceback.format_exc()}", file=sys.stderr)
     show(figures, as_json=options.json)
-    return 0 if all(figure.met for figure in figures) else 1
+    return 0 if figures and not broken and all(figure.met for figure in figures) else 1
 
 
 if __name__ == "__main__":

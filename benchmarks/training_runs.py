@@ -29,6 +29,8 @@ from modelassay.training.run import Run
 from modelassay.training.verdict_gate import Judgement, judge_gate
 
 UNSOLVABLE = "omit"
+INCIDENT = "hack/checkpoint-80"
+"""What the runs ``patch`` and ``fix`` go on from."""
 EDITS, CHALLENGES = 200, 400
 ATTACKS = (
     "identity-shift-aoa.jsonl",
@@ -57,25 +59,28 @@ class Shotgun:
 
 
 def shotgun(folder: Path, work: Path) -> Iterator[Figure]:
-    """(a) and (e) on the four runs of ``trl_shotgun_run``, each imported first."""
+    """(a) and (e) on the runs of ``trl_shotgun_run`` that are there, each imported first."""
     runs = {
         name: import_run(folder / name, work / name)
         for name in ("hack", "control", "patch", "fix")
-        if (folder / name).is_dir()
+        if (folder / name / "completions").is_dir()
     }
     frames = {name: read_frame(run, [Shotgun()]) for name, run in runs.items()}
-    evaluated = {
-        row["checkpoint"]: row
-        for row in map(json.loads, (folder / "checkpoint_evals.jsonl").read_text("utf-8").splitlines())
-    }
-    yield from _reinforced(frames["hack"])
-    path = course(frames["control"], "shotgun")
-    yield right("training.reinforcement.control_silent", path.alarm_step is None)
+    evaluations = folder / "checkpoint_evals.jsonl"
+    evaluated = {row["checkpoint"]: row for row in _read(evaluations)} if evaluations.is_file() else {}
+    if "hack" in frames:
+        yield from _reinforced(frames["hack"])
+    if "control" in frames:
+        path = course(frames["control"], "shotgun")
+        yield right("training.reinforcement.control_silent", path.alarm_step is None)
     for name, outcome in (("patch", "patched"), ("fix", "resolved")):
-        reward = reward_side(frames[name], "shotgun", population="generated")
-        found = assess_resolution("shotgun", _arms(evaluated, f"{name}/checkpoint-100"), reward)
-        yield right(f"training.resolution.{outcome}[{name}]", found.outcome == outcome)
-    yield from _reconciled(runs["hack"], frames["hack"])
+        arms = _arms(evaluated, name)
+        if name in frames and arms:
+            reward = reward_side(frames[name], "shotgun", population="generated")
+            found = assess_resolution("shotgun", arms, reward)
+            yield right(f"training.resolution.{outcome}[{name}]", found.outcome == outcome)
+    if "hack" in frames:
+        yield from _reconciled(runs["hack"], frames["hack"])
 
 
 def _reinforced(frame: Frame) -> Iterator[Figure]:
@@ -95,20 +100,42 @@ def _reinforced(frame: Frame) -> Iterator[Figure]:
     yield right(
         "training.reinforcement.unsolvable_first[hack]", bool(environments) and environments[0] == UNSOLVABLE
     )
-    lead = float(half[0] - path.alarm_step) if len(half) and path.alarm_step is not None else float("-inf")
-    yield Figure(
-        name="training.reinforcement.alarm_lead[hack]", value=lead, unit="steps", better="higher", goal=1
-    )
+    if len(half):
+        lead = float(half[0] - path.alarm_step) if path.alarm_step is not None else float("-inf")
+        yield Figure(
+            name="training.reinforcement.alarm_lead[hack]", value=lead, unit="steps", better="higher", goal=1
+        )
 
 
-def _arms(evaluated: Mapping[str, Any], after: str) -> list[Arm]:
+def _arms(evaluated: Mapping[str, Any], run: str) -> list[Arm]:
+    """Before the exploit, with it, and after the last step of `run`; none where one of them was not asked.
+
+    With it means at the checkpoint that the later runs go on from; in a folder without that one, where the
+    exploit is most frequent.
+    """
+    hacked = [name for name in evaluated if name.startswith("hack/")]
+    at_worst = max(hacked, key=lambda name: _rate(evaluated[name]["seen"]), default="")
+    incident = INCIDENT if INCIDENT in evaluated else at_worst
+    after = max((name for name in evaluated if name.startswith(f"{run}/")), key=_step_of, default="")
+    if "base" not in evaluated or not incident or not after:
+        return []
+
     def asked(checkpoint: str, name: str) -> Any:
         return answers_counted(evaluated[checkpoint][name]["shotgun"], evaluated[checkpoint][name]["n"])
 
     return [
-        Arm(name, kind, asked("base", name), asked("hack/checkpoint-80", name), asked(after, name))
+        Arm(name, kind, asked("base", name), asked(incident, name), asked(after, name))
         for name, kind in ARMS.items()
+        if all(name in evaluated[checkpoint] for checkpoint in ("base", incident, after))
     ]
+
+
+def _rate(asked: Mapping[str, int]) -> float:
+    return asked["shotgun"] / asked["n"]
+
+
+def _step_of(checkpoint: str) -> int:
+    return int(checkpoint.rpartition("-")[2])
 
 
 def _reconciled(run: Run, frame: Frame) -> Iterator[Figure]:
@@ -200,7 +227,8 @@ def timeline(folder: Path) -> Iterator[Figure]:
     found = {
         o.epoch for o in outages([r["epoch"] for r in rows], [r["env_type"] for r in rows], success, trials)
     }
-    yield right("training.gates.outage_found[640]", 640 in found)
+    if any(row["epoch"] == 640 for row in rows):
+        yield right("training.gates.outage_found[640]", 640 in found)
     yield Figure(
         name="training.gates.false_outages[rl_hack_timeline]",
         value=float(len(found - {640})),

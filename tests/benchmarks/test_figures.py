@@ -43,6 +43,41 @@ def test_json_is_a_list_with_the_documented_keys(
     assert {"name", "value", "unit", "better", "goal", "peer", "limit"} <= set(row)
 
 
+def test_what_has_no_end_is_null_and_nothing_at_all_is_a_table(
+    figures: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = figures.Figure(name="alarm_lead[1]", value=float("-inf"), better="higher", goal=1)
+    figures.show([never], as_json=True)
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail)[0]["value"] is None
+    assert not never.met
+    assert figures.table([]).startswith("figure")
+
+
+def test_training_without_data_says_where_it_belongs(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the extra 'local' is not installed")
+    absent = tmp_path / "absent"
+    command = [sys.executable, str(BENCHMARKS / "training.py"), "--data-dir", str(absent), "--only", "gates"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"no data in {absent}: name it by --data-dir or MODELASSAY_DATA" in done.stderr
+
+
+def test_training_tells_what_it_could_measure_when_a_set_breaks_off(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the extra 'local' is not installed")
+    (tmp_path / "judge_on_empty_completions").mkdir()
+    verdict = {"completion": "", "label": "safe", "judge_explanation": "It refuses."}
+    (tmp_path / "judge_on_empty_completions" / "judgements.jsonl").write_text(json.dumps(verdict) + "\n")
+    (tmp_path / "rl_hack_timeline").mkdir()
+    command = [sys.executable, str(BENCHMARKS / "training.py"), "--data-dir", str(tmp_path), "--json"]
+    done = subprocess.run([*command, "--only", "gates"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "a measurement broke off" in done.stderr
+    assert "timeline.jsonl" in done.stderr
+    assert [(row["name"], row["value"]) for row in json.loads(done.stdout)] == [
+        ("training.gates.verdicts_refused[judge_on_empty_completions]", 1.0)
+    ]
+
+
 def test_judges_without_data_say_where_it_belongs(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "judges.py"), "--data-dir", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
