@@ -52,7 +52,11 @@ def kill_while_it_asks(url: str, store: Path, rng: random.Random) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("kills", "faults"), [(2, ""), (5, "429=0.03,500=0.03,garbage=0.03,truncated=0.03,drop=0.03")]
+    ("kills", "faults"),
+    [
+        pytest.param(2, "", marks=pytest.mark.slow),
+        (5, "429=0.03,500=0.03,garbage=0.03,truncated=0.03,drop=0.03"),
+    ],
 )
 def test_killed_again_and_again_it_ends_with_the_same_answers(
     tmp_path: Path, serve, served, kills: int, faults: str

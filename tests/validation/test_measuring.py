@@ -198,9 +198,10 @@ def test_files_of_earlier_versions_are_left_out(
     "look",
     [
         "refusal_margin",
-        "activations",
-        "watched",
-        *(pytest.param(each, marks=pytest.mark.slow) for each in ("tampering", "triggers")),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in ("activations", "watched", "tampering", "triggers")
+        ),
     ],
 )
 def test_a_look_that_asks_otherwise_is_held_against_nothing(
