@@ -20,6 +20,7 @@ from modelassay.targets import open_target
 from modelassay.targets.generation import masks_padding
 from modelassay.targets.loading import acquire, release
 from modelassay.weights.folders import model_files
+from modelassay.weights.opening import load_model
 
 
 def asked(folder: Path, texts: list[str], *, at_once: bool = True) -> list[Reply | Failure]:
@@ -80,6 +81,14 @@ def without_tokenizer(folder: Path) -> None:
         (stored(lambda held: held | {"lm_head.weight": torch.ones(3, 32)}), "1 have the wrong shape"),
         (without_tokenizer, "holds no tokenizer"),
         (written("tokenizer.json", '{"a":'), "the tokenizer cannot be loaded from"),
+        (configured(transformers_weights="extra.safetensors"), "config.json says transformers_weights"),
+        (configured(text_config={"transformers_weights": "x.safetensors"}), "says transformers_weights"),
+        (configured(configuration_files=["config.4.0.0.json"]), "config.json says configuration_files"),
+        (written("shard-00001-model-00001-of-00001.safetensors", ""), "part of a distributed checkpoint"),
+        (
+            written("tokenizer_config.json", '{"fast_tokenizer_files": ["a/tokenizer.4.0.json"]}'),
+            "tokenizer_config.json says fast_tokenizer_files",
+        ),
         (written("chat_template.jinja", "<user>hello<assistant>"), "leaves the request out"),
     ],
 )
@@ -139,3 +148,17 @@ def test_a_model_that_looks_past_the_mask_answers_as_it_does_alone(tiny_models: 
         copies[name] = masks_padding(copy.model)
         release(copy)
     assert copies == {"rwkv": False, "llama": True, "gpt2": True}
+
+
+def test_only_what_is_hashed_is_loaded(tiny_models: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_models.base, folder)
+    files = model_files(folder, where="here")
+    held = load_file(folder / "model.safetensors")
+    save_file(
+        {name: torch.zeros_like(each) for name, each in held.items()},
+        folder / "shard-00001-model-00001-of-00001.safetensors",  # between hashing and loading
+    )
+    model = load_model(files, kind="AutoModelForCausalLM", dtype="auto", device="cpu", where="here")
+    assert all(torch.equal(model.state_dict()[name], each) for name, each in held.items())
+    assert model.config.name_or_path == str(folder)

@@ -465,3 +465,20 @@ def test_a_configuration_that_is_no_object_is_damaged(base: Path) -> None:
     (base / "config.json").write_text("[1]")
     with pytest.raises(EvidenceError, match="no JSON object"), open_weights(base):
         pass
+
+
+def test_weights_that_a_loader_would_take_from_elsewhere_are_refused(base: Path) -> None:
+    config = base / "config.json"
+    config.write_text('{"text_config": {"transformers_weights": "extra.safetensors"}}')
+    with (
+        pytest.raises(EvidenceError, match=r"says transformers_weights: 'extra\.safetensors'"),
+        open_weights(base),
+    ):
+        pass
+    config.write_text('{"transformers_weights": null}')
+    with open_weights(base) as weights:
+        assert weights.files == ("model.safetensors",)
+    (base / "shard-00001-model-00001-of-00001.safetensors").mkdir()
+    for call in (lambda: open_weights(base).__enter__(), lambda: fingerprint_folder(base, tensors=True)):
+        with pytest.raises((EvidenceError, UsageError), match="distributed checkpoint"):
+            call()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from modelassay.artifacts.diversions import model_config, refuse_other_weights
 from modelassay.errors import UsageError
 
 _INDEXES: Final = ("model.safetensors.index.json", "adapter_model.safetensors.index.json")
@@ -24,8 +25,10 @@ def weight_files(root: Path, names: Sequence[str]) -> tuple[str, ...]:
         names: its files.
 
     Raises:
-        UsageError: there is none, the index is damaged, or names files that are not there.
+        UsageError: there is none, the index is damaged, or names files that are not there; or the folder
+            leads transformers to others, see `refuse_other_weights`.
     """
+    refuse_other_weights(root, model_config(root))
     for whole in _WHOLE:
         if whole in names:
             return (whole,)

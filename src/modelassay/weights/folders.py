@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from modelassay.artifacts import FileDigests, FolderFingerprint, fingerprint_folder
+from modelassay.artifacts.diversions import refuse_other_tokenizers, refuse_other_weights
 from modelassay.artifacts.reading import Stamp
 from modelassay.artifacts.shards import weight_files
 from modelassay.artifacts.subjects import tokenizer_files
@@ -120,7 +121,7 @@ def model_files(folder: Path, *, where: str) -> ModelFiles:
     """The files of the whole model in `folder`.
 
     Raises:
-        TargetError: the folder holds no whole model in safetensors.
+        TargetError: the folder holds no whole model in safetensors, or leads transformers to other files.
     """
     if (folder / "adapter_config.json").exists():
         raise TargetError(
@@ -133,8 +134,8 @@ def model_files(folder: Path, *, where: str) -> ModelFiles:
             mend="name the folder that save_pretrained wrote",
         )
     whole = fingerprint_folder(folder)
-    _check_object(whole, "config.json", where=str(folder))
     names = [name for name in whole.readings if "/" not in name]
+    _check_undiverted(whole, names, where=str(folder))
     return ModelFiles(
         folder=folder,
         whole=whole,
@@ -168,6 +169,17 @@ def adapter_files(folder: Path, *, where: str) -> AdapterFiles:
         files=whole.part(["adapter_config.json", "adapter_model.safetensors"]),
         whole=whole,
     )
+
+
+def _check_undiverted(whole: FolderFingerprint, names: Sequence[str], *, where: str) -> None:
+    """Refuse a folder of which transformers would open other files than those that are hashed."""
+    try:
+        refuse_other_weights(whole.root, _check_object(whole, "config.json", where=where))
+        if "tokenizer_config.json" in names:
+            config = _check_object(whole, "tokenizer_config.json", where=where)
+            refuse_other_tokenizers(whole.root, config)
+    except UsageError as error:
+        raise TargetError(error.what, where=error.where, mend=error.mend) from error
 
 
 def _check_object(whole: FolderFingerprint, name: str, *, where: str) -> dict[str, Any]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from modelassay.artifacts.safetensors import TensorPlace, header_length, parse_header
@@ -91,24 +94,26 @@ def load_model(
     import transformers
 
     places = _stored(files, where=where)
-    try:
-        model, report = getattr(transformers, kind).from_pretrained(
-            files.folder,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=trust_remote_code,
-            local_files_only=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # refused below, by name
-        )
-        model = model.to(device).eval()
-    except Exception as error:  # whatever a configuration of any architecture makes others' code raise
-        raise TargetError(
-            f"the model cannot be loaded: {one_line(str(error))}",
-            where=where,
-            mend="check config.json, and that the installed transformers "
-            f"({transformers.__version__}) knows this architecture and quantisation",
-        ) from error
+    with _hashed_alone(files, code=trust_remote_code, where=where) as folder:
+        try:
+            model, report = getattr(transformers, kind).from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=trust_remote_code,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # refused below, by name
+            )
+            model = model.to(device).eval()
+        except Exception as error:  # whatever a configuration of any architecture makes others' code raise
+            raise TargetError(
+                f"the model cannot be loaded: {one_line(str(error).replace(str(folder), str(files.folder)))}",
+                where=where,
+                mend="check config.json, and that the installed transformers "
+                f"({transformers.__version__}) knows this architecture and quantisation",
+            ) from error
+    model.config.name_or_path = str(files.folder)
     if kind == "AutoModelForCausalLM":
         _check_continues_text(model, where=where)
     _check_complete(report, model, where=where)
@@ -140,6 +145,27 @@ def load_tokenizer(files: ModelFiles, *, where: str) -> Any:
 def context_window(model: Any) -> int:
     """Most tokens of prompt and answer together; 0 when the model knows no limit."""
     return int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 0)
+
+
+@contextmanager
+def _hashed_alone(files: ModelFiles, *, code: bool, where: str) -> Iterator[Path]:
+    """A folder that holds the hashed weights and configuration and nothing else, so that nothing else is
+    loaded, whatever file names and keys transformers heeds; the model's own when it brings `code`."""
+    if code:
+        yield files.folder
+        return
+    try:
+        place = TemporaryDirectory(prefix="modelassay-")
+        for name in files.weights | files.config:
+            Path(place.name, name).symlink_to((files.folder / name).absolute())
+    except OSError as error:
+        raise TargetError(
+            f"no folder to load the model from can be made: {error.strerror or error}",
+            where=where,
+            mend="make room in the folder for temporary files, or name another by TMPDIR",
+        ) from error
+    with place as name:
+        yield Path(name)
 
 
 def _stored(files: ModelFiles, *, where: str) -> tuple[TensorPlace, ...]:

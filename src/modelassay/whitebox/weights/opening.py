@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from modelassay.artifacts.diversions import model_config
 from modelassay.artifacts.reading import Stamp, changed_while_read, stamp_of
 from modelassay.artifacts.safetensors import TensorPlace, header_length, parse_header
 from modelassay.artifacts.shards import weight_files
@@ -108,8 +109,8 @@ def open_weights(path: Path) -> Iterator[Weights]:
 
     Raises:
         UsageError: there are no weights in safetensors, or they changed within the block.
-        EvidenceError: a shard is missing, empty, cut short or otherwise unsound, or the index names
-            tensors that are not there.
+        EvidenceError: a shard is missing, empty, cut short or otherwise unsound, the index names tensors
+            that are not there, or the folder leads transformers to other weights.
     """
     with ExitStack() as stack:
         files = [_opened(place, stack) for place in _weight_paths(path)]
@@ -156,18 +157,10 @@ def _opened(path: Path, stack: ExitStack) -> _File:
 
 def _config(path: Path) -> dict[str, Any]:
     """``config.json`` beside the weights; empty when there is none."""
-    file = (path if path.is_dir() else path.parent) / "config.json"
     try:
-        found = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise EvidenceError(
-            f"is damaged: {str(error)[:200]}", where=str(file), mend="copy or download it again"
-        ) from error
-    if not isinstance(found, dict):
-        raise EvidenceError("is damaged: no JSON object", where=str(file), mend="copy or download it again")
-    return found
+        return model_config(path if path.is_dir() else path.parent)
+    except UsageError as error:
+        raise _as_evidence(error) from error
 
 
 def _left_out(path: Path, loaded: set[str]) -> tuple[str, ...]:
