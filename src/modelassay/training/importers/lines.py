@@ -75,16 +75,20 @@ def _cleaned(value: Any) -> Any:
 
 def first_object(path: Path) -> dict[str, Any]:
     """The first object of a file of lines; empty when it has none."""
+    return next(first_objects(path, 20), {})
+
+
+def first_objects(path: Path, most: int) -> Iterator[dict[str, Any]]:
+    """Objects among the first `most` lines of a file; what cannot be read is passed over."""
     try:
         with path.open("rb") as file:
-            for _ in range(20):
+            for _ in range(most):
                 line = file.readline(MOST_LINE)
                 row, _reason = parsed(line) if line.strip() else (None, "")
                 if row is not None:
-                    return row
+                    yield row
     except OSError:
         pass
-    return {}
 
 
 def document(path: Path) -> Any:

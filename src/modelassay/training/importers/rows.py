@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -193,6 +194,11 @@ def _length(value: Any) -> int:
         if isinstance(value, dict | list)
         else 8
     )
+
+
+def twice_named(columns: Iterable[str]) -> list[str]:
+    """Names that several columns have: which of them is meant cannot be told."""
+    return sorted(name for name, count in Counter(columns).items() if count > 1)
 
 
 def gathered(rollouts: Iterable[Rollout], rewards: tuple[str, ...] = ()) -> Iterator[Rows]:

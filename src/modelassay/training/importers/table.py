@@ -4,31 +4,32 @@
 
     step: epoch                     # a column; a.b reaches into objects
     prompt: question                # or messages: conversation, cut before the first answer
-    completion: response
+    completion: response            # beside a conversation that no answer ends, that is the prompt
     reward: score
-    rewards: {public: metrics.public_reward, private: metrics.private_reward}
+    rewards: {public: metrics.public_reward, private: metrics.private_reward}  # or a column of objects
     env: env_type
     failure: metrics.docker_error   # true, not zero, or text: an infrastructure failure
     truncated: was_cut              # true: the completion was cut off
-    phase: {value: eval}            # the same for every row
+    phase: {value: eval}            # the same for every row; words for evaluations, else it is training
 
-Without a map, columns of these names are taken.
+Without a map, columns of these names are taken. Text such as ``none``, ``false``, ``0`` or ``ok`` is no
+failure. Of a column of objects with a number for each reward function, the functions are those of the first
+rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from modelassay.errors import ConfigError, DatasetError, did_you_mean
+from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunManifest
 from modelassay.training.columns import pa
-from modelassay.training.importers.lines import first_object, json_rows, utc
+from modelassay.training.importers.lines import first_object, first_objects, json_rows, utc
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
+from modelassay.training.importers.phases import phase_of
 from modelassay.training.importers.rows import (
     Rollout,
     gathered,
@@ -38,38 +39,18 @@ from modelassay.training.importers.rows import (
     number,
     task_of,
     text_of,
+    twice_named,
     whole,
 )
+from modelassay.training.importers.table_cells import Unclear, absent, failure_of, parted, truth
+from modelassay.training.importers.table_map import ColumnMap, plain_map, reached, read_map
 from modelassay.training.importers.tally import Tally
 
 NAME = "table"
-PARTS = (
-    "step", "phase", "env", "task", "group", "position", "prompt", "completion", "messages", "reward",
-    "rewards", "advantage", "trained_on", "policy", "grader_input", "grader_output", "failure", "finish",
-    "truncated", "prompt_tokens", "completion_tokens", "time",
-)  # fmt: skip
-"""What a column can be."""
-
-
-@dataclass(frozen=True)
-class ColumnMap:
-    """Which column is what: a dotted path, or a value for every row."""
-
-    paths: Mapping[str, str]
-    values: Mapping[str, Any]
-    rewards: Mapping[str, str]
-
-    def get(self, row: Mapping[str, Any], part: str) -> Any:
-        """What `row` says of `part`; None when nothing."""
-        if part in self.values:
-            return self.values[part]
-        path = self.paths.get(part)
-        return None if path is None else reached(row, path)
-
-    @property
-    def taken(self) -> frozenset[str]:
-        """Columns of the table that are mapped as a whole."""
-        return frozenset((*self.paths.values(), *self.rewards.values()))
+LOOKED_AT = 64
+"""First rows of a file that tell its columns, and the reward functions of a column of objects."""
+MOST_REWARDS = 100
+"""Keys of objects that can be reward functions; more of them are something else."""
 
 
 def recognises(source: Path) -> bool:
@@ -85,15 +66,17 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     files = _files(source)
     if not files:
         raise DatasetError("no .jsonl or .parquet files", where=str(source))
-    names = set(first_object(files[0])) if files[0].suffix == ".jsonl" else _parquet_names(files[0])
-    chosen = read_map(options.mapping) if options.mapping else _plain_map(names)
-    if not {"completion", "messages"} & {*chosen.paths}:
+    names = {name for path in files for name in _names(path)}
+    chosen = read_map(options.mapping) if options.mapping else plain_map(names)
+    if not {"completion", "messages"} & set(chosen.paths):
         raise DatasetError(
             "no column is the completion",
             where=str(source),
             mend="a map needs completion: COLUMN or messages: COLUMN; columns here: "
             + ", ".join(sorted(names)),
         )
+    chosen = _with_rewards(chosen, files)
+    unclear = Unclear()
     rewards = tuple(chosen.rewards)
     manifest = RunManifest(
         id="",
@@ -106,9 +89,13 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     )
 
     def rollouts(notes: Notes) -> Iterator[Rows]:
-        return gathered((each for path in files for each in _read(path, chosen, notes)), rewards)
+        return gathered((each for path in files for each in _read(path, chosen, notes, unclear)), rewards)
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+        for statement in unclear.statements():
+            notes.say(statement, grave=True)
+        if "rewards" in chosen.paths and not rewards:
+            notes.say(f"{chosen.paths['rewards']} names no reward functions; it is kept as it stands.")
         return {
             "basis": "a table says nothing about what it leaves out",
             "statements": (*notes.statements, *tally.statements()),
@@ -117,57 +104,46 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     return OpenedRun(manifest, rollouts, coverage=coverage)
 
 
-def read_map(path: Path) -> ColumnMap:
-    """The map in a YAML file.
+def _with_rewards(chosen: ColumnMap, files: list[Path]) -> ColumnMap:
+    """`chosen` with the reward functions of a column that holds an object of numbers by function."""
+    column = chosen.paths.get("rewards")
+    if column is None:
+        return chosen
+    found: dict[str, str] = {}
+    for path in files:
+        for row in _first_rows(path):
+            scores = reached(row, column)
+            scored = scores.items() if isinstance(scores, dict) else ()
+            found |= {
+                name: f"{column}.{name}" for name, score in scored if name and number(score) is not None
+            }
+    if len(found) > MOST_REWARDS:
+        return chosen
+    return replace(chosen, rewards={**dict(sorted(found.items())), **chosen.rewards})
 
-    Raises:
-        ConfigError: it cannot be read, or names a part that there is not.
-    """
+
+def _first_rows(path: Path) -> Iterator[dict[str, Any]]:
+    import pyarrow.parquet as parquet
+
+    if path.suffix == ".jsonl":
+        yield from first_objects(path, LOOKED_AT)
+        return
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the map cannot be read: {error}", where=str(path)) from error
-    if not isinstance(given, dict):
-        raise ConfigError(
-            "a map of columns is a mapping", where=str(path), mend="such as completion: response"
-        )
-    paths: dict[str, str] = {}
-    values: dict[str, Any] = {}
-    rewards: dict[str, str] = {}
-    for part, each in given.items():
-        if part not in PARTS:
-            raise ConfigError(f"no such part {part!r}", where=str(path), mend=did_you_mean(str(part), PARTS))
-        if part == "rewards" and isinstance(each, dict):
-            rewards = {str(name): str(column) for name, column in each.items()}
-        elif isinstance(each, dict) and set(each) == {"value"}:
-            values[part] = each["value"]
-        elif isinstance(each, str):
-            paths[part] = each
-        else:
-            raise ConfigError(
-                f"{part} is neither a column nor {{value: …}}", where=str(path), mend=f"{part}: COLUMN"
-            )
-    return ColumnMap(paths, values, rewards)
-
-
-def reached(row: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path; a column whose own name has dots comes first."""
-    if path in row:
-        return row[path]
-    found: Any = row
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
-
-
-def _plain_map(names: set[str]) -> ColumnMap:
-    rewards = {name.removeprefix("reward/"): name for name in sorted(names) if name.startswith("reward/")}
-    return ColumnMap({part: part for part in PARTS if part in names and part != "rewards"}, {}, rewards)
+        with parquet.ParquetFile(path) as file:
+            yield from next(file.iter_batches(batch_size=LOOKED_AT)).to_pylist()
+    except (pa.ArrowException, OSError, StopIteration):
+        return
 
 
 def _files(source: Path) -> list[Path]:
     paths = [source] if source.is_file() else sorted(source.glob("*")) if source.is_dir() else []
     return [path for path in paths if path.suffix in {".jsonl", ".parquet"} and path.is_file()]
+
+
+def _names(path: Path) -> set[str]:
+    if path.suffix == ".jsonl":
+        return {name for row in first_objects(path, LOOKED_AT) for name in row}
+    return _parquet_names(path)
 
 
 def _parquet_names(path: Path) -> set[str]:
@@ -188,15 +164,19 @@ def _rows(path: Path, notes: Notes) -> Iterator[tuple[str, dict[str, Any]]]:
     number_ = 0
     try:
         with parquet.ParquetFile(path) as file:
+            twice = twice_named(file.schema_arrow.names)
+            if twice:
+                notes.quarantine(path.name, f"several columns are named {', '.join(twice)}", "")
+                return
             for batch in file.iter_batches(batch_size=2048):
                 for row in batch.to_pylist():
                     number_ += 1
                     yield f"{path.name}: row {number_}", row
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         notes.quarantine(f"{path.name}: after row {number_}", f"not a readable Parquet file: {error}", "")
 
 
-def _read(path: Path, chosen: ColumnMap, notes: Notes) -> Iterator[Rollout]:
+def _read(path: Path, chosen: ColumnMap, notes: Notes, unclear: Unclear) -> Iterator[Rollout]:
     for where, row in _rows(path, notes):
         step = whole(chosen.get(row, "step"))
         if step is None and ("step" in chosen.paths or "step" in chosen.values):
@@ -210,21 +190,20 @@ def _read(path: Path, chosen: ColumnMap, notes: Notes) -> Iterator[Rollout]:
         if completion is None:
             notes.quarantine(where, "no completion", json_text(row))
             continue
-        yield _rollout(row, chosen, 1 if step is None else step, prompt, completion)
+        yield _rollout(row, chosen, unclear, 1 if step is None else step, prompt, completion)
 
 
 def _texts(row: Mapping[str, Any], chosen: ColumnMap) -> tuple[Any, Any]:
-    messages = chosen.get(row, "messages")
+    prompt, completion = chosen.get(row, "prompt"), chosen.get(row, "completion")
     if "messages" not in chosen.paths:
-        return chosen.get(row, "prompt"), chosen.get(row, "completion")
-    if not isinstance(messages, list):
-        return None, None
-    roles = [each.get("role") if isinstance(each, dict) else None for each in messages]
-    first = roles.index("assistant") if "assistant" in roles else len(messages)
-    return messages[:first], messages[first:]
+        return prompt, completion
+    asked, answered = parted(chosen.get(row, "messages"), completion)
+    return asked or prompt, answered
 
 
-def _rollout(row: Mapping[str, Any], chosen: ColumnMap, step: int, prompt: Any, completion: Any) -> Rollout:
+def _rollout(
+    row: Mapping[str, Any], chosen: ColumnMap, unclear: Unclear, step: int, prompt: Any, completion: Any
+) -> Rollout:
     def get(part: str) -> Any:
         return chosen.get(row, part)
 
@@ -232,10 +211,16 @@ def _rollout(row: Mapping[str, Any], chosen: ColumnMap, step: int, prompt: Any, 
         value = get(part)
         return None if value is None else text_of(value)[0]
 
-    evaluation = str(get("phase") or "train").lower() not in {"train", "training"}
+    def said(part: str) -> bool | None:
+        value = get(part)
+        found = truth(value)
+        if found is None and not absent(value):
+            unclear.add(part, value)
+        return found
+
+    evaluation = _is_evaluation(get("phase"), unclear)
     task = name_of(get("task")) or task_of(text_of(prompt)[0])
     mark = "e" if evaluation else ""
-    trained = get("trained_on")
     return Rollout(
         step=step,
         phase="eval" if evaluation else "train",
@@ -248,12 +233,12 @@ def _rollout(row: Mapping[str, Any], chosen: ColumnMap, step: int, prompt: Any, 
         reward=number(get("reward")),
         rewards={name: number(reached(row, path)) for name, path in chosen.rewards.items()},
         advantage=number(get("advantage")),
-        trained_on=trained if isinstance(trained, bool) else None,
+        trained_on=said("trained_on"),
         policy=text("policy"),
         grader_input=text("grader_input"),
         grader_output=text("grader_output"),
-        failure=_failure(get("failure"), chosen),
-        finish="length" if get("truncated") in (True, 1) else name_of(get("finish")),
+        failure=failure_of(get("failure"), chosen.paths.get("failure", "failure")),
+        finish="length" if said("truncated") else name_of(get("finish")),
         prompt_tokens=whole(get("prompt_tokens")),
         completion_tokens=whole(get("completion_tokens")),
         time=utc(get("time")),
@@ -261,7 +246,10 @@ def _rollout(row: Mapping[str, Any], chosen: ColumnMap, step: int, prompt: Any, 
     )
 
 
-def _failure(value: Any, chosen: ColumnMap) -> str:
-    if isinstance(value, bool | int | float):
-        return chosen.paths.get("failure", "failure") if value else ""
-    return name_of(value)
+def _is_evaluation(value: Any, unclear: Unclear) -> bool:
+    if absent(value):
+        return False
+    phase = phase_of(name_of(value))
+    if phase is None:
+        unclear.add("phase", value)
+    return phase == "eval"

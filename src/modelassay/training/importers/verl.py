@@ -18,6 +18,7 @@ from modelassay.records import RewardFunction, RunManifest, RunPhase
 from modelassay.training.importers.checkpoints import checkpoints_in
 from modelassay.training.importers.lines import first_object, json_rows, metric_lines, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
+from modelassay.training.importers.phases import phase_of
 from modelassay.training.importers.rows import (
     Rollout,
     gathered,
@@ -35,11 +36,6 @@ NAME = "verl"
 _ROW = frozenset(("input", "output", "score"))
 _KNOWN = frozenset(("input", "output", "score", "step", "uid", "data_source"))
 _STEP = r"(\d+)\.jsonl"
-_EVALUATIONS = frozenset(
-    ("val", "vals", "valid", "validation", "validations", "eval", "evals", "evaluation", "evaluations",
-     "test", "tests", "testing")
-)  # fmt: skip
-"""Words of the names of folders that hold evaluations."""
 
 
 def recognises(source: Path) -> bool:
@@ -56,7 +52,7 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
             where=str(source),
             mend="set trainer.rollout_data_dir and trainer.validation_data_dir: both are off by default",
         )
-    phases = {folder: _phase(folder) for folder in folders}
+    phases: dict[Path, RunPhase] = {folder: phase_of(folder.name) or "train" for folder in folders}
     manifest = RunManifest(
         id="",
         name="",
@@ -100,11 +96,6 @@ def _folders(source: Path) -> list[Path]:
         if any(first_object(path).keys() >= _ROW for _, path in files[:3]):
             found.append(folder)
     return found
-
-
-def _phase(folder: Path) -> RunPhase:
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", folder.name)
-    return "train" if _EVALUATIONS.isdisjoint(word.lower() for word in words) else "eval"
 
 
 def _is_metrics(path: Path) -> bool:
