@@ -272,6 +272,32 @@ def test_tied_embeddings_are_no_missing_tensor(tmp_path: Path) -> None:
     assert set(harmful(inspect_weights(once, apart))) == {"weights/tensors/aspect=unexpected"}
 
 
+def test_a_layer_that_was_copied_is_no_shared_embedding(tmp_path: Path, base: Path) -> None:
+    last = f32(matrices()["layers.2.proj.weight"])
+    copied = variant(tmp_path / "copied", layers__3__proj__weight=last, layers__4__proj__weight=last)
+    (copied / "config.json").write_text('{"tie_word_embeddings": true}')
+    for one, two, aspect in ((base, copied, "unexpected"), (copied, base, "missing")):
+        found = inspect_weights(one, two)
+        assert found.comparison.tied == {}
+        (told,) = harmful(found).values()
+        assert told.slice == {"aspect": aspect}
+        assert "2 tensors (layers.3.proj.weight, layers.4.proj.weight)" in told.statement
+        assert "weights/tensors/overall" not in {each.id for each in found.findings}
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_shared_matrices_of_strange_names_are_shared_where_the_configuration_says_so(
+    tmp_path: Path, said: bool
+) -> None:
+    table = f32(matrices()["layers.0.proj.weight"])
+    twice = write_model(tmp_path / "twice", {"strange.weight": table, "other.weight": table})
+    once = write_model(tmp_path / "once", {"other.weight": table}, tie_word_embeddings=said)
+    found = inspect_weights(twice, once)
+    assert bool(found.comparison.tied) is said
+    statement = {each.id: each.statement for each in found.findings}.get("weights/tensors/overall", "")
+    assert ("But for what one of them stores twice, both hold 1 tensors" in statement) is said
+
+
 def test_what_was_not_to_be_trained_is_named(tmp_path: Path, base: Path) -> None:
     tuned = variant(tmp_path / "tuned", norm__weight=f32(np.full(32, 1.1)))
     declared = Declared(trained=("layers.*.proj.weight",))

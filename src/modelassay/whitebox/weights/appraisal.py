@@ -148,8 +148,11 @@ def _tensors(told: _Told) -> Iterator[Finding]:
         )
         yield told("tensors", "not_shown", "low", text, aspect="left out", files=len(of.left_out[1]))
     if not of.unexpected and not of.missing:
-        text = f"Base and candidate hold the same {len(of.base)} tensors by name."
-        yield told("tensors", "shown_fine", "none", text, tensors=len(of.base))
+        shared = len(of.base.keys() & of.candidate.keys())
+        text = f"Base and candidate hold the same {shared} tensors by name."
+        if of.tied:
+            text = f"But for what one of them stores twice, both hold {shared} tensors of the same names."
+        yield told("tensors", "shown_fine", "none", text, tensors=shared)
 
 
 def _format(told: _Told) -> Iterator[Finding]:

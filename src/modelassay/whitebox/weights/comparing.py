@@ -25,6 +25,14 @@ from modelassay.whitebox.weights.opening import Weights
 from modelassay.whitebox.weights.tallying import PIECE, Scratch, TensorDelta, Total, unread_delta
 
 _MOST_THREADS: Final = 8
+_EMBEDDINGS: Final = frozenset(
+    {
+        *("embed", "embedding", "embeddings", "embed_in", "embed_tokens", "tok_embeddings"),
+        *("word_embeddings", "wte", "shared"),
+        *("embed_out", "head", "lm_head", "output", "output_layer", "decoder", "predictions"),
+    }
+)
+"""What architectures call their input embedding and their output layer."""
 
 
 class WeightComparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +47,8 @@ class WeightComparison(msgspec.Struct, frozen=True, kw_only=True):
     unexpected: tuple[str, ...]
     """In the candidate alone."""
     tied: dict[str, str]
-    """Tensors that only one side stores, and the tensor of the same bytes that both store: no difference."""
+    """Embeddings or output layers that only one side stores, and the one of the same bytes that both store:
+    no difference."""
     reshaped: tuple[str, ...]
     quantisation: tuple[str, str]
     """Of base and candidate; empty when not quantised."""
@@ -100,7 +109,8 @@ def compare_weights(
     both = {name for name in ours if name in theirs and ours[name].shape == theirs[name].shape}
     first, second, deltas = _passed(base, candidate, both, threads or _cores(), advance)
     missing, unexpected = ([name for name in a if name not in b] for a, b in ((ours, theirs), (theirs, ours)))
-    tied = _tied(missing, first, second) | _tied(unexpected, second, first)
+    tied = _tied(missing, first, second, said=candidate.tied)
+    tied |= _tied(unexpected, second, first, said=base.tied)
     return WeightComparison(
         base=first,
         candidate=second,
@@ -217,10 +227,34 @@ def _digested(place: TensorPlace, hasher: Any) -> TensorDigest:
     return TensorDigest(name=place.name, dtype=place.dtype, shape=place.shape, sha256=hasher.hexdigest())
 
 
-def _tied(alone: list[str], having: TensorTable, other: TensorTable) -> dict[str, str]:
-    """Tensors that `having` stores a second time, and the name under which `other` stores them once."""
-    first = {having[name].sha256: name for name in sorted(having.keys() & other.keys(), reverse=True)}
-    return {name: first[having[name].sha256] for name in alone if having[name].sha256 in first}
+def _tied(alone: list[str], having: TensorTable, other: TensorTable, *, said: bool) -> dict[str, str]:
+    """Embeddings that `having` stores a second time, and the name under which `other` stores them once.
+
+    A loader shares only these: any other tensor that is stored a second time, such as a layer that was
+    copied, is a part of the model that the other does not have.
+
+    Args:
+        alone: what `other` lacks.
+        having: the tensors of the model that stores them.
+        other: those of the other model.
+        said: whether the other's configuration says that its embeddings are shared.
+    """
+    both = [name for name in having.keys() & other.keys() if _may_be_shared(having[name], said=said)]
+    first = {having[name].sha256: name for name in sorted(both, reverse=True)}
+    return {
+        name: first[having[name].sha256]
+        for name in alone
+        if having[name].sha256 in first and _may_be_shared(having[name], said=said)
+    }
+
+
+def _may_be_shared(tensor: TensorDigest, *, said: bool) -> bool:
+    """Whether it can be an embedding or an output layer: a matrix outside the layers, by its name where no
+    configuration says that there are shared ones."""
+    parts = tensor.name.split(".")
+    if len(tensor.shape) != 2 or any(part.isdigit() for part in parts):
+        return False
+    return said or (len(parts) > 1 and parts[-1] == "weight" and parts[-2] in _EMBEDDINGS)
 
 
 def _cores() -> int:
