@@ -4,17 +4,18 @@ Every value but ``idx`` stands in a batch of one: ``"rewards": [1.0], "content":
 lines without it are read too. ``content`` holds the texts of the messages, of validation with their roles;
 what the environment says last is among them. With dynamic sampling ``rewards`` are those of all generated
 samples, so that they belong to other lines, and ``filtered_rewards`` those of the kept ones, which are all
-that is written (NeMo-RL 7ea279a, `grpo_train`, `Logger.log_batched_dict_as_jsonl`).
+that is written (NeMo-RL 7ea279a, `grpo_train`, `Logger.log_batched_dict_as_jsonl`). Every start of a job
+makes ``exp_{NNN}`` below its log_dir (`get_next_experiment_dir`), also one that resumes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunManifest, RunPhase
 from modelassay.training.importers.checkpoints import checkpoints_in
 from modelassay.training.importers.conversations import (
@@ -23,7 +24,8 @@ from modelassay.training.importers.conversations import (
     shared_start,
     split_at_answer,
 )
-from modelassay.training.importers.lines import first_object, json_rows, numbered
+from modelassay.training.importers.lines import first_object, json_rows
+from modelassay.training.importers.nemo_rl_starts import Start, starts_of, tell_starts
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
 from modelassay.training.importers.rows import (
     Rollout,
@@ -57,15 +59,10 @@ def recognises(source: Path) -> bool:
 
 def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     """See `Framework.open_run`."""
-    files: dict[RunPhase, list[tuple[int, Path]]] = {
-        "train": numbered(source.rglob("train_data_step*.jsonl"), r"train_data_step(\d+)\.jsonl"),
-        "eval": numbered(source.rglob("val_data_step*.jsonl"), r"val_data_step(\d+)\.jsonl"),
-    }
-    if not files["train"]:
-        raise DatasetError("no train_data_step{N}.jsonl", where=str(source))
+    starts = starts_of(source, options)
     settings = yaml_settings(source.rglob("config.yaml"))
-    size = options.group_size or whole(settings.get("grpo.num_generations_per_prompt"))
-    filtered = any("filtered_rewards" in first_object(path) for _, path in files["train"])
+    filtered = any("filtered_rewards" in first_object(path) for each in starts for _, path in each.train)
+    sizes = {start.size for start in starts}
     manifest = RunManifest(
         id="",
         name="",
@@ -73,28 +70,38 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         framework=NAME,
         algorithm="grpo" if any(key.startswith("grpo.") for key in settings) else "",
         rewards=(RewardFunction(name="reward"),),
-        group_size=size,
+        group_size=sizes.pop() if len(sizes) == 1 else None,
         population="trained_on" if filtered else "generated",
         base=settings.get("policy.model_name", ""),
         configuration=settings,
         source=source.name,
     )
+    taken: Counter[tuple[str, int]] = Counter()
 
     def rollouts(notes: Notes) -> Iterator[Rows]:
-        return gathered(
-            (
-                rollout
-                for phase, each in files.items()
-                for step, path in each
-                for rollout in _read(path, step, phase, size, notes)
-            ),
-            ("reward",),
-        )
+        return gathered((each for start in starts for each in _of_start(start, taken, notes)), ("reward",))
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
-        return _coverage(tally, notes, [step for step, _ in files["train"]], size, filtered)
+        return _coverage(tally, notes, starts, max(taken.values(), default=0), filtered)
 
     return OpenedRun(manifest, rollouts, lambda notes: checkpoints_in(source, r"step_(\d+)", notes), coverage)
+
+
+def _of_start(start: Start, taken: Counter[tuple[str, int]], notes: Notes) -> Iterator[Rollout]:
+    """The rollouts of a start, with groups of its own where there are several.
+
+    Args:
+        taken: where training rollouts are counted by start and step.
+    """
+    files: dict[RunPhase, list[tuple[int, Path]]] = {"train": start.train, "eval": start.evaluations}
+    for phase, each in files.items():
+        for step, path in each:
+            for rollout in _read(path, step, phase, start.size, notes):
+                if start.name and rollout.group:
+                    rollout.group += f".{start.name}"
+                if phase == "train":
+                    taken[start.name, step] += 1
+                yield rollout
 
 
 def _read(path: Path, step: int, phase: RunPhase, size: int | None, notes: Notes) -> Iterator[Rollout]:
@@ -231,23 +238,27 @@ def _ones(mask: Any) -> int | None:
     return sum(1 for each in mask if each) if isinstance(mask, list) else None
 
 
-def _coverage(
-    tally: Tally, notes: Notes, steps: list[int], size: int | None, filtered: bool
-) -> dict[str, Any]:
-    gaps = {step for a, b in pairwise(steps) for step in range(a + 1, b)} | set(range(1, steps[0]))
-    batch = max(tally.train_steps.values(), default=0)
-    basis = f"{steps[-1]:,} steps up to the last, times {batch:,} rollouts in the largest"
+def _coverage(tally: Tally, notes: Notes, starts: list[Start], batch: int, filtered: bool) -> dict[str, Any]:
+    times = Counter(step for start in starts for step, _ in start.train)
+    again = times.total() - len(times)
+    notes.repeated.update(step for step, count in times.items() if count > 1)
+    last = max(times)
+    missing = set(range(1, last + 1)) - set(times)
+    retaken = f", {again:,} of them taken again" if again else ""
+    basis = f"{last:,} steps up to the last{retaken}, times {batch:,} rollouts in the largest"
     if filtered:
         basis = "with dynamic sampling the source says only what was trained on"
         notes.say(
             "Dynamic sampling dropped groups of equal rewards: what was filtered out is gone.", grave=True
         )
-    if size is None:
+    if any(start.size is None for start in starts):
         notes.say("The number of generations per prompt is not known: equal prompts of a step are a group.")
+    tell_starts(notes, starts)
     return {
-        "expected_train": None if filtered else steps[-1] * batch,
+        "expected_train": None if filtered else (last + again) * batch,
         "basis": basis,
-        "batches_expected": steps[-1],
-        "missing_steps": tuple(sorted(gaps | notes.missing)),
+        "batches_expected": last,
+        "missing_steps": tuple(sorted(missing | notes.missing)),
+        "repeated_steps": tuple(sorted(notes.repeated)),
         "statements": (*notes.statements, *tally.statements()),
     }

@@ -17,6 +17,7 @@ from modelassay.training.importers.checkpoints import checkpoints_in
 from modelassay.training.importers.lines import first_object, json_rows, metric_lines, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
 from modelassay.training.importers.rows import Rollout, gathered, json_text, listed, name_of, number
+from modelassay.training.importers.starts import one_run
 from modelassay.training.importers.tally import Tally
 from modelassay.training.importers.verifiers import legacy_rollouts
 from modelassay.training.importers.verifiers import reward_names as legacy_names
@@ -34,6 +35,7 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     steps = _steps(source)
     if not steps:
         raise DatasetError("no rollouts/step_{N} with traces.jsonl", where=str(source))
+    one_run(source, _by_folder(steps))
     legacy = [path for _, folder in steps for path in _legacy(folder)]
     weights = _weights([path for _, folder in steps for path in _traces(folder).values()])
     names = tuple(dict.fromkeys((*weights, *legacy_names(legacy))))
@@ -75,6 +77,14 @@ def _steps(source: Path) -> list[tuple[int, Path]]:
     folders = [*source.glob("step_*/"), *source.glob("rollouts/step_*/"), *source.glob("*/rollouts/step_*/")]
     found = numbered(folders, r"step_(\d+)")
     return [(step, folder) for step, folder in found if _traces(folder) or _legacy(folder)]
+
+
+def _by_folder(steps: list[tuple[int, Path]]) -> dict[Path, list[int]]:
+    """Steps by the folder in which they lie: one for each run, also where it was resumed."""
+    found: dict[Path, list[int]] = {}
+    for step, folder in steps:
+        found.setdefault(folder.parent, []).append(step)
+    return found
 
 
 def _traces(folder: Path) -> dict[tuple[RunPhase, str], Path]:
