@@ -97,3 +97,49 @@ def test_prime_rl_runs_side_by_side_are_several(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "out" / "run_b")
     _, _, coverage = imported(tmp_path / "out", tmp_path / "above")
     assert coverage.found_train == 8
+
+
+def verl_dumps(folder: Path, steps: Iterable[int]) -> None:
+    for step in steps:
+        layouts.lines(folder / f"{step}.jsonl", [{"input": "q", "output": str(folder), "score": 1.0}] * 4)
+
+
+def test_verl_experiments_side_by_side_are_several_runs(tmp_path: Path) -> None:
+    source = tmp_path / "out"
+    for name, steps in (("strict", (1, 2)), ("lenient", (3, 4))):
+        verl_dumps(source / name / "rollouts", steps)
+        verl_dumps(source / name / "validation", (2,))
+    with pytest.raises(DatasetError, match="several runs: lenient, strict"):
+        import_run(source, tmp_path / "run")
+    _, _, coverage = imported(source / "strict", tmp_path)
+    assert (coverage.found_train, coverage.found_eval) == (8, 4)
+    shutil.rmtree(source / "lenient" / "rollouts")
+    with pytest.raises(DatasetError, match="several runs: lenient, strict"):
+        import_run(source, tmp_path / "run")
+
+
+def test_verl_dumps_of_a_step_in_two_folders_are_several_runs(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        verl_dumps(tmp_path / "out" / name, (1, 2))
+    with pytest.raises(DatasetError, match="several runs: first, second") as refused:
+        import_run(tmp_path / "out", tmp_path / "run")
+    assert "validation" in refused.value.mend
+
+
+def test_verl_evaluations_in_two_folders_share_no_groups(tmp_path: Path) -> None:
+    for name in ("val_math", "val_code", "rollouts"):
+        verl_dumps(tmp_path / "out" / name, (1, 2))
+    _, rows, coverage = imported(tmp_path / "out", tmp_path)
+    assert (coverage.found_train, coverage.found_eval) == (8, 16)
+    assert (
+        len({(row["group"], row["completion"]) for row in rows}) == len({row["group"] for row in rows}) == 6
+    )
+
+
+def test_openrlhf_calls_captured_in_two_folders_are_several_runs(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        layouts.openrlhf_calls(tmp_path / "out" / name)
+    with pytest.raises(DatasetError, match="several runs: a, b"):
+        import_run(tmp_path / "out", tmp_path / "run")
+    _, _, coverage = imported(tmp_path / "out" / "a", tmp_path)
+    assert coverage.found_train == 6

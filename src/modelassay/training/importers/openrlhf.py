@@ -28,6 +28,7 @@ from modelassay.training.importers.rows import (
     text_of,
     whole,
 )
+from modelassay.training.importers.starts import refuse_several
 from modelassay.training.importers.tally import Tally
 
 NAME = "openrlhf"
@@ -51,6 +52,9 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
             where=str(source),
             mend="OpenRLHF writes no rollouts: export the W&B table, or record reward calls",
         )
+    if len(folders := {path.parent for path in calls or samples}) > 1:
+        # Calls and logs of another run would meet in the groups of equal prompts and steps.
+        refuse_several(source, folders)
     manifest = RunManifest(
         id="",
         name="",

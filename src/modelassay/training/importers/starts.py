@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 from typing import NoReturn
 
@@ -50,6 +50,16 @@ def one_run(source: Path, train: Mapping[Path, Collection[int]], mend: str = "")
         refuse_several(source, train, mend)
 
 
+def one_place(source: Path, folders: Collection[Path]) -> None:
+    """Make sure that each of `folders` lies below or above each other one.
+
+    Raises:
+        DatasetError: some lie apart, as those of several runs do.
+    """
+    if not all(a.is_relative_to(b) or b.is_relative_to(a) for a, b in combinations(folders, 2)):
+        refuse_several(source, folders)
+
+
 def starts_in_order(
     source: Path, train: Mapping[Path, Collection[int]], others: Collection[Path], form: str
 ) -> tuple[Path, ...]:
@@ -74,10 +84,7 @@ def starts_in_order(
         if all(later > begun[0] for later in begun[1:]):
             return tuple(ordered)
         refuse_several(source, folders, "or lay the folders of one run into one of their own")
-    if len(train) > 1 or not all(_nested(*pair) for pair in pairwise(folders)):
+    if len(train) > 1:
         refuse_several(source, folders)
+    one_place(source, folders)
     return tuple(folders)
-
-
-def _nested(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)

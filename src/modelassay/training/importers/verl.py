@@ -30,6 +30,7 @@ from modelassay.training.importers.rows import (
     text_of,
     whole,
 )
+from modelassay.training.importers.starts import one_place, one_run
 from modelassay.training.importers.tally import Tally
 
 NAME = "verl"
@@ -53,6 +54,9 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
             mend="set trainer.rollout_data_dir and trainer.validation_data_dir: both are off by default",
         )
     phases: dict[Path, RunPhase] = {folder: phase_of(folder.name) or "train" for folder in folders}
+    _one_run(source, phases)
+    evaluations = [folder for folder in folders if phases[folder] == "eval"]
+    marks = {folder: f"e.{folder.name}" if len(evaluations) > 1 else "e" for folder in evaluations}
     manifest = RunManifest(
         id="",
         name="",
@@ -69,7 +73,7 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
                 rollout
                 for folder in folders
                 for step, path in numbered(folder.iterdir(), _STEP)
-                for rollout in _read(path, step, phases[folder], notes)
+                for rollout in _read(path, step, marks.get(folder, ""), notes)
             ),
             ("score",),
         )
@@ -103,8 +107,29 @@ def _is_metrics(path: Path) -> bool:
     return isinstance(first.get("data"), dict) and "step" in first
 
 
-def _read(path: Path, step: int, phase: RunPhase, notes: Notes) -> Iterator[Rollout]:
-    mark = "e" if phase == "eval" else ""
+def _one_run(source: Path, phases: dict[Path, RunPhase]) -> None:
+    """Make sure that the folders are of one run: its training in one place, and evaluations near it.
+
+    Raises:
+        DatasetError: they are of several runs.
+    """
+    train = {
+        folder: [step for step, _ in numbered(folder.iterdir(), _STEP)]
+        for folder, phase in phases.items()
+        if phase == "train"
+    }
+    one_run(source, train, "name folders of evaluations so that it shows, such as validation")
+    beside = [folder for folder in phases if folder in train or phase_of(folder.parent.name) != "eval"]
+    one_place(source, {folder.parent for folder in beside})
+
+
+def _read(path: Path, step: int, mark: str, notes: Notes) -> Iterator[Rollout]:
+    """The rollouts of a file.
+
+    Args:
+        mark: what tells groups of an evaluation from those of training; empty for training.
+    """
+    phase: RunPhase = "eval" if mark else "train"
     for where, row in json_rows(path, notes):
         if not row.keys() >= _ROW:
             notes.quarantine(where, "no input, output or score", json_text(row))
