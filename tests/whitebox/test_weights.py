@@ -248,6 +248,64 @@ def test_another_base_is_told(tmp_path: Path, base: Path) -> None:
     assert set(harmful(found)) == {"weights/origin/overall"}
 
 
+def test_layers_of_another_model_are_told_whatever_the_embedding_weighs(tmp_path: Path) -> None:
+    own, strange = matrices(), matrices(seed=9)
+    heavy = np.random.default_rng(2).normal(size=(400, 32)).astype(np.float32)
+    base = write_model(tmp_path / "base", {n: f32(v) for n, v in (own | {"embed": heavy}).items()})
+    one = own | {"embed": heavy, "layers.1.proj.weight": strange["layers.1.proj.weight"]}
+    for name, values in (("all", strange | {"embed": heavy}), ("one", one)):
+        found = inspect_weights(base, write_model(tmp_path / name, {n: f32(v) for n, v in values.items()}))
+        assert found.comparison.relative is not None
+        assert found.comparison.relative < 0.2
+        (told,) = harmful(found).values()
+        assert told.id == "weights/origin/aspect=by tensor"
+        assert "do not come from the base" in told.statement
+        assert told.values["tensors"] == (3 if name == "all" else 1)
+        overall = {each.id: each for each in found.findings}["weights/origin/overall"]
+        assert overall.state == "not_shown"
+        assert "fine-tune" not in overall.statement
+
+
+def test_what_training_may_move_far_raises_no_alarm(tmp_path: Path) -> None:
+    draw = np.random.default_rng(4)
+    own = matrices() | {
+        "bias": draw.normal(0, 1e-3, 32),
+        "zero.weight": np.zeros((8, 32)),
+        "small.weight": draw.normal(0, 1e-5, (8, 32)),
+    }
+    tuned = {name: values + draw.normal(0, 0.01, values.shape) for name, values in own.items()}
+    found = inspect_weights(
+        write_model(tmp_path / "base", {name: f32(values) for name, values in own.items()}),
+        write_model(tmp_path / "tuned", {name: f32(values) for name, values in tuned.items()}),
+    )
+    assert harmful(found) == {}
+    states = {each.id: each for each in found.findings}
+    assert states["weights/origin/overall"].state == "shown_fine"
+    assert "1 tensor (small.weight)" in states["weights/origin/aspect=small in the base"].statement
+
+
+def test_a_large_difference_is_not_called_a_fine_tune(tmp_path: Path, base: Path) -> None:
+    draw = np.random.default_rng(4)
+    moved = {name: f32(values + draw.normal(0, 0.04, values.shape)) for name, values in matrices().items()}
+    moved["norm.weight"] = f32(np.full(32, 1.7))
+    found = inspect_weights(base, write_model(tmp_path / "moved", moved))
+    (overall,) = [each for each in found.findings if each.id == "weights/origin/overall"]
+    assert (overall.state, overall.severity) == ("not_shown", "medium")
+    assert 0.5 < float(overall.values["relative_norm"]) < 1
+    assert "as of a fine-tune" not in overall.statement
+
+
+def test_factors_of_adapters_are_not_held_against_their_own_norm(tmp_path: Path) -> None:
+    draw = np.random.default_rng(4)
+    first = {"lora_A.weight": draw.normal(0, 0.1, (8, 320)), "lora_B.weight": draw.normal(0, 0.002, (320, 8))}
+    later = {name: values + draw.normal(0, 0.01, values.shape) for name, values in first.items()}
+    for name, values in (("first", first), ("later", later)):
+        folder = write_model(tmp_path / name, {each: f32(one) for each, one in values.items()})
+        (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+        (folder / "adapter_config.json").write_text("{}")
+    assert harmful(inspect_weights(tmp_path / "first", tmp_path / "later")) == {}
+
+
 def test_a_cast_is_no_change_but_for_rounding(tmp_path: Path, base: Path) -> None:
     for store, name in ((bf16, "bf16"), (f16, "f16")):
         cast = write_model(tmp_path / name, {each: store(values) for each, values in matrices().items()})

@@ -10,35 +10,20 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Final
 
 import msgspec
 import numpy as np
 
-from modelassay.records import Finding, FindingState, Measure, MeasureRole, Severity
+from modelassay.records import Finding
 from modelassay.whitebox.weights.comparing import WeightComparison
+from modelassay.whitebox.weights.origin import origin_findings
 from modelassay.whitebox.weights.spectra import Spectrum
 from modelassay.whitebox.weights.tallying import TensorDelta
 from modelassay.whitebox.weights.task_vectors import TaskVectors
+from modelassay.whitebox.weights.telling import Told, counted, some
 
-CHECK: Final = "weights"
-_MEASURES: Final[dict[str, tuple[str, str, MeasureRole]]] = {
-    "tensors": ("Tensors of the model", "are those of the base", "concern"),
-    "format": ("Shapes and dtypes", "are those of the base", "concern"),
-    "numbers": ("Numbers", "are finite, and no more of them zero than in the base", "concern"),
-    "origin": ("Claimed base", "is where the weights come from", "concern"),
-    "rank": ("Declared rank", "bounds the rank of what changed", "concern"),
-    "trained": ("Declared tensors", "are all that changed", "concern"),
-    "quantisation": ("Quantisation", "leaves values that can be compared", "concern"),
-    "change": ("What changed", "are described", "descriptive"),
-    "kinship": ("Other models of the same base", "are described", "descriptive"),
-}
-"""Title, what is wanted and role, by name."""
-NOT_FROM_THIS_BASE: Final = 1.0
-"""Relative difference from which on weights are no fine-tune of the base: independent weights of like norm
-have √2, fine-tunes are far below 1."""
 ZEROED: Final = 0.1
 """Rise in the share of near-zero numbers of a tensor from which it is told."""
 MERGED: Final = 0.05
@@ -47,7 +32,6 @@ OUTLYING: Final = 3.5
 """Modified z-score of an outlier (Iglewicz & Hoaglin 1993)."""
 _FACTOR: Final = 1.5
 """Least factor between an outlier and the median: layers that hardly differ have no outliers."""
-_MOST_NAMES: Final = 5
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,14 +58,14 @@ def weight_findings(
         kinship: names of other models, and the task vectors of the candidate and them.
         declared: what is to be held against the weights.
     """
-    told = _Told(comparison)
+    told = Told(comparison)
     declared = declared or Declared()
     found = [
         *_tensors(told),
         *_format(told),
         *_numbers(told),
         *_quantised(told),
-        *_origin(told),
+        *origin_findings(told),
         *_rank(told, spectra, declared.rank),
         *_trained(told, declared.trained),
         _change(told, spectra),
@@ -91,60 +75,25 @@ def weight_findings(
     return tuple(found)
 
 
-class _Told:
-    """Makes findings that rest on the two identities."""
-
-    def __init__(self, comparison: WeightComparison) -> None:
-        self.of = comparison
-        self._rests_on = tuple(map(str, comparison.identities))
-
-    def __call__(
-        self,
-        measure: str,
-        state: FindingState,
-        severity: Severity,
-        statement: str,
-        *,
-        aspect: str = "",
-        method: str = "every byte of both models read and compared",
-        values: Mapping[str, float] | None = None,
-        **counts: float,
-    ) -> Finding:
-        title, wanted, role = _MEASURES[measure]
-        return Finding(
-            id=f"{CHECK}/{measure}/{f'aspect={aspect}' if aspect else 'overall'}",
-            check=CHECK,
-            measure=Measure(name=f"weights_{measure}", title=title, wanted=wanted, role=role, exact=True),
-            slice={"aspect": aspect} if aspect else {},
-            state=state,
-            severity=severity,
-            assurance="T2",
-            statement=statement,
-            values={name: _decimal(value) for name, value in {**(values or {}), **counts}.items()},
-            method=method,
-            rests_on=self._rests_on,
-        )
-
-
-def _tensors(told: _Told) -> Iterator[Finding]:
+def _tensors(told: Told) -> Iterator[Finding]:
     of = told.of
     if of.unexpected:
-        text = f"The candidate holds {_some(of.unexpected, 'tensor')} that the base does not have."
+        text = f"The candidate holds {some(of.unexpected, 'tensor')} that the base does not have."
         yield told(
             "tensors", "shown_harmful", "medium", text, aspect="unexpected", tensors=len(of.unexpected)
         )
     if of.missing:
-        text = f"The candidate lacks {_some(of.missing, 'tensor')} of the base."
+        text = f"The candidate lacks {some(of.missing, 'tensor')} of the base."
         yield told("tensors", "shown_harmful", "medium", text, aspect="missing", tensors=len(of.missing))
     if of.tied:
         pairs = [f"{name} (as {other})" for name, other in of.tied.items()]
         text = (
-            f"Stored twice by one side and once by the other, with the same bytes: {_some(pairs, 'tensor')}."
+            f"Stored twice by one side and once by the other, with the same bytes: {some(pairs, 'tensor')}."
         )
         yield told("tensors", "shown_fine", "low", text, aspect="tied", tensors=len(of.tied))
     if of.left_out[1]:
         text = (
-            f"Beside the candidate's weights lie files that are not loaded: {_some(of.left_out[1], 'file')}."
+            f"Beside the candidate's weights lie files that are not loaded: {some(of.left_out[1], 'file')}."
         )
         yield told("tensors", "not_shown", "low", text, aspect="left out", files=len(of.left_out[1]))
     if not of.unexpected and not of.missing:
@@ -155,11 +104,11 @@ def _tensors(told: _Told) -> Iterator[Finding]:
         yield told("tensors", "shown_fine", "none", text, tensors=shared)
 
 
-def _format(told: _Told) -> Iterator[Finding]:
+def _format(told: Told) -> Iterator[Finding]:
     of = told.of
     if of.reshaped:
         each = [f"{n} {list(of.base[n].shape)} → {list(of.candidate[n].shape)}" for n in of.reshaped]
-        text = f"Of another shape, so not compared by value: {_some(each, 'tensor')}."
+        text = f"Of another shape, so not compared by value: {some(each, 'tensor')}."
         yield told("format", "shown_harmful", "medium", text, aspect="shape", tensors=len(of.reshaped))
     if of.retyped:
         kinds = sorted({f"{delta.base_dtype} → {delta.dtype}" for delta in of.retyped})
@@ -169,7 +118,7 @@ def _format(told: _Told) -> Iterator[Finding]:
         tail = f"in {len(beyond)} of them values differ by more than rounding explains"
         if not beyond and not unread:
             tail = "the values are the same but for rounding"
-        text = f"Stored as another dtype ({', '.join(kinds)}): {_some(names, 'tensor')}; {tail}."
+        text = f"Stored as another dtype ({', '.join(kinds)}): {some(names, 'tensor')}; {tail}."
         fine = not beyond and not unread
         yield told(
             "format",
@@ -186,7 +135,7 @@ def _format(told: _Told) -> Iterator[Finding]:
         yield told("format", "shown_fine", "none", "All shared tensors have the base's shape and dtype.")
 
 
-def _numbers(told: _Told) -> Iterator[Finding]:
+def _numbers(told: Told) -> Iterator[Finding]:
     spoilt: list[str] = []
     old: list[str] = []
     zeroed: list[str] = []
@@ -200,20 +149,20 @@ def _numbers(told: _Told) -> Iterator[Finding]:
         elif ours.near_zero - base.near_zero > ZEROED * delta.elements:
             zeroed.append(f"{delta.name} ({base.near_zero} → {ours.near_zero} of {delta.elements})")
     if spoilt:
-        text = f"NaN or infinite numbers that the base does not have: {_some(spoilt, 'tensor')}."
+        text = f"NaN or infinite numbers that the base does not have: {some(spoilt, 'tensor')}."
         yield told("numbers", "shown_harmful", "high", text, aspect="not finite", tensors=len(spoilt))
     if old:
-        text = f"NaN or infinite numbers, in the base as well: {_some(old, 'tensor')}."
+        text = f"NaN or infinite numbers, in the base as well: {some(old, 'tensor')}."
         yield told("numbers", "shown_harmful", "medium", text, aspect="not finite in base", tensors=len(old))
     if zeroed:
-        text = f"Far more numbers near zero (below 2^-24) than in the base: {_some(zeroed, 'tensor')}."
+        text = f"Far more numbers near zero (below 2^-24) than in the base: {some(zeroed, 'tensor')}."
         yield told("numbers", "shown_harmful", "medium", text, aspect="zeroed", tensors=len(zeroed))
     read = sum(delta.candidate is not None for delta in told.of.deltas.values())
     unread = [*told.of.unexpected, *told.of.reshaped]
     if unread:
         text = (
             "Whether numbers are finite was not read where the base has nothing to compare with: "
-            f"{_some(unread, 'tensor')}."
+            f"{some(unread, 'tensor')}."
         )
         yield told("numbers", "not_assessable", "low", text, aspect="not compared", tensors=len(unread))
     if read and not spoilt and not old and not zeroed:
@@ -221,7 +170,7 @@ def _numbers(told: _Told) -> Iterator[Finding]:
         yield told("numbers", "shown_fine", "none", text, tensors=read)
 
 
-def _quantised(told: _Told) -> Iterator[Finding]:
+def _quantised(told: Told) -> Iterator[Finding]:
     base, candidate = told.of.quantisation
     unread = [delta.name for delta in told.of.deltas.values() if delta.norm is None]
     if base or candidate:
@@ -232,30 +181,11 @@ def _quantised(told: _Told) -> Iterator[Finding]:
         )
         yield told("quantisation", "not_assessable", "medium", text)
     elif unread:
-        text = f"Of a dtype that is compared by its bytes alone: {_some(unread, 'tensor')}."
+        text = f"Of a dtype that is compared by its bytes alone: {some(unread, 'tensor')}."
         yield told("quantisation", "not_assessable", "low", text, aspect="dtype", tensors=len(unread))
 
 
-def _origin(told: _Told) -> Iterator[Finding]:
-    relative = told.of.relative
-    if any(told.of.quantisation):
-        return
-    if not told.of.deltas or relative is None:
-        yield told(
-            "origin", "not_assessable", "high", "No tensor of the candidate can be held against the base."
-        )
-    elif relative >= NOT_FROM_THIS_BASE:
-        text = (
-            f"The difference is {relative:.3g} times the base itself: no fine-tune of this base, or one in "
-            "another basis, which no comparison of weights sees through."
-        )
-        yield told("origin", "shown_harmful", "high", text, relative_norm=relative)
-    else:
-        text = f"The difference is {relative:.2%} of the base's norm, as of a fine-tune of it."
-        yield told("origin", "shown_fine", "none", text, relative_norm=relative)
-
-
-def _rank(told: _Told, spectra: Mapping[str, Spectrum] | None, rank: int | None) -> Iterator[Finding]:
+def _rank(told: Told, spectra: Mapping[str, Spectrum] | None, rank: int | None) -> Iterator[Finding]:
     if rank is None:
         return
     method = "randomised range finder; singular values above rounding, never overstated"
@@ -270,15 +200,15 @@ def _rank(told: _Told, spectra: Mapping[str, Spectrum] | None, rank: int | None)
     hidden = [s.name for s in spectra.values() if s.rank <= rank and not s.is_within(rank)]
     further = [d.name for d in told.of.changed if d.name not in spectra]
     if above:
-        text = f"The change has a rank above the declared {rank}: {_some(above, 'tensor')}."
+        text = f"The change has a rank above the declared {rank}: {some(above, 'tensor')}."
         yield told("rank", "shown_harmful", "medium", text, method=method, declared=rank, tensors=len(above))
     if further:
-        text = f"Changed, and not by a matrix of low rank: {_some(further, 'tensor')}."
+        text = f"Changed, and not by a matrix of low rank: {some(further, 'tensor')}."
         yield told(
             "rank", "not_shown", "low", text, aspect="not matrices", method=method, tensors=len(further)
         )
     if hidden:
-        text = f"Too near to rounding for the rank of the change to be told: {_some(hidden, 'tensor')}."
+        text = f"Too near to rounding for the rank of the change to be told: {some(hidden, 'tensor')}."
         yield told(
             "rank", "not_assessable", "low", text, aspect="rounding", method=method, tensors=len(hidden)
         )
@@ -292,19 +222,19 @@ def _rank(told: _Told, spectra: Mapping[str, Spectrum] | None, rank: int | None)
         yield told("rank", "shown_harmful", "medium", text, method=method, declared=rank)
 
 
-def _trained(told: _Told, patterns: Sequence[str]) -> Iterator[Finding]:
+def _trained(told: Told, patterns: Sequence[str]) -> Iterator[Finding]:
     if not patterns:
         return
     outside = [d.name for d in told.of.changed if not any(fnmatchcase(d.name, p) for p in patterns)]
     if outside:
-        text = f"Changed, and not among what is declared as trained: {_some(outside, 'tensor')}."
+        text = f"Changed, and not among what is declared as trained: {some(outside, 'tensor')}."
         yield told("trained", "shown_harmful", "medium", text, tensors=len(outside))
     else:
-        text = f"Everything that changed ({_counted(told.of.changed, 'tensor')}) is declared as trained."
+        text = f"Everything that changed ({counted(told.of.changed, 'tensor')}) is declared as trained."
         yield told("trained", "shown_fine", "none", text, tensors=len(told.of.changed))
 
 
-def _change(told: _Told, spectra: Mapping[str, Spectrum] | None) -> Finding:
+def _change(told: Told, spectra: Mapping[str, Spectrum] | None) -> Finding:
     changed, relative = told.of.changed, told.of.relative
     if not changed:
         return told("change", "not_shown", "none", "No shared tensor changed.", tensors=0)
@@ -320,13 +250,13 @@ def _change(told: _Told, spectra: Mapping[str, Spectrum] | None) -> Finding:
     if spectra:
         values["highest_rank"] = max(s.rank for s in spectra.values())
         values["largest_outlier_ratio"] = max(s.outlier_ratio for s in spectra.values())
-    text += f"; unlike others of their kind: {_some(apart, 'tensor')}" if apart else ""
+    text += f"; unlike others of their kind: {some(apart, 'tensor')}" if apart else ""
     return told(
         "change", "not_shown", "none", text + ". Evidence for a reader, no sign of harm.", values=values
     )
 
 
-def _kinship(told: _Told, names: Sequence[str], vectors: TaskVectors) -> Finding:
+def _kinship(told: Told, names: Sequence[str], vectors: TaskVectors) -> Finding:
     method = "inner products of task vectors; least squares"
     pairs = [
         f"{name} {'unchanged' if cosine is None else f'{cosine:+.3f}'}"
@@ -367,18 +297,3 @@ def outliers(changed: Sequence[TensorDelta], spectra: Mapping[str, Spectrum]) ->
             if len(names) >= 8:
                 found |= {name for name, distance in zip(names, away, strict=True) if distance > apart}
     return sorted(found)
-
-
-def _some(names: Sequence[str], what: str) -> str:
-    """``3 tensors (a, b, c)``; a long list is cut."""
-    cut = ", …" if len(names) > _MOST_NAMES else ""
-    return f"{_counted(names, what)} ({', '.join(names[:_MOST_NAMES])}{cut})"
-
-
-def _counted(names: Sequence[object], what: str) -> str:
-    return f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
-
-
-def _decimal(value: float) -> Decimal:
-    """Six significant digits."""
-    return Decimal(f"{value:.6g}")

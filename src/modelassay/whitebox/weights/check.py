@@ -11,11 +11,12 @@ import msgspec
 
 from modelassay.errors import UsageError
 from modelassay.records import Finding
-from modelassay.whitebox.weights.appraisal import CHECK, Declared, weight_findings
+from modelassay.whitebox.weights.appraisal import Declared, weight_findings
 from modelassay.whitebox.weights.comparing import WeightComparison, compare_weights
 from modelassay.whitebox.weights.opening import open_weights
 from modelassay.whitebox.weights.spectra import SKETCH, Spectrum, delta_spectra
 from modelassay.whitebox.weights.task_vectors import TaskVectors, task_vectors
+from modelassay.whitebox.weights.telling import CHECK
 
 _SPARE: int = 8
 """Singular values looked for beyond a declared rank."""

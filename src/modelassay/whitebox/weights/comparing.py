@@ -52,6 +52,8 @@ class WeightComparison(msgspec.Struct, frozen=True, kw_only=True):
     reshaped: tuple[str, ...]
     quantisation: tuple[str, str]
     """Of base and candidate; empty when not quantised."""
+    adapters: bool
+    """Whether both are adapters and not whole models."""
     left_out: tuple[tuple[str, ...], tuple[str, ...]]
     """Safetensors files of base and candidate that are not loaded as weights."""
 
@@ -120,6 +122,7 @@ def compare_weights(
         tied=tied,
         reshaped=tuple(name for name in ours if name in theirs and name not in both),
         quantisation=(base.quantisation, candidate.quantisation),
+        adapters=base.is_adapter,
         left_out=(base.left_out, candidate.left_out),
     )
 

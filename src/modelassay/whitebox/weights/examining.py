@@ -14,9 +14,10 @@ from modelassay.targets import open_target
 from modelassay.version import __version__
 from modelassay.whitebox.calibration import decimal
 from modelassay.whitebox.stating import now
-from modelassay.whitebox.weights.appraisal import CHECK, Declared
+from modelassay.whitebox.weights.appraisal import Declared
 from modelassay.whitebox.weights.check import Inspection, inspect_weights
 from modelassay.whitebox.weights.opening import open_weights
+from modelassay.whitebox.weights.telling import CHECK
 
 _MOST: Final = 50
 """Changed tensors that are kept, those that changed most first."""
