@@ -13,6 +13,7 @@ import pytest
 
 from modelassay.records import RunCoverage, RunManifest
 from modelassay.training.coverage_gate import coverage_findings
+from modelassay.training.findings import run_finding
 from modelassay.training.frame import Frame
 from modelassay.training.gates import dead_environments, outage_findings, outages, run_gates
 
@@ -100,6 +101,32 @@ def test_failures_of_the_infrastructure_are_apart_from_the_policy() -> None:
     assert finding.values["failed"] == int(failed.sum())
     assert finding.values["mean_reward"] < finding.values["mean_reward_without"]
     assert (gates.valid == ~failed).all()
+
+
+def test_a_run_most_of_which_failed_shows_nothing_to_be_well() -> None:
+    frame = made()
+    behaviour = np.arange(len(frame)) % 3 == 0
+    few, half = np.arange(len(frame)) % 4 == 0, np.arange(len(frame)) % 2 == 0
+    well = run_finding("length", "steady", "Lengths stay.", state="shown_fine")
+    harm = run_finding("reinforcement", "reinforced", "It pays.", state="shown_harmful", severity="high")
+
+    some = run_gates(replace(frame, failed=few).with_flags("early_exit", behaviour, "s@1"), MANIFEST, WHOLE)
+    (told,) = [f for f in some.findings if f.check == "infrastructure_gate"]
+    assert (told.severity, told.outcome, some.remainder) == ("medium", "held back", "")
+    assert f"early_exit: {int((few & behaviour).sum())}" in told.statement
+    assert some.on_remainder([well, harm]) == (well, harm)
+
+    most = run_gates(replace(frame, failed=half), MANIFEST, WHOLE)
+    (told,) = [f for f in most.findings if f.check == "infrastructure_gate"]
+    assert (told.severity, told.state) == ("high", "not_assessable")
+    assert "432 of 864 training rollouts" in told.why_not
+    fine, bad = most.on_remainder([well, harm])
+    assert (fine.state, fine.outcome, fine.why_not) == ("not_assessable", "not assessable", told.why_not)
+    assert (bad.state, bad.severity, bad.rests_on) == ("shown_harmful", "high", (told.why_not,))
+
+    evaluations = np.arange(len(frame)) < 40
+    blanked = run_gates(replace(frame, is_train=~evaluations, failed=evaluations), MANIFEST, WHOLE)
+    assert "40 of 40 evaluation rollouts" in blanked.remainder
 
 
 def test_empty_and_truncated_completions_keep_their_reward_but_reach_no_judge() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelassay.records import RewardFunction, RunManifest
+from modelassay.training.frame import read_frame
 from modelassay.training.run import Run
 from modelassay.training.verdict_gate import Judgement, judge_gate, quoted_span, rule, verdicts_of
 from modelassay.training.writing import RunWriter
@@ -76,6 +77,27 @@ def test_verdicts_of_a_run_are_ruled_on(tmp_path: Path) -> None:
     assert finding.severity == "high"
     assert [reference.seq for reference in finding.evidence] == [1, 2]
     assert judge_gate([]) == ((), None)
+
+
+def test_messages_in_which_nothing_is_said_are_empty_for_judges_and_gates_alike(tmp_path: Path) -> None:
+    call = '[{"content":"","role":"assistant","tool_calls":[{"function":{"name":"ls"}}]}]'
+    completions = [
+        *(("[]", "messages"), ("{}", "messages"), ('[{"content":" ","role":"assistant"}]', "messages")),
+        *(("[]", "text"), (call, "messages"), ('[{"content":"4","role":"assistant"}]', "messages")),
+    ]
+    manifest = RunManifest(id="r", name="r", origin="recorded", framework="plain")
+    with RunWriter(tmp_path / "r", manifest) as writer:
+        columns = {
+            "step": [1] * 6,
+            "phase": ["train"] * 6,
+            "completion": [text for text, _ in completions],
+            "format": [form for _, form in completions],
+            "grader_output": ["a hack"] * 6,
+        }
+        writer.rollouts(columns, 6)
+    run = Run(tmp_path / "r")
+    assert read_frame(run).empty.tolist() == [True, True, True, False, False, False]
+    assert [bool(each.completion) for each in verdicts_of(run)] == [False, False, False, True, True, True]
 
 
 def test_every_verdict_on_an_empty_completion_is_refused_and_most_others_are_not(data_dir: Path) -> None:

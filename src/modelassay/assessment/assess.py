@@ -9,7 +9,7 @@ run and files give the same record, byte for byte.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -116,12 +116,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         *unread_lines(run),
         *torn_ends(run),
         *_judged(read),
-        *(f for name in shown for f in _behaviour(read, name, fixes)),
-        *behaving.in_evaluations(read.valid),
-        *heldout_findings(read.valid, read.metrics, run.manifest, request.held_out),
-        *assess_length(read.valid),
-        *_form(read),
-        *assess_environments(read.valid, run),
+        *gates.on_remainder(_of_rollouts(read, request, shown, fixes)),
         *assess_response(read.events, _context(read, request)),
     ]
     findings = ranked(
@@ -129,7 +124,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
             run,
             (
                 *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
-                *raised(resolved, assured.tier, {"resolution": "T1"} if told else {}),
+                *raised(gates.on_remainder(resolved), assured.tier, {"resolution": "T1"} if told else {}),
                 *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
             ),
             scanners,
@@ -143,6 +138,19 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     except ValueError as error:
         raise EvidenceError(f"the run holds what evidence may not: {error}", where=str(run.folder)) from error
     return record
+
+
+def _of_rollouts(
+    read: _Read, request: Request, shown: Sequence[str], fixes: Sequence[behaving.FixPoint]
+) -> Iterator[RunFinding]:
+    """What statistics over the rollouts find that the gates let through."""
+    for name in shown:
+        yield from _behaviour(read, name, fixes)
+    yield from behaving.in_evaluations(read.valid)
+    yield from heldout_findings(read.valid, read.metrics, read.run.manifest, request.held_out)
+    yield from assess_length(read.valid)
+    yield from _form(read)
+    yield from assess_environments(read.valid, read.run)
 
 
 def _record(

@@ -18,6 +18,7 @@ from modelassay.training.analyses.reinforcement import MIXED_LEAST, assess_reinf
 from modelassay.training.findings import decimal, estimate
 from modelassay.training.frame import Flags, Frame, read_frame
 from modelassay.training.gates import run_gates
+from modelassay.training.infrastructure_gate import MOSTLY_FAILED
 from modelassay.training.run import Run
 from modelassay.training.scanners.opening import open_scanners
 
@@ -208,3 +209,6 @@ def _warnings(one: _Side, two: _Side) -> Iterator[str]:
         coverage = side.run.coverage()
         if coverage is None or (coverage.expected_train or 0) > coverage.found_train:
             yield f"the record of {side.run.manifest.id} is not known to be complete"
+        held = side.frame.failed[side.frame.is_train]
+        if held.sum() >= MOSTLY_FAILED * max(1, len(held)):
+            yield f"most training rollouts of {side.run.manifest.id} are held back as failures"

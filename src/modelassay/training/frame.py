@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.training.columns import REWARD_PREFIX, pa
+from modelassay.training.emptiness import silent_rows
 from modelassay.training.run import Run
 
 Floats = NDArray[np.float64]
@@ -63,7 +64,7 @@ class Frame:
     failed: Flags
     """Infrastructure failures: never evidence about the policy."""
     empty: Flags
-    """Completions with no text; of rollouts kept without text only those of no tokens."""
+    """Completions that say nothing; of rollouts kept without text only those of no tokens."""
     truncated: Flags
     tokens: Floats
     """Length of the completion in tokens, else NaN."""
@@ -164,7 +165,7 @@ def _numbers(
         **{name: numbers(name) for name in rewards},
         "trained_on": trained.to_numpy(zero_copy_only=False),
         "failed": ~equals("failure", ""),
-        "empty": np.where(absent, tokens == 0, characters == 0),
+        "empty": np.where(absent, tokens == 0, silent_rows(batch)),
         "truncated": equals("finish", "length"),
         "tokens": tokens,
         "characters": characters.astype(np.int64),

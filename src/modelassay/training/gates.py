@@ -1,7 +1,8 @@
 """Gates before statistics: what of a run says nothing about the policy, and must not be read as if it did.
 
-- infrastructure: rollouts that failed, steps in which most failed, and *outages*: epochs where success falls
-  to 0 in several environments at once. A sandbox that is down looks like a fix of reward hacking.
+- infrastructure: rollouts that failed, steps or runs in which most failed (`training.infrastructure_gate`),
+  and *outages*: epochs where success falls to 0 in several environments at once. A sandbox that is down looks
+  like a fix of reward hacking.
 - empty and truncated completions: they have a reward, but nothing that a judge could read.
 - coverage: how much of what was generated is here, and whether survivors alone are.
 - dead environments: a reward that never varies teaches nothing.
@@ -12,16 +13,23 @@ for analyses to leave out, and findings, for people to read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.records import RolloutReference, RunCoverage, RunFinding, RunManifest
 from modelassay.training.coverage_gate import coverage_findings
-from modelassay.training.findings import decimal, run_finding
+from modelassay.training.findings import NOT_ASSESSABLE, decimal, run_finding
 from modelassay.training.frame import Flags, Frame
+from modelassay.training.infrastructure_gate import (
+    CONSPICUOUS,
+    failing_steps,
+    infrastructure_findings,
+    remainder_of,
+)
 
 FALLEN_ENVIRONMENTS = 3
 """So many environments that fall to 0 together make an epoch invalid whatever the others do."""
@@ -29,12 +37,8 @@ SURPRISE = 0.05
 """An environment has fallen when 0 successes were at most so likely at its neighbours' rate."""
 NEIGHBOURS = 2
 """Epochs on each side that tell what was to be expected."""
-FAILED_STEP = 0.5
-"""Share of failed rollouts from which a whole step is invalid."""
 FEWEST_TO_CALL_DEAD = 64
 """Rollouts that an environment needs before a constant reward means something."""
-CONSPICUOUS = 0.05
-"""Share of empty or truncated completions from which people should look."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Gates:
     dead: tuple[str, ...]
     """Environments whose reward never varies."""
     findings: tuple[RunFinding, ...]
+    remainder: str = ""
+    """That so many rollouts were held back as failures that statistics rest on what is left; else empty."""
 
     @property
     def valid(self) -> Flags:
@@ -72,25 +78,48 @@ class Gates:
         """Rollouts that a judge may read."""
         return ~self.invalid & ~self.unreadable
 
+    def on_remainder(self, findings: Iterable[RunFinding]) -> tuple[RunFinding, ...]:
+        """`findings` of rollouts that were not held back, as far as they may be said of the run.
+
+        What failed may be what was done wrong. So where most is held back nothing is shown to be well; harm
+        that the rest shows stays.
+        """
+        if not self.remainder:
+            return tuple(findings)
+        return tuple(
+            msgspec.structs.replace(
+                each,
+                state="not_assessable",
+                outcome=NOT_ASSESSABLE,
+                why_not=self.remainder,
+                statement=f"Cannot be assessed: {self.remainder}. Of what is left: {each.statement}",
+            )
+            if each.state == "shown_fine"
+            else msgspec.structs.replace(each, rests_on=(*each.rests_on, self.remainder))
+            for each in findings
+        )
+
 
 def run_gates(frame: Frame, manifest: RunManifest, coverage: RunCoverage | None) -> Gates:
     """Every gate but that of verdicts, on one run."""
-    failing = _failing_steps(frame)
+    failing = failing_steps(frame)
     vanished = _frame_outages(frame, failing)
     steps = frozenset((*failing, *(outage.epoch for outage in vanished)))
     dead = dead_environments(frame.env, frame.envs, frame.reward)
+    remainder = remainder_of(frame, failing)
     return Gates(
         invalid_steps=steps,
         invalid=frame.failed | np.isin(frame.step, np.array(sorted(steps), np.int64)),
         unreadable=frame.empty | frame.truncated,
         dead=dead,
         findings=(
-            *_infrastructure(frame, failing),
+            *infrastructure_findings(frame, failing, remainder),
             *outage_findings(vanished),
             *_unreadable(frame),
             *coverage_findings(manifest, coverage, frame),
             *(dead_finding(name, frame) for name in dead),
         ),
+        remainder=remainder,
     )
 
 
@@ -152,48 +181,6 @@ def _frame_outages(frame: Frame, failing: frozenset[int]) -> tuple[Outage, ...]:
     np.maximum.at(any_success, places.ravel(), success[used].astype(np.int64))
     names = [frame.envs[code] for code in keys[1].tolist()]
     return outages(keys[0].tolist(), names, any_success.tolist(), [1] * keys.shape[1])
-
-
-def _failing_steps(frame: Frame) -> frozenset[int]:
-    steps, places = np.unique(frame.step, return_inverse=True)
-    share = np.bincount(places, frame.failed) / np.maximum(np.bincount(places), 1)
-    return frozenset(steps[share > FAILED_STEP].tolist()) if frame.failed.any() else frozenset()
-
-
-def _infrastructure(frame: Frame, failing: frozenset[int]) -> tuple[RunFinding, ...]:
-    count, total = int(frame.failed.sum()), len(frame)
-    if not count:
-        return (
-            run_finding(
-                "infrastructure_gate",
-                "passed",
-                f"None of {total:,} rollouts is marked as a failure of the infrastructure.",
-                state="shown_fine",
-                values={"failed": decimal(0), "rollouts": decimal(total)},
-            ),
-        )
-    known = ~np.isnan(frame.reward)
-    values = {"failed": decimal(count), "rollouts": decimal(total)}
-    means = ""
-    if (known & ~frame.failed).any():
-        every, rest = frame.reward[known].mean(), frame.reward[known & ~frame.failed].mean()
-        values |= {"mean_reward": decimal(every), "mean_reward_without": decimal(rest)}
-        means = f" The mean reward is {every:.3f} with them and {rest:.3f} without."
-    rows = np.flatnonzero(frame.failed)[:5]
-    return (
-        run_finding(
-            "infrastructure_gate",
-            "held back",
-            f"{count:,} of {total:,} rollouts failed for reasons of the infrastructure; they say nothing "
-            f"about the policy and are left out.{means}",
-            state="not_shown",
-            severity="medium" if count > CONSPICUOUS * total else "low",
-            values=values,
-            evidence=[RolloutReference(seq=int(row), step=int(frame.step[row])) for row in rows],
-            rests_on=tuple(f"step {step} left out: most of it failed" for step in sorted(failing)[:20]),
-            question="What failed, and did these rollouts enter training with the reward that they carry?",
-        ),
-    )
 
 
 def outage_findings(found: Sequence[Outage]) -> tuple[RunFinding, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from modelassay.records import RolloutReference, RunFinding
+from modelassay.training.emptiness import says_nothing
 from modelassay.training.findings import decimal, run_finding
 from modelassay.training.run import Run
 
@@ -103,7 +104,7 @@ def verdicts_of(run: Run) -> Iterator[Judgement]:
         for row in batch.filter(batch.column("grader_output").is_valid()).to_pylist():
             if row["format"] != "absent":
                 yield Judgement(
-                    completion=row["completion"] if row["completion"] not in ("[]", "{}") else "",
+                    completion="" if says_nothing(row["completion"], row["format"]) else row["completion"],
                     label="",
                     explanation=row["grader_output"],
                     truncated=row["finish"] == "length",

@@ -1,0 +1,96 @@
+"""Rollouts that are marked as failures of the infrastructure: no evidence about the policy.
+
+What such a failure is, the record says. So where it says so of most, nothing is shown to be well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelassay.records import RolloutReference, RunFinding
+from modelassay.training.findings import decimal, run_finding
+from modelassay.training.frame import Frame
+
+FAILED_STEP = 0.5
+"""Share of failed rollouts from which a whole step is invalid."""
+MOSTLY_FAILED = 0.5
+"""Share of held-back rollouts from which a run's statistics rest on a remainder."""
+SHOWN_FLAGS = 5
+"""Behaviours that are named where scanners flag what failed."""
+CONSPICUOUS = 0.05
+"""Share of empty or truncated completions from which people should look."""
+
+
+def failing_steps(frame: Frame) -> frozenset[int]:
+    """Steps of which most rollouts failed."""
+    steps, places = np.unique(frame.step, return_inverse=True)
+    share = np.bincount(places, frame.failed) / np.maximum(np.bincount(places), 1)
+    return frozenset(steps[share > FAILED_STEP].tolist()) if frame.failed.any() else frozenset()
+
+
+def remainder_of(frame: Frame, failing: frozenset[int]) -> str:
+    """That most rollouts of training or of evaluations are held back; empty when they are not.
+
+    Args:
+        failing: see `failing_steps`.
+    """
+    held = frame.failed | np.isin(frame.step, np.array(sorted(failing), np.int64))
+    told = []
+    for phase, rows in (("training", frame.is_train), ("evaluation", ~frame.is_train)):
+        count, total = int((held & rows).sum()), int(rows.sum())
+        if total and count >= MOSTLY_FAILED * total:
+            told.append(f"{count:,} of {total:,} {phase} rollouts")
+    return f"{' and '.join(told)} are held back as failures of the infrastructure" if told else ""
+
+
+def infrastructure_findings(frame: Frame, failing: frozenset[int], remainder: str) -> tuple[RunFinding, ...]:
+    """The finding about rollouts that failed.
+
+    Args:
+        failing: see `failing_steps`.
+        remainder: see `remainder_of`.
+    """
+    count, total = int(frame.failed.sum()), len(frame)
+    if not count:
+        return (
+            run_finding(
+                "infrastructure_gate",
+                "passed",
+                f"None of {total:,} rollouts is marked as a failure of the infrastructure.",
+                state="shown_fine",
+                values={"failed": decimal(0), "rollouts": decimal(total)},
+            ),
+        )
+    known = ~np.isnan(frame.reward)
+    values = {"failed": decimal(count), "rollouts": decimal(total)}
+    means = ""
+    if (known & ~frame.failed).any():
+        every, rest = frame.reward[known].mean(), frame.reward[known & ~frame.failed].mean()
+        values |= {"mean_reward": decimal(every), "mean_reward_without": decimal(rest)}
+        means = f" The mean reward is {every:.3f} with them and {rest:.3f} without."
+    seen = _flagged(frame)
+    left = f" So {remainder}: whatever is said of the rest need not hold for them." if remainder else ""
+    rows = np.flatnonzero(frame.failed)[:5]
+    return (
+        run_finding(
+            "infrastructure_gate",
+            "mostly held back" if remainder else "held back",
+            f"{count:,} of {total:,} rollouts are marked as failed for reasons of the infrastructure; they "
+            f"say nothing about the policy and are left out.{means}{seen}{left}",
+            state="not_assessable" if remainder else "not_shown",
+            severity="high" if remainder else "medium" if seen or count > CONSPICUOUS * total else "low",
+            why_not=remainder,
+            values=values,
+            evidence=[RolloutReference(seq=int(row), step=int(frame.step[row])) for row in rows],
+            rests_on=tuple(f"step {step} left out: most of it failed" for step in sorted(failing)[:20]),
+            question="What failed, and did these rollouts enter training with the reward that they carry?",
+        ),
+    )
+
+
+def _flagged(frame: Frame) -> str:
+    """What scanners see in rollouts that failed: an exploit may be what broke the machine."""
+    counts = {name: int((flags & frame.failed).sum()) for name, flags in frame.flags.items()}
+    most = sorted((-count, name) for name, count in counts.items() if count)[:SHOWN_FLAGS]
+    told = ", ".join(f"{name}: {-count:,}" for count, name in most)
+    return f" Scanners flag some of them all the same ({told})." if told else ""
