@@ -155,7 +155,7 @@ class RunCoverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     repeated_steps: tuple[int, ...] = ()
     """Steps that a resume wrote twice, with other rows."""
     filtered: int | None = None
-    """Rollouts known to be filtered out before the source was written; None when unknown."""
+    """Rollouts known to be filtered out, in the source or before it was written; None when unknown."""
     zero_variance_groups: int | None = None
     """Groups in the record whose rewards are all equal."""
     quarantined: int = 0

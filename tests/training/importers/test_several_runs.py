@@ -143,3 +143,124 @@ def test_openrlhf_calls_captured_in_two_folders_are_several_runs(tmp_path: Path)
         import_run(tmp_path / "out", tmp_path / "run")
     _, _, coverage = imported(tmp_path / "out" / "a", tmp_path)
     assert coverage.found_train == 6
+
+
+def open_instruct_shard(path: Path, steps: Iterable[int], **more: Any) -> None:
+    """Two groups of two rollouts a step."""
+    rows = (
+        {
+            "step": step,
+            "sample_idx": i,
+            "prompt_idx": i // 2,
+            "prompt_tokens": [7, step, i // 2],
+            "response_tokens": [i],
+            "reward": float(i % 2),
+            "dataset": "math",
+            **more,
+        }
+        for step in steps
+        for i in range(4)
+    )
+    layouts.lines(path, rows)
+
+
+def about(folder: Path, name: str, model: str = "m", commit: str = "abc") -> None:
+    told = {"run_name": name, "model_name": model, "git_commit": commit}
+    layouts.lines(folder / f"{name}_metadata.jsonl", [told])
+
+
+def test_open_instruct_that_was_preempted_took_no_step_twice(tmp_path: Path) -> None:
+    source = tmp_path / "traces"
+    first, second = "grpo__1__1700000000", "grpo__1__1699999999"  # the clock of the second host is behind
+    for name, shards in ((first, (range(1, 3), range(3, 5))), (second, (range(5, 7), range(7, 8)))):
+        for number, steps in enumerate(shards):
+            open_instruct_shard(source / f"{name}_rollouts_{number:06d}.jsonl", steps)
+        about(source, name, commit=name[-1])
+    run, rows, coverage = imported(source, tmp_path)
+    assert [row["step"] for row in rows] == [step for step in range(1, 8) for _ in range(4)]
+    assert (coverage.repeated_steps, coverage.missing_steps) == ((), ())
+    assert run.manifest.source == "grpo__1"
+    assert run.manifest.code == {f"git commit of {first}": "0", f"git commit of {second}": "9"}
+    assert any(f"{second} from step 5" in statement for statement in coverage.statements)
+
+
+def test_open_instruct_that_was_preempted_within_a_step_mixes_no_groups(tmp_path: Path) -> None:
+    """The lines of step 2 broke off after the first group; the next start begins with step 2."""
+    source = tmp_path / "traces"
+    torn = source / "grpo__1__1700000000_rollouts_000000.jsonl"
+    open_instruct_shard(torn, (1, 2))
+    torn.write_text("".join(torn.read_text().splitlines(keepends=True)[:6]))
+    open_instruct_shard(source / "grpo__1__1700000100_rollouts_000000.jsonl", (2, 3))
+    _, rows, coverage = imported(source, tmp_path)
+    assert coverage.repeated_steps == (2,)
+    groups = [row["group"] for row in rows]
+    assert {groups.count(name) for name in groups} == {2}
+
+
+def test_open_instruct_steps_that_were_written_out_of_order_are_not_repeated(tmp_path: Path) -> None:
+    open_instruct_shard(tmp_path / "traces" / "g_rollouts_000000.jsonl", (1, 3, 2, 4))
+    _, _, coverage = imported(tmp_path / "traces", tmp_path)
+    assert (coverage.repeated_steps, coverage.missing_steps) == ((), ())
+
+
+def test_open_instruct_experiments_in_one_folder_are_several_runs(tmp_path: Path) -> None:
+    source = tmp_path / "shared"
+    for name, model in (("a__1__1700000000", "m"), ("b__1__1700000100", "m"), ("a__1__1700000200", "n")):
+        open_instruct_shard(source / f"{name}_rollouts_000000.jsonl", (1, 2))
+        about(source, name, model)
+    with pytest.raises(
+        DatasetError, match="several runs: a__1__1700000000, a__1__1700000200, b__1"
+    ) as refused:
+        import_run(source, tmp_path / "run")
+    assert "a__1__1700000000_rollouts_000000.jsonl" in refused.value.mend
+    run, rows, coverage = imported(source / "b__1__1700000100_metadata.jsonl", tmp_path)
+    assert (len(rows), run.manifest.source) == (8, "b__1__1700000100")
+    assert not any("Other starts" in statement for statement in coverage.statements)
+    run, _, coverage = imported(source / "a__1__1700000200_rollouts_000000.jsonl", tmp_path / "other")
+    assert run.manifest.base == "n"
+    assert coverage.statements[0] == "Other starts of this run were not read: a__1__1700000000."
+    for path in source.glob("b__1*"):
+        path.unlink()
+    with pytest.raises(DatasetError, match="several runs: a__1__1700000000, a__1__1700000200"):
+        import_run(source, tmp_path / "run")
+
+
+def test_open_instruct_groups_that_were_filtered_out_are_not_trained_on(tmp_path: Path) -> None:
+    source = tmp_path / "traces"
+    open_instruct_shard(source / "grpo__1__1700000000_rollouts_000000.jsonl", (1, 2))
+    for shard, steps in enumerate(((1, 2), (1,))):  # shards of filtered groups are numbered anew at each step
+        rows = (
+            {
+                "step": step,
+                "filter_reason": "zero_std_reward",
+                "sample_idx": i,
+                "prompt_idx": 0,
+                "prompt_id": f"0_{shard}{prompt}",
+                "prompt_tokens": [9],
+                "response_tokens": [i],
+                "reward": 1.0,
+            }
+            for step in steps
+            for prompt in range(3)
+            for i in range(2)
+        )
+        layouts.lines(source / f"grpo__1__1700000000_filtered_rollouts_{shard:06d}.jsonl", rows)
+    run, rows, coverage = imported(source, tmp_path)
+    assert run.manifest.population == "generated"
+    assert (coverage.found_train, coverage.filtered, coverage.repeated_steps) == (26, 18, ())
+    assert coverage.zero_variance_groups == 9
+    dropped = [row for row in rows if row["trained_on"] is False]
+    assert len(dropped) == 18
+    groups = [row["group"] for row in rows]
+    assert {groups.count(name) for name in groups} == {2}
+    assert not any("before this was written" in statement for statement in coverage.statements)
+
+
+def test_open_instruct_of_which_only_filtered_groups_are_here_is_refused(tmp_path: Path) -> None:
+    shard = tmp_path / "traces" / "g_filtered_rollouts_000000.jsonl"
+    open_instruct_shard(shard, (1,), filter_reason="zero_std_reward")
+    with pytest.raises(DatasetError, match="only rollouts that were filtered out"):
+        import_run(tmp_path / "traces", tmp_path / "run")
+    open_instruct_shard(shard, (1,))
+    run, rows, _ = imported(tmp_path / "traces", tmp_path)  # a run that is called g_filtered
+    assert (run.manifest.population, len(rows)) == ("trained_on", 4)
