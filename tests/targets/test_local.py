@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import shutil
 import threading
 from collections.abc import Callable, Sequence
@@ -359,6 +360,30 @@ def test_prompt_adapters_are_refused_plainly(tiny_models: Any, tmp_path: Path) -
     (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "PROMPT_TUNING"}), encoding="utf-8")
     with pytest.raises(TargetError, match="PROMPT_TUNING, which changes the prompt"):
         identity(refer(f"{tiny_models.base}+{folder}"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"lora_alpha": "16"}, 'lora_alpha is "16", not a number'),
+        ({"lora_alpha": math.nan}, "lora_alpha is NaN, not a number"),
+        ({"r": 8.0}, r"r is 8\.0, not a whole number"),
+        ({"r": True}, "r is true, not a whole number"),
+        ({"rank_pattern": {"q_proj": "2"}}, 'rank_pattern of "q_proj" is "2", not a whole number'),
+        ({"alpha_pattern": [16]}, r"alpha_pattern is \[16\], not a table of numbers"),
+        ({"peft_type": "XLORA"}, "loads further adapters"),
+    ],
+)
+def test_configurations_of_adapters_that_cannot_be_read_are_told(
+    tiny_models: Any, tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    folder = tmp_path / "adapter"
+    shutil.copytree(tiny_models.adapter, folder)
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes), encoding="utf-8")
+    with pytest.raises(TargetError, match=told) as raised:
+        identity(refer(f"{tiny_models.base}+{folder}"))
+    assert raised.value.mend
 
 
 # -- files ----------------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +28,8 @@ _PROMPT_KINDS: Final = frozenset(
         "CARTRIDGE",
     }
 )
+_SCALES: Final = (("r", int), ("lora_alpha", float), ("rank_pattern", int), ("alpha_pattern", float))
+"""Keys of LoRA's configuration that hold numbers, by module those that end in ``_pattern``; float takes both."""
 _HARMLESS_STARTS: Final = (True, False, None, "gaussian", "orthogonal")
 """Values of ``init_lora_weights`` under which loading leaves the base's own weights alone."""
 
@@ -71,6 +76,15 @@ def adapter_of(files: AdapterFiles, *, name: str, weight: str, occurrence: int, 
             where=where,
             mend="serve it and ask it as openai:MODEL@BASE_URL",
         )
+    if kind == "XLORA":
+        raise TargetError(
+            f"the adapter {name} is of the kind XLORA, which loads further adapters from wherever its "
+            "configuration says; what is asked would not be what was hashed",
+            where=where,
+            mend="name each of its adapters by itself: hf:BASE+FIRST+SECOND",
+        )
+    if kind == "LORA":
+        _check_scales(config, name=name, where=where)
     scalable = kind == "LORA" and not config.get("modules_to_save")
     if weight != "1" and not scalable:
         raise TargetError(
@@ -89,6 +103,40 @@ def adapter_of(files: AdapterFiles, *, name: str, weight: str, occurrence: int, 
         and config.get("bias", "none") == "none"
         and config.get("init_lora_weights", True) in _HARMLESS_STARTS,
     )
+
+
+def _check_scales(config: Mapping[str, Any], *, name: str, where: str) -> None:
+    """Refuse ranks and scales of LoRA that are no numbers: PEFT would fail far from here, and say something
+    else."""
+    for key, kind in _SCALES:
+        if not key.endswith("_pattern"):
+            _check_number(config.get(key, 1), kind, said=key, name=name, where=where)
+            continue
+        entries = config.get(key) or {}
+        if not isinstance(entries, dict):
+            raise _no_scale(f"{key} is {_shown(entries)}, not a table of numbers", name=name, where=where)
+        for module, value in entries.items():
+            _check_number(value, kind, said=f"{key} of {_shown(module)}", name=name, where=where)
+
+
+def _check_number(value: Any, kind: type, *, said: str, name: str, where: str) -> None:
+    whole = type(value) is int  # True and False are none
+    if not whole and (kind is int or type(value) is not float or not isfinite(value)):
+        wanted = "a whole number" if kind is int else "a number"
+        raise _no_scale(f"{said} is {_shown(value)}, not {wanted}", name=name, where=where)
+
+
+def _no_scale(what: str, *, name: str, where: str) -> TargetError:
+    return TargetError(
+        f"adapter_config.json of the adapter {name} is damaged: {what}",
+        where=where,
+        mend="write the number with which it was trained, without quotes, or save the adapter again",
+    )
+
+
+def _shown(value: Any) -> str:
+    """A value of a configuration as it is written there, cut short."""
+    return one_line(json.dumps(value))[:60]
 
 
 def _digest(files: AdapterFiles) -> str:
