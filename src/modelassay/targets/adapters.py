@@ -29,7 +29,7 @@ _PROMPT_KINDS: Final = frozenset(
     }
 )
 _SCALES: Final = (("r", int), ("lora_alpha", float), ("rank_pattern", int), ("alpha_pattern", float))
-"""Keys of LoRA's configuration that hold numbers, by module those that end in ``_pattern``; float takes both."""
+"""Keys of LoRA's configuration that hold numbers (``_pattern``: by module); float takes both kinds."""
 _HARMLESS_STARTS: Final = (True, False, None, "gaussian", "orthogonal")
 """Values of ``init_lora_weights`` under which loading leaves the base's own weights alone."""
 
