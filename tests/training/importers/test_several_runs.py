@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -264,3 +265,21 @@ def test_open_instruct_of_which_only_filtered_groups_are_here_is_refused(tmp_pat
     open_instruct_shard(shard, (1,))
     run, rows, _ = imported(tmp_path / "traces", tmp_path)  # a run that is called g_filtered
     assert (run.manifest.population, len(rows)) == ("trained_on", 4)
+
+
+def test_verifiers_results_of_several_models_keep_each_its_own(tmp_path: Path) -> None:
+    for env, model, size in (("gsm8k", "small", 2), ("wordle", "large", 2)):
+        folder = layouts.verifiers(tmp_path / "evals" / f"{env}--{model}" / "1a2b")
+        told = {"env_id": env, "model": model, "rollouts_per_example": size}
+        (folder / "metadata.json").write_text(json.dumps(told))
+    run, rows, coverage = imported(tmp_path / "evals", tmp_path)
+    assert {(row["step"], row["env"], row["policy"]) for row in rows} == {
+        (1, "gsm8k", "small"),
+        (2, "wordle", "large"),
+    }
+    assert (run.manifest.base, run.manifest.group_size) == ("", 2)
+    assert run.manifest.configuration == {"rollouts_per_example": "2"}
+    assert "2 models (large, small)" in coverage.statements[0]
+    run, rows, coverage = imported(tmp_path / "evals" / "gsm8k--small", tmp_path / "one")
+    assert (run.manifest.base, run.manifest.configuration["env_id"]) == ("small", "gsm8k")
+    assert not any("models" in statement for statement in coverage.statements)

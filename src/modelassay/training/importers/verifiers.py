@@ -26,6 +26,7 @@ from modelassay.training.importers.rows import (
     whole,
 )
 from modelassay.training.importers.settings import json_settings
+from modelassay.training.importers.starts import MOST_NAMED
 from modelassay.training.importers.tally import Tally
 
 NAME = "verifiers"
@@ -50,7 +51,9 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     if not files:
         raise DatasetError("no results.jsonl", where=str(source))
     names = reward_names(files)
-    settings = json_settings(files[0].parent / "metadata.json")
+    told = [json_settings(path.parent / "metadata.json") for path in files]
+    settings = _agreed(told)
+    models = sorted({each["model"] for each in told if each.get("model")})
     manifest = RunManifest(
         id="",
         name="",
@@ -64,20 +67,35 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     )
 
     def rollouts(notes: Notes) -> Iterator[Rows]:
-        return gathered(
-            (
-                rollout
-                for step, path in enumerate(files, 1)
-                for rollout in legacy_rollouts(path, step, "eval", settings.get("env_id", ""), notes)
-            ),
-            names,
-        )
+        def each() -> Iterator[Rollout]:
+            for step, (path, own) in enumerate(zip(files, told, strict=True), 1):
+                env, policy = own.get("env_id", ""), own.get("model") or None
+                for rollout in legacy_rollouts(path, step, "eval", env, notes):
+                    rollout.policy = policy
+                    yield rollout
+
+        return gathered(each(), names)
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
         notes.say("These are results of an evaluation; nothing here was trained on.")
+        if len(files) > 1:
+            notes.say(f"{len(files):,} files of results: steps number them by name.")
+        if len(models) > 1:
+            named = ", ".join(models[:MOST_NAMED]) + (", …" if len(models) > MOST_NAMED else "")
+            notes.say(
+                f"Results of {len(models):,} models ({named}): a rate over all of them is that of none. The "
+                f"policy of each rollout says which model answered.",
+                grave=True,
+            )
         return {"basis": "an evaluation", "statements": (*notes.statements, *tally.statements())}
 
     return OpenedRun(manifest, rollouts, coverage=coverage)
+
+
+def _agreed(told: list[dict[str, str]]) -> dict[str, str]:
+    """The settings that all files of results have in common."""
+    keys = dict.fromkeys(key for each in told for key in each)
+    return {key: told[0][key] for key in keys if len({each.get(key) for each in told}) == 1}
 
 
 def reward_names(files: list[Path]) -> tuple[str, ...]:
