@@ -6,8 +6,6 @@ never wait; both leave the same folder.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +23,7 @@ from modelassay.records import (
     RunMetrics,
 )
 from modelassay.training.columns import pa, rollout_schema
+from modelassay.training.unfinished import Unfinished
 
 PART_ROWS = 131_072
 """Rows of a part: a few hundred MB of text at most."""
@@ -54,13 +53,13 @@ class RunWriter:
                 "a run of this name is already kept", where=str(folder), mend="choose another name"
             )
         self.folder = folder
-        self._work = folder.with_name(f".{folder.name}.{os.getpid()}")
+        self._unfinished = Unfinished(folder)
+        self._work = self._unfinished.path
         self.schema = rollout_schema([reward.name for reward in manifest.rewards])
         self._part = 0
         self._rows = 0
         self._sink: Any = None
         self.written = 0
-        (self._work / "rollouts").mkdir(parents=True)
         self._save("run.json", manifest)
 
     def __enter__(self) -> RunWriter:
@@ -71,9 +70,9 @@ class RunWriter:
     ) -> None:
         self._close_part()
         if kind is None:
-            self._work.rename(self.folder)
+            self._unfinished.finish()
         else:
-            shutil.rmtree(self._work, ignore_errors=True)
+            self._unfinished.discard()
 
     def rollouts(self, columns: Mapping[str, Sequence[Any] | pa.Array], rows: int) -> None:
         """Append `rows` rollouts given by column; a column left out is null, or empty text.

@@ -15,6 +15,7 @@ from modelassay.training.columns import pa
 from modelassay.training.importers.opened import Framework, ImportOptions, Notes, OpenedRun, coverage_of
 from modelassay.training.importers.tally import Tally
 from modelassay.training.run import Run
+from modelassay.training.unfinished import remove_abandoned
 from modelassay.training.writing import RunWriter
 
 FRAMEWORKS: dict[str, str] = {
@@ -77,6 +78,8 @@ def import_run(
 ) -> Run:
     """Take over the run at `source` as the run in `folder`, streaming.
 
+    What an import that was killed left beside `folder` is removed.
+
     Args:
         source: what the framework left: its output folder, or a single file.
         folder: ``<store>/runs/<id>``; must not exist yet.
@@ -100,6 +103,7 @@ def import_run(
     manifest = msgspec.structs.replace(
         opened.manifest, id=folder.name, name=name or folder.name, origin="imported"
     )
+    remove_abandoned(folder.parent)
     with RunWriter(folder, manifest) as writer:
         coverage = _write(opened, writer, progress)
         if not coverage.found:
