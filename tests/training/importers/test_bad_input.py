@@ -347,3 +347,78 @@ def test_the_last_batch_of_training_on_the_prompts_of_evaluations_stays_training
     state(tmp_path / "out", 4, [*logs, {"step": 2, "eval_reward": 0.5}, {"step": 3, "eval_reward": 0.5}])
     coverage = told(import_run(tmp_path / "out", tmp_path / "run"))
     assert (coverage.found_train, coverage.found_eval) == (24, 24)
+
+
+def evaluated(folder: Path, steps: int, every: int, saved: int, logged_evaluations: int) -> None:
+    """A run that is evaluated every few steps and whose last checkpoint is of the step `saved`."""
+    logs: list[dict[str, Any]] = []
+    for step in range(1, steps + 1):
+        columns = batch(step)
+        if step % every == 0:
+            columns["prompt"] = batch(0, seed=0)["prompt"]
+        write(folder, step, columns)
+        logs += [{"step": step, "reward": 0.5, "loss": 0.1}] if step <= saved else []
+    evaluations = range(every, saved + 1, every)
+    logs += [{"step": step, "eval_reward": 0.5} for step in evaluations[:logged_evaluations]]
+    state(folder, saved, logs)
+
+
+@pytest.mark.parametrize("saved", [4, 8])
+def test_all_evaluations_after_the_last_checkpoint_are_told_and_counted(tmp_path: Path, saved: int) -> None:
+    evaluated(tmp_path / "out", 18, every=4, saved=saved, logged_evaluations=saved // 4)
+    coverage = told(import_run(tmp_path / "out", tmp_path / "run"))
+    assert coverage.overwritten_steps == (4, 8, 12, 16)
+    assert (coverage.found_train, coverage.found_eval, coverage.expected_train) == (14 * 12, 4 * 12, 18 * 12)
+    assert (coverage.batches_found, coverage.batches_expected) == (14, 18)
+    assert not any("never written" in statement for statement in coverage.statements)
+
+
+def test_training_on_the_prompts_of_evaluations_is_none_after_the_last_checkpoint(tmp_path: Path) -> None:
+    evaluated(tmp_path / "out", 18, every=4, saved=8, logged_evaluations=2)
+    shared = {**batch(5), "prompt": batch(0, seed=0)["prompt"]}
+    write(tmp_path / "out", 5, shared)
+    coverage = told(import_run(tmp_path / "out", tmp_path / "run"))
+    assert (coverage.found_eval, coverage.overwritten_steps) == (2 * 12, (4, 8))
+
+
+def test_a_reward_that_was_logged_as_no_number_is_no_resumed_run(tmp_path: Path) -> None:
+    for step in (1, 2, 3, 4):
+        write(tmp_path / "out", step)
+    logs = [{"step": s, "reward": float("nan") if s == 2 else 0.5, "loss": 0.1} for s in (1, 2, 3, 4)]
+    state(tmp_path / "out", 3, logs[:3])
+    state(tmp_path / "out", 4, logs)
+    coverage = told(import_run(tmp_path / "out", tmp_path / "run"))
+    assert coverage.repeated_steps == ()
+    assert not any("resumed" in statement for statement in coverage.statements)
+
+
+def test_columns_of_a_dictionary_are_read_as_their_values(tmp_path: Path) -> None:
+    place = tmp_path / "out" / "completions"
+    place.mkdir(parents=True)
+    tables = []
+    for step in (1, 2):
+        table = pa.table({**batch(step), "env": ["maths"] * 12})
+        for name in ("prompt", "completion", "env"):
+            encoded = table.column(name).dictionary_encode()
+            table = table.set_column(table.column_names.index(name), name, encoded)
+        tables.append(table)
+    parquet.write_table(tables[0], place / "completions_00001.parquet")
+    parquet.write_table(pa.concat_tables(tables), place / "completions_all.parquet", row_group_size=5)
+    run = import_run(tmp_path / "out", tmp_path / "run")
+    rows = [row for each in run.batches() for row in each.to_pylist()]
+    assert quarantine(run) == []
+    assert {row["prompt"] for row in rows} == {*batch(1)["prompt"], *batch(2)["prompt"]}
+    assert {(row["format"], row["env"]) for row in rows} == {("text", "maths")}
+
+
+def test_a_file_with_two_columns_of_one_name_is_quarantined(tmp_path: Path) -> None:
+    write(tmp_path / "out", 1)
+    columns = batch(2)
+    table = pa.Table.from_arrays(
+        [pa.array(values) for values in (*columns.values(), columns["grader"])], names=[*columns, "grader"]
+    )
+    parquet.write_table(table, tmp_path / "out" / "completions" / "completions_00002.parquet")
+    run = import_run(tmp_path / "out", tmp_path / "run")
+    (row,) = quarantine(run)
+    assert "several columns are named grader" in row["reason"]
+    assert told(run).missing_steps == (2,)

@@ -26,11 +26,11 @@ from modelassay.training.importers.tally import Tally
 from modelassay.training.importers.trl_columns import TrlColumns, prompts_of
 from modelassay.training.importers.trl_files import Piece, pieces, reward_columns
 from modelassay.training.importers.trl_groups import (
+    asked_by_evaluations,
     evaluation_files,
-    evaluation_prompts,
     evaluation_rows,
     group_size,
-    late_evaluation,
+    late_evaluations,
 )
 from modelassay.training.importers.trl_state import TrainerState, read_state
 from modelassay.training.importers.trl_weights import reward_weights
@@ -86,9 +86,12 @@ class _TrlRun:
         self._assumed_weight = single_default and not state.train_logs
         self._eval_steps = set(state.eval_logs) or (set() if state.name else evaluation_files(files))
         self._guessed_eval = bool(self._eval_steps) and not state.eval_logs
-        # After the last checkpoint there may be one more evaluation, of which the state says nothing.
-        self._eval_prompts = evaluation_prompts(files, self._eval_steps)
-        self._eval_steps |= late_evaluation(files, self._eval_prompts, self._eval_steps)
+        # After the last checkpoint there may be more evaluations, of which the state says nothing.
+        asked = asked_by_evaluations(files, self._eval_steps)
+        common = frozenset.intersection(*asked) if asked else frozenset()
+        late = late_evaluations(files, common, self._eval_steps, state.steps)
+        self._eval_steps |= late
+        self._eval_prompts = common if len(asked) + len(late) > 1 else frozenset()
         self._sizes = self._group_sizes(options)
         self._sizes_of: dict[int, int] = {}
         self._steps: set[int] = set()
@@ -175,7 +178,7 @@ class _TrlRun:
         logged = self._state.eval_logs.get(step, {})
         count = evaluation_rows(prompts_of(table), self._eval_prompts, columns.total(table), logged)
         left = table.num_rows - count
-        if step in self._state.train_logs or self._guessed_eval:
+        if self._state.logs_training(step) or self._guessed_eval:
             notes.overwritten.add(step)
         if left:
             notes.say(

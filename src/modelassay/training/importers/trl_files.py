@@ -13,6 +13,7 @@ import numpy as np
 from modelassay.errors import DatasetError
 from modelassay.training.columns import pa
 from modelassay.training.importers.opened import Notes
+from modelassay.training.importers.rows import twice_named
 
 FIXED_COLUMNS = frozenset(("step", "prompt", "completion", "advantage"))
 READ_ROWS = 8192
@@ -63,17 +64,23 @@ def pieces(
                 chosen = None if columns is None else [n for n in ("step", *columns) if n in names]
                 if match:
                     # One thread: files of a batch each are too small to share out.
-                    yield from _single(
-                        file.read(columns=chosen, use_threads=False), int(match.group(1)), path, notes
-                    )
+                    table = _decoded(file.read(columns=chosen, use_threads=False))
+                    yield from _single(table, int(match.group(1)), path, notes)
                 else:
-                    yield from _many(file.iter_batches(batch_size=READ_ROWS, columns=chosen), path)
+                    batches = file.iter_batches(batch_size=READ_ROWS, columns=chosen)
+                    yield from _many((_decoded(pa.Table.from_batches([each])) for each in batches), path)
         except (pa.ArrowException, ValueError, OSError, KeyError, DatasetError) as error:
             if notes is not None:
                 reason = error.what if isinstance(error, DatasetError) else str(error)
                 notes.quarantine(path.name, f"not a readable file of completions: {reason}", _head(path))
                 if match:
                     notes.missing.add(int(match.group(1)))
+
+
+def numbered_step(path: Path) -> int | None:
+    """The step that the name of a file tells; None where it holds many."""
+    match = _NUMBER.fullmatch(path.name)
+    return int(match.group(1)) if match else None
 
 
 def reward_columns(files: Sequence[Path], logged: Sequence[str]) -> tuple[str, ...]:
@@ -92,7 +99,7 @@ def reward_columns(files: Sequence[Path], logged: Sequence[str]) -> tuple[str, .
         for field in schema:
             if field.name in FIXED_COLUMNS:
                 continue
-            if not (field.name in logged if logged else pa.types.is_floating(field.type)):
+            if not (field.name in logged if logged else pa.types.is_floating(_plain(field.type))):
                 break
             found.setdefault(field.name)
     return tuple({**found, **dict.fromkeys(logged)})
@@ -108,9 +115,9 @@ def _single(table: pa.Table, number: int, path: Path, notes: Notes | None) -> It
     yield Piece(number, table, path.name)
 
 
-def _many(batches: Iterator[pa.RecordBatch], path: Path) -> Iterator[Piece]:
+def _many(batches: Iterator[pa.Table], path: Path) -> Iterator[Piece]:
     """Runs of equal steps; a run may reach over several batches."""
-    held: list[pa.RecordBatch] = []
+    held: list[pa.Table] = []
     step = None
     for batch in batches:
         steps = batch.column("step").to_numpy()
@@ -119,12 +126,12 @@ def _many(batches: Iterator[pa.RecordBatch], path: Path) -> Iterator[Piece]:
             if start == end:
                 continue
             if step is not None and steps[start] != step:
-                yield Piece(step, pa.Table.from_batches(held), path.name)
+                yield Piece(step, pa.concat_tables(held), path.name)
                 held = []
             step = int(steps[start])
             held.append(batch.slice(start, end - start))
     if held and step is not None:
-        yield Piece(step, pa.Table.from_batches(held), path.name)
+        yield Piece(step, pa.concat_tables(held), path.name)
 
 
 def _check(schema: pa.Schema, path: Path) -> None:
@@ -132,9 +139,26 @@ def _check(schema: pa.Schema, path: Path) -> None:
     lacking = [name for name in needed if name not in schema.names]
     if lacking:
         raise DatasetError(f"no column {', '.join(lacking)}", where=path.name)
+    twice = twice_named(schema.names)
+    if twice:
+        raise DatasetError(f"several columns are named {', '.join(twice)}", where=path.name)
     for name in ("step", "prompt", "completion", "advantage"):
-        if name in schema.names and not any(fits(schema.field(name).type) for fits in _TYPES[name]):
+        if name in schema.names and not any(fits(_plain(schema.field(name).type)) for fits in _TYPES[name]):
             raise DatasetError(f"column {name} holds {schema.field(name).type}", where=path.name)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type of the values of a column, which may stand in a dictionary."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _decoded(table: pa.Table) -> pa.Table:
+    """`table` with the values themselves where a column refers to a dictionary."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            values = table.column(place).cast(field.type.value_type)
+            table = table.set_column(place, field.with_type(field.type.value_type), values)
+    return table
 
 
 def _head(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from modelassay.training.columns import pa
 from modelassay.training.importers.trl_columns import prompts_of
-from modelassay.training.importers.trl_files import Piece, pieces
+from modelassay.training.importers.trl_files import Piece, numbered_step, pieces
 
 COMPARED = 64
 """Files of training that are looked at before a file is called a late evaluation."""
@@ -66,7 +66,7 @@ def evaluation_rows(
 
     Args:
         prompts: of each row.
-        common: see `evaluation_prompts`.
+        common: prompts that every evaluation asked; empty where there are not several.
         totals: total reward per row.
         log: what was logged of the evaluation.
     """
@@ -86,12 +86,11 @@ def evaluation_rows(
     return count
 
 
-def evaluation_prompts(files: Sequence[Path], steps: set[int]) -> frozenset[str]:
-    """Prompts that every evaluation asked, from the files of two or more of them; empty when fewer."""
-    asked = (
-        [_asked(piece) for piece in pieces(files, None, ["prompt"]) if piece.step in steps] if steps else []
-    )
-    return frozenset.intersection(*asked) if len(asked) > 1 else frozenset()
+def asked_by_evaluations(files: Sequence[Path], steps: set[int]) -> list[frozenset[str]]:
+    """The prompts of each evaluation whose file is here."""
+    if not steps:
+        return []
+    return [_asked(piece) for piece in pieces(files, None, ["prompt"]) if piece.step in steps]
 
 
 def evaluation_files(files: Sequence[Path]) -> set[int]:
@@ -115,20 +114,33 @@ def evaluation_files(files: Sequence[Path]) -> set[int]:
     return {step for kind in lonely for step in steps_of[kind]}
 
 
-def late_evaluation(files: Sequence[Path], common: frozenset[str], known: set[int]) -> set[int]:
-    """The step of the last file, when it asks what evaluations ask and training does not.
+def late_evaluations(
+    files: Sequence[Path], common: frozenset[str], known: set[int], saved: int
+) -> frozenset[int]:
+    """Steps of evaluations after the last checkpoint: they ask what evaluations ask and training does not.
 
     Args:
-        common: see `evaluation_prompts`.
+        common: prompts that every logged evaluation asked.
         known: steps of evaluations that are logged.
+        saved: the last step of which there is a log. The last file may be of it and yet hold an evaluation,
+            one that followed the end of training.
     """
-    if not common:
-        return set()
-    last = {piece.step: _asked(piece) for piece in pieces(files[-1:], None, ["prompt"])}
-    others = (p for p in pieces(files[:-1][:COMPARED], None, ["prompt"]) if p.step not in known)
-    if any(_asked(piece) & common for piece in others):
-        return set()
-    return {step for step, asked in last.items() if step not in known and asked >= common}
+    if not common or not saved:
+        return frozenset()
+    steps = {path: numbered_step(path) for path in files}
+    later = {path for path, step in steps.items() if step is None or step > saved or path == files[-1]}
+    logged = [path for path, step in steps.items() if path not in later and step not in known]
+    found: set[int] = set()
+    for piece in pieces([*logged[:COMPARED], *sorted(later)], None, ["prompt"]):
+        if piece.step in known:
+            continue
+        asked = _asked(piece)
+        after = piece.step > saved or (piece.step == saved and piece.where == files[-1].name)
+        if after and asked >= common:
+            found.add(piece.step)
+        elif asked & common:
+            return frozenset()  # training asks these prompts too: they tell nothing
+    return frozenset(found)
 
 
 def _asked(piece: Piece) -> frozenset[str]:

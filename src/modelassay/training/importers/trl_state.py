@@ -50,6 +50,11 @@ class TrainerState:
             step: entry for step, entry in self._entries() if any(key.startswith("eval_") for key in entry)
         }
 
+    def logs_training(self, step: int) -> bool:
+        """Whether training at `step` was logged, or must have been after the state was saved."""
+        every = whole((self.settings or {}).get("logging_steps"))
+        return step in self.train_logs or (step > self.steps and bool(every) and step % (every or 1) == 0)
+
     @property
     def reward_names(self) -> tuple[str, ...]:
         """Reward functions that are logged, in order of appearance."""
@@ -99,17 +104,18 @@ def read_state(root: Path) -> TrainerState:
             data = document(path)
             history = [entry for entry in data["log_history"] if isinstance(entry, dict)]
             states.append((int(data["global_step"]), folder.name, history, data))
-        except (DatasetError, KeyError, TypeError, ValueError) as error:
+        except (DatasetError, KeyError, TypeError, ValueError, OverflowError) as error:
             unreadable.append((f"{folder.name}/trainer_state.json", str(error)))
     if not states:
         return TrainerState(unreadable=tuple(unreadable))
-    steps, name, newest, data = max(states, key=lambda state: state[0])
+    chosen = max(states, key=lambda state: state[0])
+    steps, name, newest, data = chosen
     return TrainerState(
         steps=steps,
         history=tuple(newest),
         settings={key: str(data[key]) for key in _SETTINGS if data.get(key) is not None},
         name=name,
-        rewritten=_rewritten(newest, [older for _, _, older, _ in states]),
+        rewritten=_rewritten(newest, [each[2] for each in states if each is not chosen]),
         unreadable=tuple(unreadable),
     )
 
@@ -117,8 +123,11 @@ def read_state(root: Path) -> TrainerState:
 def _rewritten(
     newest: Sequence[Mapping[str, Any]], others: Sequence[Sequence[Mapping[str, Any]]]
 ) -> tuple[int, ...]:
-    def rewards(history: Sequence[Mapping[str, Any]]) -> dict[int, Any]:
-        return {entry["step"]: entry["reward"] for entry in history if "reward" in entry and "step" in entry}
+    def rewards(history: Sequence[Mapping[str, Any]]) -> dict[int, float | None]:
+        found = ((whole(entry.get("step")), entry) for entry in history)
+        return {
+            step: number(entry["reward"]) for step, entry in found if step is not None and "reward" in entry
+        }
 
     kept = rewards(newest)
     return tuple(
