@@ -28,7 +28,7 @@ from modelassay.interop.reading import (
     text_of,
     utc,
 )
-from modelassay.interop.run import Item, KnownDecoding, Mark, Run, Scorer, SourceFile
+from modelassay.interop.run import Item, KnownDecoding, Mark, Run, Scorer, SourceFile, Thinking
 from modelassay.records import FinishReason, Message, ToolCall, Unscored
 
 TOOL = "inspect"
@@ -127,6 +127,7 @@ def _item(sample: Fields, declared: tuple[str, ...], conversations: bool) -> Ite
         messages=_resolved(messages_of(sample.get("input") or "", f"{sample.where}: input"), attached),
         answer=_answer(choices, output, attached),
         conversation=_conversation(sample, attached) if conversations else (),
+        thinking=_thinking(sample, choices, attached) if conversations else Thinking(),
         failure=failed or output.text("error"),
         finish=_FINISH.get(choices[0].text("stop_reason"), "unknown") if choices else "unknown",
         reference="\n".join(plain(t) for t in target if isinstance(t, str))
@@ -158,6 +159,50 @@ def _conversation(sample: Fields, attached: Fields) -> tuple[Message, ...]:
         (message,) = messages_of([fields.values], fields.where)
         found.append(msgspec.structs.replace(message, tool_calls=calls))
     return _resolved(tuple(found), attached)
+
+
+def _thinking(sample: Fields, choices: list[Fields], attached: Fields) -> Thinking:
+    messages = list(sample.each("messages"))
+    answers = [choices[0].inner("message")] if choices else []
+    parts = [_parts(message) for message in (*messages, *answers)]
+    texts = [_with_reasoning(each, attached) for each in parts]
+    return Thinking(
+        conversation=tuple(texts[: len(messages)]),
+        answer=texts[-1] if answers else "",
+        redacted=any(part.get("redacted") is True for each in parts for part in each if _reasons(part)),
+    )
+
+
+def _parts(message: Fields) -> list[Fields]:
+    """The parts of a message's content; the older key ``reasoning`` of the message is its first."""
+    content, before = message.get("content"), message.get("reasoning")
+    parts = content if isinstance(content, list) else [content]
+    found = [{"text": part} if isinstance(part, str) else part for part in parts]
+    if isinstance(before, str) and before:
+        found.insert(0, {"type": "reasoning", "reasoning": before})
+    return [Fields(part, f"{message.where}: content") for part in found if isinstance(part, dict)]
+
+
+def _with_reasoning(parts: list[Fields], attached: Fields) -> str:
+    """The text of all parts, reasoning between tags; empty where there is no reasoning.
+
+    What a provider redacted is enciphered, so that only its summary can be read.
+    """
+    said, reasons = [], False
+    for part in parts:
+        if not _reasons(part):
+            said.append(_text(text_of(part.values, part.where), attached))
+            continue
+        hidden = part.get("redacted") is True
+        text = _text((not hidden and part.text("reasoning")) or part.text("summary"), attached)
+        if text.strip():
+            reasons = True
+            said.append(f"<think>\n{text}\n</think>")
+    return "\n".join(filter(None, said)) if reasons else ""
+
+
+def _reasons(part: Fields) -> bool:
+    return bool(part.get("type") == "reasoning")
 
 
 def _call(call: Fields, attached: Fields) -> ToolCall:

@@ -32,6 +32,17 @@ class Scorer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it compares with a gold answer or computes, so that no judgement enters."""
 
 
+class Thinking(msgspec.Struct, frozen=True, kw_only=True):
+    """Reasoning, which is no part of answers, where it stands in what was said: between ``<think>`` tags."""
+
+    conversation: tuple[str, ...] = ()
+    """The text of each message with its reasoning; empty for one that has none."""
+    answer: str = ""
+    """Likewise of the answer."""
+    redacted: bool = False
+    """Whether some of it is hidden; a summary stands for it where there is one."""
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One answer to one question."""
 
@@ -47,6 +58,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """What came back; None when the file holds no answer."""
     conversation: tuple[Message, ...] = ()
     """Every message, calls of tools included; empty when not read for, or not in the file."""
+    thinking: Thinking = Thinking()
+    """The reasoning in the conversation; read where the conversation is."""
     failure: str = ""
     """Why there is none, as the file says."""
     finish: FinishReason = "unknown"

@@ -1,8 +1,8 @@
 """Inspect AI: ``.eval`` logs, one evaluation of one checkpoint each.
 
 Rollouts are of the phase ``eval``: sample and epoch name them, scores become rewards. What an agent did is
-its completion: all from its first answer on, calls of tools included. Logs are read by `modelassay.interop`,
-in memory, within its bounds.
+its completion: all from its first answer on, reasoning and calls of tools included. Logs are read by
+`modelassay.interop`, in memory, within its bounds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from modelassay.errors import DatasetError
 from modelassay.interop.inspect_logs import read_inspect
@@ -80,7 +82,18 @@ def _read(path: Path, step: int, notes: Notes) -> Iterator[Rollout]:
         notes.quarantine(path.name, error.what, "")
         return
     for item in log.items:
+        if _thought(item):
+            notes.say(
+                "Reasoning is kept between <think> tags; scorers are taken to have seen the output's text, "
+                "which is what Inspect gives them and has no reasoning in it."
+            )
+        if item.thinking.redacted:
+            notes.say("Some reasoning is redacted; a summary stands for it where the log has one.")
         yield _rollout(item, log, step)
+
+
+def _thought(item: Item) -> bool:
+    return any(item.thinking.conversation) or bool(item.thinking.answer)
 
 
 def _rollout(item: Item, log: Log, step: int) -> Rollout:
@@ -99,6 +112,7 @@ def _rollout(item: Item, log: Log, step: int) -> Rollout:
         reward=known[0] if len(marks) == 1 and known else None,
         rewards=marks,
         policy=log.model or None,
+        grader_input="\n".join(message.content for message in item.answer or ()) if _thought(item) else None,
         failure=item.failure,
         finish="" if item.finish == "unknown" else item.finish,
         time=log.made,
@@ -114,12 +128,24 @@ def _said(item: Item) -> tuple[Sequence[Message], Sequence[Message]]:
     """
     given = sum(message.role == "assistant" for message in item.messages)
     answers = [i for i, message in enumerate(item.conversation) if message.role == "assistant"]
+    output = [_thinking_aloud(message, item.thinking.answer) for message in item.answer or ()]
     if len(answers) <= given:
-        return item.messages, item.answer or ()
+        return item.messages, output
     first = answers[given]
     said = {message.content for message in item.conversation[first:] if message.role == "assistant"}
-    further = [message for message in item.answer or () if message.content and message.content not in said]
-    return item.conversation[:first], [*item.conversation[first:], *further]
+    texts = item.thinking.conversation[first:]
+    done = [_thinking_aloud(*pair) for pair in zip(item.conversation[first:], texts, strict=True)]
+    further = [
+        aloud
+        for message, aloud in zip(item.answer or (), output, strict=True)
+        if message.content and message.content not in said
+    ]
+    return item.conversation[:first], [*done, *further]
+
+
+def _thinking_aloud(message: Message, text: str) -> Message:
+    """`message` with its text and reasoning; as it is where it has none."""
+    return msgspec.structs.replace(message, content=text) if text else message
 
 
 def _message(message: Message) -> dict[str, Any]:
