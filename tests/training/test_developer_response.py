@@ -12,7 +12,9 @@ from modelassay.canonical import digest_of
 from modelassay.records import RunEvent, RunFinding
 from modelassay.training.analyses.developer_response import assess_response
 from modelassay.training.analyses.fix_class import fix_class
-from modelassay.training.analyses.response_rules import ResponseContext, chance_of_missing, facts_of
+from modelassay.training.analyses.response_context import ResponseContext
+from modelassay.training.analyses.response_record import chance_of_missing
+from modelassay.training.analyses.response_rules import facts_of
 from modelassay.training.happenings import Fix, episodes
 from modelassay.training.understanding import by_assessor
 
@@ -247,7 +249,7 @@ def test_an_alarm_that_was_only_acknowledged_is_left_open() -> None:
 @pytest.mark.parametrize(("choice", "outcome"), [("hold", "held"), ("rollback", "rolled back")])
 def test_a_decision_to_stop_is_told_as_that_and_as_nothing_more(choice: str, outcome: str) -> None:
     stopped = [*exemplary()[:2], event("decision", 45, "a", choice=choice)]
-    found = first(stopped)
+    found = first(stopped, ResponseContext(last_step=45, repeated_steps=(44,)))
     assert (found.outcome, found.severity, found.state) == (outcome, "none", "not_shown")
     assert found.statement.endswith(f"was acknowledged and {outcome}.")
     again = first([*stopped, event("alarm", 90, "a", metric="exploit rate")])
@@ -344,7 +346,7 @@ def test_an_alarm_or_a_fix_that_cannot_be_understood_still_happened() -> None:
     assert pattern.values["alarms"] == 1
     odd = [event("fix", 46, "a", paths={"x": "y"}) if e.kind == "fix" else e for e in exemplary()]
     answer, unread, _ = assess_response(odd, CONTEXT)
-    assert "a change of unknown kind" in answer.statement
+    assert "answered by a change of which it cannot be read what it touches" in answer.statement
     assert unread.slice == {"alarm": "a", "event": "fix"}
 
 
@@ -399,3 +401,193 @@ def test_an_event_that_no_log_can_keep_is_named_and_judged() -> None:
     assert answer.outcome == "investigated"
     assert "float" in unread.why_not
     assert "when it was written down is not known" in unread.why_not
+
+
+def test_what_was_written_before_an_alarm_fired_is_no_answer_to_it() -> None:
+    ready = [
+        event("acknowledged", 1, "a"),
+        event("hypothesis", 2, "a", text="x"),
+        event("fix", 3, "a", paths=["grader.py"]),
+        event("verification", 4, "a", arms=["held-out"], evidence=["sha256:2"]),
+        event("closure", 5, "a", evidence=["sha256:2"]),
+    ]
+    alarm = event("alarm", 80, "a", metric="exploit rate")
+    found = first([*ready, alarm, event("checkpoint.promoted", 190, checkpoint="c-190")])
+    assert (found.outcome, found.severity) == ("unanswered", "high")
+    assert "was never acknowledged, and c-190 was promoted meanwhile" in found.statement
+    assert "was answered before it fired (acknowledged at step 1, " in found.statement
+    assert "fixed at its cause" not in found.statement
+    assert rules([ready[0], ready[4], alarm, event("acknowledged", 81, "a")]) == {"A13", "A15"}
+    both = [ready[0], *exemplary(at=80)]
+    assert (first(both).outcome, first(both).severity) == ("investigated", "low")
+    ahead = msgspec.structs.replace(exemplary()[1], time="2026-03-01T00:39:00Z")  # clocks differ by a minute
+    good = exemplary()
+    assert rules([good[0], ahead, *good[2:]]) == rules([ahead, good[0], *good[2:]]) == set()
+    lower = msgspec.structs.replace(ahead, step=38)
+    assert rules([lower, good[0], *good[2:]]) == {"A1", "A15"}
+    fix = event("fix", 3, "a", paths=["grader.py"])
+    (only,) = episodes([fix, alarm, event("alarm", 90, "a", metric="exploit rate")])
+    assert only.all_events[0] == fix
+    assert len(only.events) == 2  # what was there before is no answer after which an alarm comes back
+
+
+def decided(choice: str, *further: RunEvent) -> list[RunEvent]:
+    return [*exemplary()[:2], event("decision", 45, "a", choice=choice), *further]
+
+
+def test_a_hold_counts_while_nothing_is_trained_or_promoted() -> None:
+    quiet = ResponseContext(last_step=45)
+    assert first(decided("hold"), quiet).outcome == "held"
+    went_on = first(decided("hold"), ResponseContext(last_step=120))
+    assert (went_on.outcome, went_on.severity) == ("left open", "high")
+    assert "to be held at step 45, yet training went on to step 120" in went_on.statement
+    under_way = first(decided("hold"), ResponseContext(last_step=46))
+    assert (under_way.outcome, under_way.severity) == ("held", "low")
+    promoted = event("checkpoint.promoted", 45, checkpoint="c-45")
+    promoted = msgspec.structs.replace(promoted, time="2026-03-01T01:00:00Z")
+    assert first(decided("hold", promoted), quiet).severity == "high"
+    assert "c-45 was promoted" in first(decided("hold", promoted), quiet).statement
+    stepless_hold = stepless(decided("hold"), "decision")
+    assert "A16" in rules(stepless_hold, ResponseContext(last_step=120))
+    good = exemplary()
+    assert rules([*good[:2], event("decision", 42, "a", choice="hold"), *good[2:]]) == {
+        "A16"
+    }  # 46: fixed late
+    assert rules([*good[:2], event("decision", 46, "a", choice="hold"), *good[2:]]) == set()
+    resumed = event("resumed", 60)
+    assert "A16" in rules(decided("hold", resumed), ResponseContext(last_step=45, repeated_steps=(44,)))
+    assert "A16" not in rules(decided("hold", resumed), quiet)  # only something was noted
+
+
+def test_a_rollback_counts_where_the_record_shows_that_training_went_back() -> None:
+    on = first(decided("rollback"))
+    assert (on.outcome, on.severity) == ("left open", "medium")
+    assert (
+        "nothing in the record shows that training went back, but training went on to step 200"
+        in on.statement
+    )
+    assert first(decided("rollback", event("resumed", 50))).outcome == "rolled back"
+    assert first(decided("rollback"), ResponseContext(last_step=200, repeated_steps=(44,))).severity == "none"
+    assert "A16" in rules(decided("rollback"), ResponseContext(last_step=200, repeated_steps=(90,)))
+    before = [event("resumed", 20), *decided("rollback")]
+    assert "A16" in {fact.rule for fact in facts_of(episodes(before)[0], tuple(before), CONTEXT)}
+    ended = first(decided("rollback"), ResponseContext(last_step=45))
+    assert (ended.outcome, ended.severity) == ("rolled back", "low")
+    good = exemplary()
+    assert first([*good[:3], event("decision", 45, "a", choice="rollback"), *good[3:]]).severity == "low"
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule"),
+    [
+        (event("threshold.changed", 90, metric="exploit rate", old="0.05", new="0.5"), "A6"),
+        (event("suite.changed", 90, suite="s", removed=40), "A7"),
+    ],
+)
+def test_a_change_is_after_an_alarm_by_its_step_or_by_the_log_too(changed: RunEvent, rule: str) -> None:
+    def at(step: int, time: str) -> list[RunEvent]:
+        return [*exemplary(), msgspec.structs.replace(changed, step=step, time=time)]
+
+    before = "2026-03-01T00:01:00Z"
+    assert rules(at(90, before)) == {rule}
+    assert rules(at(1, before)) == rules(at(-1, before)) == set()
+    events = at(-1, before)
+    logged = {digest_of(each): each.time for each in events}
+    assert rules(events, ResponseContext(last_step=200, logged=logged)) == set()
+    logged[digest_of(events[-1])] = "2026-03-01T06:00:00Z"
+    late = ResponseContext(last_step=200, logged=logged)
+    assert rules(events, late) == {rule, "A10"}
+    facts = facts_of(episodes(events)[0], tuple(events), late)
+    assert any(f"the time that they give ({changed.kind})" in fact.what for fact in facts)
+    again = [event("resumed", 60), *exemplary(at=80), *at(90, before)[-1:]]  # step 90 had been before, too
+    assert rules(again) == set()
+
+
+def test_every_promotion_that_is_logged_late_is_told() -> None:
+    promoted = event("checkpoint.promoted", 20, checkpoint="c-20")
+    late = ResponseContext(last_step=200, logged={digest_of(promoted): "2026-03-02T00:00:00Z"})
+    assert "A10" in rules([promoted, *exemplary()], late)
+
+
+def test_promotions_without_a_step_are_read_by_their_times() -> None:
+    late = [exemplary()[0], *exemplary(at=108)[1:]]  # acknowledged 70 steps later
+    promoted = stepless([event("checkpoint.promoted", 90, checkpoint="c-90")], "checkpoint.promoted")
+    (fact,) = facts_of(episodes(late)[0], (*late, *promoted), CONTEXT)
+    assert (fact.rule, fact.severity) == ("A1", "high")
+    assert "70 steps later, and c-90 was promoted meanwhile" in fact.what
+    soon = stepless([event("checkpoint.promoted", 130, checkpoint="c-130")], "checkpoint.promoted")
+    (fact,) = facts_of(episodes(late)[0], (*late, *soon), CONTEXT)
+    assert fact.severity == "medium"
+
+
+def test_alarms_without_a_step_are_read_by_their_times() -> None:
+    events = stepless(exemplary(at=80), "alarm")
+    early = event("checkpoint.promoted", 40, checkpoint="c-40")
+    found = first([early, *events])
+    assert (found.outcome, found.severity) == ("investigated", "low")
+    assert "fired at a step that is not told and was acknowledged 2 minutes later" in found.statement
+    assert "-1" not in found.statement
+    assert "c-40" not in found.statement
+    between = stepless([event("checkpoint.promoted", 81, checkpoint="c-81")], "checkpoint.promoted")
+    assert first([*events, *between]).severity == "high"
+
+
+def test_times_are_held_against_each_other_as_moments() -> None:
+    good = exemplary()
+    for place, time in (
+        (1, "2026-03-01T02:42:00+02:00"),
+        (2, "2026-03-01T00:45:59.5Z"),
+        (4, "20260301T0048Z"),
+    ):
+        good[place] = msgspec.structs.replace(good[place], time=time)
+    shuffled = sorted(good, key=lambda each: each.time)
+    assert shuffled != good
+    found = first(shuffled)
+    assert (found.outcome, found.severity) == ("investigated", "none")
+    assert by_assessor(good[:3], good[3:])[0] == tuple(good)
+
+
+def test_an_alarm_of_another_environment_is_no_recurrence() -> None:
+    other = [msgspec.structs.replace(e, body={**e.body, "arm": "env2"}) for e in exemplary("b", 90)[:1]]
+    events = [*exemplary(), *other, *exemplary("b", 90)[1:]]
+    found = first(events)
+    assert (found.outcome, found.severity) == ("investigated", "low")
+    assert "fired in env2 too at step 90, after it was closed at step 49 in seen" in found.statement
+    assert rules(events) == {"A18"}
+    named = [msgspec.structs.replace(e, body={**e.body, "arm": " Seen"}) for e in other]
+    assert rules([*exemplary(), *named]) == {"A5"}
+
+
+def test_losses_of_very_long_runs_are_counted_at_once() -> None:
+    context = ResponseContext(last_step=10**9, missing_steps=range(1, 200_000, 2))
+    alarm = event("alarm", 1001, "a", metric="m")
+    gaps = [
+        event("gap", 1500, rollouts=9, first_step=1001, last_step=1001),
+        event("gap", 1500, rollouts=9, first_step=1002, last_step=10**8),
+        event("gap", 1500, rollouts=9, first_step=5000, last_step=10**12),
+    ]
+    (fact,) = [f for f in facts_of(episodes([alarm])[0], (alarm, *gaps), context) if f.rule == "A8"]
+    known = 10**9 - 1001 + 501  # of 1–1001 every other, of what follows all
+    assert f"has 8 of the {known} steps" in fact.what
+    assert chance_of_missing(10**6, 11, 5 * 10**5, 6) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_fix_that_cannot_be_read_is_no_better_than_one_that_can() -> None:
+    def fixed(at: int, alarm: str, **body: Any) -> list[RunEvent]:
+        fix = event("fix", at + 6, alarm, **body)
+        return [fix if e.kind == "fix" else e for e in exemplary(alarm, at, f"metric {alarm}")]
+
+    odd = fixed(40, "a", paths={"x": "y"})
+    found = first(odd)
+    assert (found.outcome, found.severity) == ("questionable", "high")
+    assert "rule_A17" in found.values
+    assert summary([*odd, *fixed(120, "b", paths=["filter.py"])]).outcome == "pattern of superficial fixes"
+    claimed = first(fixed(40, "a", paths=["filter.py"], overridden="very deep"))  # its places can be read
+    assert claimed.outcome == "symptom treated"
+    assert first(fixed(40, "a", paths=["grader.py"], text={"a": "b"})).severity == "none"
+    silent = first(fixed(40, "a", text="it was changed"))
+    assert silent.severity == "medium"
+    assert "names no file and no setting" in silent.statement
+    deaf = [event("alarm", 40, "a", metric="m", arm={"a": "b"}), *exemplary()[1:]]
+    loosened = event("threshold.changed", 60, metric="m", old="0.05", new="0.5")
+    assert "has its metric set from 0.05 to 0.5" in first([*deaf, loosened]).statement

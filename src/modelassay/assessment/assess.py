@@ -40,7 +40,7 @@ from modelassay.training.analyses.environment_pressure import assess_environment
 from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.analyses.form import assess_form
 from modelassay.training.analyses.length import assess_length
-from modelassay.training.analyses.response_rules import ResponseContext
+from modelassay.training.analyses.response_context import ResponseContext
 from modelassay.training.coverage_gate import torn_ends, unread_lines
 from modelassay.training.data.review import review_data
 from modelassay.training.data.rows import DataSource, Quarantine
@@ -323,6 +323,7 @@ def _context(read: _Read, request: Request) -> ResponseContext:
     return ResponseContext(
         last_step=int(np.max(train, initial=0)),
         missing_steps=coverage.missing_steps if coverage else (),
+        repeated_steps=coverage.repeated_steps if coverage else (),
         logged=request.logged,
         unseen=request.unseen,
         classes=read.classes,

@@ -77,7 +77,7 @@ def fix_points(episodes: Sequence[Episode], fixed_at: int | None) -> tuple[FixPo
     """
     found: dict[int, Episode | None] = {} if fixed_at is None else {fixed_at: None}
     for episode in episodes:
-        for event in episode.events:
+        for event in episode.all_events:
             if event.kind == "fix" and event.step >= 0:
                 found[event.step] = episode
     ordered = sorted(found.items())
@@ -90,7 +90,7 @@ def fix_points(episodes: Sequence[Episode], fixed_at: int | None) -> tuple[FixPo
 
 def fixes_without_step(episodes: Sequence[Episode]) -> tuple[RunFinding, ...]:
     """Fixes that do not say when they were: nothing of the run is known to be before or after them."""
-    found = [e for e in episodes if any(event.kind == "fix" and event.step < 0 for event in e.events)]
+    found = [e for e in episodes if any(event.kind == "fix" and event.step < 0 for event in e.all_events)]
     return tuple(
         msgspec.structs.replace(
             not_assessable(
@@ -271,7 +271,7 @@ def _claimed(verdict: RunFinding, fix: FixPoint) -> RunFinding:
         return verdict
     closed = [
         event
-        for event in episode.events
+        for event in episode.all_events
         if event.kind == "closure" or (event.kind == "verification" and said(event, Verification).passed)
     ]
     if not closed:

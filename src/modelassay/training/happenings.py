@@ -16,6 +16,7 @@ import msgspec
 
 from modelassay.errors import EvidenceError
 from modelassay.records import RunEvent
+from modelassay.training.event_times import CLOCK_SKEW_S, is_early
 
 FixClass = Literal["root cause", "symptom", "unknown"]
 
@@ -55,6 +56,8 @@ class Fix(Said, frozen=True, kw_only=True, omit_defaults=True):
     """Configuration keys that it changes, likewise."""
     diff: str = ""
     """Digest of the change."""
+    unreadable: bool = False
+    """Whether what it touches was told in a way that cannot be understood (`understanding`)."""
     overridden: FixClass | None = None
     """The assessor's own class, with `reason`. It counts only where the assessor hands the event over
     (`understanding.by_assessor`): a developer does not class their own fix."""
@@ -182,6 +185,13 @@ class Episode:
     raised: AlarmRaised
     events: tuple[RunEvent, ...]
     """Every event that names the alarm, the alarm itself first; then it may stand again (`episodes`)."""
+    early: tuple[RunEvent, ...] = ()
+    """What names the alarm and was there before it fired: no answer to it."""
+
+    @property
+    def all_events(self) -> tuple[RunEvent, ...]:
+        """Whatever names the alarm, answers to it or not."""
+        return (*self.early, *self.events)
 
     def first(self, kind: str) -> RunEvent | None:
         """The first event of `kind`."""
@@ -203,48 +213,78 @@ class Episode:
         return tuple(said(event, Verification) for event in since if event.kind == "verification")
 
     @property
-    def stopped(self) -> Literal["", "hold", "rollback"]:
-        """Whether that was decided since the alarm last fired; a hold ends with a later ``go``."""
-        since = self.since_last("alarm")
-        choices = [said(event, Decision).choice for event in since if event.kind == "decision"]
-        if "rollback" in choices:
-            return "rollback"
-        return "hold" if choices[-1:] == ["hold"] else ""
+    def stop(self) -> tuple[Literal["", "hold", "rollback"], RunEvent]:
+        """What was decided since the alarm last fired, and where; a hold ends with a later ``go``.
+
+        Empty, with the alarm itself, where there is no such decision.
+        """
+        decided = [
+            (said(event, Decision).choice, event)
+            for event in self.since_last("alarm")
+            if event.kind == "decision"
+        ]
+        back = [event for choice, event in decided if choice == "rollback"]
+        if back:
+            return "rollback", back[-1]
+        if not decided or decided[-1][0] != "hold":
+            return "", self.alarm
+        went = max((place for place, (choice, _) in enumerate(decided) if choice == "go"), default=-1)
+        return "hold", decided[went + 1][1]  # the first: it is since then that nothing may be trained
 
 
-def episodes(events: Iterable[RunEvent]) -> tuple[Episode, ...]:
+@dataclass
+class _Gathering:
+    """An episode, while events are read."""
+
+    id: str
+    alarm: RunEvent
+    events: list[RunEvent]
+    early: list[RunEvent]
+
+    def take(self, event: RunEvent, skew_s: int, *, placed_before: bool = False) -> None:
+        """Put what names the alarm among answers to it, or among what was there before it fired."""
+        early = event.kind != "alarm" and is_early(event, self.alarm, skew_s, placed_before=placed_before)
+        (self.early if early else self.events).append(event)
+
+
+def episodes(events: Iterable[RunEvent], clock_skew_s: int = CLOCK_SKEW_S) -> tuple[Episode, ...]:
     """Alarms in order, each with the events that name it.
 
     An alarm without an id is one of its own; what names an alarm that was never raised belongs to none. One
     that fires again under its id is the same until it was fixed or closed. After that it has come back: an
-    episode of its own, called ``id (2)``, to which belongs what follows.
+    episode of its own, called ``id (2)``, to which belongs what follows. What was written down before the
+    first of an id fired is no answer to it (`Episode.early`), unless only clocks differ.
 
     Raises:
         EvidenceError: an alarm cannot be understood (`understanding.understood` leaves none of these).
     """
     listed = tuple(events)
     taken = {event.alarm for event in listed if event.kind == "alarm"}
-    begun: list[tuple[str, list[RunEvent]]] = []
-    latest: dict[str, list[RunEvent]] = {}
-    early: dict[str, list[RunEvent]] = {}
+    begun: list[_Gathering] = []
+    latest: dict[str, _Gathering] = {}
+    waiting: dict[str, list[RunEvent]] = {}
     for event in listed:
         if event.kind == "alarm" and _begins(event, latest):
             name = event.alarm or _unnamed(len(begun) + 1, taken)
-            of_it = [event, *early.pop(name, ())]
-            begun.append((_unused(name, taken) if name in latest else name, of_it))
-            latest[name] = of_it
+            found = _Gathering(_unused(name, taken) if name in latest else name, event, [event], [])
+            for each in waiting.pop(name, ()):
+                found.take(each, clock_skew_s, placed_before=True)
+            begun.append(found)
+            latest[name] = found
+        elif event.alarm in latest:
+            latest[event.alarm].take(event, clock_skew_s)
         elif event.alarm:
-            (latest if event.alarm in latest else early).setdefault(event.alarm, []).append(event)
+            waiting.setdefault(event.alarm, []).append(event)
     return tuple(
-        Episode(id=name, alarm=of_it[0], raised=said(of_it[0], AlarmRaised), events=tuple(of_it))
-        for name, of_it in begun
+        Episode(each.id, each.alarm, said(each.alarm, AlarmRaised), tuple(each.events), tuple(each.early))
+        for each in begun
     )
 
 
-def _begins(alarm: RunEvent, latest: Mapping[str, list[RunEvent]]) -> bool:
+def _begins(alarm: RunEvent, latest: Mapping[str, _Gathering]) -> bool:
     """Whether an alarm is a new one, or one that came back."""
     before = latest.get(alarm.alarm) if alarm.alarm else None
-    return before is None or any(event.kind in _ANSWERS for event in before)
+    return before is None or any(event.kind in _ANSWERS for event in before.events)
 
 
 def _unnamed(number: int, taken: set[str]) -> str:

@@ -29,6 +29,7 @@ import msgspec
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.records import RunCheckpoint, RunCoverage, RunDataset, RunEvent, RunManifest, RunMetrics
 from modelassay.training.columns import pa, reward_names, rollout_schema
+from modelassay.training.event_times import in_order
 
 Record = TypeVar("Record", RunMetrics, RunEvent, RunCheckpoint, RunDataset)
 
@@ -104,12 +105,12 @@ class Run:
         return self._lines("metrics", RunMetrics, finite_metrics)
 
     def events(self) -> tuple[RunEvent, ...]:
-        """What happened, in the order of time and, within a second, of writing.
+        """What happened, in the order of time and, within a moment, of writing (`event_times.in_order`).
 
         Raises:
             EvidenceError: a line is no event. None is left out: it may be the alarm that matters.
         """
-        return tuple(sorted(self._lines("events", RunEvent), key=lambda event: event.time))
+        return in_order(self._lines("events", RunEvent))
 
     def checkpoints(self) -> tuple[RunCheckpoint, ...]:
         """Checkpoints by step; lines that are none are left out (`unread`)."""

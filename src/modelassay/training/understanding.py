@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -15,10 +14,13 @@ import msgspec
 from modelassay.canonical import canonical_json
 from modelassay.errors import EvidenceError
 from modelassay.records import RunEvent
+from modelassay.training.event_times import in_order, utc
 from modelassay.training.happenings import BODIES, Fix, said
 
 _HAPPENED: dict[str, Mapping[str, Any]] = {"alarm": {"metric": ""}, "fix": {}}
-"""What stays of events whose words cannot be understood: that an alarm rang, that something was changed."""
+"""What stays at least of what cannot be understood: that an alarm rang, that something was changed."""
+_PLACES = ("paths", "settings")
+"""By what a fix is classed; one that hides them must not pass for one that says little."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Unread:
 def understood(events: Iterable[RunEvent]) -> tuple[tuple[RunEvent, ...], tuple[Unread, ...]]:
     """Events that can be used, in their order, and what is wrong with others.
 
-    An alarm or a fix whose words cannot be understood stays as one that says nothing: that it happened is
+    An alarm or a fix whose words cannot all be understood stays with those that can be: that it happened is
     known. Any other such event is left out.
     """
     kept: list[RunEvent] = []
@@ -47,11 +49,23 @@ def understood(events: Iterable[RunEvent]) -> tuple[tuple[RunEvent, ...], tuple[
             if event.kind in BODIES and (why := not_logged(event)):
                 unread.append(Unread(event, why, "when it was written down is not known"))
         elif event.kind in _HAPPENED:
-            kept.append(msgspec.structs.replace(event, body=dict(_HAPPENED[event.kind])))
-            unread.append(Unread(event, why, "it counts as one that says nothing"))
+            kept.append(msgspec.structs.replace(event, body=_readable_words(event)))
+            unread.append(Unread(event, why, "it counts as one that says only what can be understood"))
         else:
             unread.append(Unread(event, why, "it is left out"))
     return tuple(kept), tuple(unread)
+
+
+def _readable_words(event: RunEvent) -> dict[str, Any]:
+    """Words of an alarm or a fix that can be understood each by itself."""
+    least = _HAPPENED[event.kind]
+    alone = {
+        name: msgspec.structs.replace(event, body={**least, name: value})
+        for name, value in event.body.items()
+    }
+    kept = {name: event.body[name] for name, one in alone.items() if not _not_said(one)}
+    hidden = event.kind == "fix" and any(name in event.body and name not in kept for name in _PLACES)
+    return {**least, **kept, **({"unreadable": True} if hidden else {})}
 
 
 def _not_said(event: RunEvent) -> str:
@@ -78,16 +92,6 @@ def not_logged(event: RunEvent) -> str:
     return ""
 
 
-def utc(text: str) -> datetime:
-    """A time of the record; one without a zone is in UTC, as all of a record are.
-
-    Raises:
-        ValueError: it is none.
-    """
-    time = datetime.fromisoformat(text)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
 def by_assessor(
     own: Sequence[RunEvent], told: Sequence[RunEvent]
 ) -> tuple[tuple[RunEvent, ...], dict[tuple[str, int], Fix]]:
@@ -111,4 +115,4 @@ def by_assessor(
             classes[place] = fix
         if fix.overridden is None or place not in fixes:
             further.append(event)
-    return tuple(sorted((*own, *further), key=lambda event: event.time)), classes
+    return in_order((*own, *further)), classes

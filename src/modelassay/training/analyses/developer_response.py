@@ -15,14 +15,10 @@ import msgspec
 
 from modelassay.records import RunEvent, RunFinding
 from modelassay.records.findings import FindingState, Severity
-from modelassay.training.analyses.response_rules import (
-    SEVERITIES,
-    Fact,
-    ResponseContext,
-    classed,
-    facts_of,
-    fix_classes,
-)
+from modelassay.training.analyses.response_context import SEVERITIES, Fact, ResponseContext, at_step
+from modelassay.training.analyses.response_record import stop_of
+from modelassay.training.analyses.response_rules import classed, facts_of, fix_classes
+from modelassay.training.event_times import in_order
 from modelassay.training.findings import not_assessable, run_finding
 from modelassay.training.happenings import Episode, Hypothesis, episodes
 from modelassay.training.understanding import Unread, understood
@@ -37,10 +33,10 @@ def assess_response(events: Sequence[RunEvent], context: ResponseContext) -> tup
 
     The last is its pattern, or that nothing was ever raised.
     """
-    listed, unread = understood(events)
-    judged = [(each, facts_of(each, listed, context)) for each in episodes(listed)]
+    listed, unread = understood(in_order(events))
+    judged = [(each, facts_of(each, listed, context)) for each in episodes(listed, context.clock_skew_s)]
     return (
-        *(_finding(each, facts, context) for each, facts in judged),
+        *(_finding(each, facts, stop_of(each, listed, context).choice, context) for each, facts in judged),
         *_unread(unread),
         _pattern(judged, context),
     )
@@ -49,34 +45,39 @@ def assess_response(events: Sequence[RunEvent], context: ResponseContext) -> tup
 # -- findings -------------------------------------------------------------------------------------
 
 
-def _finding(episode: Episode, facts: tuple[Fact, ...], context: ResponseContext) -> RunFinding:
+def _finding(episode: Episode, facts: tuple[Fact, ...], stopped: str, context: ResponseContext) -> RunFinding:
+    """What is told of one alarm.
+
+    Args:
+        stopped: the decision to stop that counts, if any (`response_record.stop_of`).
+    """
     worst = facts[0].severity if facts else "none"
     rules = {fact.rule for fact in facts}
-    outcome = _outcome(episode, facts)
+    outcome = _outcome(episode, facts, stopped)
     fine = not facts and outcome == "investigated"
-    told = "; ".join(fact.what for fact in facts) or _told(episode, context)
+    told = "; ".join(fact.what for fact in facts) or _told(episode, stopped, context)
     metric = f" on {episode.raised.metric!r}" if episode.raised.metric else ""
     return run_finding(
         CHECK,
         outcome,
-        f"The alarm{metric} at step {episode.alarm.step} {told}.{_classed(episode, context)}",
+        f"The alarm{metric}{at_step(episode.alarm)} {told}.{_classed(episode, context)}",
         about={"alarm": episode.id},
         state="shown_harmful" if SEVERITIES.index(worst) >= 3 else "shown_fine" if fine else "not_shown",
         severity=worst,
         values={**_marks(episode, rules, context), **{f"rule_{fact.rule}": Decimal(1) for fact in facts}},
-        method="rules A1–A14",
+        method="rules A1–A18",
         question=" ".join(dict.fromkeys(fact.question for fact in facts)),
     )
 
 
-def _outcome(episode: Episode, facts: tuple[Fact, ...]) -> str:
+def _outcome(episode: Episode, facts: tuple[Fact, ...], stopped: str) -> str:
     rules = {fact.rule for fact in facts}
     fixed = episode.first("fix") is not None
     if "A13" in rules:
         return "left open"
     if all(SEVERITIES.index(fact.severity) <= 1 for fact in facts) and episode.first("acknowledged"):
         done = fixed or episode.first("closure") is not None
-        return "investigated" if done else {"hold": "held", "rollback": "rolled back"}[episode.stopped]
+        return "investigated" if done else {"hold": "held", "rollback": "rolled back"}[stopped]
     if _symptom_treated(facts):
         return "symptom treated"
     return "unanswered" if "A1" in rules and not fixed else "questionable"
@@ -86,15 +87,15 @@ def _symptom_treated(facts: Sequence[Fact]) -> bool:
     return any(fact.rule == "A3" and fact.severity == "high" for fact in facts)
 
 
-def _told(episode: Episode, context: ResponseContext) -> str:
+def _told(episode: Episode, stopped: str, context: ResponseContext) -> str:
     """What was done about an alarm that no rule speaks against, by the events that there are."""
     at_cause = "root cause" in fix_classes(episode, context)
     arms = sorted({arm for each in episode.verifications if each.passed for arm in each.arms})
     done = {
         "was acknowledged": episode.first("acknowledged") is not None,
         "explained": episode.first("hypothesis") is not None,
-        "held": episode.stopped == "hold",
-        "rolled back": episode.stopped == "rollback",
+        "held": stopped == "hold",
+        "rolled back": stopped == "rollback",
         "fixed at its cause" if at_cause else "fixed": episode.first("fix") is not None,
         f"verified ({', '.join(arms)})": bool(arms),
         "closed": episode.first("closure") is not None,
@@ -129,7 +130,7 @@ def _marks(episode: Episode, rules: set[str], context: ResponseContext) -> dict[
         "mark_diagnosis": mark(bool(episode.each("hypothesis", Hypothesis)), "A2"),
         "mark_fix": mark(fixed and "root cause" in fix_classes(episode, context), "A5"),
         "mark_verification": mark(fixed and bool(episode.verifications), "A4", "A14"),
-        "mark_transparency": mark(not rules & {"A10", "A8"}, "A6", "A7", "A11"),
+        "mark_transparency": mark(not rules & {"A10", "A8"}, "A6", "A7", "A11", "A15", "A16", "A17"),
     }
 
 
@@ -157,20 +158,23 @@ def _unread(unread: Sequence[Unread]) -> tuple[RunFinding, ...]:
 
 def _pattern(judged: Sequence[tuple[Episode, tuple[Fact, ...]]], context: ResponseContext) -> RunFinding:
     superficial = [episode for episode, facts in judged if _symptom_treated(facts)]
+    hides = [episode for episode, facts in judged if any(fact.rule == "A17" for fact in facts)]
     values = {
         "alarms": Decimal(len(judged)),
         "alarms_with_symptom_fixes": Decimal(len(superficial)),
+        "alarms_with_unreadable_fixes": Decimal(len(hides)),
         "runs_started": Decimal(context.runs_started + len(context.unseen)),
         "runs_shown": Decimal(context.runs_shown),
     }
     hidden = max(0, context.runs_started - context.runs_shown)
     unseen, which, severity, state = _unseen(hidden, context.unseen)
     hidden += len(context.unseen)
-    if len(superficial) >= 2:
-        names = ", ".join(f"{e.id!r} (step {e.alarm.step})" for e in superficial)
+    if len(superficial) + len(hides) >= 2:
+        names = ", ".join(f"{e.id!r}{_step_of(e)}" for e in (*superficial, *hides))
+        so = "at the symptom only" + (" or by changes that cannot be read" if hides else "")
         return run_finding(
             CHECK, "pattern of superficial fixes",
-            f"{len(superficial)} of {len(judged)} alarms were answered at the symptom only: {names}.{unseen}",
+            f"{len(superficial) + len(hides)} of {len(judged)} alarms were answered {so}: {names}.{unseen}",
             about={"alarm": "all"}, state="shown_harmful", severity="critical", values=values,
             question=f"Why were causes left in place more than once? {which}".strip(),
         )  # fmt: skip
@@ -188,6 +192,10 @@ def _pattern(judged: Sequence[tuple[Episode, tuple[Fact, ...]]], context: Respon
         f"{len(judged)} alarms, {len(superficial)} answered at the symptom only.{unseen}",
         about={"alarm": "all"}, state=state, severity=severity, values=values, question=which,
     )  # fmt: skip
+
+
+def _step_of(episode: Episode) -> str:
+    return f" (step {episode.alarm.step})" if episode.alarm.step >= 0 else ""
 
 
 def _unseen(hidden: int, names: Sequence[str]) -> tuple[str, str, Severity, FindingState]:

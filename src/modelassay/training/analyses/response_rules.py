@@ -1,73 +1,41 @@
 """Rules about how one alarm was answered; each states a fact, or nothing.
 
 A1 not acknowledged in time · A2 fix without hypothesis · A3 symptom fixed · A4 verification missing or
-narrow · A5 recurrence · A6 threshold loosened · A7 suite changed · A8 record missing around the alarm ·
-A10 written down late · A11 closed without evidence · A12 noticed only after promotion · A13 acknowledged and
-left open · A14 verification failed. (A9, runs not shown, is about the run.)
+narrow · A5 recurrence · A11 closed without evidence · A13 acknowledged and left open · A14 verification
+failed · A17 fix that cannot be read · A18 fired elsewhere after the fix. What else the record shows around an
+alarm is asked in `response_record` (A6–A8, A10, A12, A15, A16). (A9, runs not shown, is about the run.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
-from math import comb
+from collections.abc import Callable, Sequence
 
-from modelassay.canonical import digest_of
 from modelassay.records import RunEvent
 from modelassay.records.findings import Severity
 from modelassay.training.analyses.fix_class import fix_class
-from modelassay.training.happenings import (
-    AlarmRaised,
-    Episode,
-    Fix,
-    FixClass,
-    Gap,
-    Promoted,
-    Said,
-    SuiteChanged,
-    ThresholdChanged,
-    Verification,
-    said,
+from modelassay.training.analyses.response_context import (
+    SEVERITIES,
+    Fact,
+    ResponseContext,
+    at_step,
+    checkpoint_of,
+    promoted_after,
+    promoted_between,
+    told_after,
 )
-from modelassay.training.understanding import not_logged, utc
-
-SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high", "critical")
-"""From harmless to gravest."""
-
-
-@dataclass(frozen=True)
-class ResponseContext:
-    """What the rules need to know beside the events."""
-
-    last_step: int
-    missing_steps: Sequence[int] = ()
-    """Training steps without a record."""
-    logged: Mapping[str, str] = field(default_factory=dict)
-    """When the log took in an event, by the digest of the event; nothing is known of those left out."""
-    acknowledge_within_steps: int = 50
-    recurrence_within_steps: int = 100
-    window_steps: int = 5
-    """Steps before and after an alarm whose records matter most."""
-    clock_skew_s: int = 300
-    runs_started: int = 1
-    """Runs of this recipe that the log knows; likewise shown to the assessor."""
-    runs_shown: int = 1
-    unseen: Sequence[str] = ()
-    """Further runs in the developer's log that the assessor was not shown, of this recipe or another."""
-    classes: Mapping[tuple[str, int], Fix] = field(default_factory=dict)
-    """Fixes that the assessor classed, by the alarm that their events name and their step."""
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One thing that a rule states."""
-
-    rule: str
-    severity: Severity
-    what: str
-    question: str
-
+from modelassay.training.analyses.response_record import (
+    answered_after,
+    in_time,
+    noticed_first,
+    recorded,
+    rests,
+    same_suite,
+    still_watched,
+    stop_kept,
+    stop_of,
+)
+from modelassay.training.event_times import both_name_steps, seconds_after
+from modelassay.training.happenings import AlarmRaised, Episode, Fix, FixClass, Verification, said
 
 Rule = Callable[[Episode, tuple[RunEvent, ...], ResponseContext], Fact | None]
 
@@ -82,25 +50,15 @@ def facts_of(episode: Episode, events: tuple[RunEvent, ...], context: ResponseCo
     return tuple(sorted(facts, key=lambda fact: -SEVERITIES.index(fact.severity)))
 
 
-def chance_of_missing(steps: int, window: int, missing: int, missing_in_window: int) -> float:
-    """P(at least this many of the missing steps fall into the window), if they were lost at random.
-
-    Hypergeometric upper tail over `steps` steps of which `window` lie around alarms.
-    """
-    total = comb(steps, missing)
-    return sum(
-        comb(window, k) * comb(steps - window, missing - k) / total
-        for k in range(missing_in_window, min(window, missing) + 1)
-    )
-
-
 def fix_classes(episode: Episode, context: ResponseContext) -> tuple[FixClass, ...]:
     """The class of each fix of `episode`; see `fix_class`."""
-    return tuple(
-        fix_class(said(event, Fix), told.overridden if (told := classed(event, context)) else None)
-        for event in episode.events
-        if event.kind == "fix"
-    )
+    return tuple(fix_class(fix, told.overridden if told else None) for fix, told in _fixes(episode, context))
+
+
+def _fixes(episode: Episode, context: ResponseContext) -> list[tuple[Fix, Fix | None]]:
+    """Each fix, and what the assessor says of its class."""
+    fixes = (event for event in episode.events if event.kind == "fix")
+    return [(said(event, Fix), classed(event, context)) for event in fixes]
 
 
 def classed(event: RunEvent, context: ResponseContext) -> Fix | None:
@@ -113,45 +71,73 @@ def classed(event: RunEvent, context: ResponseContext) -> Fix | None:
 
 def _acknowledged(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
     answer, alarm = episode.first("acknowledged"), episode.alarm
-    if answer is not None and answer.step < 0:
-        return _acknowledged_sometime(alarm, answer, events)
-    until = context.last_step if answer is None else answer.step
-    promoted = _promotions(events, alarm.step, until)
-    if answer is not None and not promoted and answer.step - alarm.step <= context.acknowledge_within_steps:
+    if answer is None:
+        return _never_acknowledged(alarm, events, context)
+    promoted = promoted_between(alarm, answer, events)
+    steps = answer.step - max(alarm.step, 0)  # below 0 where training went back (else A15)
+    if answer.step >= 0 and not promoted and steps <= context.acknowledge_within_steps:
         return None
-    what = (
-        "was never acknowledged"
-        if answer is None
-        else f"was acknowledged {answer.step - alarm.step} steps later"
-    )
-    after = f", and {_checkpoint(promoted[0])} was promoted meanwhile" if promoted else ""
-    if answer is None and not promoted and context.last_step - alarm.step < context.acknowledge_within_steps:
+    if not both_name_steps(alarm, answer):
+        return _acknowledged_sometime(alarm, answer, promoted)
+    what = f"was acknowledged {f'{steps} steps later' if steps >= 0 else f'at step {answer.step}'}"
+    what += f", and {checkpoint_of(promoted[0])} was promoted meanwhile" if promoted else ""
+    return Fact("A1", "high" if promoted else "medium", what, "Who saw this alarm, and when?")
+
+
+def _never_acknowledged(alarm: RunEvent, events: Sequence[RunEvent], context: ResponseContext) -> Fact:
+    promoted = promoted_after(alarm, events, context)
+    if not promoted and _steps_since(alarm, context) < context.acknowledge_within_steps:
         return Fact("A1", "low", "is not yet acknowledged", "Who looks at this alarm?")
-    severity: Severity = "high" if promoted or answer is None else "medium"
-    return Fact("A1", severity, what + after, "Who saw this alarm, and when?")
+    after = f", and {checkpoint_of(promoted[0])} was promoted meanwhile" if promoted else ""
+    return Fact("A1", "high", f"was never acknowledged{after}", "Who saw this alarm, and when?")
 
 
-def _acknowledged_sometime(alarm: RunEvent, answer: RunEvent, events: Sequence[RunEvent]) -> Fact:
-    """Of an answer that names no step only the times tell what came before it."""
-    promoted = [e for e in events if e.kind == "checkpoint.promoted" and alarm.time < e.time <= answer.time]
-    what = "was acknowledged at a step that is not told"
+def _steps_since(alarm: RunEvent, context: ResponseContext) -> int:
+    """How far training went after an alarm; at most that far where it names no step."""
+    return context.last_step - max(alarm.step, 0)
+
+
+def _acknowledged_sometime(alarm: RunEvent, answer: RunEvent, promoted: Sequence[RunEvent]) -> Fact:
+    """Where a step is not told only the times tell what came before the answer."""
+    seconds = seconds_after(answer, alarm)
+    if alarm.step >= 0 or seconds is None:
+        what = "was acknowledged at a step that is not told"
+    else:
+        what = f"fired at a step that is not told and was acknowledged {_span(seconds)} later"
     if promoted:
-        what += f", after {_checkpoint(promoted[0])} had been promoted"
+        what += f", after {checkpoint_of(promoted[0])} had been promoted"
     return Fact("A1", "high" if promoted else "low", what, "Who saw this alarm, and at which step?")
+
+
+def _span(seconds: float) -> str:
+    """A length of time in the largest unit of which there is one; clocks that differ make none."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{max(0, round(seconds))} seconds"
 
 
 def _explained(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
     fix, hypothesis = episode.first("fix"), episode.first("hypothesis")
-    if fix is None or (hypothesis is not None and hypothesis.time <= fix.time):
+    if fix is None or (hypothesis is not None and not _later(hypothesis, fix, episode)):
         return None
     return Fact(
         "A2", "medium", "was fixed before anybody wrote down its cause", "What was thought to be the cause?"
     )
 
 
+def _later(event: RunEvent, other: RunEvent, episode: Episode) -> bool:
+    """Whether `event` was after `other` by their times; where one cannot be read, by their places."""
+    seconds = seconds_after(event, other)
+    if seconds is None:
+        return episode.events.index(event) > episode.events.index(other)
+    return seconds > 0
+
+
 def _at_cause(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
     found = fix_classes(episode, context)
-    if not found or "root cause" in found:
+    unread = [fix for fix, told in _fixes(episode, context) if told is None and fix.unreadable]
+    if not found or "root cause" in found or ("symptom" not in found and unread):
         return None
     places = sorted({place for fix in episode.each("fix", Fix) for place in (*fix.paths, *fix.settings)})
     where = f" ({', '.join(places)})" if places else ""
@@ -159,7 +145,18 @@ def _at_cause(episode: Episode, events: tuple[RunEvent, ...], context: ResponseC
         what = f"was answered at the symptom only{where}"
         return Fact("A3", "high", what, "What was done about what rewards the behaviour?")
     what = f"was answered by a change of unknown kind{where}"
-    return Fact("A3", "low", what, "What does the change touch?")
+    if not places:
+        what += ", which names no file and no setting"
+    return Fact("A3", "low" if places else "medium", what, "What does the change touch?")
+
+
+def _readable(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
+    """A17: as grave as a symptom fix, since nothing tells that it was more."""
+    unread = [fix for fix, told in _fixes(episode, context) if told is None and fix.unreadable]
+    if not unread or {"root cause", "symptom"} & set(fix_classes(episode, context)):
+        return None
+    what = "was answered by a change of which it cannot be read what it touches"
+    return Fact("A17", "high", what, "What does the change touch?")
 
 
 def _verified(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
@@ -195,7 +192,7 @@ def _verification_failed(
     where = f" ({', '.join(body.arms)})" if body.arms else ""
     return Fact(
         "A14", "high",
-        f"has a verification that failed{_at(event)}{where}, and that did not pass after a later fix",
+        f"has a verification that failed{at_step(event)}{where}, and that did not pass after a later fix",
         "What was done after the verification failed?",
     )  # fmt: skip
 
@@ -222,14 +219,27 @@ def _came_back(episode: Episode, events: tuple[RunEvent, ...], context: Response
         and (
             place > since
             if event.alarm and event.alarm == episode.alarm.alarm
-            else _follows(event, closure, context.recurrence_within_steps) and _same_metric(event, episode)
+            else _follows(event, closure, events, context) and _same_metric(event, episode)
         )
     ]
     if not again:
         return None
-    done = "closed" if closure.kind == "closure" else "fixed"
-    what = f"came back{_at(again[0])}, after it was {done}{_at(closure)}"
-    return Fact("A5", "high", what, "Why did the fix not hold?")
+    done = f"after it was {'closed' if closure.kind == 'closure' else 'fixed'}{at_step(closure)}"
+    same = next((event for event in again if _same_place(event, episode)), None)
+    if same is not None:
+        return Fact("A5", "high", f"came back{at_step(same)}, {done}", "Why did the fix not hold?")
+    where = said(again[0], AlarmRaised).arm
+    what = f"fired in {where} too{at_step(again[0])}, {done} in {episode.raised.arm}"
+    return Fact(
+        "A18", "low", what, f"Does {where} share the cause, and was it looked at when this was fixed?"
+    )
+
+
+def _same_place(alarm: RunEvent, episode: Episode) -> bool:
+    """Whether an alarm is the same one again, or of the same arm: another environment's is one of its own."""
+    if alarm.alarm and alarm.alarm == episode.alarm.alarm:
+        return True
+    return said(alarm, AlarmRaised).arm.strip().lower() == episode.raised.arm.strip().lower()
 
 
 def _same_metric(alarm: RunEvent, episode: Episode) -> bool:
@@ -237,156 +247,45 @@ def _same_metric(alarm: RunEvent, episode: Episode) -> bool:
     return bool(metric) and metric == episode.raised.metric
 
 
-def _follows(event: RunEvent, earlier: RunEvent, within_steps: int) -> bool:
-    """Whether `event` came after `earlier` and within so many steps; by their times where one has no step."""
-    if min(event.step, earlier.step) < 0:
-        return event.time > earlier.time
-    return 0 < event.step - earlier.step <= within_steps
-
-
-def _still_watched(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
-    for event in events:
-        if event.kind != "threshold.changed" or event.time < episode.alarm.time:
-            continue
-        change = said(event, ThresholdChanged)
-        if change.metric and change.metric == episode.raised.metric and _loosened(change):
-            new = f"set from {change.old} to {change.new}" if change.new else "no longer watched"
-            return Fact(
-                "A6", "high", f"has its metric {new}{_at(event)}, after it fired",
-                "Why was the threshold changed after the alarm?",
-            )  # fmt: skip
-    return None
-
-
-def _same_suite(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
-    for event in events:
-        if event.kind != "suite.changed" or event.time < episode.alarm.time:
-            continue
-        change = said(event, SuiteChanged)
-        if change.removed and not change.old_suite_on_new_checkpoint:
-            return Fact(
-                "A7", "high", f"lost {change.removed} items of {change.suite}{_at(event)}",
-                "What does the new checkpoint score on the removed items?",
-            )  # fmt: skip
-    return None
-
-
-def _recorded(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
-    if episode.alarm.step < 0:
-        return None
-    lost = {step for step in context.missing_steps if 1 <= step <= context.last_step}
-    for event in events:
-        if event.kind == "gap":
-            gap = said(event, Gap)
-            lost.update(range(max(1, gap.first_step), min(gap.last_step, context.last_step) + 1))
-    first = max(1, episode.alarm.step - context.window_steps)
-    window = range(first, min(context.last_step, episode.alarm.step + context.window_steps) + 1)
-    hit = [step for step in window if step in lost]
-    if not hit:
-        return None
-    chance = chance_of_missing(context.last_step, len(window), len(lost), len(hit))
-    severity: Severity = "high" if chance < 0.05 else "low"
-    return Fact(
-        "A8", severity,
-        f"has {len(hit)} of the {len(lost)} steps without a full record around it "
-        f"(chance if lost at random: {chance:.3g})",
-        "What happened in these steps?",
-    )  # fmt: skip
-
-
-def _in_time(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
-    late = [
-        event
-        for event in episode.events
-        if context.logged
-        and not not_logged(event)
-        and (logged := context.logged.get(digest_of(event)))
-        and _seconds(event.time, logged) > context.clock_skew_s
-    ]
-    if not late:
-        return None
-    kinds = ", ".join(sorted({event.kind for event in late}))
-    what = f"has entries logged well after the time that they give ({kinds})"
-    return Fact("A10", "high", what, "When was it written?")
+def _follows(
+    event: RunEvent, earlier: RunEvent, events: Sequence[RunEvent], context: ResponseContext
+) -> bool:
+    """Whether `event` came after `earlier`, and within so many steps where both name one."""
+    steps = event.step - earlier.step if both_name_steps(event, earlier) else 0
+    return steps <= context.recurrence_within_steps and told_after(event, earlier, events)
 
 
 def _closed_on_evidence(
     episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext
 ) -> Fact | None:
-    if episode.first("closure") is None or _rests(episode):
+    if episode.first("closure") is None or rests(episode):
         return None
     return Fact("A11", "medium", "was closed without naming evidence", "On what was it closed?")
 
 
-def _rests(episode: Episode) -> bool:
-    """Whether a closure or verification names anything that it rests on."""
-    bodies = (*episode.each("closure", Said), *episode.each("verification", Verification))
-    return any(body.evidence for body in bodies)
-
-
 def _left_open(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
     answer, alarm = episode.first("acknowledged"), episode.alarm
-    closed = episode.first("closure") is not None and _rests(episode)
-    if answer is None or closed or episode.stopped or episode.first("fix") is not None:
+    closed = episode.first("closure") is not None and rests(episode)
+    fixed = episode.first("fix") is not None
+    if answer is None or closed or fixed or stop_of(episode, events, context).choice:
         return None
     since = episode.events[episode.events.index(answer) :]
     again = next((e for e in since if e.kind == "alarm" and e != alarm), None)
-    promoted = [e for e in events if e.kind == "checkpoint.promoted" and e.time > alarm.time]
-    if not again and not promoted and context.last_step - alarm.step < context.acknowledge_within_steps:
+    promoted = promoted_after(alarm, events, context)
+    soon = _steps_since(alarm, context) < context.acknowledge_within_steps
+    if not again and not promoted and soon:
         return Fact("A13", "low", "was acknowledged and is not yet answered", "What is done about it?")
-    what = "was acknowledged and left open: no fix, no hold or rollback, no closure that rests on evidence"
-    what += f"; it fired again{_at(again)}" if again else ""
-    what += f"; {_checkpoint(promoted[0])} was promoted since" if promoted else ""
+    kept = " that the record bears out" if episode.stop[0] else ""
+    what = f"was acknowledged and left open: no fix, no hold or rollback{kept}, "
+    what += "no closure that rests on evidence"
+    what += f"; it fired again{at_step(again)}" if again else ""
+    what += f"; {checkpoint_of(promoted[0])} was promoted since" if promoted else ""
     severity: Severity = "high" if again or promoted else "medium"
     return Fact("A13", severity, what, "What was done about what the alarm showed?")
 
 
-def _noticed_first(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
-    promoted = _promotions(events, -1, episode.alarm.step)
-    if not promoted or any(event.kind == "checkpoint.promoted" for event in episode.events):
-        return None
-    since = [e for e in promoted if episode.alarm.step - e.step <= context.window_steps]
-    if not since:
-        return None
-    return Fact(
-        "A12",
-        "low",
-        f"fired only after {_checkpoint(since[-1])} had been promoted",
-        "Was the alarm on before?",
-    )
-
-
 _RULES: tuple[Rule, ...] = (
-    _acknowledged, _explained, _at_cause, _verified, _came_back, _still_watched, _same_suite, _recorded,
-    _in_time, _closed_on_evidence, _noticed_first, _left_open, _verification_failed,
+    _acknowledged, _explained, _at_cause, _readable, _verified, _came_back, still_watched, same_suite,
+    recorded, in_time, _closed_on_evidence, noticed_first, answered_after, _left_open, stop_kept,
+    _verification_failed,
 )  # fmt: skip
-
-
-def _promotions(events: Sequence[RunEvent], after: int, until: int) -> list[RunEvent]:
-    return [e for e in events if e.kind == "checkpoint.promoted" and after < e.step <= until]
-
-
-def _checkpoint(event: RunEvent) -> str:
-    return said(event, Promoted).checkpoint
-
-
-def _at(event: RunEvent) -> str:
-    """Where in training it was, to be put behind a verb; nothing where it names no step."""
-    return f" at step {event.step}" if event.step >= 0 else ""
-
-
-def _loosened(change: ThresholdChanged) -> bool:
-    """Whether fewer values raise an alarm than before; what cannot be compared counts as loosened."""
-    if not change.new:
-        return True
-    try:
-        old, new = Decimal(change.old), Decimal(change.new)
-    except ArithmeticError:
-        return change.old != change.new
-    if not (old.is_finite() and new.is_finite()):  # NaN is neither above nor below anything
-        return change.old != change.new
-    return new > old if change.alarm_when == "above" else new < old
-
-
-def _seconds(earlier: str, later: str) -> float:
-    return (utc(later) - utc(earlier)).total_seconds()

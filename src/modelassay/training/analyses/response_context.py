@@ -1,0 +1,140 @@
+"""What rules about answers to alarms know beside the events, what they state, and what came after what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from modelassay.canonical import digest_of
+from modelassay.records import RunEvent
+from modelassay.records.findings import Severity
+from modelassay.training.event_times import (
+    CLOCK_SKEW_S,
+    both_name_steps,
+    moment,
+    seconds_after,
+    steps_after,
+)
+from modelassay.training.happenings import Fix, Promoted, said
+from modelassay.training.understanding import not_logged
+
+SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high", "critical")
+"""From harmless to gravest."""
+
+
+@dataclass(frozen=True)
+class ResponseContext:
+    """What the rules need to know beside the events."""
+
+    last_step: int
+    missing_steps: Sequence[int] = ()
+    """Training steps without a record."""
+    repeated_steps: Sequence[int] = ()
+    """Training steps that were taken again, after training went back."""
+    logged: Mapping[str, str] = field(default_factory=dict)
+    """When the log took in an event, by the digest of the event; nothing is known of those left out."""
+    acknowledge_within_steps: int = 50
+    recurrence_within_steps: int = 100
+    window_steps: int = 5
+    """Steps before and after an alarm whose records matter most."""
+    clock_skew_s: int = CLOCK_SKEW_S
+    runs_started: int = 1
+    """Runs of this recipe that the log knows; likewise shown to the assessor."""
+    runs_shown: int = 1
+    unseen: Sequence[str] = ()
+    """Further runs in the developer's log that the assessor was not shown, of this recipe or another."""
+    classes: Mapping[tuple[str, int], Fix] = field(default_factory=dict)
+    """Fixes that the assessor classed, by the alarm that their events name and their step."""
+
+    @cached_property
+    def missing(self) -> tuple[int, ...]:
+        """`missing_steps` that are steps of the run, sorted, each once."""
+        return tuple(sorted({step for step in self.missing_steps if 1 <= step <= self.last_step}))
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that a rule states."""
+
+    rule: str
+    severity: Severity
+    what: str
+    question: str
+
+
+def logged_at(event: RunEvent, context: ResponseContext) -> datetime | None:
+    """When the log took in `event`; None where that is not known."""
+    if not context.logged or not_logged(event):
+        return None
+    return moment(context.logged.get(digest_of(event), ""))
+
+
+def told_after(event: RunEvent, other: RunEvent, events: Sequence[RunEvent]) -> bool:
+    """Whether `event` came after `other` by what it says itself: its time, or its step.
+
+    Where neither can be held against the other, nothing says that it came before.
+    """
+    seconds, steps = seconds_after(event, other), steps_after(event, other, events)
+    if seconds is None and steps is None:
+        return True
+    return (seconds or 0) > 0 or (steps or 0) > 0
+
+
+def logged_after(event: RunEvent, other: RunEvent, context: ResponseContext) -> bool:
+    """Whether the log took in `event` after `other`, or after the time of one that the log does not know."""
+    taken = logged_at(event, context)
+    before = logged_at(other, context) or moment(other.time)
+    return (
+        taken is not None and before is not None and (taken - before).total_seconds() > context.clock_skew_s
+    )
+
+
+def came_after(
+    event: RunEvent, other: RunEvent, events: Sequence[RunEvent], context: ResponseContext
+) -> bool:
+    """Whether its time, its step or the log has `event` after `other`."""
+    return told_after(event, other, events) or logged_after(event, other, context)
+
+
+def since(event: RunEvent, other: RunEvent, events: Sequence[RunEvent], context: ResponseContext) -> bool:
+    """As `came_after`, or at the same moment and not at an earlier step."""
+    at_once = seconds_after(event, other) == 0 and not (
+        both_name_steps(event, other) and event.step < other.step
+    )
+    return at_once or came_after(event, other, events, context)
+
+
+def promoted_after(
+    event: RunEvent, events: Sequence[RunEvent], context: ResponseContext
+) -> tuple[RunEvent, ...]:
+    """Promotions of checkpoints after `event`, by anything that tells of it."""
+    return tuple(
+        e for e in events if e.kind == "checkpoint.promoted" and came_after(e, event, events, context)
+    )
+
+
+def promoted_between(first: RunEvent, last: RunEvent, events: Sequence[RunEvent]) -> tuple[RunEvent, ...]:
+    """Promotions after `first` and not after `last`: by their steps, or else by their times."""
+
+    def by_steps(event: RunEvent) -> bool:
+        begun, ended = steps_after(event, first, events), steps_after(event, last, events)
+        return begun is not None and ended is not None and begun > 0 > ended
+
+    def by_times(event: RunEvent) -> bool:
+        ended = seconds_after(event, last)
+        return ended is not None and ended <= 0 and told_after(event, first, events)
+
+    promotions = (event for event in events if event.kind == "checkpoint.promoted")
+    return tuple(event for event in promotions if by_steps(event) or by_times(event))
+
+
+def checkpoint_of(promotion: RunEvent) -> str:
+    """The name of what was promoted."""
+    return said(promotion, Promoted).checkpoint
+
+
+def at_step(event: RunEvent) -> str:
+    """Where in training it was, to be put behind a verb; nothing where it names no step."""
+    return f" at step {event.step}" if event.step >= 0 else ""

@@ -1,0 +1,301 @@
+"""Rules about what else the record shows around an alarm; each states a fact, or nothing.
+
+A6 threshold loosened · A7 suite changed · A8 record missing around the alarm · A10 written down late · A12
+noticed only after promotion · A15 answered before it fired · A16 a hold or rollback that was not kept.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from math import comb
+from typing import Literal
+
+from modelassay.records import RunEvent
+from modelassay.records.findings import Severity
+from modelassay.training.analyses.response_context import (
+    Fact,
+    ResponseContext,
+    at_step,
+    checkpoint_of,
+    logged_at,
+    promoted_after,
+    since,
+    told_after,
+)
+from modelassay.training.event_times import moment, steps_after, utc, went_back
+from modelassay.training.happenings import Episode, Gap, Said, SuiteChanged, ThresholdChanged, said
+
+_OF_THE_RUN = ("threshold.changed", "suite.changed", "checkpoint.promoted")
+"""Kinds that matter to every alarm, whether they name one or not."""
+_ANSWERS = ("acknowledged", "verification", "decision", "closure")
+"""A fix may well name an earlier step: the last before it was in force."""
+_END = datetime.max.replace(tzinfo=UTC)
+_IN_FLIGHT = 1
+"""Steps that may end after training was told to stop."""
+
+
+def chance_of_missing(steps: int, window: int, missing: int, missing_in_window: int) -> float:
+    """P(at least this many of the missing steps fall into the window), if they were lost at random.
+
+    Hypergeometric upper tail over `steps` steps of which `window` lie around alarms; exact. The window is
+    taken as what was drawn, since it is small where much is missing.
+    """
+    total = comb(steps, window)
+    least, most = missing_in_window, min(window, missing)
+    ways = sum(comb(missing, k) * comb(steps - missing, window - k) for k in range(least, most + 1))
+    return ways / total
+
+
+def rests(episode: Episode) -> bool:
+    """Whether a closure or verification names anything that it rests on."""
+    return any(_names_evidence(event) for event in episode.events)
+
+
+def _names_evidence(event: RunEvent) -> bool:
+    return event.kind in ("closure", "verification") and bool(said(event, Said).evidence)
+
+
+# -- what was changed ---------------------------------------------------------------------------------
+
+
+def still_watched(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
+    """A6: the threshold was loosened after the alarm."""
+    for event in events:
+        if event.kind != "threshold.changed":
+            continue
+        change = said(event, ThresholdChanged)
+        loosened = change.metric and change.metric == episode.raised.metric and _loosened(change)
+        if loosened and since(event, episode.alarm, events, context):
+            new = f"set from {change.old} to {change.new}" if change.new else "no longer watched"
+            return Fact(
+                "A6", "high",
+                f"has its metric {new}{at_step(event)}, after it fired{_said_before(event, episode)}",
+                "Why was the threshold changed after the alarm?",
+            )  # fmt: skip
+    return None
+
+
+def same_suite(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
+    """A7: items were taken out of a suite after the alarm, and nobody asked them again."""
+    for event in events:
+        if event.kind != "suite.changed":
+            continue
+        change = said(event, SuiteChanged)
+        lost = change.removed and not change.old_suite_on_new_checkpoint
+        if lost and since(event, episode.alarm, events, context):
+            return Fact(
+                "A7", "high",
+                f"lost {change.removed} items of {change.suite}{at_step(event)}"
+                f"{_said_before(event, episode)}",
+                "What does the new checkpoint score on the removed items?",
+            )  # fmt: skip
+    return None
+
+
+def _said_before(event: RunEvent, episode: Episode) -> str:
+    """That its own time is before the alarm, where its step or the log has it after."""
+    time, fired = moment(event.time), moment(episode.alarm.time)
+    if time is None or fired is None:
+        return " (one of the times cannot be read)"
+    if time >= fired:
+        return ""
+    return f" as its step or the log has it, though it says {event.time}, before that"
+
+
+def _loosened(change: ThresholdChanged) -> bool:
+    """Whether fewer values raise an alarm than before; what cannot be compared counts as loosened."""
+    if not change.new:
+        return True
+    try:
+        old, new = Decimal(change.old), Decimal(change.new)
+    except ArithmeticError:
+        return change.old != change.new
+    if not (old.is_finite() and new.is_finite()):  # NaN is neither above nor below anything
+        return change.old != change.new
+    return new > old if change.alarm_when == "above" else new < old
+
+
+# -- what is missing, or came late -----------------------------------------------------------------------
+
+
+def recorded(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
+    """A8: the record lacks steps around the alarm."""
+    if episode.alarm.step < 0:
+        return None
+    gaps = _gaps(events, context.last_step)
+    first = max(1, episode.alarm.step - context.window_steps)
+    window = range(first, min(context.last_step, episode.alarm.step + context.window_steps) + 1)
+    hit = sum(_between(context.missing, step, step) or any(step in gap for gap in gaps) for step in window)
+    if not hit:
+        return None
+    lost = len(context.missing) + sum(len(gap) - _between(context.missing, gap[0], gap[-1]) for gap in gaps)
+    chance = chance_of_missing(context.last_step, len(window), lost, hit)
+    severity: Severity = "high" if chance < 0.05 else "low"
+    return Fact(
+        "A8", severity,
+        f"has {hit} of the {lost} steps without a full record around it "
+        f"(chance if lost at random: {chance:.3g})",
+        "What happened in these steps?",
+    )  # fmt: skip
+
+
+def _gaps(events: Sequence[RunEvent], last_step: int) -> list[range]:
+    """Steps in which a recorder could not keep all, as ranges that share none."""
+    told = [said(event, Gap) for event in events if event.kind == "gap"]
+    found: list[range] = []
+    for first, last in sorted((max(1, gap.first_step), min(gap.last_step, last_step)) for gap in told):
+        begin = max(first, found[-1].stop) if found else first
+        if begin <= last:
+            found.append(range(begin, last + 1))
+    return found
+
+
+def _between(numbers: Sequence[int], first: int, last: int) -> int:
+    """How many of sorted `numbers` lie from `first` to `last`."""
+    return bisect_right(numbers, last) - bisect_left(numbers, first)
+
+
+def in_time(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
+    """A10: the log took in an event well after the time that it gives."""
+    if not context.logged:
+        return None
+    own = [event for event in episode.all_events if _late(event, context)]
+    of_run = [e for e in events if e.kind in _OF_THE_RUN and e not in own and _late(e, context)]
+    if not own and not of_run:
+        return None
+    late = "logged well after the time that they give"
+    told = [f"has entries {late} ({', '.join(sorted({e.kind for e in own}))})"] if own else []
+    if of_run:
+        places = ", ".join(dict.fromkeys(f"{event.kind}{at_step(event)}" for event in of_run))
+        told.append(f"is in a run with entries {late} ({places})")
+    return Fact("A10", "high", "; ".join(told), "When was it written?")
+
+
+def _late(event: RunEvent, context: ResponseContext) -> bool:
+    taken = logged_at(event, context)
+    return taken is not None and (taken - utc(event.time)).total_seconds() > context.clock_skew_s
+
+
+def noticed_first(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
+    """A12: a checkpoint had just been promoted when the alarm fired."""
+    alarm = episode.alarm
+    if any(event.kind == "checkpoint.promoted" for event in episode.events):
+        return None
+    before = [
+        event
+        for event in events
+        if event.kind == "checkpoint.promoted"
+        and 0 <= event.step <= alarm.step <= event.step + context.window_steps
+        and not told_after(event, alarm, events)
+    ]
+    if not before:
+        return None
+    what = f"fired only after {checkpoint_of(before[-1])} had been promoted"
+    return Fact("A12", "low", what, "Was the alarm on before?")
+
+
+# -- answers that are none --------------------------------------------------------------------------------
+
+
+def answered_after(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
+    """A15: answers were written down before there was anything to answer, or give a step before it."""
+    question = "How could it be answered before it fired?"
+    if episode.early:
+        missed = {event.kind for event in episode.early} - {event.kind for event in episode.events}
+        severity: Severity = "medium" if missed & {*_ANSWERS, "fix"} else "low"
+        what = f"was answered before it fired ({_listed(episode.early)}), which counts for nothing"
+        return Fact("A15", severity, what, question)
+    lower = [
+        event
+        for event in episode.events
+        if event.kind in _ANSWERS and (steps_after(event, episode.alarm, events) or 0) < 0
+    ]
+    if not lower:
+        return None
+    what = f"has answers that give a step before it ({_listed(lower)}), "
+    what += "and nothing shows that training went back"
+    return Fact("A15", "low", what, question)
+
+
+def _listed(events: Sequence[RunEvent]) -> str:
+    return ", ".join(dict.fromkeys(f"{event.kind}{at_step(event)}" for event in events))
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A decision to stop or to go back, as far as the record bears it out."""
+
+    choice: Literal["", "hold", "rollback"] = ""
+    """Empty where none counts."""
+    against: Fact | None = None
+    """What the record says against it."""
+
+
+def stop_of(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Stop:
+    """What was decided about an alarm, held against what was trained and promoted since."""
+    choice, decision = episode.stop
+    if choice == "hold":
+        return _held(episode, decision, events, context)
+    if choice == "rollback":
+        return _rolled_back(episode, decision, events, context)
+    return Stop()
+
+
+def stop_kept(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
+    """A16: it was decided to stop, and the record does not show it."""
+    return stop_of(episode, events, context).against
+
+
+def _held(episode: Episode, hold: RunEvent, events: Sequence[RunEvent], context: ResponseContext) -> Stop:
+    """A hold counts while nothing is trained or promoted, until a fix or a closure on evidence."""
+    later = episode.events[episode.events.index(hold) + 1 :]
+    end = next((e for e in later if e.kind == "fix" or (e.kind == "closure" and _names_evidence(e))), None)
+    until = context.last_step if end is None else end.step
+    steps = until - max(hold.step, episode.alarm.step, 0)
+    promoted = [
+        event
+        for event in promoted_after(hold, events, context)
+        if end is None or not told_after(event, end, events)
+    ]
+    done = [f"training went on to step {until}"] if steps > 0 else []
+    if not done and end is None and _went_on_again(hold, events, context):
+        done = ["training was resumed"]
+    done += [f"{checkpoint_of(promoted[0])} was promoted"] if promoted else []
+    if not done:
+        return Stop("hold")
+    under_way = 0 < steps <= _IN_FLIGHT and not promoted
+    where = at_step(hold) or " at a step that is not told"
+    what = f"was to be held{where}, yet {' and '.join(done)} "
+    what += "without a go, a fix or a closure that rests on evidence"
+    fact = Fact("A16", "low" if under_way else "high", what, "Who let it go on, and why?")
+    return Stop("hold" if under_way else "", fact)
+
+
+def _went_on_again(hold: RunEvent, events: Sequence[RunEvent], context: ResponseContext) -> bool:
+    """Whether steps may have come again since; a run is also resumed only to note something."""
+    resumed = any(event.kind == "resumed" and told_after(event, hold, events) for event in events)
+    return resumed and bool(context.repeated_steps)
+
+
+def _rolled_back(
+    episode: Episode, decision: RunEvent, events: Sequence[RunEvent], context: ResponseContext
+) -> Stop:
+    """A rollback counts where training was resumed since the alarm, or a step up to there came again."""
+    at, fired = max(decision.step, episode.alarm.step), moment(episode.alarm.time)
+    again = any(at < 0 or step <= at for step in context.repeated_steps)
+    if again or (fired is not None and went_back(events, fired, _END)):
+        return Stop("rollback")
+    promoted = promoted_after(decision, events, context)
+    done = [f"training went on to step {context.last_step}"] if context.last_step > max(at, 0) else []
+    done += [f"{checkpoint_of(promoted[0])} was promoted"] if promoted else []
+    what = (
+        f"was to be rolled back{at_step(decision)}, and nothing in the record shows that training went back"
+    )
+    what += f", but {' and '.join(done)}" if done else ""
+    question = "To which checkpoint did training go back, and where is that recorded?"
+    alone = bool(done) and episode.first("fix") is None  # what was fixed does not rest on it
+    return Stop("" if done else "rollback", Fact("A16", "medium" if alone else "low", what, question))

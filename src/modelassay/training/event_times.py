@@ -1,0 +1,92 @@
+"""When events of a run were: times are held against each other as moments, never as texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from modelassay.records import RunEvent
+
+CLOCK_SKEW_S = 300
+"""Seconds by which clocks of one record may differ, unless told otherwise."""
+_BACK = ("resumed", "rolled_back")
+"""What tells that training went back, so that its steps come again."""
+
+
+def utc(text: str) -> datetime:
+    """A time of the record; one without a zone is in UTC, as all of a record are.
+
+    Raises:
+        ValueError: it is none.
+    """
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def moment(text: str) -> datetime | None:
+    """As `utc`; None where it cannot be read."""
+    try:
+        return utc(text)
+    except ValueError:
+        return None
+
+
+def in_order(events: Iterable[RunEvent]) -> tuple[RunEvent, ...]:
+    """Events in the order of time, and of writing within a moment.
+
+    One whose time cannot be read stays behind what was written before it.
+    """
+    return tuple(event for _, event in sorted(_placed(events), key=lambda each: each[0]))
+
+
+def _placed(events: Iterable[RunEvent]) -> Iterator[tuple[datetime, RunEvent]]:
+    last = datetime.min.replace(tzinfo=UTC)
+    for event in events:
+        last = moment(event.time) or last
+        yield last, event
+
+
+def seconds_after(event: RunEvent, other: RunEvent) -> float | None:
+    """How long after `other` an event was, by the times that they give; None where one cannot be read."""
+    time, before = moment(event.time), moment(other.time)
+    return None if time is None or before is None else (time - before).total_seconds()
+
+
+def both_name_steps(event: RunEvent, other: RunEvent) -> bool:
+    """Whether their steps can be held against each other."""
+    return min(event.step, other.step) >= 0
+
+
+def steps_after(event: RunEvent, other: RunEvent, events: Sequence[RunEvent]) -> int | None:
+    """How many steps after `other` an event was; never 0.
+
+    None where steps do not tell: one names none, both name the same, or training went back between their
+    times, so that the later one may be at the lower step.
+    """
+    if not both_name_steps(event, other) or event.step == other.step:
+        return None
+    steps, seconds = event.step - other.step, seconds_after(event, other)
+    if seconds is not None and steps * seconds < 0:
+        first, last = (event, other) if seconds < 0 else (other, event)
+        if went_back(events, utc(first.time), utc(last.time)):
+            return None
+    return steps
+
+
+def went_back(events: Sequence[RunEvent], since: datetime, until: datetime) -> bool:
+    """Whether training was resumed or rolled back between two moments."""
+    times = (moment(event.time) for event in events if event.kind in _BACK)
+    return any(since <= time <= until for time in times if time is not None)
+
+
+def is_early(event: RunEvent, alarm: RunEvent, skew_s: int, *, placed_before: bool) -> bool:
+    """Whether what names an alarm was there before it fired, by more than clocks may differ.
+
+    Args:
+        placed_before: whether it stands before the alarm; that decides where no time and no step does.
+    """
+    ahead = seconds_after(alarm, event)
+    lower = both_name_steps(event, alarm) and event.step < alarm.step
+    if ahead is None:
+        return lower if both_name_steps(event, alarm) else placed_before
+    return ahead >= 0 and (ahead > skew_s or lower)
