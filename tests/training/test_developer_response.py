@@ -425,6 +425,10 @@ def test_what_was_written_before_an_alarm_fired_is_no_answer_to_it() -> None:
     assert rules([good[0], ahead, *good[2:]]) == rules([ahead, good[0], *good[2:]]) == set()
     lower = msgspec.structs.replace(ahead, step=38)
     assert rules([lower, good[0], *good[2:]]) == {"A1", "A15"}
+    day = [msgspec.structs.replace(each, time="2026-03-01") for each in good]
+    day[3] = msgspec.structs.replace(day[3], step=30)  # the last step that is kept
+    assert rules(day) == set()
+    assert rules([day[3], *without(day, "fix")]) == {"A15"}
     fix = event("fix", 3, "a", paths=["grader.py"])
     (only,) = episodes([fix, alarm, event("alarm", 90, "a", metric="exploit rate")])
     assert only.all_events[0] == fix
@@ -518,6 +522,13 @@ def test_promotions_without_a_step_are_read_by_their_times() -> None:
     soon = stepless([event("checkpoint.promoted", 130, checkpoint="c-130")], "checkpoint.promoted")
     (fact,) = facts_of(episodes(late)[0], (*late, *soon), CONTEXT)
     assert fact.severity == "medium"
+
+
+def test_a_promotion_in_the_second_of_the_answer_but_at_a_later_step_is_after_it() -> None:
+    promoted = msgspec.structs.replace(
+        event("checkpoint.promoted", 90, checkpoint="c-90"), time=exemplary()[1].time
+    )
+    assert rules([*exemplary(), promoted]) == set()
 
 
 def test_alarms_without_a_step_are_read_by_their_times() -> None:

@@ -83,10 +83,13 @@ def is_early(event: RunEvent, alarm: RunEvent, skew_s: int, *, placed_before: bo
     """Whether what names an alarm was there before it fired, by more than clocks may differ.
 
     Args:
-        placed_before: whether it stands before the alarm; that decides where no time and no step does.
+        placed_before: whether it stands before the alarm; that decides where neither time nor step does, and
+            within a moment of a fix, whose step may be an earlier one: the last before it was in force.
     """
     ahead = seconds_after(alarm, event)
     lower = both_name_steps(event, alarm) and event.step < alarm.step
     if ahead is None:
         return lower if both_name_steps(event, alarm) else placed_before
+    if ahead == 0 and event.kind == "fix":
+        return lower and placed_before
     return ahead >= 0 and (ahead > skew_s or lower)

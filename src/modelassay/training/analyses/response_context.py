@@ -91,28 +91,20 @@ def logged_after(event: RunEvent, other: RunEvent, context: ResponseContext) -> 
     )
 
 
-def came_after(
-    event: RunEvent, other: RunEvent, events: Sequence[RunEvent], context: ResponseContext
-) -> bool:
-    """Whether its time, its step or the log has `event` after `other`."""
-    return told_after(event, other, events) or logged_after(event, other, context)
-
-
 def since(event: RunEvent, other: RunEvent, events: Sequence[RunEvent], context: ResponseContext) -> bool:
-    """As `came_after`, or at the same moment and not at an earlier step."""
+    """Whether its time, its step or the log has `event` after `other`, or its time at the same moment.
+
+    At the same moment an earlier step is before it.
+    """
     at_once = seconds_after(event, other) == 0 and not (
         both_name_steps(event, other) and event.step < other.step
     )
-    return at_once or came_after(event, other, events, context)
+    return at_once or told_after(event, other, events) or logged_after(event, other, context)
 
 
-def promoted_after(
-    event: RunEvent, events: Sequence[RunEvent], context: ResponseContext
-) -> tuple[RunEvent, ...]:
-    """Promotions of checkpoints after `event`, by anything that tells of it."""
-    return tuple(
-        e for e in events if e.kind == "checkpoint.promoted" and came_after(e, event, events, context)
-    )
+def promoted_after(event: RunEvent, events: Sequence[RunEvent]) -> tuple[RunEvent, ...]:
+    """Promotions of checkpoints after `event`, by what they say; what is logged late is told apart."""
+    return tuple(e for e in events if e.kind == "checkpoint.promoted" and told_after(e, event, events))
 
 
 def promoted_between(first: RunEvent, last: RunEvent, events: Sequence[RunEvent]) -> tuple[RunEvent, ...]:
@@ -123,8 +115,8 @@ def promoted_between(first: RunEvent, last: RunEvent, events: Sequence[RunEvent]
         return begun is not None and ended is not None and begun > 0 > ended
 
     def by_times(event: RunEvent) -> bool:
-        ended = seconds_after(event, last)
-        return ended is not None and ended <= 0 and told_after(event, first, events)
+        known = seconds_after(event, last) is not None
+        return known and not told_after(event, last, events) and told_after(event, first, events)
 
     promotions = (event for event in events if event.kind == "checkpoint.promoted")
     return tuple(event for event in promotions if by_steps(event) or by_times(event))

@@ -257,9 +257,7 @@ def _held(episode: Episode, hold: RunEvent, events: Sequence[RunEvent], context:
     until = context.last_step if end is None else end.step
     steps = until - max(hold.step, episode.alarm.step, 0)
     promoted = [
-        event
-        for event in promoted_after(hold, events, context)
-        if end is None or not told_after(event, end, events)
+        event for event in promoted_after(hold, events) if end is None or not told_after(event, end, events)
     ]
     done = [f"training went on to step {until}"] if steps > 0 else []
     if not done and end is None and _went_on_again(hold, events, context):
@@ -289,7 +287,7 @@ def _rolled_back(
     again = any(at < 0 or step <= at for step in context.repeated_steps)
     if again or (fired is not None and went_back(events, fired, _END)):
         return Stop("rollback")
-    promoted = promoted_after(decision, events, context)
+    promoted = promoted_after(decision, events)
     done = [f"training went on to step {context.last_step}"] if context.last_step > max(at, 0) else []
     done += [f"{checkpoint_of(promoted[0])} was promoted"] if promoted else []
     what = (

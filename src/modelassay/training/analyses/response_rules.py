@@ -85,7 +85,7 @@ def _acknowledged(episode: Episode, events: tuple[RunEvent, ...], context: Respo
 
 
 def _never_acknowledged(alarm: RunEvent, events: Sequence[RunEvent], context: ResponseContext) -> Fact:
-    promoted = promoted_after(alarm, events, context)
+    promoted = promoted_after(alarm, events)
     if not promoted and _steps_since(alarm, context) < context.acknowledge_within_steps:
         return Fact("A1", "low", "is not yet acknowledged", "Who looks at this alarm?")
     after = f", and {checkpoint_of(promoted[0])} was promoted meanwhile" if promoted else ""
@@ -271,7 +271,7 @@ def _left_open(episode: Episode, events: tuple[RunEvent, ...], context: Response
         return None
     since = episode.events[episode.events.index(answer) :]
     again = next((e for e in since if e.kind == "alarm" and e != alarm), None)
-    promoted = promoted_after(alarm, events, context)
+    promoted = promoted_after(alarm, events)
     soon = _steps_since(alarm, context) < context.acknowledge_within_steps
     if not again and not promoted and soon:
         return Fact("A13", "low", "was acknowledged and is not yet answered", "What is done about it?")
