@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelassay.training.columns import pa
@@ -129,6 +130,22 @@ def test_rollouts_without_a_score_counted_as_0_before_trl_left_them_out() -> Non
     assert total.tolist() == [1.0, 0.5, 0.25, 0.0]
     logs = {1: {"rewards/a/mean": 1.75 / 3, "reward": 0.9 * 1.75 / 4}}
     assert reward_weights(["a"], logs, [Piece(1, pa.table(scores), "")]).values == (None,)
+
+
+@pytest.mark.parametrize(("weight", "zero"), [("2.0", False), ("4.0", True)])
+def test_the_logged_deviation_tells_whether_rollouts_without_a_score_count(weight: str, zero: bool) -> None:
+    """Half of the rollouts have no score: twice the weight and zeros for them give the same mean."""
+    pieces, logs = [], {}
+    for step, scores in enumerate(([1.0, 0.5, None, None], [0.25, None, 0.75, None]), 1):
+        given = [score for score in scores if score is not None]
+        total = np.array([float(weight) * (score or 0) for score in (scores if zero else given)])
+        means = {"rewards/a/mean": float(np.mean(given)), "reward": float(total.mean())}
+        logs[step] = {**means, "reward_std": float(total.std(ddof=1))}
+        pieces.append(Piece(step, pa.table({"a": scores}), ""))
+    found = reward_weights(["a"], logs, pieces)
+    assert (found.values, found.unscored_is_zero) == ((Decimal(weight),), zero)
+    without = {step: {k: v for k, v in log.items() if k != "reward_std"} for step, log in logs.items()}
+    assert reward_weights(["a"], without, pieces).values == (None,)
 
 
 @pytest.mark.parametrize(("scale", "formula"), [("none", "centred"), ("batch", "batch")])

@@ -22,6 +22,8 @@ from modelassay.training.importers.trl_files import Piece
 
 WEIGHT_ERROR = 1e-5
 """Largest deviation of a logged reward from the weighted sum of its parts; float32 means agree to 1e-6."""
+SPREAD_ERROR = 1e-4
+"""Likewise of a logged deviation."""
 
 Parts = NDArray[np.float64]
 """A row for each log, a column for each function."""
@@ -46,6 +48,10 @@ class _Batches:
     every: list[Parts] = field(default_factory=list)
     """Likewise, over the number of all."""
     totals: list[float] = field(default_factory=list)
+    scores: list[Parts] = field(default_factory=list)
+    """By function and rollout."""
+    deviations: list[float | None] = field(default_factory=list)
+    """Standard deviation of the reward, as logged."""
     partial: bool = False
     """Whether any function left a rollout without a score."""
     mixed: bool = False
@@ -70,8 +76,7 @@ def reward_weights(
         solved = _solved(*_logged(names, logs))
         return Weights(solved) if solved else unknown
     if told.totals:
-        totals = np.array(told.totals)
-        return _of_rollouts(np.array(told.scored), np.array(told.every), totals) or unknown
+        return _of_rollouts(told) or unknown
     # One function, or several that score the same rollouts: the means are enough to try weights of 1.
     parts, totals = _logged(names, logs)
     return unknown if told.mixed or not _ones(parts, totals) else Weights((Decimal(1),) * len(names))
@@ -92,6 +97,8 @@ def _told(names: Sequence[str], logs: Mapping[int, Mapping[str, Any]], batches: 
         told.scored.append(sums / scored)
         told.every.append(sums / values.shape[1])
         told.totals.append(total)
+        told.scores.append(values)
+        told.deviations.append(number(log.get("reward_std")))
     return told
 
 
@@ -107,8 +114,13 @@ def _describes(log: Mapping[str, Any], names: Sequence[str], values: Parts) -> b
     return True
 
 
-def _of_rollouts(scored: Parts, every: Parts, totals: Parts) -> Weights | None:
-    """None where no weights explain the totals, or several do."""
+def _of_rollouts(told: _Batches) -> Weights | None:
+    """None where no weights explain the totals, or several do.
+
+    Where functions score a constant share, rollouts without a score may be left out or count as 0: other
+    weights explain the means in each case, but not the logged deviations.
+    """
+    scored, every, totals = np.array(told.scored), np.array(told.every), np.array(told.totals)
     count = int(scored.shape[1])
     for parts, zero in ((scored, False), (every, True)):
         if _ones(parts, totals):
@@ -118,9 +130,25 @@ def _of_rollouts(scored: Parts, every: Parts, totals: Parts) -> Weights | None:
         for parts, zero in ((every, True), (scored, False))
         if (solved := _solved(parts, totals)) is not None
     }
-    if len(found) != 1:
-        return None
-    return next(Weights(solved, unscored_is_zero=zero) for solved, zero in found.items())
+    several = [Weights(solved, unscored_is_zero=zero) for solved, zero in found.items()]
+    if len(several) > 1:
+        several = [weights for weights in several if _spreads(weights, told)]
+    return several[0] if len(several) == 1 else None
+
+
+def _spreads(weights: Weights, told: _Batches) -> bool:
+    """Whether the logged deviations, one at least, are those of the weighted sums."""
+    by_function = np.array([float(weight or 0) for weight in weights.values])
+    compared = 0
+    for scores, logged in zip(told.scores, told.deviations, strict=True):
+        sums = np.nansum(scores * by_function[:, None], axis=0)
+        kept = sums if weights.unscored_is_zero else sums[~np.isnan(scores).all(axis=0)]
+        if logged is None or len(kept) < 2:
+            continue
+        if abs(logged - kept.std(ddof=1)) > SPREAD_ERROR * max(1.0, float(np.abs(kept).max())):
+            return False
+        compared += 1
+    return compared > 0
 
 
 def _logged(names: Sequence[str], logs: Mapping[int, Mapping[str, Any]]) -> tuple[Parts, Parts]:
