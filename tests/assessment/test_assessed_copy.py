@@ -95,10 +95,14 @@ def test_whatever_is_edited_is_named(
 
 
 def test_what_was_edited_before_the_run_was_committed_to_stands_against_its_step_records(live: Run) -> None:
+    store = live.folder.parent.parent
     edited(live.folder / METRICS, lambda text: text.replace('"reward":1.0', '"reward":2.0'))
     edited(live.folder / CHECKPOINTS, other_digest)
     (live.folder / FOLDER / "committed.json").unlink()
-    commit_run(live, live.folder.parent.parent, NOTARY)
+    with pytest.raises(EvidenceError, match="a commitment to other metrics, checkpoints"):
+        commit_run(live, store, NOTARY)
+    shutil.rmtree(store / "log")  # a log that knows of no commitment to the run
+    commit_run(live, store, NOTARY)
     assert told(live) == ("the metrics of train step 1", "the checkpoint checkpoint-2")
 
 

@@ -210,6 +210,10 @@ def test_runs_of_the_log_that_were_not_shown_are_named(
     words = ["assess", runs[0].folder, "--scanner", "hidden_text", "--log", developer / "log", "-q"]
     said = call(*words, "--json")[1]
     assert "2 further runs that were not shown: 'seed-2', 'seed-3'" in said
+    assert "another log" not in said
+    commit_run(write_run(tmp_path / "other" / "runs" / "alone", steps=5), tmp_path / "other", notary)
+    other = ["assess", runs[0].folder, "--scanner", "hidden_text", "--log", tmp_path / "other" / "log", "-q"]
+    assert "aspect log: another log" in call(*other)[1]
     folder = json.JSONDecoder().raw_decode(said)[0]["folder"]
     code, verified = call("verify", folder, "--run", runs[0].folder, "--integrity-only")
     assert (code, "come out again" in verified) == (0, True)

@@ -2,7 +2,7 @@
 
 Files are held against the digests that the run was closed with, and what a recorder bound while the run went
 on against its step records and events: those stand in the log from before the run was closed, so that files
-which were edited in between are told as well.
+which were edited in between are told as well. What the log itself has is for `assessment.logged_run`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from modelassay.assessment.committing import BOUND_FILES, Commitments, digest_of_all_files, digest_of_files
+from modelassay.assessment.bound_files import BOUND_FILES, EVENTS, digest_of_all_files, digest_of_files
+from modelassay.assessment.committing import FOLDER, Commitments, read_commitments
+from modelassay.assessment.logged_run import said_by_log
+from modelassay.assessment.request import LoggedRun
 from modelassay.canonical import digest_bytes
 from modelassay.records import RunCheckpoint, RunEvent, RunFinding, StepRecord
 from modelassay.training.columns import pa
@@ -36,11 +39,26 @@ def differences(run: Run, made: Commitments) -> tuple[str, ...]:
         found.append(f"the commitment is of the run {committed.run!r}")
     if digest_bytes((run.folder / "run.json").read_bytes()) != committed.manifest:
         found.append("the manifest")
-    if digest_of_files(run.folder, "events*.jsonl") != committed.events:
+    if digest_of_files(run.folder, EVENTS) != committed.events:
         found.append("the events")
     if digest_of_files(run.folder, "coverage.json") != committed.coverage:
         found.append("the statement of coverage")
     return (*found, *_other_lines(run, made), *_other_counts(run, made.records))
+
+
+def log_for(run: Run, folder: Path, *, named: bool) -> LoggedRun:
+    """What the log at `folder` says of `run`, to be held against this copy of it.
+
+    Args:
+        named: whether the log was named as the developer's, so that it must have the run.
+
+    Raises:
+        EvidenceError: the log, or what the copy is committed to, is damaged.
+    """
+    bound = (run.folder / FOLDER / "committed.json").is_file()
+    made = read_commitments(run.folder) if bound else None
+    records, committed = (made.records, made.committed) if made is not None else ((), None)
+    return said_by_log(run, folder, records, committed, named=named)
 
 
 def _other_lines(run: Run, made: Commitments) -> Iterator[str]:

@@ -19,6 +19,7 @@ import msgspec
 
 from modelassay.assessment.assessed_copy import copy_findings, differences, other_rollouts
 from modelassay.assessment.committing import FOLDER, Commitments, read_commitments
+from modelassay.assessment.logged_run import against_log, log_findings
 from modelassay.assessment.request import Draws, Proofs
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.events import body_of, decode
@@ -66,7 +67,10 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     agrees = bool(reconciled) and all(each.outcome == "agrees" for each in reconciled)
     disagrees = any(each.outcome == "disagrees" for each in reconciled)
     made = _commitments(run)
-    differs = differences(run, made) if made is not None else ()
+    differs = (
+        *(differences(run, made) if made is not None else ()),
+        *against_log(run, made.committed if made is not None else None, proofs.log),
+    )
     checked = _checked(run, made, proofs)
     opened_well = checked is not None and not checked.failed
     copied = other_rollouts(run, checked) if checked is not None and opened_well else ()
@@ -96,6 +100,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     findings = (
         *(_capped(challenge_finding(each), tier) for each in (checked,) if each),
         *copy_findings(run, (*differs, *copied)),
+        *log_findings(run, proofs.log),
         *(msgspec.structs.replace(each, assurance=tier if each in passed else "T1") for each in further),
     )
     return Assured(tier, steps, findings, third and made is not None and made.committed.events is not None)
@@ -195,10 +200,10 @@ def _third(
     copied: Sequence[str],
     disagrees: bool,
 ) -> str:
-    if made is None:
-        return "The run is not committed to."
     if differs or copied:
         return f"The copy that was assessed is not what was committed to: {'; '.join((*differs, *copied))}."
+    if made is None:
+        return "The run is not committed to."
     if checked is None:
         return "The run is committed to, and was not challenged."
     if checked.failed:

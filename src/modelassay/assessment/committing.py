@@ -18,7 +18,9 @@ from typing import Any
 
 import msgspec
 
-from modelassay.canonical import Digest, canonical_json, digest_bytes, digest_of
+from modelassay.assessment.bound_files import BOUND_FILES, EVENTS, digest_of_all_files, digest_of_files
+from modelassay.assessment.logged_run import KINDS, lacking, said_of, was_bound
+from modelassay.canonical import canonical_json, digest_bytes, digest_of
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.commitments import secret_salt
 from modelassay.evidence.events import Body, encode
@@ -33,12 +35,6 @@ from modelassay.training.protocol.commitment import StepCommitter, StepKey, chai
 from modelassay.training.run import Run
 
 FOLDER = "commitments"
-BOUND_FILES = {
-    "metrics": "metrics*.jsonl",
-    "checkpoints": "checkpoints*.jsonl",
-    "datasets": "datasets*.jsonl",
-}
-"""Files that a `CommittedRun` binds since it has a field for them, by that field."""
 _AT_ONCE = 4096
 """Events logged by one append."""
 
@@ -68,7 +64,7 @@ def commit_run(
         progress: told how many rollouts have been hashed.
 
     Raises:
-        EvidenceError: the run is no longer what was committed to.
+        EvidenceError: the run is no longer what was committed to, or lacks what the log took in of it.
         StoreError: the disk is full, or the log cannot be written.
     """
     made = _hashed(run, run_secret(store, run.manifest.id), progress)
@@ -137,7 +133,7 @@ def _hashed(run: Run, secret: bytes, progress: Callable[[int], None]) -> Commitm
         run=run.manifest.id,
         manifest=digest_bytes((run.folder / "run.json").read_bytes()),
         records=digest_bytes(file),
-        events=digest_of_files(run.folder, "events*.jsonl"),
+        events=digest_of_files(run.folder, EVENTS),
         coverage=digest_of_files(run.folder, "coverage.json"),
         **{name: digest_of_all_files(run.folder, pattern) for name, pattern in BOUND_FILES.items()},
         steps=len(records),
@@ -167,17 +163,6 @@ def _recorded_live(folder: Path) -> dict[StepKey, dict[str, Any]]:
     return found
 
 
-def digest_of_files(folder: Path, pattern: str) -> Digest | None:
-    """The digest of the files in `folder` that fit `pattern`, names and bytes; None without any."""
-    return digest_of_all_files(folder, pattern) if any(folder.glob(pattern)) else None
-
-
-def digest_of_all_files(folder: Path, pattern: str) -> Digest:
-    """Likewise, but that there are none has a digest of its own."""
-    files = sorted(folder.glob(pattern))
-    return digest_of([[file.name, digest_bytes(file.read_bytes())] for file in files])
-
-
 def _log(ledger: Ledger, run: Run, made: Commitments) -> Logged:
     """Log what is not logged yet; the closing event."""
     manifest = made.committed.manifest
@@ -192,9 +177,9 @@ def _log(ledger: Ledger, run: Run, made: Commitments) -> Logged:
         *(RunStep(record=record) for record in made.records),
         RunClosed(committed=made.committed),
     ]
-    kinds = (RunOpened, RunHappened, RunStep, RunClosed)
-    known = {(logged.event.kind, digest_of(logged.event.body)): logged for logged in ledger.events(*kinds)}
+    known = {(logged.event.kind, digest_of(logged.event.body)): logged for logged in ledger.events(*KINDS)}
     _refuse_other_steps(run, known.values(), made.records)
+    _refuse_another_run(run, known.values(), made)
     for start in range(0, len(bodies), _AT_ONCE):
         batch = bodies[start : start + _AT_ONCE]
         named = {(body.kind, digest_of(msgspec.to_builtins(body))): body for body in batch}
@@ -216,6 +201,17 @@ def _refuse_other_steps(run: Run, logged: Iterable[Logged], records: Sequence[St
                 where=str(run.folder),
                 mend="restore the run from a copy",
             )
+
+
+def _refuse_another_run(run: Run, logged: Iterable[Logged], made: Commitments) -> None:
+    """Whatever else the log has of the run must still be there: events, and what it was bound to before."""
+    said = said_of(run, logged, made.records)
+    for why in (*lacking(run, said), *was_bound(run, made.committed, said.closings)):
+        raise EvidenceError(
+            f"the run is no longer what its log says: {why}",
+            where=str(run.folder),
+            mend="restore the run from a copy",
+        )
 
 
 def runs_in(log: Path) -> frozenset[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelassay.assessment.request import Draws, Request
+from modelassay.assessment.request import Draws, LoggedRun, Request
 from modelassay.canonical import Digest, canonical_json, digest_of
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.records import AssessedInput, Assessment, RunEvent
@@ -27,7 +27,9 @@ def inputs_of(run: Run, request: Request) -> tuple[AssessedInput, ...]:
     logged = [AssessedInput(name="logged", digest=digest_of(request.logged))] if request.logged else []
     drawn = request.proofs.drawn
     draws = [AssessedInput(name="drawn", digest=digest_of(drawn))] if drawn.challenges else []
-    return (AssessedInput(name="run", digest=run_digest(run.folder)), *given, *logged, *draws)
+    said = request.proofs.log
+    log = [AssessedInput(name="log", digest=digest_of(said))] if said != LoggedRun() else []
+    return (AssessedInput(name="run", digest=run_digest(run.folder)), *given, *logged, *draws, *log)
 
 
 def sealed_inputs(request: Request) -> dict[str, bytes]:
@@ -35,6 +37,8 @@ def sealed_inputs(request: Request) -> dict[str, bytes]:
     found = {f"{FOLDER}/logged.json": canonical_json(dict(request.logged))} if request.logged else {}
     if request.proofs.drawn.challenges:
         found[f"{FOLDER}/drawn.json"] = canonical_json(request.proofs.drawn)
+    if request.proofs.log != LoggedRun():
+        found[f"{FOLDER}/log.json"] = canonical_json(request.proofs.log)
     for number, (name, path) in enumerate(_files(request)):
         if name in _SUFFIXES:
             suffix = ".json" if name == "patterns" and path.suffix == ".json" else _SUFFIXES[name]
@@ -54,7 +58,7 @@ def request_again(record: Assessment, folder: Path, given: Request) -> Request:
     for each in record.inputs:
         if each.name in _SUFFIXES and each.digest not in map(file_digest, files.get(each.name, ())):
             raise EvidenceError(f"the {each.name} that were read are not here", where=str(folder / FOLDER))
-    logged, drawn = folder / FOLDER / "logged.json", folder / FOLDER / "drawn.json"
+    logged, drawn, log = (folder / FOLDER / f"{name}.json" for name in ("logged", "drawn", "log"))
     told = record.settings
     return msgspec.structs.replace(
         given,
@@ -73,6 +77,7 @@ def request_again(record: Assessment, folder: Path, given: Request) -> Request:
             received=told.get("received", ""),
             further=tuple(files.get("finding", ())),
             drawn=msgspec.json.decode(drawn.read_bytes(), type=Draws) if drawn.is_file() else Draws(),
+            log=msgspec.json.decode(log.read_bytes(), type=LoggedRun) if log.is_file() else LoggedRun(),
         ),
         logged=msgspec.json.decode(logged.read_bytes(), type=dict[str, str]) if logged.is_file() else {},
     )

@@ -8,7 +8,44 @@ from pathlib import Path
 import msgspec
 
 from modelassay.log.trust import TrustPolicy
-from modelassay.records import AssessmentProfile, AssessorDeclaration
+from modelassay.records import AssessmentProfile, AssessorDeclaration, CommittedRun
+
+
+class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of a run, as far as a log keeps it."""
+
+    happened: str
+    """Its kind."""
+    said_time: str
+    """When it happened, as its writer says."""
+
+
+class LoggedClosing(msgspec.Struct, frozen=True, kw_only=True):
+    """A commitment to a run, as a log has it."""
+
+    committed: CommittedRun
+    time: str
+    """When the log took it in."""
+    processes: tuple[int, ...] = ()
+    """Numbers of the processes of which the log had events or step records by then, sorted."""
+
+
+class LoggedRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a log says of a run, to be held against a copy of it."""
+
+    manifests: tuple[str, ...] = ()
+    """Digests of the manifests that it was opened with, sorted."""
+    happened: dict[str, LoggedEvent] = {}
+    """Its events, by digest."""
+    other_steps: tuple[str, ...] = ()
+    """Its step records that the copy has not, or otherwise: the first, in words."""
+    closings: tuple[LoggedClosing, ...] = ()
+    """Every commitment to it, the oldest first."""
+    not_this: str = ""
+    """Why the log cannot be the one that the run was committed to in; empty where it can."""
+
+
+_NO_LOG = LoggedRun()
 
 
 class Draws(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,6 +72,8 @@ class Proofs(msgspec.Struct, frozen=True, kw_only=True):
     further: tuple[Path, ...] = ()
     """Findings of replays and canaries, as ``run replay -o`` and the like write them."""
     drawn: Draws = _NO_DRAWS
+    log: LoggedRun = _NO_LOG
+    """What the developer's log says of the run."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,7 +72,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
     "--log",
     "log_copy",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Copy of the developer's log, which tells when it took in events. [default: the store's]",
+    help="Copy of the developer's log: what it took in of the run, and when. [default: the store's]",
 )
 @click.option(
     "--shown",
@@ -147,6 +147,7 @@ def _assessed(
     import msgspec
 
     from modelassay.assessment.assess import assess
+    from modelassay.assessment.assessed_copy import log_for
     from modelassay.assessment.challenging import draws_of
     from modelassay.assessment.committing import runs_in
     from modelassay.assessment.inputs import sealed_inputs
@@ -155,11 +156,13 @@ def _assessed(
     from modelassay.report.assessments import assessment_page
 
     found = open_run(run, place)
-    log = asked.pop("log_copy") or place / "log"
+    named = asked.pop("log_copy")
+    log = named or place / "log"
     shown = {found.manifest.id, *run_names(place), *asked.pop("shown")}
     request = _request(asked, notary.actor.name)
     times = _logged(log, found.manifest.id, request.proofs.trust if log != place / "log" else None)
-    proofs = request.proofs
+    said = log_for(found, log, named=named is not None)
+    proofs = msgspec.structs.replace(request.proofs, log=said)
     if proofs.challenge is not None:
         proofs = msgspec.structs.replace(proofs, drawn=draws_of(place / "log", found.manifest.id))
     unseen = tuple(sorted(runs_in(log) - shown))

@@ -108,11 +108,12 @@ class Clerk:
         self._rest = 0.0
         self._worker = Worker("logging", troubles, self._bind, INTERVAL_S) if log is not None else None
 
-    def event(self, event: RunEvent) -> None:
-        """Have an event logged that is written."""
+    def event(self, event: RunEvent, file: Path) -> None:
+        """Have an event logged that is written, once `file` is on the disk."""
         if self.log is not None:
             with self._lock:
                 self._events.append(event)
+                self._files.add(file)
 
     def step(self, record: StepRecord, *files: Path) -> None:
         """Have a step record logged, once `files` are on the disk."""

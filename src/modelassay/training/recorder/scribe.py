@@ -168,7 +168,7 @@ class Scribe:
     def _hand_over(self, written: Written) -> None:
         """What is kept may be sealed and logged."""
         for event in written.events:
-            self._clerk.event(event)
+            self._clerk.event(event, self._place.lines("events", event.rank))
         if self._log is not None:
             for record, files in written.records:
                 self._clerk.step(record, *files)
