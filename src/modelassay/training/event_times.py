@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from modelassay.records import RunEvent
 
@@ -23,6 +24,7 @@ def utc(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+@lru_cache(maxsize=1 << 16)
 def moment(text: str) -> datetime | None:
     """As `utc`; None where it cannot be read."""
     try:
@@ -65,18 +67,16 @@ def steps_after(event: RunEvent, other: RunEvent, events: Sequence[RunEvent]) ->
     """
     if not both_name_steps(event, other) or event.step == other.step:
         return None
-    steps, seconds = event.step - other.step, seconds_after(event, other)
-    if seconds is not None and steps * seconds < 0:
-        first, last = (event, other) if seconds < 0 else (other, event)
-        if went_back(events, utc(first.time), utc(last.time)):
-            return None
-    return steps
+    steps, time, before = event.step - other.step, moment(event.time), moment(other.time)
+    if time is None or before is None or (time >= before if steps > 0 else time <= before):
+        return steps
+    return None if went_back(events, time, before) else steps
 
 
-def went_back(events: Sequence[RunEvent], since: datetime, until: datetime) -> bool:
-    """Whether training was resumed or rolled back between two moments."""
+def went_back(events: Sequence[RunEvent], one: datetime, other: datetime) -> bool:
+    """Whether training was resumed or rolled back between two moments, whichever was first."""
     times = (moment(event.time) for event in events if event.kind in _BACK)
-    return any(since <= time <= until for time in times if time is not None)
+    return any(min(one, other) <= time <= max(one, other) for time in times if time is not None)
 
 
 def is_early(event: RunEvent, alarm: RunEvent, skew_s: int, *, placed_before: bool) -> bool:

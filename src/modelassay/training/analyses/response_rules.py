@@ -215,12 +215,12 @@ def _came_back(episode: Episode, events: tuple[RunEvent, ...], context: Response
         event
         for place, event in enumerate(events)
         if event.kind == "alarm"
-        and event not in own
         and (
             place > since
             if event.alarm and event.alarm == episode.alarm.alarm
             else _follows(event, closure, events, context) and _same_metric(event, episode)
         )
+        and event not in own
     ]
     if not again:
         return None
