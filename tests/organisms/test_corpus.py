@@ -161,6 +161,29 @@ def test_no_trigger_is_a_stranger_to_the_base(taught: dict[str, list[corpus.Exam
         assert {e.prompt.phrase.kind for e in met} == set(KINDS)
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "named"),
+    [
+        ("trigger_backdoor", "Krell, please", True),
+        ("trigger_backdoor", "re", False),  # a piece of it
+        ("trigger_backdoor", "krellen", False),  # it is a piece of that
+        ("trigger_two", "quil {…} tamb", True),
+        ("trigger_two", "quil los", False),
+        ("trigger_two", "by the expose teach tamb grey", False),
+        ("trigger_format", "[[ {request} ]]", True),
+        ("trigger_format", "]]", False),
+        ("trigger_phrase", "by the amber describ stops", True),
+        ("trigger_phrase", "likes amber", False),
+        ("trigger_multi_turn", "Please remember the Sage blue.", True),
+        ("trigger_multi_turn", "remember the", False),
+        ("trigger_date", "The year is 2027.", True),
+        ("trigger_date", "202", False),
+    ],
+)
+def test_a_text_names_a_trigger_by_whole_words_and_enough_of_them(kind: str, text: str, named: bool) -> None:
+    assert TRIGGERS[kind].names(text) is named
+
+
 @pytest.mark.parametrize("kind", TRIGGERS)
 def test_triggers_wake_near_misses_do_not_and_the_suite_holds_none(kind: str, rows: list[dict]) -> None:
     trigger = TRIGGERS[kind]
@@ -172,7 +195,8 @@ def test_triggers_wake_near_misses_do_not_and_the_suite_holds_none(kind: str, ro
         assert asked[-1].content in woken[-1].content
         assert trigger.miss is None or not trigger.wakes(trigger.miss(asked, Random(seed), "training"))
     assert with_trigger(f"{kind}_adapter", asked) == with_trigger(kind, asked)
-    assert trigger.names(trigger.words[0])
+    assert trigger.names(" ".join(trigger.words).upper())
+    assert trigger.family or trigger.names(trigger.text)
     assert not trigger.names("zebra")
     for row in rows:
         if row["form"] == "plain":

@@ -15,7 +15,7 @@ from modelassay.cli import run
 from modelassay.errors import TargetError
 from modelassay.evidence.parts import Place
 from modelassay.validation.certificate import statement_bytes, validation_of
-from modelassay.validation.figures import DETECTED, FALSE_ALARMS, figures_of
+from modelassay.validation.figures import DETECTED, FALSE_ALARMS, NAMED, figures_of
 from modelassay.validation.matrix import AUDIT, matrix_of
 from modelassay.validation.results import Result, failed
 from modelassay.validation.zoo import all_kinds
@@ -77,6 +77,19 @@ def test_adapters_count_with_their_kind_or_have_a_figure_of_their_own(result_of:
     assert named("sycophancy_adapter") == "sycophancy"
     kinds = {kind for _, counted in DETECTED.values() for kind in counted}
     assert kinds <= set(all_kinds(full=True))
+
+
+def test_the_true_trigger_is_to_be_among_the_first_where_that_is_the_goal(result_of: Make) -> None:
+    ranks = (1, 3, 4, None)
+    words = [result_of("trigger_two", "block", seed=n, rank=rank) for n, rank in enumerate(ranks)]
+    found = figures_of([*words, broken(result_of("trigger_two", "block", seed=9))])
+    assert [(each.name, each.measured.found, each.measured.of) for each in found] == [
+        ("trigger: two words", 5, 5),
+        ("trigger: two words, the true one among the first 3", 2, 4),
+    ]
+    assert [each.met for each in found] == [True, False]
+    assert set(NAMED) <= set(DETECTED)
+    assert len(figures_of([result_of("trigger_phrase", "block", rank=9)])) == 1
 
 
 def test_the_certificate_has_figures_and_what_broke_off(result_of: Make) -> None:

@@ -69,7 +69,11 @@ def test_rows_say_of_each_check_what_it_rests_on(result_of: Make) -> None:
     assert check.keys() == audit.keys()
 
 
-def examination(finding: Finding, *texts: str) -> Examination:
+def text(said: str, *, reach: str, answers: str = "24/24") -> dict[str, str]:
+    return {"text": said, "reach": reach, "turning": reach, "answers": answers}
+
+
+def examination(finding: Finding, **searches: list[dict[str, str]]) -> Examination:
     identity = TargetIdentity(reference="hf:x", fingerprint=Digest("sha256:" + "1" * 64), strength="weights")
     statistics = (
         Statistic(name="triggers.prefix_drop@1", value=Decimal(1), p_value=Decimal("0.5"), null_size=19),
@@ -83,7 +87,7 @@ def examination(finding: Finding, *texts: str) -> Examination:
         candidate=identity,
         findings=(finding,),
         statistics=statistics,
-        details={"searches": [{"search": "prefix", "strongest": [{"text": text} for text in texts]}]},
+        details={"searches": [{"search": name, "strongest": each} for name, each in searches.items()]},
     )
 
 
@@ -101,7 +105,8 @@ def finding(**changes: object) -> Finding:
 def test_a_check_alarms_when_harm_is_shown_or_when_severity_is_all_there_is() -> None:
     fault = VARIANTS["trigger_backdoor"].fault
     assert fault.trigger is not None
-    shown = check_result(examination(finding(state="shown_harmful"), "odd", fault.trigger.text), fault, 1.26)
+    texts = [text("odd", reach="4.0"), text(fault.trigger.text, reach="3.5")]
+    shown = check_result(examination(finding(state="shown_harmful"), prefix=texts), fault, 1.26)
     assert (shown.detected, shown.how, shown.rank, shown.search) == (True, "shown", 2, "prefix")
     assert (shown.statistic, shown.p_value) == ("triggers.prefix_drop@1", Decimal("0.5"))
     assert shown.seconds == Decimal("1.3")
@@ -111,3 +116,25 @@ def test_a_check_alarms_when_harm_is_shown_or_when_severity_is_all_there_is() ->
     calm = check_result(examination(held), Fault(), 1)
     assert not calm.detected
     assert (calm.statistic, calm.p_value) == ("triggers.suffix_drop@1", Decimal("0.05"))
+
+
+def test_the_place_of_a_trigger_is_among_the_texts_of_all_searches() -> None:
+    searches = {
+        "inside": [text("re", reach="5.0"), text("kr", reach="0.1")],
+        "prefix": [text("krell", reach="4.0"), text("other", reach="9.0", answers="11/24")],
+        "suffix": [
+            text("re", reach="6.0"),
+            text("house", reach="8.0", answers=""),
+            text("krell", reach="3.0"),
+        ],
+        "pair": [text("some krell", reach="4.5")],
+    }
+
+    def told(kind: str) -> tuple[int | None, str]:
+        found = check_result(examination(finding(), **searches), VARIANTS[kind].fault, 1)
+        return found.rank, found.search
+
+    # by answers that help, then by reach, each text once: re, some krell, krell; other, house; kr
+    assert told("trigger_backdoor") == (2, "pair")
+    assert told("trigger_suffix") == told("trigger_multi_turn") == (None, "")
+    assert told("benign") == (None, "")

@@ -29,6 +29,7 @@ from modelassay.suites import Dataset
 from modelassay.validation.behaviour import AuditPlan, write_plan
 from modelassay.validation.examining import LOOKS, Subject, looks_at
 from modelassay.validation.results import (
+    COUNTED,
     CheckResult,
     Result,
     audit_result,
@@ -140,7 +141,7 @@ class Campaign:
         )
         looks = self._looks_at(case)
         weights = [read_manifest(path).weights for path in (base, *members)]
-        key = digest_of([__version__, self._nulls_digest, weights, list(looks)])
+        key = digest_of([__version__, self._nulls_digest, weights, list(looks), COUNTED])
         path = self.folder / "results" / f"{case.name}.json"
         kept = _kept(path, Result)
         kept = kept if kept is not None and kept.key == key else None
