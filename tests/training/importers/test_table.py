@@ -83,6 +83,8 @@ def test_a_conversation_that_nobody_answered_is_told(tmp_path: Path) -> None:
     [
         *((word, "") for word in ("", " none ", "None", "null", "NaN", "False", "0", "0.0", "no", "OK")),
         *((value, "") for value in (None, False, 0, 0.0, float("nan"), [], {}, {"docker": False}, [None, 0])),
+        ({"docker": {"box": False, "": [0]}}, ""),
+        ({"docker": {"box": True, "": 1}}, "box, docker"),
         *((value, "docker_error") for value in (True, 1, 0.5, "true", "1", "Yes", [True])),
         ("timed out", "timed out"),
         ({"docker": True, "disk": "full", "net": 0}, "docker, full"),

@@ -15,6 +15,7 @@ _YES = frozenset(("true", "yes"))
 _WELL = frozenset(("ok",))
 _AT_WORK = frozenset(("assistant", "tool", "function"))
 """Roles with which no prompt ends: a conversation that ends so holds work of the policy."""
+MOST_DEPTH = 8
 SHOWN = 3
 
 
@@ -64,21 +65,22 @@ def truth(value: Any) -> bool | None:
     return bool(found) if found in (0, 1) else None
 
 
-def failure_of(value: Any, name: str) -> str:
+def failure_of(value: Any, name: str, depth: int = MOST_DEPTH) -> str:
     """The infrastructure failure that a cell tells of; empty when none.
 
     Args:
         name: of a failure that only a number or a truth value tells of.
+        depth: levels of objects and lists that are looked into; what is deeper is a failure.
     """
-    if isinstance(value, dict):
-        told = [_failure(cell, name_of(key)) for key, cell in value.items()]
-    else:
-        told = [_failure(cell, name) for cell in (value if isinstance(value, list) else [value])]
+    if not isinstance(value, dict | list) or not depth:
+        return _failure(value, name)
+    cells = value.items() if isinstance(value, dict) else ((name, each) for each in value)
+    told = [failure_of(cell, name_of(key) or name, depth - 1) for key, cell in cells]
     return ", ".join(dict.fromkeys(each for each in told if each))[:500]
 
 
 def _failure(value: Any, name: str) -> str:
-    if absent(value) or value in ([], {}):
+    if absent(value):
         return ""
     if isinstance(value, bool | int | float):
         return name if value else ""
