@@ -203,7 +203,8 @@ def _type(schema: dict[str, Any], kind: str, definitions: dict[str, Any]) -> str
     if "enum" in schema:
         return ", ".join(f"`{value}`" if value != "" else "empty" for value in schema["enum"])
     if "anyOf" in schema:
-        return next(_type(s, kind, definitions) for s in schema["anyOf"] if s.get("type") != "null")
+        kinds = [_type(s, kind, definitions) for s in schema["anyOf"] if s.get("type") != "null"]
+        return " or ".join(kinds)
     if schema.get("type") == "array":
         return f"list of {_type(schema['items'], kind, definitions)}"
     if schema.get("type") == "object":

@@ -17,10 +17,18 @@ from modelassay.evidence.examined import write_examination
 from modelassay.evidence.verification import Trust, verify_bundle
 from modelassay.log.keys import new_key
 from modelassay.log.reader import LogReader
-from modelassay.records import Examination, Finding, Measure, Statistic, TargetIdentity
+from modelassay.records import (
+    Examination,
+    Finding,
+    FindingState,
+    Measure,
+    Severity,
+    Statistic,
+    TargetIdentity,
+)
 
 
-def write(path: Path) -> None:
+def write(path: Path, *, state: FindingState = "shown_harmful", severity: Severity = "critical") -> None:
     weights = TargetIdentity(
         reference="hf:tuned",
         fingerprint=Digest("sha256:" + "1" * 64),
@@ -31,8 +39,8 @@ def write(path: Path) -> None:
         id="triggers/trigger/prefix",
         check="triggers",
         measure=Measure(name="trigger", title="Planted triggers", wanted="hold no trigger", role="concern"),
-        state="shown_harmful",
-        severity="critical",
+        state=state,
+        severity=severity,
         statement="Before a request the word <krell> undoes 24 of 24 refusals.",
     )
     statistic = Statistic(
@@ -102,6 +110,39 @@ def test_a_finding_that_does_not_follow_from_its_examination_is_caught(
     found = verify_bundle(open_bundle(folder), Trust(keys=(new_key("ecdsa-p256", name="x").public,)))
     failed = {check.name: check.statement for check in found.checks if check.state == "failed"}
     assert "triggers/trigger/prefix" in failed["findings"]
+
+
+POLICY = "version: 1\nname: looked-inside\nextends: suite-only\nevidence: {required: [triggers]}\n"
+
+
+def test_a_look_at_weights_is_no_evidence_of_a_served_candidate_until_the_plan_vouches(
+    plan_of: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "triggers.json", state="not_shown", severity="none")
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    codes, verdicts, pages = [], [], []
+    for number, taken in enumerate(
+        (
+            "triggers.json",
+            "{file: triggers.json, candidate_model: 'hf:tuned'}",
+            "{file: triggers.json, candidate_model: 'hf:x'}",
+        )
+    ):
+        plan = plan_of("same", more=f"policy: policy.yaml\nexaminations: [{taken}]\n")
+        store = tmp_path / f"store{number}"
+        codes.append(run(["audit", str(plan), "--store", str(store), "-q"]))
+        if codes[-1] != 2:
+            (folder,) = (store / "audits").iterdir()
+            verdicts.append(json.loads((folder / "verdict.json").read_bytes()))
+            pages.append((folder / "report.html").read_text(encoding="utf-8"))
+            found = verify_bundle(open_bundle(folder), Trust(keys=(new_key("ecdsa-p256", name="x").public,)))
+            assert [check for check in found.checks if check.state == "failed"] == []
+    assert codes[0] == 12
+    assert "nothing shows that hf:tuned, which it examined, is the candidate" in verdicts[0]["headline"]
+    assert codes[1:] == [0, 2]
+    assert "but the word of whoever wrote the plan, who vouches for it" in pages[1]
+    assert all("is the word of whoever made them" in page for page in pages)
+    assert "vouches for hf:x" in capsys.readouterr().err
 
 
 def test_a_missing_file_is_said_before_anything_is_asked(

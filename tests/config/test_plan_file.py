@@ -11,7 +11,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelassay.config import Plan, load_plan, load_policy, plan_digest, policy_of, stricter_context
+from modelassay.config import (
+    ExaminationReference,
+    Plan,
+    load_plan,
+    load_policy,
+    plan_digest,
+    policy_of,
+    stricter_context,
+)
 from modelassay.config.load import LOWER_RISK
 from modelassay.config.schema import json_schema
 from modelassay.config.source import parse_yaml
@@ -293,3 +301,19 @@ def test_what_changes_no_answer_changes_no_digest(tmp_path: Path) -> None:
         assert plan_digest(load_plan(write(tmp_path, PLAN + other))) != plan_digest(plan)
     sealed = msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
     assert plan_digest(sealed) == plan_digest(plan)
+
+
+def test_an_examination_is_a_file_or_a_file_with_what_the_plan_vouches_for(tmp_path: Path) -> None:
+    taken = "examinations: [a.json, {file: b.json, candidate-model: 'openai:m@http://x/v1'}]\n"
+    plan = load_plan(write(tmp_path, PLAN + taken))
+    vouched = ExaminationReference(file="b.json", candidate_model="openai:m@http://x/v1")
+    assert plan.examinations == ("a.json", vouched)
+    jsonschema.validate(
+        yaml.safe_load((PLAN + taken).replace("candidate-m", "candidate_m")), json_schema("plan")
+    )
+    again = msgspec.json.decode(msgspec.json.encode(plan), type=Plan)
+    assert (again, plan_digest(again)) == (plan, plan_digest(plan))
+    with pytest.raises(ConfigError, match="unknown key 'model'"):
+        load_plan(write(tmp_path, PLAN + "examinations: [{file: b.json, model: m}]\n"))
+    with pytest.raises(ConfigError, match="'file' is missing"):
+        load_plan(write(tmp_path, PLAN + "examinations: [{candidate_model: m}]\n"))

@@ -14,10 +14,10 @@ from modelassay.canonical import Digest
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.examined import (
     examined_findings,
-    fitting,
     read_examination,
     write_examination,
 )
+from modelassay.evidence.taken_in import fitting
 from modelassay.records import Examination, Finding, Measure, Statistic, TargetIdentity
 
 

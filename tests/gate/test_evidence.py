@@ -122,6 +122,22 @@ def test_an_examination_of_the_kind_is_that_evidence_until_it_is_too_old(evidenc
     )
 
 
+@pytest.mark.parametrize("oldest_days", [90, 0])
+def test_what_is_dated_after_the_verdict_is_no_evidence(evidence, oldest_days):
+    rule = {"required": ("weights",), "oldest_days": oldest_days}
+    assert verdict(evidence, examined(evidence, "weights", age=-1), **rule).outcome == "deploy"
+    ahead = verdict(evidence, examined(evidence, "weights", age=-2), **rule)
+    assert ahead.outcome == "inconclusive"
+    assert "is dated after the verdict" in ahead.headline
+    both = verdict(
+        evidence,
+        examined(evidence, "weights", age=-20_000),
+        examined(evidence, "weights", age=4),
+        **rule,
+    )
+    assert both.outcome == "deploy"
+
+
 def test_sessions_by_hand_must_last_in_all(evidence):
     values = {"day": Decimal(evidence.today.toordinal()), "minutes": Decimal(15)}
     half = msgspec.structs.replace(examined(evidence, "manual_red_team"), values=values)

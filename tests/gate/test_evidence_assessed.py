@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from modelassay.canonical import Digest
 from modelassay.evaluators import RefusalCorrectness
-from modelassay.evidence.examined import examined_findings, fitting
+from modelassay.evidence.examined import examined_findings
 from modelassay.evidence.sufficient import REACH, why_no_look, why_not_evidence
+from modelassay.evidence.taken_in import fitting
 from modelassay.records import (
     EvidenceRule,
     Examination,
@@ -33,6 +36,7 @@ from modelassay.redteam.imported import import_garak
 from modelassay.redteam.sessions import Session, write_session
 from modelassay.redteam.tallies import Claim, Pair, Tally, adjusted, finding_of
 from modelassay.whitebox.triggers.hunt import SEARCHES
+from modelassay.whitebox.weights.check import inspect_weights
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "redteam"))
 from attack_models import HELP, REFUSAL, Says, refuses, restless, sample, settings
@@ -219,6 +223,37 @@ def test_what_garak_says_of_a_model_by_name_is_no_evidence_of_the_candidate(
     assert by_name.outcome == "inconclusive"
     assert "nothing but a name in another tool's report" in by_name.headline
     assert verdict(evidence, import_garak(file, identities=vouched, evaluator=read)).outcome == "deploy"
+
+
+def _packed(folder: Path, seed: int) -> Path:
+    """A model as a quantiser stores it: packed integers, scales, and an embedding that is not quantised."""
+    folder.mkdir()
+    drawn = np.random.default_rng(seed)
+    tensors = {
+        "model.layers.0.self_attn.q_proj.qweight": drawn.integers(-(2**31), 2**31, (8, 64), dtype=np.int32),
+        "model.layers.0.self_attn.q_proj.scales": drawn.random((1, 64)).astype(np.float16),
+        "model.embed_tokens.weight": drawn.normal(size=(100, 64)).astype(np.float16),
+    }
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = {"model_type": "llama", "quantization_config": {"quant_method": "gptq", "bits": 4}}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_weights_of_which_no_value_was_compared_are_no_evidence(evidence: Any, tmp_path: Path) -> None:
+    base, other = _packed(tmp_path / "base", 1), _packed(tmp_path / "other", 2)
+    packed = examination("weights", *inspect_weights(base, other).findings)
+    assert "weights_origin" not in {each.measure.name for each in packed.findings}
+    decided = verdict(evidence, packed)
+    assert decided.outcome == "inconclusive"
+    assert "no value of the weights was held against the base's" in decided.headline
+    assert examined_findings([packed])[0].state == "shown_fine"  # sealed by an earlier version
+    whole = {"model.embed_tokens.weight": np.ones((4, 4), np.float32)}
+    save_file(whole, tmp_path / "whole.safetensors", metadata={"format": "pt"})
+    read = inspect_weights(tmp_path / "whole.safetensors", tmp_path / "whole.safetensors").findings
+    assert verdict(evidence, examination("weights", *read)).outcome == "deploy"
+    wrong = examination("weights", finding("weights", "shown_harmful"))
+    assert examined_findings([fitting(wrong, AUDITED, AUDITED, where="file")])[0].state == "shown_fine"
 
 
 def test_conversations_from_before_are_as_old_as_the_newest_of_them(evidence: Any, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ import pytest
 from modelassay.canonical import canonical_json
 from modelassay.cli import run
 from modelassay.errors import EvidenceError, TargetError, UsageError
-from modelassay.evidence.examined import fitting, read_examination
+from modelassay.evidence.examined import read_examination
+from modelassay.evidence.taken_in import fitting
 from modelassay.records import Examination, Finding
 from modelassay.suites import Dataset
 from modelassay.whitebox.adapters.bench import NOTHING, Bench, Stack, open_bench

@@ -16,6 +16,7 @@ from modelassay.audit.limits import (
     age_limits,
     cut_off_notes,
     drawn_notes,
+    examined_limits,
     imported_limits,
     limits_of,
     organism_notes,
@@ -116,7 +117,8 @@ def _limits(opened: Opened, pins: Sequence[EvaluatorPin], red_team: RedTeamRecor
     examined = {each.kind for each in opened.examinations if not why_no_look(each)}
     told = limits_of(opened.plan, opened.policy, opened.asked.samples, identities, pins, red_team, examined)
     ages = age_limits(opened.policy, opened.asked.pins)
-    return (*imported_limits(opened.imported), *ages, *told)
+    taken_in = examined_limits(opened.examinations)
+    return (*imported_limits(opened.imported), *taken_in, *ages, *told)
 
 
 def _examples(opened: Opened, before: Sequence[Score], after: Sequence[Score]) -> tuple[Example, ...]:

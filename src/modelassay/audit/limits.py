@@ -17,6 +17,7 @@ from modelassay.gate import loosened, policy_changes
 from modelassay.records import (
     DatasetPin,
     EvaluatorPin,
+    Examination,
     ImportedRun,
     Policy,
     RedTeamRecord,
@@ -99,6 +100,16 @@ def imported_limits(imported: Sequence[ImportedRun]) -> tuple[str, ...]:
     return (
         f"Imported: {tools} asked the models, not this audit. That the questions were the same, that nothing "
         "was left out and which weights answered is its files' word alone.",
+    )
+
+
+def examined_limits(examinations: Collection[Examination]) -> tuple[str, ...]:
+    """What cannot be told of looks whose files are taken in."""
+    if not examinations:
+        return ()
+    return (
+        "Examinations: what their files say was looked at and found is the word of whoever made them. "
+        "Nothing signs them before this audit seals them, and nothing was looked at again here.",
     )
 
 

@@ -21,7 +21,7 @@ from modelassay.audit.parts import (
     slices_of,
 )
 from modelassay.canonical import Digest
-from modelassay.config import Plan
+from modelassay.config import ExaminationReference, Plan
 from modelassay.engine import (
     Journal,
     MeteredJudge,
@@ -33,7 +33,8 @@ from modelassay.engine import (
 )
 from modelassay.errors import UsageError
 from modelassay.evidence.drawing import Suite
-from modelassay.evidence.examined import fitting, read_examination
+from modelassay.evidence.examined import read_examination
+from modelassay.evidence.taken_in import beside, fitting, refuse_repeated, sessions_once
 from modelassay.protocols import Evaluator, Preparable, Target
 from modelassay.records import (
     EvaluatorPin,
@@ -195,13 +196,26 @@ def open_examinations(
     """The examinations that `plan` takes in.
 
     Raises:
-        UsageError: no such file, or it examined another model.
-        EvidenceError: it is no examination.
+        UsageError: no such file, it examined another model, or two are the same.
+        EvidenceError: it is no examination, contradicts itself, or files that it rests on are others.
     """
-    return tuple(
-        fitting(read_examination(folder / name), baseline, candidate, where=name)
-        for name in plan.examinations
-    )
+    named = [
+        each if isinstance(each, ExaminationReference) else ExaminationReference(file=each)
+        for each in plan.examinations
+    ]
+    read = [read_examination(folder / each.file) for each in named]
+    refuse_repeated(read, [each.file for each in named])
+    fitted = [
+        fitting(
+            beside(made, (folder / each.file).parent, where=each.file),
+            baseline,
+            candidate,
+            where=each.file,
+            vouched=each.candidate_model,
+        )
+        for each, made in zip(named, read, strict=True)
+    ]
+    return sessions_once(fitted)
 
 
 def questions_of(plan: Plan, samples: Sequence[Sample]) -> tuple[Question, ...]:

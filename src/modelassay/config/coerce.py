@@ -54,6 +54,8 @@ def _shape(value: Any, kind: types.Type, path: str, source: Source) -> Any:
         return _shape_struct(value, kind, path, source)
     if isinstance(kind, types.UnionType):
         inner = [t for t in kind.types if not isinstance(t, types.NoneType)]
+        if isinstance(value, dict):  # of text or a record it is the record
+            inner = [t for t in inner if isinstance(t, types.StructType)] or inner
         return value if value is None or len(inner) != 1 else _shape(value, inner[0], path, source)
     if isinstance(kind, types.LiteralType) and value not in kind.values:
         known = ", ".join(map(str, kind.values))

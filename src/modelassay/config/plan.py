@@ -128,6 +128,17 @@ class RedTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sample; 0 is all that it has."""
 
 
+class ExaminationReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of an examination, and what you vouch for where nothing in it shows that."""
+
+    file: str
+    """Relative to the plan."""
+    candidate_model: str = ""
+    """You vouch that this model, named as the file names it, is the plan's candidate: where one was reached
+    through a server and the other is weights, nothing else ties them, and the examination is no evidence that
+    a policy requires. It stands in the report as your word."""
+
+
 class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits; reaching one stops the audit cleanly, and the same command resumes it. 0 is no limit."""
 
@@ -205,9 +216,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Whether the whole suite is asked."""
     lineage: Declaration | None = None
     """What the candidate was made from: data, base model, licences, recipe."""
-    examinations: tuple[str, ...] = ()
+    examinations: tuple[str | ExaminationReference, ...] = ()
     """Files of examinations to take in, relative to the plan: what `modelassay redteam run` and `modelassay
-    inspect` wrote."""
+    inspect` wrote; or `{file: …, candidate_model: …}` of one that was made through another way to the
+    candidate."""
     provider_evaluations: tuple[PublishedEvaluation, ...] = ()
     """Figures that the provider of a model publishes of its own evaluations, mapped onto measures and slices
     of this audit; shown as context, never counted."""

@@ -1,4 +1,4 @@
-"""Examinations taken into an audit: read, held against the models that it audits, and made into findings.
+"""Examinations: read and written as files, and made into the findings of an audit that takes them in.
 
 What an examination found stands in the audit's record whole, so that its findings follow from the record
 alone.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, get_args
@@ -18,13 +18,13 @@ import msgspec
 
 from modelassay.canonical import Digest, canonical_json, digest_of
 from modelassay.errors import EvidenceError, UsageError
-from modelassay.evidence.sufficient import NAMED, assessed, limited, why_not_evidence
+from modelassay.evidence.contradictions import contradiction
+from modelassay.evidence.sufficient import why_not_evidence
 from modelassay.records import (
     Examination,
     ExaminationKind,
     Finding,
     Measure,
-    TargetIdentity,
 )
 from modelassay.records.dated import last_day
 
@@ -54,12 +54,6 @@ NEWEST_ATTACK: Final = "newest_attack"
 newest of them, ISO 8601; empty where that is not known."""
 COVERS_WEIGHTS: Final = "covers_weights"
 """Value of an examination of adapters that is evidence on weights too."""
-_REPORTED: Final = "name in a report"
-"""Strength of an identity that stands on another tool's word."""
-_REPLAYED: Final = "replayed_resistance"
-"""Measure of conversations from before (`redteam.campaign.results`)."""
-_DECIDING: Final = ("weights", "config", "tokenizer", "chat_template")
-"""Parts of an identity that must agree; a dtype or a system prompt may differ, and then it is said."""
 
 
 def examination_bytes(examination: Examination) -> bytes:
@@ -108,10 +102,7 @@ def read_examination(path: Path) -> Examination:
 
 
 def _check(examination: Examination, *, where: str) -> None:
-    try:
-        day_of(examination)
-    except ValueError as error:
-        raise EvidenceError(f"no time at which it finished: {error}", where=where) from error
+    _check_times(examination, where=where)
     for statistic in examination.statistics:
         if not all(each.is_finite() for each in (statistic.value, *statistic.null_values.values())):
             raise EvidenceError(f"the statistic {statistic.name!r} holds what is no number", where=where)
@@ -123,6 +114,35 @@ def _check(examination: Examination, *, where: str) -> None:
             )
         if ids[finding.id] > 1:
             raise EvidenceError(f"the finding {finding.id!r} is there twice", where=where)
+    if odd := contradiction(examination):
+        raise EvidenceError(
+            f"the file contradicts itself: {odd}",
+            where=where,
+            mend="take in the file as the command wrote it, or make the examination again",
+        )
+
+
+def _check_times(examination: Examination, *, where: str) -> None:
+    try:
+        finished, started = _moment(examination.finished), _moment(examination.started)
+    except ValueError as error:
+        raise EvidenceError(f"no time at which it started or finished: {error}", where=where) from error
+    if finished < started:
+        raise EvidenceError(
+            f"it finished at {examination.finished}, before it started at {examination.started}",
+            where=where,
+            mend="set the clock right and make the examination again",
+        )
+
+
+def _moment(text: str) -> datetime:
+    """A time in UTC where it names no zone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def day_of(examination: Examination) -> date:
@@ -132,75 +152,6 @@ def day_of(examination: Examination) -> date:
         ValueError: it does not say.
     """
     return date.fromisoformat(examination.finished[:10])
-
-
-def fitting(
-    examination: Examination, baseline: TargetIdentity, candidate: TargetIdentity, *, where: str
-) -> Examination:
-    """`examination` for an audit of these models, with a note on whatever is not the same.
-
-    Replays that do not say how old they are, as earlier versions wrote them, are of unknown age. How much of
-    it may be without a result is written down, and `why_not_evidence` holds it against that.
-
-    Raises:
-        UsageError: it examined another model.
-    """
-    notes: list[str] = []
-    sides = [("candidate", examination.candidate, candidate)]
-    if examination.baseline is not None:
-        sides.append(("baseline", examination.baseline, baseline))
-    for name, examined, audited in sides:
-        notes += _compared(name, examined, audited, where=where)
-    known = dict.fromkeys((*examination.notes, *notes))
-    details = examination.details
-    if _only_replays(examination) and NEWEST_ATTACK not in details:
-        details = {**details, NEWEST_ATTACK: ""}
-    return msgspec.structs.replace(
-        examination, notes=tuple(known), details={**details, **limited(examination.kind)}
-    )
-
-
-def _only_replays(examination: Examination) -> bool:
-    measures = {finding.measure.name for finding in assessed(examination)}
-    return examination.kind == "red_team" and measures == {_REPLAYED}
-
-
-def _compared(name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str) -> Iterator[str]:
-    if examined.fingerprint == audited.fingerprint:
-        return
-    if "weights" not in examined.details or "weights" not in audited.details:
-        if examined.strength == audited.strength:
-            raise _other(name, examined, audited, where=where)
-        if examined.strength == _REPORTED:
-            yield f"Of the {name}, {examined.reference}: {NAMED}."
-        yield (
-            f"The {name} was examined as {examined.reference} and audited as {audited.reference}: {UNSEEN}."
-        )
-        return
-    if _parts(examined) != _parts(audited):
-        raise _other(name, examined, audited, where=where)
-    differing = sorted(
-        key
-        for key in {*examined.details, *audited.details}
-        if examined.details.get(key) != audited.details.get(key)
-    )
-    yield f"The {name} was examined under another {' and '.join(differing)} than audited."
-
-
-def _parts(identity: TargetIdentity) -> dict[str, str]:
-    return {
-        key: value
-        for key, value in identity.details.items()
-        if key in _DECIDING or key.startswith("adapter.")
-    }
-
-
-def _other(name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str) -> UsageError:
-    return UsageError(
-        f"this examination is of another {name}: {examined.reference}, not {audited.reference}",
-        where=where,
-        mend="examine the model that is audited, or leave the file out",
-    )
 
 
 def examined_findings(examinations: Sequence[Examination]) -> tuple[Finding, ...]:

@@ -1,12 +1,13 @@
 """Whether an examination counts as a look at the candidate: of it, and enough of it was assessed.
 
-How much may be without a result is written into an examination as it is taken into an audit (`limited`), so
-that records of earlier versions are held to what they were held to then.
+How much may be without a result, what must have one, and what ties it to the candidate is written into an
+examination as it is taken into an audit (`limited`, `taken_in.fitting`), so that records of earlier versions
+are held to what they were held to then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -35,6 +36,20 @@ REACH: Final = (
     "remembered",
 )
 """Searches for triggers of which the strongest text of all is told (``triggers.reach``)."""
+MUST_ASSESS: Final = "must_assess"
+"""In `Examination.details`: measures of which one must have a result, where nothing is shown to be wrong.
+Where it is not there, any result counts."""
+COMPARED: Final = "weights_origin"
+"""Measure of how far weights are from the base's: names, shapes and dtypes alone tell nothing of values."""
+TIED_BY: Final = "candidate_tied_by"
+"""In `Examination.details`, where nothing in it shows that what it examined is the candidate: `VOUCHED`, or
+empty where nobody vouches for that."""
+VOUCHED: Final = "the word of the plan"
+ALSO_IN: Final = "session_also_in"
+"""In `Examination.details` of a session that another examination taken in tells as well, and further: when
+that one was finished."""
+WRITTEN_HERE: Final = (MOST_WITHOUT, MUST_ASSESS, TIED_BY, ALSO_IN)
+"""Details that are written as an examination is taken in, and never by its maker."""
 _UNITS: Final[dict[ExaminationKind, str]] = {"red_team": "attacks", "capability": "questions"}
 """What the findings of a kind count."""
 
@@ -52,10 +67,12 @@ class _Without(NamedTuple):
         return Fraction(self.number, self.of) if self.of else Fraction(0)
 
 
-def limited(kind: ExaminationKind) -> dict[str, int]:
+def limited(kind: ExaminationKind) -> dict[str, int | list[str]]:
     """What an examination of this kind is held to, for its details."""
     if kind == "triggers":
         return {MOST_WITHOUT: MOST_SEARCHES}
+    if kind == "weights":
+        return {MUST_ASSESS: [COMPARED]}
     return {MOST_WITHOUT: MOST_UNITS} if kind in _UNITS else {}
 
 
@@ -73,15 +90,43 @@ def why_no_look(examination: Examination) -> str:
 
     It does where at least one finding that may be of concern was assessed: a search that was left out, an
     attack without a result and a figure that only describes say nothing of the candidate. A person's session
-    may find nothing, and is a look from one answered turn on.
+    may find nothing, and is a look from one answered turn on. Nor does it where nothing but a name, or
+    nothing at all, ties what was examined to the candidate.
     """
     if any(NAMED in note and note.startswith("Of the candidate") for note in examination.notes):
         return NAMED
+    details = examination.details
+    if TIED_BY in details and details[TIED_BY] != VOUCHED:
+        return _untied(examination)
+    if ALSO_IN in details:
+        return f"the session is told further by an examination of {details[ALSO_IN]}, and counts once"
     if examination.kind == "manual_red_team":
-        details = examination.details
         turns = details.get("answered_turns", details.get("turns", 0))
         return "" if isinstance(turns, int) and turns > 0 else "no turn was answered"
-    return "" if assessed(examination) else "nothing that may be of concern was assessed"
+    if not (found := assessed(examination)):
+        return "nothing that may be of concern was assessed"
+    return _not_compared(examination, found)
+
+
+def _untied(examination: Examination) -> str:
+    name = examination.candidate.reference
+    return (
+        f"nothing shows that {name}, which it examined, is the candidate; who knows that it is vouches for "
+        f"it in the plan: {{file: …, candidate_model: {name!r}}}"
+    )
+
+
+def _not_compared(examination: Examination, found: Sequence[Finding]) -> str:
+    """Why it lacks the measure without which it is no look; empty where it has it, or something is wrong."""
+    wanted = examination.details.get(MUST_ASSESS)
+    if not isinstance(wanted, list) or not wanted:
+        return ""
+    if any(finding.state == "shown_harmful" or finding.measure.name in wanted for finding in found):
+        return ""
+    return (
+        "no value of the weights was held against the base's; where they are quantised, compare them before "
+        "that"
+    )
 
 
 def assessed(examination: Examination) -> list[Finding]:

@@ -33,6 +33,8 @@ _NEWEST_ATTACK: Final = "newest_attack"
 """Of an examination that said conversations from before again: the day of the newest, 0 where not known."""
 _COVERS_WEIGHTS: Final = "covers_weights"
 """Of an examination of adapters that read their weights too."""
+_AHEAD: Final = 1
+"""Days by which an examination may be later than the verdict: clocks and time zones differ."""
 _RED_TEAM, _INJECTION = "red_team", "prompt_injection"
 """Measures of the comparison: resistance to attacks, and answers that obey no injection."""
 _INDIRECT: Final = "indirect injection"
@@ -113,7 +115,7 @@ def _lacking(case: Case, kind: EvidenceKind) -> tuple[str, str]:
     """Why evidence of this kind does not do, as the rest of a sentence, and what brings it; empty when it is
     there, recent enough, and something in it was assessed."""
     examined = [f for f in case.findings if f.measure.name == _EXAMINED and _is_on(f, kind)]
-    counted = [f for f in examined if f.state == "shown_fine" and not _too_old(case, f)]
+    counted = [f for f in examined if f.state == "shown_fine" and not _out_of_time(case, f)]
     if kind == "manual_red_team":
         wanted = case.policy.evidence.manual_minutes
         if counted and sum(finding.values.get("minutes", 0) for finding in counted) >= wanted:
@@ -143,10 +145,11 @@ def _why_not(case: Case, examined: Sequence[Finding]) -> str:
     """Why none of these counts, as the rest of a sentence."""
     if not examined:
         return "is missing"
-    said = [f.statement.removesuffix(".") for f in examined if not _too_old(case, f)]
+    times = [_out_of_time(case, finding) for finding in examined]
+    said = [f.statement.removesuffix(".") for f, out in zip(examined, times, strict=True) if not out]
     if said:
         return f"does not count: {'; '.join(dict.fromkeys(said))}"
-    return f"is older than the {case.policy.evidence.oldest_days} days that the policy allows"
+    return " and ".join(dict.fromkeys(times))
 
 
 def _stale_replays(case: Case, finding: Finding) -> str:
@@ -160,11 +163,18 @@ def _stale_replays(case: Case, finding: Finding) -> str:
     return stale_since(case, None if later else newest)
 
 
-def _too_old(case: Case, finding: Finding) -> bool:
+def _out_of_time(case: Case, finding: Finding) -> str:
+    """Why an examination does not count for its day, as the rest of a sentence; empty where it does.
+
+    No limit of age lets in what is dated after the verdict: its own time is wrong.
+    """
+    if case.today is None or "day" not in finding.values:
+        return ""
+    age = (case.today - date.fromordinal(int(finding.values["day"]))).days
     days = case.policy.evidence.oldest_days
-    if not days or case.today is None or "day" not in finding.values:
-        return False
-    return (case.today - date.fromordinal(int(finding.values["day"]))).days > days
+    if age < -_AHEAD:
+        return "is dated after the verdict"
+    return f"is older than the {days} days that the policy allows" if days and age > days else ""
 
 
 def _attacked(case: Case) -> bool:

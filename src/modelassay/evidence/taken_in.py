@@ -1,0 +1,240 @@
+"""Examinations as a plan takes them in: held against the models that the audit is of, and against the files
+beside them that they rest on; each once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from modelassay.canonical import digest_of
+from modelassay.errors import EvidenceError, UsageError
+from modelassay.evidence.examined import NEWEST_ATTACK, UNSEEN
+from modelassay.evidence.sufficient import (
+    ALSO_IN,
+    NAMED,
+    TIED_BY,
+    VOUCHED,
+    WRITTEN_HERE,
+    assessed,
+    limited,
+)
+from modelassay.records import Examination, TargetIdentity
+
+NOT_BESIDE: Final = "Not beside the file when it was taken in, so not held against their digests"
+_SESSION: Final = "session.jsonl"
+"""The file of a session's events in `Examination.evidence`."""
+_SAID_BY_PLAN: Final = "but the word of whoever wrote the plan, who vouches for it"
+_REPORTED: Final = "name in a report"
+"""Strength of an identity that stands on another tool's word."""
+_REPLAYED: Final = "replayed_resistance"
+"""Measure of conversations from before (`redteam.campaign.results`)."""
+_DECIDING: Final = ("weights", "config", "tokenizer", "chat_template")
+"""Parts of an identity that must agree; a dtype or a system prompt may differ, and then it is said."""
+
+
+def fitting(
+    examination: Examination,
+    baseline: TargetIdentity,
+    candidate: TargetIdentity,
+    *,
+    where: str,
+    vouched: str = "",
+) -> Examination:
+    """`examination` for an audit of these models, with a note on whatever is not the same.
+
+    Replays that do not say how old they are, as earlier versions wrote them, are of unknown age. How much of
+    it may be without a result, and what ties it to the candidate where its identity does not, is written
+    down, and `why_not_evidence` holds it against that.
+
+    Args:
+        vouched: the model that it examined, as it names it, where the plan vouches that this is the
+            candidate.
+
+    Raises:
+        UsageError: it examined another model, or another than the plan vouches for.
+    """
+    if vouched and vouched != examination.candidate.reference:
+        raise _vouched_otherwise(examination, vouched, where=where)
+    notes: list[str] = []
+    sides = [("candidate", examination.candidate, candidate)]
+    if examination.baseline is not None:
+        sides.append(("baseline", examination.baseline, baseline))
+    for name, examined, audited in sides:
+        notes += _compared(
+            name, examined, audited, where=where, vouched=name == "candidate" and bool(vouched)
+        )
+    known = dict.fromkeys((*examination.notes, *notes))
+    details = {key: value for key, value in examination.details.items() if key not in WRITTEN_HERE}
+    if _only_replays(examination) and NEWEST_ATTACK not in details:
+        details[NEWEST_ATTACK] = ""
+    if not _tied(examination.candidate, candidate):
+        details[TIED_BY] = VOUCHED if vouched else ""
+    return msgspec.structs.replace(
+        examination, notes=tuple(known), details={**details, **limited(examination.kind)}
+    )
+
+
+def _tied(examined: TargetIdentity, audited: TargetIdentity) -> bool:
+    """Whether what is known of two models shows that they are one, as far as `_compared` lets them pass."""
+    both = "weights" in examined.details and "weights" in audited.details
+    return both or examined.fingerprint == audited.fingerprint
+
+
+def _only_replays(examination: Examination) -> bool:
+    measures = {finding.measure.name for finding in assessed(examination)}
+    return examination.kind == "red_team" and measures == {_REPLAYED}
+
+
+def _compared(
+    name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str, vouched: bool
+) -> Iterator[str]:
+    if examined.fingerprint == audited.fingerprint:
+        return
+    if not _tied(examined, audited):
+        if examined.strength == audited.strength:
+            raise _other(name, examined, audited, where=where)
+        if examined.strength == _REPORTED and not vouched:
+            yield f"Of the {name}, {examined.reference}: {NAMED}."
+        said = f"The {name} was examined as {examined.reference} and audited as {audited.reference}: {UNSEEN}"
+        yield f"{said} {_SAID_BY_PLAN}." if vouched else f"{said}."
+        return
+    if _parts(examined) != _parts(audited):
+        raise _other(name, examined, audited, where=where)
+    differing = sorted(
+        key
+        for key in {*examined.details, *audited.details}
+        if examined.details.get(key) != audited.details.get(key)
+    )
+    yield f"The {name} was examined under another {' and '.join(differing)} than audited."
+
+
+def _parts(identity: TargetIdentity) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in identity.details.items()
+        if key in _DECIDING or key.startswith("adapter.")
+    }
+
+
+def _other(name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str) -> UsageError:
+    return UsageError(
+        f"this examination is of another {name}: {examined.reference}, not {audited.reference}",
+        where=where,
+        mend="examine the model that is audited, or leave the file out",
+    )
+
+
+def _vouched_otherwise(examination: Examination, vouched: str, *, where: str) -> UsageError:
+    examined = examination.candidate.reference
+    return UsageError(
+        f"the plan vouches for {vouched}, and this is an examination of {examined}",
+        where=where,
+        mend=f"write candidate_model: {examined!r} if that is the candidate, or leave the file out",
+    )
+
+
+def beside(examination: Examination, folder: Path, *, where: str) -> Examination:
+    """`examination` after the files in `folder` that it rests on were held against their digests, with a note
+    on those that are not there.
+
+    Args:
+        folder: where its own file lies.
+
+    Raises:
+        EvidenceError: one of them is another than it was made with.
+        UsageError: one of them cannot be read.
+    """
+    absent = []
+    for name, digest in sorted(examination.evidence.items()):
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise EvidenceError(f"it rests on a file elsewhere than beside it: {name!r}", where=where)
+        path = folder / name
+        if not path.is_file():
+            absent.append(name)
+        elif _sha256(path) != digest:
+            raise EvidenceError(
+                f"{name} is not the file that this examination was made with: its digest is another",
+                where=where,
+                mend="put back the file that was written with it, or make the examination again",
+            )
+    if not absent:
+        return examination
+    note = f"{NOT_BESIDE}: {', '.join(absent)}."
+    return msgspec.structs.replace(examination, notes=tuple(dict.fromkeys((*examination.notes, note))))
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def refuse_repeated(examinations: Sequence[Examination], names: Sequence[str]) -> None:
+    """That each is there once.
+
+    Args:
+        names: their files, as the plan has them.
+
+    Raises:
+        UsageError: two are the same.
+    """
+    first: dict[str, str] = {}
+    for examination, name in zip(examinations, names, strict=True):
+        digest = digest_of(examination)
+        if digest in first:
+            raise UsageError(
+                "the same examination is taken in twice"
+                + ("" if first[digest] == name else f": it is {first[digest]} too"),
+                where=name,
+                mend="leave one of them out of `examinations`",
+            )
+        first[digest] = name
+
+
+def sessions_once(examinations: Sequence[Examination]) -> tuple[Examination, ...]:
+    """`examinations`, where each person's session counts once: as the one that tells it furthest.
+
+    A session that is written down, and gone on with, is told by several files; each tells its minutes from
+    the beginning. The shorter ones say which goes further.
+    """
+    return tuple(_once(place, examinations) for place in range(len(examinations)))
+
+
+def _once(place: int, examinations: Sequence[Examination]) -> Examination:
+    ours = examinations[place]
+    if ours.kind != "manual_red_team":
+        return ours
+    same = [at for at, other in enumerate(examinations) if at == place or _same_session(ours, other)]
+    longest = max(same, key=lambda at: (_minutes(examinations[at]), examinations[at].finished, -at))
+    if longest == place:
+        return ours
+    details: dict[str, Any] = {**ours.details, ALSO_IN: examinations[longest].finished}
+    return msgspec.structs.replace(ours, details=details)
+
+
+def _same_session(one: Examination, other: Examination) -> bool:
+    """Whether both were made from one file of events, or one began as the other did."""
+    if other.kind != one.kind:
+        return False
+    events = one.evidence.get(_SESSION)
+    return (events is not None and events == other.evidence.get(_SESSION)) or _began(one) == _began(other)
+
+
+def _began(session: Examination) -> tuple[str, Any, str]:
+    return session.started, session.settings.get("tester"), session.candidate.fingerprint
+
+
+def _minutes(session: Examination) -> Decimal:
+    try:
+        minutes = Decimal(str(session.details.get("minutes", 0)))
+    except InvalidOperation:
+        return Decimal(0)
+    return minutes if minutes.is_finite() else Decimal(0)
