@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
+from modelassay.artifacts.subjects import tokenizer_files
 from modelassay.config import ModelReference
 from modelassay.errors import TargetError
 from modelassay.records import Decoding, Failure, Message, Reply, Request
@@ -162,3 +165,12 @@ def test_only_what_is_hashed_is_loaded(tiny_models: Any, tmp_path: Path) -> None
     model = load_model(files, kind="AutoModelForCausalLM", dtype="auto", device="cpu", where="here")
     assert all(torch.equal(model.state_dict()[name], each) for name, each in held.items())
     assert model.config.name_or_path == str(folder)
+
+
+def test_every_file_that_tokenizers_of_transformers_read_is_hashed() -> None:
+    named: set[str] = set()
+    for source in Path(transformers.__path__[0]).glob("models/*/tokenization_*.py"):
+        for table in re.findall(r"VOCAB_FILES_NAMES[^=\n]*= \{(.*?)\}", source.read_text("utf-8"), re.DOTALL):
+            named |= set(re.findall(r': "([^"]+)"', table))
+    assert {"tokenizer.json", "vocab.json", "emoji.json"} <= named
+    assert set(tokenizer_files(sorted(named))) == named

@@ -30,8 +30,18 @@ TOKENIZER_FILES: Final = (
     "tekken.json",
     "*.model",
     "*.tiktoken",
+    "*.spm",
+    "*.codes",
+    "*.tokenizer",
+    "*_vocab.json",
+    "byte_maps.json",
+    "dict.txt",
+    "emoji.json",
+    "normalizer.json",
+    "word_*.json",
 )
-"""Patterns of the files at the top of a model's folder that make up its tokenizer."""
+"""Patterns of the files at the top of a model's folder that make up its tokenizer: all that transformers'
+tokenizers read."""
 _FURTHER_TEMPLATE: Final = re.compile(r"additional_chat_templates/([^/]*)\.jinja")
 _SINGLE: Final = ("tokenizer", "chat_template", "system_prompt", "quantisation", "generation_config")
 _WHOLE: Final = ("model", "served_model", "code")
