@@ -30,6 +30,7 @@ from modelassay.records import Actor, Assessment, RunCheckpoint, RunEvent, RunFi
 from modelassay.report.assessments import assessment_page
 from modelassay.training.findings import run_finding
 from modelassay.training.protocol.challenge import decode_challenge, make_challenge, new_nonce
+from modelassay.training.protocol.commitment import PARTS
 from modelassay.training.protocol.disclosure import OpeningHead, challenge_digest, open_rollouts
 from modelassay.training.protocol.replay import NEEDED, RolloutComparison, replay_finding
 from modelassay.training.run import Run
@@ -58,8 +59,15 @@ class Case:
     place: Path
     request_for: Callable[..., Request]
 
-    def proofs(self, *, issued: str = "2026-06-01T00:00:00Z", drop: int = 0, **more: object) -> Proofs:
-        """A challenge and its opening, `drop` rollouts of it left out."""
+    def proofs(
+        self,
+        *,
+        issued: str = "2026-06-01T00:00:00Z",
+        drop: int = 0,
+        withhold: Sequence[str] = (),
+        **more: object,
+    ) -> Proofs:
+        """A challenge and its opening, `drop` rollouts of it left out, and some parts of all."""
         challenge = make_challenge(
             self.made.committed,
             self.made.records,
@@ -69,10 +77,11 @@ class Case:
             probability=0.95,
             issued=issued,
             deadline="2026-06-08T00:00:00Z",
+            parts=[part for part in PARTS if part not in withhold],
         )
         head = OpeningHead(run="told", challenge=challenge_digest(challenge), opened=issued)
         secret = run_secret(self.store, "told")
-        opened = list(open_rollouts(self.run, secret, challenge, self.made.records))[drop:]
+        opened = list(open_rollouts(self.run, secret, challenge, self.made.records, withhold))[drop:]
         (self.place / "challenge.json").write_bytes(msgspec.json.encode(challenge))
         lines = [msgspec.json.encode(each) + b"\n" for each in (head, *opened)]
         (self.place / "opening.jsonl").write_bytes(b"".join(lines))
@@ -142,6 +151,33 @@ def test_an_opened_challenge_gives_the_third_tier(case: Case) -> None:
     assert said["reconciliation"] == {"T2"}
     assert said["developer_response"] == {"T3"}  # the events are those committed to
     assert "before the challenge" in record.assurance[4].statement
+
+
+def test_claims_that_read_what_was_withheld_stay_where_they_are(case: Case) -> None:
+    withheld = ("prompt", "completion", "grader")
+    proofs = case.proofs(withhold=withheld, further=(case.canary(),))
+    _edit_rollouts(case.run)  # in words of the same length, which the opening does not show
+    record = case.assess(proofs)
+    said = tiers(record)
+    assert record.tier == "T3"
+    assert said["reinforcement"] == said["emergence"] == said["environment_pressure"] == {"T2"}
+    assert said["coverage_gate"] == said["length_reward"] == said["developer_response"] == {"T3"}
+    assert (said["challenge"], said["canary"]) == ({"T3"}, {"T2"})
+    (challenge,) = [each for each in record.findings if each.check == "challenge"]
+    drawn = challenge.values["drawn"]
+    told = ", ".join(f"{part} of {drawn}" for part in withheld)
+    assert f"Withheld, of {drawn} opened, and so not checked: {told}." in challenge.statement
+    assert f"{told}. Claims that rest on that stay at T2" in record.assurance[3].statement
+    assert "what it was held against was withheld" in record.assurance[4].statement
+    page = assessment_page(record).decode()
+    assert f"and so not checked: {', '.join(sorted(told.split(', ')))}; claims" in page
+
+
+def test_only_claims_that_read_a_withheld_part_are_held_back(case: Case) -> None:
+    record = case.assess(case.proofs(withhold=["grader"], further=(case.canary(),)))
+    said = tiers(record)
+    assert (record.tier, said["canary"], said["reinforcement"]) == ("T4", {"T4"}, {"T2"})
+    assert "Withheld" not in assess(case.run, case.request_for(proofs=case.proofs())).assurance[3].statement
 
 
 def test_witness_and_canary_give_the_fourth(case: Case) -> None:

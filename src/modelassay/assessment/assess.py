@@ -16,9 +16,11 @@ import numpy as np
 
 from modelassay.assessment import behaviours as behaving
 from modelassay.assessment.assurance import Assured, assure, raised
+from modelassay.assessment.classing import read_classes
 from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations, variants_of
 from modelassay.assessment.heldout import heldout_findings
 from modelassay.assessment.inputs import inputs_of, read_told
+from modelassay.assessment.parts_read import as_far_as_checked
 from modelassay.assessment.preferring import preference_findings
 from modelassay.assessment.profiles import Facts, clauses_of
 from modelassay.assessment.quoting import quoted
@@ -38,6 +40,7 @@ from modelassay.training.analyses import environment_pressure
 from modelassay.training.analyses.developer_response import assess_response
 from modelassay.training.analyses.environment_pressure import assess_environments
 from modelassay.training.analyses.environment_tasks import task_findings
+from modelassay.training.analyses.fix_class import FixClassed
 from modelassay.training.analyses.form import assess_form
 from modelassay.training.analyses.length import assess_length
 from modelassay.training.analyses.response_context import ResponseContext
@@ -45,17 +48,18 @@ from modelassay.training.coverage_gate import torn_ends, unread_lines
 from modelassay.training.data.review import review_data
 from modelassay.training.data.rows import DataSource, Quarantine
 from modelassay.training.environments.tasks import read_tasks
+from modelassay.training.event_times import in_order
 from modelassay.training.findings import not_assessable
 from modelassay.training.frame import Frame, Scanner, read_frame
 from modelassay.training.gates import Gates, run_gates
-from modelassay.training.happenings import Episode, Fix, episodes
+from modelassay.training.happenings import Episode, episodes
 from modelassay.training.lacking import lacks_of
 from modelassay.training.reconciliation import prompt_tokens_of, reconcile, reconciliation_findings
 from modelassay.training.run import Run
 from modelassay.training.scanners.opening import open_scanners
 from modelassay.training.scanners.template_collapse import TemplateCollapse
 from modelassay.training.stretches import stretches_of
-from modelassay.training.understanding import by_assessor, understood
+from modelassay.training.understanding import understood
 from modelassay.training.verdict_gate import judge_gate, verdicts_of
 from modelassay.version import __version__
 
@@ -82,8 +86,8 @@ class _Read:
     events: tuple[RunEvent, ...]
     metrics: tuple[RunMetrics, ...]
     scanners: tuple[Scanner, ...]
-    classes: Mapping[tuple[str, int], Fix]
-    """Fixes that the assessor classed, by alarm and step."""
+    classes: tuple[FixClassed, ...]
+    """Classes that the assessor gave fixes."""
 
     @property
     def valid(self) -> Frame:
@@ -103,7 +107,8 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     """
     scanners = open_scanners(request.scanners, request.patterns)
     frame = read_frame(run, scanners, progress)
-    events, classes = by_assessor(run.events(), read_told(request.events))
+    events = in_order((*run.events(), *read_told(request.events)))
+    classes = read_classes(request.classes, events)
     gates = run_gates(frame, run.manifest, run.coverage())
     read = _Read(run, frame, gates, events, tuple(run.metrics()), scanners, classes)
     reconciled = _reconciled(read)
@@ -122,10 +127,14 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     findings = ranked(
         quoted(
             run,
-            (
-                *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
-                *raised(gates.on_remainder(resolved), assured.tier, {"resolution": "T1"} if told else {}),
-                *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
+            as_far_as_checked(
+                (
+                    *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
+                    *raised(gates.on_remainder(resolved), assured.tier, {"resolution": "T1"} if told else {}),
+                    *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
+                ),
+                assured.withheld,
+                assured.unchallenged,
             ),
             scanners,
         )

@@ -6,6 +6,9 @@
   that was assessed has the same manifest, events, metrics, checkpoints, data sets, numbers of rollouts, and
   the same opened rollouts (`assessment.assessed_copy`).
 - T4: T3, a witness saw the commitment before the challenge was drawn, and a replay or canary passed.
+
+What was withheld of the drawn rollouts is left out of it: claims that read it (`assessment.parts_read`) stay
+where they are without a challenge, and a replay or canary that reads it takes no run to T4.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import msgspec
 from modelassay.assessment.assessed_copy import copy_findings, differences, other_rollouts
 from modelassay.assessment.committing import FOLDER, Commitments, read_commitments
 from modelassay.assessment.logged_run import against_log, log_findings
+from modelassay.assessment.parts_read import as_far_as_checked, parts_read
 from modelassay.assessment.request import Draws, Proofs
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.events import body_of, decode
@@ -34,6 +38,7 @@ from modelassay.training.protocol.checking import (
     check_challenge,
     check_opening,
     check_records,
+    withheld_in_words,
 )
 from modelassay.training.protocol.disclosure import challenge_digest, decode_opening
 from modelassay.training.run import Run
@@ -50,6 +55,10 @@ class Assured:
     tier: AssuranceTier
     steps: tuple[AssuranceStep, ...]
     findings: tuple[RunFinding, ...]
+    unchallenged: AssuranceTier
+    """What the run would have without the challenge."""
+    withheld: frozenset[str]
+    """Parts of opened rollouts that were not disclosed."""
     events_committed: bool
     """Whether the developer's events are those that the run was committed to."""
 
@@ -77,33 +86,47 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     further = tuple(each for path in proofs.further for each in _further(path))
     third = made is not None and not differs and opened_well and not copied and not disagrees
     seen, when = _witnessed(run, made, proofs, checked.challenge if checked else None)
+    unchallenged: AssuranceTier = "T2" if agrees else "T1"
+    withheld = frozenset(checked.withheld) if checked is not None else frozenset()
     passed = [each for each in further if _of_this(run, each) and each.state == "shown_fine"]
+    rests = [each for each in passed if not parts_read(each.check) & withheld]
     failed = [each for each in further if _may_be_of_this(run, each) and each.state == "shown_harmful"]
-    fourth = third and seen and bool(passed) and not failed
+    fourth = third and seen and bool(rests) and not failed
     reached = [True, True, agrees, third, fourth]
     tier = TIERS[max(i for i, ok in enumerate(reached) if ok)]
-    steps = tuple(
-        AssuranceStep(tier=step, reached=ok, statement=text)
-        for step, ok, text in zip(
-            TIERS,
-            reached,
-            (
-                "Statements of the developer are what they are.",
-                f"The run was {run.manifest.origin} and read whole.",
-                _second(reconciled, agrees),
-                f"{_third(made, differs, checked, copied, disagrees)}{_drawn(checked, proofs.drawn)}",
-                f"{when} {_passed(passed, failed)}",
-            ),
-            strict=True,
-        )
+    steps = _ladder(
+        reached,
+        "Statements of the developer are what they are.",
+        f"The run was {run.manifest.origin} and read whole.",
+        _second(reconciled, agrees),
+        f"{_third(made, differs, checked, copied, disagrees)}{_withheld(checked, unchallenged)}"
+        f"{_drawn(checked, proofs.drawn)}",
+        f"{when} {_passed(passed, rests, failed)}",
     )
     findings = (
         *(_capped(challenge_finding(each), tier) for each in (checked,) if each),
         *copy_findings(run, (*differs, *copied)),
         *log_findings(run, proofs.log),
-        *(msgspec.structs.replace(each, assurance=tier if each in passed else "T1") for each in further),
+        *as_far_as_checked(
+            (msgspec.structs.replace(each, assurance=tier if each in passed else "T1") for each in further),
+            withheld,
+            unchallenged,
+        ),
     )
-    return Assured(tier, steps, findings, third and made is not None and made.committed.events is not None)
+    return Assured(
+        tier,
+        steps,
+        findings,
+        unchallenged,
+        withheld,
+        third and made is not None and made.committed.events is not None,
+    )
+
+
+def _ladder(reached: Sequence[bool], *statements: str) -> tuple[AssuranceStep, ...]:
+    """Every tier with whether it was reached, and what is said of it."""
+    told = zip(TIERS, reached, statements, strict=True)
+    return tuple(AssuranceStep(tier=tier, reached=ok, statement=text) for tier, ok, text in told)
 
 
 def _capped(finding: RunFinding, tier: AssuranceTier) -> RunFinding:
@@ -242,14 +265,22 @@ def _drawn(checked: CheckedOpening | None, drawn: Draws) -> str:
     return f" The assessor's log has the challenge at {when}, {nonce}.{often}"
 
 
-def _passed(passed: Sequence[RunFinding], failed: Sequence[RunFinding]) -> str:
+def _withheld(checked: CheckedOpening | None, unchallenged: AssuranceTier) -> str:
+    """What the challenge left open, and what follows for claims that read it."""
+    if checked is None or not checked.withheld:
+        return ""
+    told = withheld_in_words(checked)
+    return f" {told} Claims that rest on that stay at {unchallenged}, as without a challenge."
+
+
+def _passed(passed: Sequence[RunFinding], rests: Sequence[RunFinding], failed: Sequence[RunFinding]) -> str:
     if failed:
         return f"A {failed[0].check} failed."
-    return (
-        f"A {passed[0].check} passed, as the assessor reports."
-        if passed
-        else "No replay and no canary of this run was checked."
-    )
+    if rests:
+        return f"A {rests[0].check} passed, as the assessor reports."
+    if passed:
+        return f"A {passed[0].check} passed, as the assessor reports; what it was held against was withheld."
+    return "No replay and no canary of this run was checked."
 
 
 def _read(path: Path) -> bytes:

@@ -50,6 +50,7 @@ def assessment_page(record: Assessment) -> bytes:
             answered=[mark for mark in record.timeline.marks if mark.kind != "checkpoint"],
             clause_states=_CLAUSE_STATES,
             about=about,
+            withheld=_withheld(record.findings),
             signed=_signed,
         )
     )
@@ -64,6 +65,17 @@ def about(finding: RunFinding) -> str:
         parts.append(f"in {named.pop('environment')}")
     parts += [f"{name.replace('_', ' ')} {value}" for name, value in named.items() if value]
     return " ".join(part for part in parts if part)
+
+
+def _withheld(findings: Sequence[RunFinding]) -> list[str]:
+    """Parts of challenged rollouts that were not disclosed: ``completion of 270``."""
+    return [
+        f"{name.removeprefix('withheld_')} of {count:,}"
+        for each in findings
+        if each.check == "challenge"
+        for name, count in each.values.items()
+        if name.startswith("withheld_")
+    ]
 
 
 def _groups(findings: Sequence[RunFinding]) -> list[tuple[Severity, list[RunFinding]]]:

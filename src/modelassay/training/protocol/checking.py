@@ -28,7 +28,7 @@ from modelassay.training.protocol.challenge import (
     size_of,
     wanted_of,
 )
-from modelassay.training.protocol.commitment import StepKey, broken_links, key_of
+from modelassay.training.protocol.commitment import PARTS, StepKey, broken_links, key_of
 from modelassay.training.protocol.disclosure import (
     Opened,
     OpeningHead,
@@ -210,12 +210,13 @@ def challenge_finding(checked: CheckedOpening) -> RunFinding:
         **{f"withheld_{name}": Decimal(count) for name, count in sorted(checked.withheld.items())},
     }
     about = {"run": challenge.run}
+    in_words = f" {told}" if (told := withheld_in_words(checked)) else ""
     if failed:
         reasons = "; ".join(sorted({each.why for each in failed}))
         return run_finding(
             CHECK,
             "not opened",
-            f"{len(failed)} of {drawn} rollouts drawn do not count as opened: {reasons}.",
+            f"{len(failed)} of {drawn} rollouts drawn do not count as opened: {reasons}.{in_words}",
             about=about,
             state="shown_harmful",
             severity="critical",
@@ -231,13 +232,21 @@ def challenge_finding(checked: CheckedOpening) -> RunFinding:
         CHECK,
         "opened as committed",
         f"All {drawn} rollouts drawn from {challenge.population:,} were opened as committed; "
-        f"at 95 % confidence at most {checked.most_bad:,} of the run would not be.",
+        f"at 95 % confidence at most {checked.most_bad:,} of the run would not be.{in_words}",
         about=about,
         state="shown_fine",
         assurance="T3",
         values={**values, "most_bad": Decimal(checked.most_bad)},
         method="discovery sampling",
     )
+
+
+def withheld_in_words(checked: CheckedOpening) -> str:
+    """What was not disclosed of rollouts that count as opened; empty when nothing was withheld."""
+    told = [f"{name} of {checked.withheld[name]:,}" for name in PARTS if name in checked.withheld]
+    if not told:
+        return ""
+    return f"Withheld, of {len(checked.passed):,} opened, and so not checked: {', '.join(told)}."
 
 
 def _name(place: Drawn) -> str:
