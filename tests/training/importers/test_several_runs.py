@@ -137,6 +137,20 @@ def test_verl_evaluations_in_two_folders_share_no_groups(tmp_path: Path) -> None
     )
 
 
+def test_verl_metrics_of_other_experiments_are_not_taken_for_those_of_the_run(tmp_path: Path) -> None:
+    source = layouts.verl(tmp_path / "strict", steps=(1, 2))
+    mine = source / "log" / "project" / "experiment.jsonl"
+    other = [{"step": step, "data": {"critic/score/mean": 9.0}} for step in range(1, 9)]
+    layouts.lines(mine.with_name("lenient.jsonl"), other)
+    run, _, coverage = imported(source, tmp_path)
+    assert "experiment.jsonl, lenient.jsonl" in coverage.statements[0]
+    assert (list(run.metrics()), coverage.expected_train) == ([], 8)
+    mine.rename(mine.with_name("strict.jsonl"))
+    run, _, coverage = imported(source, tmp_path / "named")
+    assert [each.values for each in run.metrics()] == [{"critic/score/mean": 0.5}] * 3
+    assert coverage.expected_train == 12
+
+
 def test_openrlhf_calls_captured_in_two_folders_are_several_runs(tmp_path: Path) -> None:
     for name in ("a", "b"):
         layouts.openrlhf_calls(tmp_path / "out" / name)

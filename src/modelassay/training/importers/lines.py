@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,7 @@ def first_objects(path: Path, most: int) -> Iterator[dict[str, Any]]:
     """Objects among the first `most` lines of a file; what cannot be read is passed over."""
     try:
         with path.open("rb") as file:
-            for _ in range(most):
-                line = file.readline(MOST_LINE)
+            for line in islice(iter(lambda: file.readline(MOST_LINE), b""), most):
                 row, _reason = parsed(line) if line.strip() else (None, "")
                 if row is not None:
                     yield row

@@ -9,6 +9,7 @@ Files are opened for writing at each step, so a resumed run writes over its hist
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunManifest, RunPhase
 from modelassay.training.importers.checkpoints import checkpoints_in
-from modelassay.training.importers.lines import first_object, json_rows, metric_lines, numbered
+from modelassay.training.importers.lines import first_object, first_objects, json_rows, metric_lines, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
 from modelassay.training.importers.phases import phase_of
 from modelassay.training.importers.rows import (
@@ -30,7 +31,7 @@ from modelassay.training.importers.rows import (
     text_of,
     whole,
 )
-from modelassay.training.importers.starts import one_place, one_run
+from modelassay.training.importers.starts import MOST_NAMED, one_place, one_run
 from modelassay.training.importers.tally import Tally
 
 NAME = "verl"
@@ -78,14 +79,18 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
             ("score",),
         )
 
+    logged: set[int] = set()
+
     def records(notes: Notes) -> Iterator[Record]:
-        for path in sorted(source.rglob("*.jsonl")):
-            if not re.fullmatch(_STEP, path.name) and _is_metrics(path):
-                yield from metric_lines(path, "step", notes, inner="data")
+        for path in _metrics_of(source, notes):
+            for metrics in metric_lines(path, "step", notes, inner="data"):
+                if any(key.startswith(("critic/", "actor/")) for key in metrics.values):
+                    logged.add(metrics.step)
+                yield metrics
         yield from checkpoints_in(source, r"global_step_(\d+)", notes)
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
-        return _coverage(tally, notes, source)
+        return _coverage(tally, notes, logged)
 
     return OpenedRun(manifest, rollouts, records, coverage)
 
@@ -100,6 +105,31 @@ def _folders(source: Path) -> list[Path]:
         if any(first_object(path).keys() >= _ROW for _, path in files[:3]):
             found.append(folder)
     return found
+
+
+def _metrics_of(source: Path, notes: Notes) -> list[Path]:
+    """Files of metrics of this run: FileLogger leaves one for each experiment, side by side."""
+    files = [
+        path
+        for path in sorted(source.rglob("*.jsonl"))
+        if not re.fullmatch(_STEP, path.name) and _is_metrics(path)
+    ]
+    own = [path for path in files if path.stem == source.resolve().name] or files
+    if len(own) > 1:
+        steps = [
+            {whole(row.get("step")) for row in first_objects(path, sys.maxsize)} - {None} for path in own
+        ]
+        if sum(map(len, steps)) > len(set().union(*steps)):
+            named = ", ".join(path.name for path in own[:MOST_NAMED]) + (
+                ", …" if len(own) > MOST_NAMED else ""
+            )
+            notes.say(
+                f"Several files of metrics hold the same steps ({named}): which is of this run cannot be "
+                f"told, so none was read.",
+                grave=True,
+            )
+            return []
+    return own
 
 
 def _is_metrics(path: Path) -> bool:
@@ -151,14 +181,7 @@ def _read(path: Path, step: int, mark: str, notes: Notes) -> Iterator[Rollout]:
         )
 
 
-def _coverage(tally: Tally, notes: Notes, source: Path) -> dict[str, Any]:
-    logged = {
-        metrics.step
-        for path in sorted(source.rglob("*.jsonl"))
-        if not re.fullmatch(_STEP, path.name) and _is_metrics(path)
-        for metrics in metric_lines(path, "step", notes, inner="data")
-        if any(key.startswith(("critic/", "actor/")) for key in metrics.values)
-    }
+def _coverage(tally: Tally, notes: Notes, logged: set[int]) -> dict[str, Any]:
     steps = set(tally.train_steps)
     last = max([*steps, *logged], default=0)
     missing = (logged or set(range(1, last + 1))) - steps
