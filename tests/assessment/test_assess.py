@@ -13,6 +13,8 @@ import pytest
 
 from modelassay.assessment import behaviours
 from modelassay.assessment.assess import assess
+from modelassay.assessment.classing import read_classes
+from modelassay.assessment.inputs import request_again, sealed_inputs
 from modelassay.assessment.request import Proofs, Request
 from modelassay.canonical import canonical_json
 from modelassay.errors import EvidenceError, UnknownNameError, UsageError
@@ -356,13 +358,43 @@ def test_the_class_of_a_fix_is_the_assessors_to_give(
     run = write_run(tmp_path / "own", steps=20, events=[event("alarm", 10, 0, metric="shortcut"), fix])
     found = named(assess(run, request_for()), "developer_response", alarm="a1")
     assert found.outcome == "symptom treated"
-    told = tmp_path / "classes.jsonl"
+    told = tmp_path / "events.jsonl"
     told.write_bytes(msgspec.json.encode(msgspec.structs.replace(fix, time="2026-06-01T10:00:00Z")))
     record = assess(run, request_for(events=told))
+    assert named(record, "developer_response", alarm="a1").outcome == "symptom treated"
+    assert "classes itself" in named(record, "developer_response", alarm="a1", event="fix").why_not
+    classes = tmp_path / "classes.jsonl"
+    classes.write_text('{"fix": "a1", "class": "root cause", "why": "I read it"}\n')
+    given = request_for(classes=classes)
+    record = assess(run, given)
     found = named(record, "developer_response", alarm="a1")
     assert found.outcome != "symptom treated"
-    assert "The class of the fix at step 10 is the assessor's own: root cause." in found.statement
+    assert "The class of the fix at step 10 is the assessor's own: root cause (I read it)." in found.statement
+    assert "classes" in {each.name for each in record.inputs}
+    (tmp_path / "inputs").mkdir()
+    for name, data in sealed_inputs(given).items():
+        (tmp_path / name).write_bytes(data)
+    assert assess(run, request_again(record, tmp_path, request_for())).findings == record.findings
     assert sum(mark.kind == "fix" for mark in record.timeline.marks) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ('{"fix": "a1", "class": "deep", "why": "x"}', "not the class of a fix: .*'deep'"),
+        ('{"fix": "a1", "class": "symptom"}', "not the class of a fix: .*why"),
+        ('{"fix": "b", "class": "symptom", "why": "x"}', "no fix of 'b'.*'a1'"),
+        ('{"fix": "a1", "step": 9, "class": "symptom", "why": "x"}', "no fix of 'a1' at step 9"),
+        ('{"fix": "a1", "class": "symptom", "why": "x"}\n' * 2, "jsonl:2: the fix of 'a1' is classed twice"),
+    ],
+)
+def test_classes_that_are_none_end_in_words(
+    tmp_path: Path, event: Callable[..., RunEvent], line: str, error: str
+) -> None:
+    path = tmp_path / "classes.jsonl"
+    path.write_text(line)
+    with pytest.raises(UsageError, match=error):
+        read_classes(path, [event("fix", 10, 2, paths=["filter.py"])])
 
 
 def test_floats_in_events_and_odd_keys_in_manifests_end_in_words(

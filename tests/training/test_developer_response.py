@@ -11,12 +11,12 @@ from scipy.stats import hypergeom
 from modelassay.canonical import digest_of
 from modelassay.records import RunEvent, RunFinding
 from modelassay.training.analyses.developer_response import assess_response
-from modelassay.training.analyses.fix_class import fix_class
+from modelassay.training.analyses.fix_class import FixClassed, fix_class
 from modelassay.training.analyses.response_context import ResponseContext
 from modelassay.training.analyses.response_record import chance_of_missing
 from modelassay.training.analyses.response_rules import facts_of
-from modelassay.training.happenings import Fix, episodes
-from modelassay.training.understanding import by_assessor
+from modelassay.training.event_times import in_order
+from modelassay.training.happenings import Fix, episodes, said
 
 CONTEXT = ResponseContext(last_step=200)
 
@@ -171,7 +171,8 @@ def test_a_promotion_before_anybody_looked_is_graver() -> None:
 )
 def test_where_a_fix_was_made_decides_its_class(places: list[str], expected: str) -> None:
     assert fix_class(Fix(paths=tuple(places))) == expected
-    assert fix_class(Fix(paths=tuple(places), overridden="root cause")) == expected  # a developer's own word
+    claimed = event("fix", 1, paths=places, overridden="root cause")  # a developer's own word
+    assert fix_class(said(claimed, Fix)) == expected
     assert fix_class(Fix(paths=tuple(places)), "symptom") == "symptom"
 
 
@@ -297,18 +298,28 @@ def test_a_class_of_a_fix_counts_when_the_assessor_gives_it_and_not_when_the_dev
 
     claimed = fixed("filter.py", overridden="root cause")
     assert rules(claimed) == {"A3"}
-    for path, word, found in (("filter.py", "root cause", set()), ("grader.py", "symptom", {"A3"})):
-        own, told = fixed(path), [event("fix", 46, "a", overridden=word, reason="read the diff")]
-        events, classes = by_assessor(own, told)
-        assert list(events) == own  # a word about the fix, none of its own
-        context = ResponseContext(last_step=200, classes=classes)
-        assert rules(list(events), context) == found
-        assert f"the assessor's own: {word} (read the diff)" in first(list(events), context).statement
-    apart, classes = by_assessor(
-        without(exemplary(), "fix"), fixed("filter.py", overridden="root cause")[3:4]
+    answer, ignored, _ = assess_response(claimed, CONTEXT)
+    assert answer.outcome == "symptom treated"
+    assert (
+        "a fix that classes itself (2026-03-01T00:46:00Z, step 46): that word of it is ignored"
+        in ignored.why_not
     )
-    assert [e.kind for e in apart].count("fix") == 1
-    assert rules(list(apart), ResponseContext(last_step=200, classes=classes)) == set()
+
+    def given(word: Any, step: int | None = 46) -> ResponseContext:
+        told = FixClassed(fix="a", kind=word, why="read the diff", step=step)
+        return ResponseContext(last_step=200, classes=(told,))
+
+    for path, word, found in (("filter.py", "root cause", set()), ("grader.py", "symptom", {"A3"})):
+        for step in (46, None):
+            assert rules(fixed(path), given(word, step)) == found
+            statement = first(fixed(path), given(word, step)).statement
+            assert f"the assessor's own: {word} (read the diff)" in statement
+    assert rules(fixed("filter.py"), given("root cause", 47)) == {"A3"}
+    both = given("symptom", None).classes, given("root cause").classes
+    twice = ResponseContext(last_step=200, classes=(*both[0], *both[1]))
+    assert rules(fixed("filter.py"), twice) == set()  # of its very step first
+    hidden = [event("fix", 46, "a", paths={"x": "y"}) if e.kind == "fix" else e for e in exemplary()]
+    assert first(hidden, given("root cause")).severity == "none"
 
 
 def patched(alarm: str, at: int) -> list[RunEvent]:
@@ -555,7 +566,9 @@ def test_times_are_held_against_each_other_as_moments() -> None:
     assert shuffled != good
     found = first(shuffled)
     assert (found.outcome, found.severity) == ("investigated", "none")
-    assert by_assessor(good[:3], good[3:])[0] == tuple(good)
+    assert in_order(shuffled) == tuple(good)
+    odd = msgspec.structs.replace(good[3], time="in the evening")
+    assert in_order([*good[:3], odd, *good[4:]]) == (*good[:3], odd, *good[4:])
 
 
 def test_an_alarm_of_another_environment_is_no_recurrence() -> None:

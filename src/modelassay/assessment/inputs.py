@@ -17,7 +17,13 @@ from modelassay.training.run import Run
 
 FOLDER = "inputs"
 _MOST_BYTES = 64 << 20
-_SUFFIXES = {"patterns": ".yaml", "evaluations": ".jsonl", "events": ".jsonl", "finding": ".json"}
+_SUFFIXES = {
+    "patterns": ".yaml",
+    "evaluations": ".jsonl",
+    "events": ".jsonl",
+    "classes": ".jsonl",
+    "finding": ".json",
+}
 """Files that are sealed with an assessment; data, tasks and openings are not: they disclose more."""
 
 
@@ -68,6 +74,7 @@ def request_again(record: Assessment, folder: Path, given: Request) -> Request:
         patterns=tuple(files.get("patterns", ())),
         evaluations=next(iter(files.get("evaluations", ())), None),
         events=next(iter(files.get("events", ())), None),
+        classes=next(iter(files.get("classes", ())), None),
         stages={name: told[name] for name in ("base", "incident", "after") if name in told},
         fixed_at=int(told["fixed_at"]) if "fixed_at" in told else None,
         unseen=tuple(msgspec.json.decode(told.get("unseen", "[]"), type=list[str])),
@@ -144,6 +151,7 @@ def _files(request: Request) -> Iterator[tuple[str, Path]]:
         *(("patterns", path) for path in request.patterns),
         ("evaluations", request.evaluations),
         ("events", request.events),
+        ("classes", request.classes),
         *(("data", path) for path in request.data),
         *(("tasks", path) for path in request.tasks),
         ("challenge", proofs.challenge),

@@ -91,6 +91,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """``base``, ``incident``, ``after``: checkpoints of `evaluations`, where names do not say."""
     events: Path | None = None
     """Events that the developer told apart from the run, as JSON lines of `records.RunEvent`."""
+    classes: Path | None = None
+    """How the assessor classes fixes, as JSON lines of `training.analyses.fix_class.FixClassed`."""
     fixed_at: int | None = None
     """Last step before a fix that no event tells of; 0 when the whole run follows it."""
     held_out: tuple[str, ...] = ()

@@ -48,7 +48,8 @@ from modelassay.training.run import Run
 from modelassay.version import __version__
 
 _INPUT = re.compile(
-    r"inputs/((?:logged|drawn|log)\.json|[0-9]{1,3}-(patterns|evaluations|events|finding)\.(yaml|jsonl|json))"
+    r"inputs/((?:logged|drawn|log)\.json"
+    r"|[0-9]{1,3}-(patterns|evaluations|events|classes|finding)\.(yaml|jsonl|json))"
 )
 _MOST_BYTES = 256 << 20
 

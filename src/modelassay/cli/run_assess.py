@@ -47,6 +47,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 @click.option("--incident", default="", metavar="CHECKPOINT", help="In --evals: of the incident.")
 @click.option("--after", default="", metavar="CHECKPOINT", help="In --evals: after the fix.")
 @click.option("--events", type=_FILE, help="Events that the developer told apart (JSON lines).")
+@click.option("--classes", type=_FILE, help="How you class fixes that you have read (JSON lines).")
 @click.option(
     "--fixed-at",
     type=click.IntRange(min=0),

@@ -58,9 +58,6 @@ class Fix(Said, frozen=True, kw_only=True, omit_defaults=True):
     """Digest of the change."""
     unreadable: bool = False
     """Whether what it touches was told in a way that cannot be understood (`understanding`)."""
-    overridden: FixClass | None = None
-    """The assessor's own class, with `reason`. It counts only where the assessor hands the event over
-    (`understanding.by_assessor`): a developer does not class their own fix."""
 
 
 class Verification(Said, frozen=True, kw_only=True, omit_defaults=True):

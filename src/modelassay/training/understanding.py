@@ -1,11 +1,11 @@
-"""Which events of a run can be used as what they say, and which word of them counts.
+"""Which events of a run can be used as what they say.
 
 One odd event takes nothing from the others: it alone is left out, and is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,16 @@ import msgspec
 from modelassay.canonical import canonical_json
 from modelassay.errors import EvidenceError
 from modelassay.records import RunEvent
-from modelassay.training.event_times import in_order, utc
-from modelassay.training.happenings import BODIES, Fix, said
+from modelassay.training.event_times import utc
+from modelassay.training.happenings import BODIES, said
 
 _HAPPENED: dict[str, Mapping[str, Any]] = {"alarm": {"metric": ""}, "fix": {}}
 """What stays at least of what cannot be understood: that an alarm rang, that something was changed."""
 _PLACES = ("paths", "settings")
 """By what a fix is classed; one that hides them must not pass for one that says little."""
+
+_OWN_CLASS = "overridden"
+"""Only the assessor classes a fix, and in a file of their own (`assessment.classing`)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ def understood(events: Iterable[RunEvent]) -> tuple[tuple[RunEvent, ...], tuple[
             kept.append(event)
             if event.kind in BODIES and (why := not_logged(event)):
                 unread.append(Unread(event, why, "when it was written down is not known"))
+            if event.kind == "fix" and event.body.get(_OWN_CLASS) is not None:
+                unread.append(Unread(event, "a fix that classes itself", "that word of it is ignored"))
         elif event.kind in _HAPPENED:
             kept.append(msgspec.structs.replace(event, body=_readable_words(event)))
             unread.append(Unread(event, why, "it counts as one that says only what can be understood"))
@@ -90,29 +95,3 @@ def not_logged(event: RunEvent) -> str:
     except ValueError as error:
         return f"an event {event.kind!r} cannot be held against a log: {error}"
     return ""
-
-
-def by_assessor(
-    own: Sequence[RunEvent], told: Sequence[RunEvent]
-) -> tuple[tuple[RunEvent, ...], dict[tuple[str, int], Fix]]:
-    """Events of the run and those that the assessor hands over, in order of time, and the assessor's classes.
-
-    A fix that is handed over with `Fix.overridden`, at the alarm and step of a fix of the run, is a word
-    about that fix and none of its own.
-
-    Returns:
-        events, and of each fix that the assessor classed, by its alarm and step, what they say.
-
-    Raises:
-        EvidenceError: a fix that was handed over cannot be understood.
-    """
-    fixes = {(event.alarm, event.step) for event in own if event.kind == "fix"}
-    classes: dict[tuple[str, int], Fix] = {}
-    further: list[RunEvent] = []
-    for event in told:
-        place, fix = (event.alarm, event.step), said(event, Fix) if event.kind == "fix" else Fix()
-        if fix.overridden is not None:
-            classes[place] = fix
-        if fix.overridden is None or place not in fixes:
-            further.append(event)
-    return in_order((*own, *further)), classes

@@ -106,15 +106,15 @@ def _told(episode: Episode, stopped: str, context: ResponseContext) -> str:
 
 def _classed(episode: Episode, context: ResponseContext) -> str:
     """Whose word the class of a fix is, where it is the assessor's."""
-    told = {
-        event.step: fix
+    given = {
+        event.step: told
         for event in episode.events
-        if event.kind == "fix" and (fix := classed(event, context)) is not None
+        if event.kind == "fix" and (told := classed(event, context)) is not None
     }
     return "".join(
         f" The class of the fix{f' at step {step}' if step >= 0 else ''} is the assessor's own: "
-        f"{fix.overridden}{f' ({fix.reason})' if fix.reason else ''}."
-        for step, fix in told.items()
+        f"{told.kind}{f' ({told.why})' if told.why else ''}."
+        for step, told in given.items()
     )
 
 

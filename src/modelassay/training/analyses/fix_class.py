@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
+from modelassay.records import RunEvent
 from modelassay.training.happenings import Fix, FixClass
 
 _STRONGEST_FIRST: tuple[FixClass, ...] = ("root cause", "symptom")
@@ -15,12 +18,26 @@ _WITHIN_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 """Where ``FormatReward`` is two words."""
 
 
+class FixClassed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the assessor says of the class of a fix, having read it."""
+
+    fix: str
+    """Id of the alarm that the fix answers."""
+    kind: FixClass = msgspec.field(name="class")
+    why: str
+    step: int | None = None
+    """Step of the fix; every fix of the alarm when None."""
+
+    def speaks_of(self, event: RunEvent) -> bool:
+        """Whether it is of the fix that `event` tells of."""
+        return event.alarm == self.fix and self.step in (None, event.step)
+
+
 def fix_class(fix: Fix, by_assessor: FixClass | None = None) -> FixClass:
     """Whether a fix touches what gives the reward (root cause) or only what shows the behaviour (symptom).
 
     Words of its paths and settings decide, place by place: ``reward/length_penalty.py`` is a penalty,
-    ``evaluation/grader.py`` the grader. One place at the cause is enough. The assessor's own class wins; what
-    the fix says of itself (`Fix.overridden`) counts for nothing.
+    ``evaluation/grader.py`` the grader. One place at the cause is enough. The assessor's own class wins.
     """
     if by_assessor is not None:
         return by_assessor

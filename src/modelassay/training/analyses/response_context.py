@@ -10,6 +10,7 @@ from functools import cached_property
 from modelassay.canonical import digest_of
 from modelassay.records import RunEvent
 from modelassay.records.findings import Severity
+from modelassay.training.analyses.fix_class import FixClassed
 from modelassay.training.event_times import (
     CLOCK_SKEW_S,
     both_name_steps,
@@ -17,7 +18,7 @@ from modelassay.training.event_times import (
     seconds_after,
     steps_after,
 )
-from modelassay.training.happenings import Fix, Promoted, said
+from modelassay.training.happenings import Promoted, said
 from modelassay.training.understanding import not_logged
 
 SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high", "critical")
@@ -45,8 +46,8 @@ class ResponseContext:
     runs_shown: int = 1
     unseen: Sequence[str] = ()
     """Further runs in the developer's log that the assessor was not shown, of this recipe or another."""
-    classes: Mapping[tuple[str, int], Fix] = field(default_factory=dict)
-    """Fixes that the assessor classed, by the alarm that their events name and their step."""
+    classes: Sequence[FixClassed] = ()
+    """Classes that the assessor gave fixes."""
 
     @cached_property
     def missing(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from modelassay.records import RunEvent
 from modelassay.records.findings import Severity
-from modelassay.training.analyses.fix_class import fix_class
+from modelassay.training.analyses.fix_class import FixClassed, fix_class
 from modelassay.training.analyses.response_context import (
     SEVERITIES,
     Fact,
@@ -52,18 +52,19 @@ def facts_of(episode: Episode, events: tuple[RunEvent, ...], context: ResponseCo
 
 def fix_classes(episode: Episode, context: ResponseContext) -> tuple[FixClass, ...]:
     """The class of each fix of `episode`; see `fix_class`."""
-    return tuple(fix_class(fix, told.overridden if told else None) for fix, told in _fixes(episode, context))
+    return tuple(fix_class(fix, told.kind if told else None) for fix, told in _fixes(episode, context))
 
 
-def _fixes(episode: Episode, context: ResponseContext) -> list[tuple[Fix, Fix | None]]:
+def _fixes(episode: Episode, context: ResponseContext) -> list[tuple[Fix, FixClassed | None]]:
     """Each fix, and what the assessor says of its class."""
     fixes = (event for event in episode.events if event.kind == "fix")
     return [(said(event, Fix), classed(event, context)) for event in fixes]
 
 
-def classed(event: RunEvent, context: ResponseContext) -> Fix | None:
-    """What the assessor says of the class of a fix; None without a word."""
-    return context.classes.get((event.alarm, event.step))
+def classed(event: RunEvent, context: ResponseContext) -> FixClassed | None:
+    """What the assessor says of the class of a fix, of its very step first; None without a word."""
+    told = [each for each in context.classes if each.speaks_of(event)]
+    return min(told, key=lambda each: each.step is None, default=None)
 
 
 # -- rules ----------------------------------------------------------------------------------------
