@@ -142,6 +142,7 @@ def test_a_look_at_weights_is_no_evidence_of_a_served_candidate_until_the_plan_v
     assert codes[1:] == [0, 2]
     assert "but the word of whoever wrote the plan, who vouches for it" in pages[1]
     assert all("is the word of whoever made them" in page for page in pages)
+    assert ["that hf:tuned is the candidate is the word of" in page for page in pages] == [False, True]
     assert "vouches for hf:x" in capsys.readouterr().err
 
 

@@ -13,6 +13,7 @@ from modelassay.config import Plan, preset, preset_names
 from modelassay.engine import Question
 from modelassay.evaluators import RefusalJudge
 from modelassay.evaluators.phrases import LANGUAGES
+from modelassay.evidence.sufficient import TIED_BY, VOUCHED
 from modelassay.gate import loosened, policy_changes
 from modelassay.records import (
     DatasetPin,
@@ -107,10 +108,18 @@ def examined_limits(examinations: Collection[Examination]) -> tuple[str, ...]:
     """What cannot be told of looks whose files are taken in."""
     if not examinations:
         return ()
-    return (
+    files = (
         "Examinations: what their files say was looked at and found is the word of whoever made them. "
-        "Nothing signs them before this audit seals them, and nothing was looked at again here.",
+        "Nothing signs them before this audit seals them, and nothing was looked at again here."
     )
+    vouched = dict.fromkeys(
+        each.candidate.reference for each in examinations if each.details.get(TIED_BY) == VOUCHED
+    )
+    ties = (
+        f"Examinations: that {name} is the candidate is the word of whoever wrote the plan; nothing shows it."
+        for name in vouched
+    )
+    return (files, *ties)
 
 
 def age_limits(policy: Policy, datasets: Sequence[DatasetPin]) -> tuple[str, ...]:
