@@ -130,6 +130,20 @@ def test_thresholds_that_are_no_numbers_are_loosened_when_they_change(
     assert ("A6" in rules([*exemplary(), changed])) == loosened
 
 
+def test_what_an_alarm_fired_on_tells_which_way_its_threshold_was_moved() -> None:
+    def moved(old: str, new: str, **more: str) -> RunEvent:
+        return event("threshold.changed", 60, metric=" Exploit rate", old=old, new=new, **more)
+
+    above, below = exemplary(), exemplary()
+    below[0] = event("alarm", 40, "a", metric="exploit rate", value="0.01", threshold="0.05")
+    mute = [event("alarm", 40, "a", metric="exploit rate", value="nan", threshold="?"), *above[1:]]
+    for events, looser, tighter in ((above, "0.5", "0.01"), (below, "0.01", "0.5"), (mute, "0.5", "0.01")):
+        assert rules([*events, moved("0.05", looser)]) == {"A6"}
+        assert rules([*events, moved("0.05", tighter)]) == set()
+    assert rules([*above, moved("0.05", "0.5", alarm_when="below")]) == {"A6"}
+    assert rules([*mute, moved("0.05", "0.5", alarm_when="below")]) == set()
+
+
 def test_times_without_a_zone_are_in_utc() -> None:
     good = exemplary()
     local = msgspec.structs.replace(good[1], time="2026-03-01 00:42:00")
@@ -436,6 +450,10 @@ def test_what_was_written_before_an_alarm_fired_is_no_answer_to_it() -> None:
     assert rules([good[0], ahead, *good[2:]]) == rules([ahead, good[0], *good[2:]]) == set()
     lower = msgspec.structs.replace(ahead, step=38)
     assert rules([lower, good[0], *good[2:]]) == {"A1", "A15"}
+    suspected = event("hypothesis", 20, "a", text="the grader may accept anything")
+    found = [suspected, *without(good, "hypothesis")]
+    assert rules(found) == {"A15"}  # it is named, and yet it was written down before the fix
+    assert first(found).severity == "low"
     day = [msgspec.structs.replace(each, time="2026-03-01") for each in good]
     day[3] = msgspec.structs.replace(day[3], step=30)  # the last step that is kept
     assert rules(day) == set()

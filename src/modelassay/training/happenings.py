@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, TypeVar
 
@@ -38,6 +39,19 @@ class AlarmRaised(Said, frozen=True, kw_only=True, omit_defaults=True):
     threshold: str = ""
     arm: str = "seen"
     """Where it was seen: the arm of the resolution analysis, or an environment."""
+
+    def is_of(self, metric: str) -> bool:
+        """Whether it is an alarm on `metric`, however that is spaced or capitalised."""
+        return bool(metric.strip()) and metric.strip().lower() == self.metric.strip().lower()
+
+    @property
+    def fired_when(self) -> Literal["", "above", "below"]:
+        """On which side of its threshold it fired; empty where its figures do not tell."""
+        try:
+            value, threshold = Decimal(self.value), Decimal(self.threshold)
+            return "above" if value > threshold else "below" if value < threshold else ""
+        except ArithmeticError:  # no numbers, or NaN, which is on no side
+            return ""
 
 
 class Hypothesis(Said, frozen=True, kw_only=True, omit_defaults=True):

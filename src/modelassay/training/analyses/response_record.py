@@ -68,7 +68,7 @@ def still_watched(episode: Episode, events: Sequence[RunEvent], context: Respons
         if event.kind != "threshold.changed":
             continue
         change = said(event, ThresholdChanged)
-        loosened = change.metric and change.metric == episode.raised.metric and _loosened(change)
+        loosened = episode.raised.is_of(change.metric) and _loosened(change, episode.raised.fired_when)
         if loosened and since(event, episode.alarm, events, context):
             new = f"set from {change.old} to {change.new}" if change.new else "no longer watched"
             return Fact(
@@ -106,8 +106,13 @@ def _said_before(event: RunEvent, episode: Episode) -> str:
     return f" as its step or the log has it, though it says {event.time}, before that"
 
 
-def _loosened(change: ThresholdChanged) -> bool:
-    """Whether fewer values raise an alarm than before; what cannot be compared counts as loosened."""
+def _loosened(change: ThresholdChanged, fired_when: str) -> bool:
+    """Whether fewer values raise an alarm than before; what cannot be compared counts as loosened.
+
+    Args:
+        fired_when: the side of its threshold on which the alarm fired, which tells more than what the change
+            says of itself; empty where it is not known.
+    """
     if not change.new:
         return True
     try:
@@ -116,7 +121,7 @@ def _loosened(change: ThresholdChanged) -> bool:
         return change.old != change.new
     if not (old.is_finite() and new.is_finite()):  # NaN is neither above nor below anything
         return change.old != change.new
-    return new > old if change.alarm_when == "above" else new < old
+    return new > old if (fired_when or change.alarm_when) == "above" else new < old
 
 
 # -- what is missing, or came late -----------------------------------------------------------------------

@@ -119,8 +119,9 @@ def _span(seconds: float) -> str:
 
 
 def _explained(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
-    fix, hypothesis = episode.first("fix"), episode.first("hypothesis")
-    if fix is None or (hypothesis is not None and not _later(hypothesis, fix, episode)):
+    fix = episode.first("fix")
+    thought = next((event for event in episode.all_events if event.kind == "hypothesis"), None)
+    if fix is None or (thought is not None and not _later(thought, fix, episode)):
         return None
     return Fact(
         "A2", "medium", "was fixed before anybody wrote down its cause", "What was thought to be the cause?"
@@ -131,7 +132,7 @@ def _later(event: RunEvent, other: RunEvent, episode: Episode) -> bool:
     """Whether `event` was after `other` by their times; where one cannot be read, by their places."""
     seconds = seconds_after(event, other)
     if seconds is None:
-        return episode.events.index(event) > episode.events.index(other)
+        return episode.all_events.index(event) > episode.all_events.index(other)
     return seconds > 0
 
 
@@ -244,8 +245,7 @@ def _same_place(alarm: RunEvent, episode: Episode) -> bool:
 
 
 def _same_metric(alarm: RunEvent, episode: Episode) -> bool:
-    metric = said(alarm, AlarmRaised).metric
-    return bool(metric) and metric == episode.raised.metric
+    return episode.raised.is_of(said(alarm, AlarmRaised).metric)
 
 
 def _follows(
