@@ -169,6 +169,7 @@ def test_claims_that_read_what_was_withheld_stay_where_they_are(case: Case) -> N
     assert f"Withheld, of {drawn} opened, and so not checked: {told}." in challenge.statement
     assert f"{told}. Claims that rest on that stay at T2" in record.assurance[3].statement
     assert "what it was held against was withheld" in record.assurance[4].statement
+    assert record.headline.endswith("T3, without what was withheld (completion, grader, prompt).")
     page = assessment_page(record).decode()
     assert f"and so not checked: {', '.join(sorted(told.split(', ')))}; claims" in page
 

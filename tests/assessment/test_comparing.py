@@ -213,7 +213,7 @@ def test_runs_of_the_log_that_were_not_shown_are_named(
     assert "another log" not in said
     commit_run(write_run(tmp_path / "other" / "runs" / "alone", steps=5), tmp_path / "other", notary)
     other = ["assess", runs[0].folder, "--scanner", "hidden_text", "--log", tmp_path / "other" / "log", "-q"]
-    assert "aspect log: another log" in call(*other)[1]
+    assert "aspect log run seed-1: another log" in call(*other)[1]
     folder = json.JSONDecoder().raw_decode(said)[0]["folder"]
     code, verified = call("verify", folder, "--run", runs[0].folder, "--integrity-only")
     assert (code, "come out again" in verified) == (0, True)

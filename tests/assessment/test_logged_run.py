@@ -209,7 +209,7 @@ def test_what_the_log_says_is_sealed_with_the_assessment(
     folder = seal_assessment(tmp_path, record, sealed_inputs(request), assessment_page)
     given = Trusted(run=live(store).folder)
     states = {c.name: c.state for c in verify_assessment(folder, given, assessment_page).checks}
-    assert (states["files"], states["recomputed"]) == ("passed", "passed")
+    assert (states["files"], states["record"], states["recomputed"]) == ("passed", "passed", "passed")
     (folder / "inputs" / "log.json").unlink()
     states = {c.name: c.state for c in verify_assessment(folder, given, assessment_page).checks}
     assert (states["files"], states["recomputed"]) == ("failed", "failed")

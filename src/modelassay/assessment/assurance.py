@@ -22,6 +22,7 @@ import msgspec
 
 from modelassay.assessment.assessed_copy import copy_findings, differences, other_rollouts
 from modelassay.assessment.committing import FOLDER, Commitments, read_commitments
+from modelassay.assessment.in_force import in_force_findings
 from modelassay.assessment.logged_run import against_log, log_findings
 from modelassay.assessment.parts_read import as_far_as_checked, parts_read
 from modelassay.assessment.request import Draws, Proofs
@@ -107,6 +108,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
         *(_capped(challenge_finding(each), tier) for each in (checked,) if each),
         *copy_findings(run, (*differs, *copied)),
         *log_findings(run, proofs.log),
+        *(in_force_findings(run, made.records) if made is not None else ()),
         *as_far_as_checked(
             (msgspec.structs.replace(each, assurance=tier if each in passed else "T1") for each in further),
             withheld,

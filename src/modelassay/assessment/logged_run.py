@@ -256,7 +256,7 @@ def log_findings(run: Run, said: LoggedRun) -> tuple[RunFinding, ...]:
             "another log",
             f"The log that was handed over is not that in which this run was committed to: {said.not_this}. "
             "By it neither runs that were not shown nor entries that were written down late can be told.",
-            about={"run": run.manifest.id, "aspect": "log"},
+            about={"aspect": "log", "run": run.manifest.id},
             state="not_assessable",
             severity="high",
             method="events of the run and the tree head of its proof against the log",

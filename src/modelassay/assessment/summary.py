@@ -58,7 +58,14 @@ def headline(findings: Sequence[RunFinding], tier: AssuranceTier) -> str:
     parts += [f"preference data favours {', '.join(preferred[:3])}"] if preferred else []
     parts += [f"evaluations show {', '.join(list(dict.fromkeys(evaluated))[:3])}"] if evaluated else []
     parts += [", ".join(verdicts[:3])] if verdicts else []
-    return f"{'; '.join(parts)}. Assurance {tier}."
+    withheld = f", without what was withheld ({', '.join(names)})" if (names := _withheld(findings)) else ""
+    return f"{'; '.join(parts)}. Assurance {tier}{withheld}."
+
+
+def _withheld(findings: Sequence[RunFinding]) -> list[str]:
+    """Parts that were not disclosed of rollouts that were drawn."""
+    values = {name for f in findings if f.check == "challenge" for name in f.values}
+    return sorted(name.removeprefix("withheld_") for name in values if name.startswith("withheld_"))
 
 
 def _strongest(overall: RunFinding, findings: Sequence[RunFinding]) -> str:

@@ -78,7 +78,8 @@ def test_everything_that_is_said_is_on_disk(tmp_path: Path) -> None:
     assert kept.manifest.configuration == {"lr": "0.1", "hub_token": "(not recorded)"}
     assert "grader in test_plain.py" in kept.manifest.code
     (changed,) = [e for e in kept.events() if e.kind == "configuration.changed"]
-    assert changed.body == {"setting": "lr", "old": "0.1", "new": "0.2"}
+    in_force = read_commitments(kept.folder).records[-1].configuration
+    assert changed.body == {"setting": "lr", "old": "0.1", "new": "0.2", "digest": in_force}
     (alarm,) = [e for e in kept.events() if e.kind == "alarm"]
     assert (alarm.body["value"], alarm.alarm, alarm.step) == ("0.25", "a1", 1)
     assert [m.values for m in kept.metrics()] == [{"loss": 1.0}, {"loss": 0.5}]

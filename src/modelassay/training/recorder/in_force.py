@@ -1,4 +1,8 @@
-"""Settings and code in force while training goes on, by digest: what changes is an event."""
+"""Settings and code in force while training goes on, by digest: a change is an event that names the new one.
+
+Records of steps name the same digests, so that an event which is taken out or altered is missed
+(`assessment.in_force`).
+"""
 
 from __future__ import annotations
 
@@ -46,6 +50,7 @@ class InForce:
                     setting=name,
                     old=before.get(name, ""),
                     new=found.get(name, ""),
+                    digest=str(self.digests[0]),
                 )
 
     def code(self, named: Mapping[str, Any], versions: Mapping[str, str], step: int | None) -> None:
@@ -60,4 +65,4 @@ class InForce:
         if first:
             recorder.describe(code={**found, **recorder.manifest.code})
         body: dict[str, Any] = {"digests" if first else "changed": changed}
-        recorder.event("code", step=step, **body)
+        recorder.event("code", step=step, digest=str(self.digests[1]), **body)
