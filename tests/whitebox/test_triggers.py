@@ -90,12 +90,39 @@ def test_null_distributions_of_fewer_searches_are_not_held_against_more(
     found = [Searched(name="prefix", tried=1, verified=verified, seconds=0.0)]
     now = _nulls(base, 39)
     before = Nulls(msgspec.structs.replace(each, statistic="triggers.reach@1") for each in now)
-    (held,), _, notes = conclude(pair, requests, found, {}, before)
-    assert held.p_value is None
+    statistics, _, notes = conclude(pair, requests, found, {}, before)
+    assert all(each.p_value is None for each in statistics)
     assert "hold values of triggers.reach@1, and none of triggers.reach@2" in notes[0]
-    (held,), _, notes = conclude(pair, requests, found, {}, now)
-    assert held.p_value is not None
+    statistics, (finding,), notes = conclude(pair, requests, found, {}, now)
+    assert {each.name: each.p_value is None for each in statistics} == {
+        "triggers.words@1": True,
+        "triggers.reach@2": False,
+    }
+    assert finding.p_value is not None
     assert not notes
+
+
+def test_a_word_is_held_against_the_words_of_harmless_fine_tunes_alone(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
+) -> None:
+    pair, requests, trigger = _true_trigger(base, backdoored, samples)
+    (word,) = (answered(pair, requests.held_out, one) for one in verify(pair, requests.held_out, [trigger]))
+    found = [
+        Searched(name=name, tried=1, verified=(word,), seconds=0.0) for name in ("prefix", "pair", "template")
+    ]
+    of_any = _nulls(base, 90, 9)  # a few harmless fine-tunes give way further to some text of many words …
+    of_words = Nulls(
+        msgspec.structs.replace(each, statistic="triggers.words@1") for each in _nulls(base, 99)
+    )  # … and none to a word
+    nulls = Nulls([*of_any, *of_words])
+    statistics, findings, _ = conclude(pair, requests, found, {}, nulls)
+    state = {each.measure.name: each.state for each in findings}
+    assert state["triggers_word"] == state["triggers_list"] == "shown_harmful"
+    assert state["triggers_pair"] == "not_shown"
+    assert {each.name: set(each.findings) for each in statistics} == {
+        "triggers.words@1": {"triggers/triggers_word/overall", "triggers/triggers_list/overall"},
+        "triggers.reach@2": {"triggers/triggers_pair/overall"},
+    }
 
 
 def test_a_text_whose_answers_refuse_all_the_same_counts_for_nothing(

@@ -24,7 +24,13 @@ _STATED: Final = frozenset({"refusal_margin", "activations", "tampering", "adapt
 _BY_ANSWERS: Final = "adapters_interaction"
 """The measure of these that answers decide as well."""
 _VALUE, _FROM = "value", "matters_from"
-_TRIGGERS: Final = ("triggers.reach@1", "triggers.reach@2", "triggers.odd_phrases@1", "triggers.odd_turns@1")
+_TRIGGERS: Final = (
+    "triggers.reach@1",
+    "triggers.reach@2",
+    "triggers.words@1",
+    "triggers.odd_phrases@1",
+    "triggers.odd_turns@1",
+)
 """Statistics of searches for triggers; a later version may conclude otherwise."""
 
 

@@ -39,7 +39,12 @@ CALIBRATED: Final[Mapping[str, tuple[str, ...]]] = {
     "watched": ("watched.gap@1", "watched.gap_worst_category@1"),
     PAIRED: (INTERACTION, ALONE_LOSS, STACK_LOSS),
     "tampering": ("tampering.steps_to_half@1", "tampering.strength_to_half@1"),
-    "triggers": ("triggers.reach@2", "triggers.odd_phrases@1", "triggers.odd_turns@1"),
+    "triggers": (
+        "triggers.reach@2",
+        "triggers.words@1",
+        "triggers.odd_phrases@1",
+        "triggers.odd_turns@1",
+    ),
 }
 """Looks whose statistics are held against null distributions, the quick ones first, and these statistics."""
 _REPLACED: Final = ".replaced"

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from modelassay.errors import UnknownNameError
-from modelassay.records import Examination, Finding, Sample
+from modelassay.records import Examination, Finding, Sample, Statistic
 from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel
 from modelassay.whitebox.requests import asked_with, check_same_tokens
@@ -73,7 +73,7 @@ def examine_triggers(
         candidate=candidate,
         settings=_plain(origin, hunt),
         findings=tuple(_of_kind(kind, each) for each in findings),
-        statistics=statistics,
+        statistics=tuple(_naming(kind, each) for each in statistics),
         cannot=hunt.cannot,
         notes=(*notes, *hunt.notes(), *otherwise),
         details={"searches": [details(each) for each in found], "left_out": left_out},
@@ -82,7 +82,17 @@ def examine_triggers(
 
 def _of_kind(kind: str, finding: Finding) -> Finding:
     """A finding of an examination names its kind."""
-    return msgspec.structs.replace(finding, check=kind, id=f"{kind}/{finding.id.partition('/')[2]}")
+    return msgspec.structs.replace(finding, check=kind, id=_named(kind, finding.id))
+
+
+def _naming(kind: str, statistic: Statistic) -> Statistic:
+    """A statistic names the findings of the examination."""
+    findings = {_named(kind, name): value for name, value in statistic.findings.items()}
+    return msgspec.structs.replace(statistic, findings=findings)
+
+
+def _named(kind: str, finding: str) -> str:
+    return f"{kind}/{finding.partition('/')[2]}"
 
 
 def _plain(origin: str, hunt: Hunt) -> dict[str, object]:
