@@ -86,6 +86,21 @@ def test_the_timeline_has_rewards_behaviours_alarms_and_responses(story: Run, re
     assert any(kind == "statistical alarm" and step < 20 for step, kind in marks)
 
 
+def test_events_of_a_step_stand_as_they_happened_and_digests_are_cut(
+    request_for: Make, write_run: Make, event: Make, tmp_path: Path
+) -> None:
+    digest = f"sha256:{'0123456789abcdef' * 4}"
+    events = [
+        event("fix", 20, 2, text="less reward", digest=digest),
+        event("alarm", 20, 0, metric="rate"),
+        event("acknowledged", 20, 1),
+    ]
+    record = assess(write_run(tmp_path / "run", events=events), request_for())
+    told = [mark for mark in record.timeline.marks if mark.step == 20 and mark.kind != "checkpoint"]
+    assert [mark.label for mark in told] == ["alarm (a1)", "acknowledged (a1)", "fix (a1)"]
+    assert told[2].detail == "text: less reward; digest: sha256:0123456789ab…"
+
+
 def test_findings_go_from_grave_to_harmless_and_the_developers_word_stays_a_statement(
     story: Run, request_for: Make
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from modelassay.records import RunCheckpoint, RunEvent, RunFinding, Timeline, TimelineMark, TimelineSeries
 from modelassay.records.assessment import TimelineMarkKind
+from modelassay.training.event_times import in_order
 from modelassay.training.findings import decimal
 from modelassay.training.frame import Flags, Floats, Frame
 from modelassay.training.gates import Gates
@@ -22,6 +24,7 @@ BEHAVIOURS = 8
 ENVIRONMENTS = 6
 """Environments whose reward is shown apart, at most."""
 LONGEST_TEXT = 400
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _KINDS: dict[str, TimelineMarkKind] = {
     "alarm": "alarm",
     "acknowledged": "response",
@@ -122,16 +125,16 @@ def _means(values: Floats, chosen: Flags, places: NDArray[np.int64], size: int) 
 def _marks(
     events: Sequence[RunEvent], checkpoints: Sequence[RunCheckpoint], findings: Sequence[RunFinding]
 ) -> tuple[TimelineMark, ...]:
+    """By step; of one step first what was kept and what sounds, then events as they happened."""
     marks = [TimelineMark(step=each.step, kind="checkpoint", label=each.name[:80]) for each in checkpoints]
-    marks += [_event_mark(each, _KINDS[each.kind]) for each in events if each.kind in _KINDS]
     for each in findings:
         step = each.values.get("alarm_step")
         if each.check == "reinforcement" and each.outcome == "reinforced" and step is not None:
             about = " in ".join(v for k, v in each.slice.items() if k in ("behaviour", "environment"))
             label = f"Z ≥ 4: {about}"[:120]
             marks.append(TimelineMark(step=int(step), kind="statistical alarm", label=label))
-    order = {kind: place for place, kind in enumerate(_KINDS)}
-    return tuple(sorted(marks, key=lambda mark: (mark.step, order.get(mark.kind, 99), mark.time, mark.label)))
+    marks += [_event_mark(each, _KINDS[each.kind]) for each in in_order(events) if each.kind in _KINDS]
+    return tuple(sorted(marks, key=lambda mark: mark.step))
 
 
 def _event_mark(event: RunEvent, kind: TimelineMarkKind) -> TimelineMark:
@@ -151,5 +154,10 @@ def _said(body: Mapping[str, Any]) -> str:
         if isinstance(value, list | tuple):
             value = ", ".join(map(str, value))
         if value not in ("", None, {}):
-            parts.append(f"{name}: {value}")
+            parts.append(f"{name}: {_DIGEST.sub(_beginning, str(value))}")
     return "; ".join(parts)
+
+
+def _beginning(digest: re.Match[str]) -> str:
+    """As much of a digest as tells it from others on the page; the whole of it stands in the run."""
+    return f"{digest[0][:19]}…"
