@@ -126,6 +126,16 @@ def test_an_event_taken_out_before_the_run_is_closed_is_missed(
     assert "the log has an event of this run that the copy lacks (alarm, 20" in found.statement
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_another_manifest_hides_nothing_that_the_log_says_of_the_run(store: Path, named: bool) -> None:
+    without_alarm(live(store))
+    manifest = live(store).folder / "run.json"
+    manifest.write_bytes(manifest.read_bytes() + b"\n")
+    lacking = told(store, store / "log" if named else None)
+    assert any("the manifest that the log has" in each for each in lacking)
+    assert any("alarm" in each for each in lacking)
+
+
 def test_a_closed_run_is_not_closed_again_with_other_events(store: Path) -> None:
     before, first = bodies_of(store, closed=True), read_commitments(live(store).folder).committed
     without_alarm(live(store))

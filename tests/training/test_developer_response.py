@@ -492,6 +492,30 @@ def test_a_hold_counts_while_nothing_is_trained_or_promoted() -> None:
     assert "A16" not in rules(decided("hold", resumed), quiet)  # only something was noted
 
 
+def test_a_hold_that_ends_without_a_step_says_nothing_of_what_was_trained_meanwhile() -> None:
+    closed = stepless(decided("hold", event("closure", 120, "a", evidence=["report"])), "closure")
+    assert first(closed, ResponseContext(last_step=45)).severity == "none"
+    on = first(closed, ResponseContext(last_step=120))
+    assert on.severity == "medium"
+    assert "training went on to step 120, and what ended the hold names no step" in on.statement
+
+
+def test_a_threshold_counts_where_the_alarm_fired_on_it() -> None:
+    def loosened(alarm: dict[str, str], change: dict[str, str]) -> bool:
+        (raised, *rest) = exemplary()
+        raised = msgspec.structs.replace(raised, body={**raised.body, **alarm})
+        changed = event("threshold.changed", 90, metric="exploit rate", **change)
+        return "A6" in rules([raised, *rest, changed])
+
+    above = {"value": "0.4", "threshold": "", "alarm_when": "below"}  # what it says itself is not so
+    assert loosened(above, {"old": "0.05", "new": "0.5"})
+    assert not loosened(above, {"old": "0.05", "new": "0.01"})
+    band = {"value": "900", "threshold": "800"}  # of a metric that has a lower bound as well
+    assert not loosened(band, {"old": "100", "new": "200", "alarm_when": "below"})
+    assert loosened(band, {"old": "200", "new": "20", "alarm_when": "below"})
+    assert loosened(band, {"old": "800", "new": "900"})
+
+
 def test_a_rollback_counts_where_the_record_shows_that_training_went_back() -> None:
     on = first(decided("rollback"))
     assert (on.outcome, on.severity) == ("left open", "medium")
@@ -499,9 +523,15 @@ def test_a_rollback_counts_where_the_record_shows_that_training_went_back() -> N
         "nothing in the record shows that training went back, but training went on to step 200"
         in on.statement
     )
-    assert first(decided("rollback", event("resumed", 50))).outcome == "rolled back"
-    assert first(decided("rollback"), ResponseContext(last_step=200, repeated_steps=(44,))).severity == "none"
+    back = ResponseContext(last_step=200, repeated_steps=(44, 45))
+    assert first(decided("rollback", event("resumed", 50)), back).outcome == "rolled back"
+    assert first(decided("rollback", event("rolled_back", 50))).outcome == "rolled back"
+    assert first(decided("rollback"), back).severity == "none"
     assert "A16" in rules(decided("rollback"), ResponseContext(last_step=200, repeated_steps=(90,)))
+    noted = first(decided("rollback", event("resumed", 50)))  # opened again, only to write that down
+    assert (noted.outcome, noted.severity) == ("left open", "medium")
+    crashed = ResponseContext(last_step=200, repeated_steps=(11, 12))  # long before the alarm
+    assert first(decided("rollback"), crashed).outcome == "left open"
     before = [event("resumed", 20), *decided("rollback")]
     assert "A16" in {fact.rule for fact in facts_of(episodes(before)[0], tuple(before), CONTEXT)}
     ended = first(decided("rollback"), ResponseContext(last_step=45))

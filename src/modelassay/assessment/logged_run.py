@@ -120,8 +120,10 @@ def said_by_log(
         EvidenceError: the log, or the proof beside the copy, is damaged.
     """
     said = said_of(run, read_events(folder, *KINDS), records)
-    if digest_bytes((run.folder / "run.json").read_bytes()) not in said.manifests:
+    if not said.manifests:
         return LoggedRun(not_this="it does not open this run") if named else LoggedRun()
+    if digest_bytes((run.folder / "run.json").read_bytes()) not in said.manifests:
+        return said
     why = _not_this(run, folder, said, committed) if named else ""
     return msgspec.structs.replace(said, not_this=why)
 

@@ -14,6 +14,8 @@ from decimal import Decimal
 from math import comb
 from typing import Literal
 
+import msgspec
+
 from modelassay.records import RunEvent
 from modelassay.records.findings import Severity
 from modelassay.training.analyses.response_context import (
@@ -26,8 +28,16 @@ from modelassay.training.analyses.response_context import (
     since,
     told_after,
 )
-from modelassay.training.event_times import moment, steps_after, utc, went_back
-from modelassay.training.happenings import Episode, Gap, Said, SuiteChanged, ThresholdChanged, said
+from modelassay.training.event_times import moment, steps_after, utc
+from modelassay.training.happenings import (
+    AlarmRaised,
+    Episode,
+    Gap,
+    Said,
+    SuiteChanged,
+    ThresholdChanged,
+    said,
+)
 
 _OF_THE_RUN = ("threshold.changed", "suite.changed", "checkpoint.promoted")
 """Kinds that matter to every alarm, whether they name one or not."""
@@ -68,7 +78,7 @@ def still_watched(episode: Episode, events: Sequence[RunEvent], context: Respons
         if event.kind != "threshold.changed":
             continue
         change = said(event, ThresholdChanged)
-        loosened = episode.raised.is_of(change.metric) and _loosened(change, episode.raised.fired_when)
+        loosened = episode.raised.is_of(change.metric) and _loosened(change, _side(change, episode.raised))
         if loosened and since(event, episode.alarm, events, context):
             new = f"set from {change.old} to {change.new}" if change.new else "no longer watched"
             return Fact(
@@ -104,6 +114,19 @@ def _said_before(event: RunEvent, episode: Episode) -> str:
     if time >= fired:
         return ""
     return f" as its step or the log has it, though it says {event.time}, before that"
+
+
+def _side(change: ThresholdChanged, raised: AlarmRaised) -> str:
+    """On which side of the threshold that was changed the alarm fired; empty of another threshold.
+
+    A metric may have one for values too high and one for values too low.
+    """
+    try:
+        if raised.threshold and Decimal(raised.threshold) != Decimal(change.old):
+            return ""
+    except ArithmeticError:
+        pass
+    return msgspec.structs.replace(raised, threshold=change.old).fired_when
 
 
 def _loosened(change: ThresholdChanged, fired_when: str) -> bool:
@@ -265,6 +288,10 @@ def _held(episode: Episode, hold: RunEvent, events: Sequence[RunEvent], context:
         event for event in promoted_after(hold, events) if end is None or not told_after(event, end, events)
     ]
     done = [f"training went on to step {until}"] if steps > 0 else []
+    if end is not None and end.step < 0 and context.last_step > max(hold.step, episode.alarm.step, 0):
+        what = f"was to be held, training went on to step {context.last_step}, and what ended the hold "
+        what += "names no step"
+        return Stop("", Fact("A16", "medium", what, "At which step was it let go on?"))
     if not done and end is None and _went_on_again(hold, events, context):
         done = ["training was resumed"]
     done += [f"{checkpoint_of(promoted[0])} was promoted"] if promoted else []
@@ -287,10 +314,9 @@ def _went_on_again(hold: RunEvent, events: Sequence[RunEvent], context: Response
 def _rolled_back(
     episode: Episode, decision: RunEvent, events: Sequence[RunEvent], context: ResponseContext
 ) -> Stop:
-    """A rollback counts where training was resumed since the alarm, or a step up to there came again."""
+    """A rollback counts where the record shows that training went back (`_taken_again`)."""
     at, fired = max(decision.step, episode.alarm.step), moment(episode.alarm.time)
-    again = any(at < 0 or step <= at for step in context.repeated_steps)
-    if again or (fired is not None and went_back(events, fired, _END)):
+    if _taken_again(at, fired, events, context):
         return Stop("rollback")
     promoted = promoted_after(decision, events)
     done = [f"training went on to step {context.last_step}"] if context.last_step > max(at, 0) else []
@@ -302,3 +328,20 @@ def _rolled_back(
     question = "To which checkpoint did training go back, and where is that recorded?"
     alone = bool(done) and episode.first("fix") is None  # what was fixed does not rest on it
     return Stop("" if done else "rollback", Fact("A16", "medium" if alone else "low", what, question))
+
+
+def _taken_again(
+    at: int, fired: datetime | None, events: Sequence[RunEvent], context: ResponseContext
+) -> bool:
+    """Whether training went back from step `at`: whoever passes that step afterwards takes it again.
+
+    A recorder is also opened again only to note something, and an earlier crash has steps of its own.
+    """
+    later = () if fired is None else tuple(e for e in events if (moment(e.time) or fired) > fired)
+    again = [step for step in context.repeated_steps if at < 0 or step <= at]
+    if at in again or (again and context.last_step <= at) or (again and at < 0):
+        return True
+    if any(event.kind == "rolled_back" for event in later):
+        return True
+    resumed = any(event.kind == "resumed" for event in later)
+    return resumed and (context.last_step <= at or bool(context.repeated_steps))
