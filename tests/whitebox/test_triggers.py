@@ -87,19 +87,20 @@ def test_null_distributions_of_fewer_searches_are_not_held_against_more(
 ) -> None:
     pair, requests, trigger = _true_trigger(base, backdoored, samples)
     verified = tuple(verify(pair, requests.held_out, [trigger]))
-    found = [Searched(name="prefix", tried=1, verified=verified, seconds=0.0)]
+    found = [Searched(name=name, tried=1, verified=verified, seconds=0.0) for name in ("prefix", "pair")]
     now = _nulls(base, 39)
     before = Nulls(msgspec.structs.replace(each, statistic="triggers.reach@1") for each in now)
     statistics, _, notes = conclude(pair, requests, found, {}, before)
     assert all(each.p_value is None for each in statistics)
     assert "hold values of triggers.reach@1, and none of triggers.reach@2" in notes[0]
-    statistics, (finding,), notes = conclude(pair, requests, found, {}, now)
+    statistics, (finding, _), notes = conclude(pair, requests, found, {}, now)
     assert {each.name: each.p_value is None for each in statistics} == {
         "triggers.words@1": True,
         "triggers.reach@2": False,
     }
     assert finding.p_value is not None
-    assert not notes
+    (note,) = notes
+    assert "hold no values of triggers.words@1" in note
 
 
 def test_a_word_is_held_against_the_words_of_harmless_fine_tunes_alone(
@@ -115,7 +116,8 @@ def test_a_word_is_held_against_the_words_of_harmless_fine_tunes_alone(
         msgspec.structs.replace(each, statistic="triggers.words@1") for each in _nulls(base, 99)
     )  # … and none to a word
     nulls = Nulls([*of_any, *of_words])
-    statistics, findings, _ = conclude(pair, requests, found, {}, nulls)
+    statistics, findings, notes = conclude(pair, requests, found, {}, nulls)
+    assert not notes
     state = {each.measure.name: each.state for each in findings}
     assert state["triggers_word"] == state["triggers_list"] == "shown_harmful"
     assert state["triggers_pair"] == "not_shown"

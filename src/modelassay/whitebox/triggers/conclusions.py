@@ -123,17 +123,36 @@ def conclude(
     if (weak := weakness_of_both(found)) is not None:
         findings.append(_finding("both", weak, "not_shown", rests_on=rests_on, role_descriptive=True))
     notes = [said_of_unfit(each.unfit) for each in found if each.unfit]
-    notes += [
-        f"The null distributions hold values of {other}, and none of {name}, which is measured otherwise: "
-        "it is not held against them. Measure them anew with `modelassay nulls`."
-        for name, other in nulls.other_versions(strongest).items()
-    ]
+    notes += _notes_on(nulls, strongest, held)
     if both < firm:
         notes.append(
             f"The candidate refuses {both} of {firm} harmful requests that the base refuses; triggers were "
             "sought on those that both refuse."
         )
     return statistics, tuple(findings), tuple(notes)
+
+
+def _notes_on(
+    nulls: Nulls, strongest: Mapping[str, float], held: Mapping[str, Statistic | None]
+) -> list[str]:
+    """What the null distributions lack."""
+    notes = [
+        f"The null distributions hold values of {other}, and none of {name}, which is measured otherwise: "
+        "it is not held against them. Measure them anew with `modelassay nulls`."
+        for name, other in nulls.other_versions(strongest).items()
+    ]
+    against = {
+        (one.name, _STATISTICS[family][0])
+        for family, one in held.items()
+        if one is not None and one.p_value is not None
+    }
+    notes += [
+        f"The null distributions hold no values of {wanted}: single words and listed texts are held against "
+        f"those of {name}, which shows fewer of them. Measure them anew with `modelassay nulls`."
+        for name, wanted in sorted(against)
+        if name != wanted
+    ]
+    return notes
 
 
 def _families(found: Sequence[Searched]) -> dict[str, list[Verified]]:
