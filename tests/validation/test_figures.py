@@ -112,6 +112,7 @@ def test_the_certificate_has_figures_and_what_broke_off(result_of: Make) -> None
     assert not missed.as_it_should
 
 
+@pytest.mark.slow
 def test_a_look_that_broke_off_is_made_again_by_the_same_command(
     organisms: dict[str, Path],
     tmp_path: Path,
