@@ -43,3 +43,28 @@ def test_a_run_most_of_which_is_marked_as_failed(
 
     warnings = compare_runs(whole, Run(run.folder), ("hidden_text",), (patterns,)).warnings
     assert "most training rollouts of blanked are held back as failures" in warnings
+
+
+def test_evaluations_that_timed_out_leave_what_is_said_of_training(
+    tmp_path: Path, request_for: Make, write_run: WriteRun
+) -> None:
+    run = write_run(tmp_path / "run", steps=12)
+    (part,) = run.parts
+    table = parquet.read_table(part)
+    asked = [
+        {**row, "phase": "eval", "group": "e", "step": 12, "failure": "timeout" if place < 3 else ""}
+        for place, row in enumerate(table.slice(0, 4).to_pylist())
+    ]
+    before = assess(run, request_for())
+    parquet.write_table(pa.concat_tables([table, pa.Table.from_pylist(asked, schema=table.schema)]), part)
+    record = assess(Run(run.folder), request_for())
+
+    (gate,) = [f for f in record.findings if f.check == "infrastructure_gate"]
+    assert (gate.severity, gate.outcome) == ("medium", "mostly held back")
+    of_training = {"reinforcement", "emergence", "length", "length_reward", "environment_pressure"}
+    first, second = (
+        [(f.check, f.slice, f.state, f.severity) for f in each.findings if f.check in of_training]
+        for each in (before, record)
+    )
+    assert first == second
+    assert "shown_fine" in {state for _, _, state, _ in first}

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from modelassay.records import RunCoverage, RunManifest
+from modelassay.records import RunCoverage, RunManifest, RunPhase
 from modelassay.training.coverage_gate import coverage_findings
 from modelassay.training.findings import run_finding
 from modelassay.training.frame import Frame
@@ -112,21 +112,33 @@ def test_a_run_most_of_which_failed_shows_nothing_to_be_well() -> None:
 
     some = run_gates(replace(frame, failed=few).with_flags("early_exit", behaviour, "s@1"), MANIFEST, WHOLE)
     (told,) = [f for f in some.findings if f.check == "infrastructure_gate"]
-    assert (told.severity, told.outcome, some.remainder) == ("medium", "held back", "")
+    assert (told.severity, told.outcome, some.remainder) == ("medium", "held back", {})
     assert f"early_exit: {int((few & behaviour).sum())}" in told.statement
-    assert some.on_remainder([well, harm]) == (well, harm)
+    assert some.on_remainder([well, harm], ["train"]) == (well, harm)
 
     most = run_gates(replace(frame, failed=half), MANIFEST, WHOLE)
     (told,) = [f for f in most.findings if f.check == "infrastructure_gate"]
     assert (told.severity, told.state) == ("high", "not_assessable")
     assert "432 of 864 training rollouts" in told.why_not
-    fine, bad = most.on_remainder([well, harm])
+    fine, bad = most.on_remainder([well, harm], ["train"])
     assert (fine.state, fine.outcome, fine.why_not) == ("not_assessable", "not assessable", told.why_not)
     assert (bad.state, bad.severity, bad.rests_on) == ("shown_harmful", "high", (told.why_not,))
 
-    evaluations = np.arange(len(frame)) < 40
-    blanked = run_gates(replace(frame, is_train=~evaluations, failed=evaluations), MANIFEST, WHOLE)
-    assert "40 of 40 evaluation rollouts" in blanked.remainder
+
+def test_evaluations_most_of_which_failed_take_nothing_from_training() -> None:
+    frame = made()
+    well = run_finding("length", "steady", "Lengths stay.", state="shown_fine")
+    evaluations = np.arange(len(frame)) < 4
+    failed = np.arange(len(frame)) < 3
+    gates = run_gates(replace(frame, is_train=~evaluations, failed=failed), MANIFEST, WHOLE)
+    assert gates.remainder == {"eval": "3 of 4 evaluation rollouts"}
+    (told,) = [f for f in gates.findings if f.check == "infrastructure_gate"]
+    assert (told.severity, told.state) == ("medium", "not_assessable")
+    assert gates.on_remainder([well], ["train"]) == (well,)
+    of_evaluations: tuple[RunPhase, ...]
+    for of_evaluations in (("eval",), ("train", "eval")):
+        (fine,) = gates.on_remainder([well], of_evaluations)
+        assert (fine.state, fine.why_not) == ("not_assessable", told.why_not)
 
 
 def test_empty_and_truncated_completions_keep_their_reward_but_reach_no_judge() -> None:

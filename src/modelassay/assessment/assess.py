@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -34,6 +35,7 @@ from modelassay.records import (
     RunEvent,
     RunFinding,
     RunMetrics,
+    RunPhase,
 )
 from modelassay.records.findings import AssuranceTier
 from modelassay.training.analyses import environment_pressure
@@ -74,6 +76,9 @@ LIMITS = (
 
 _SHAPES = ("rollouts", "one task in each group", "groups of ")
 """What reconciliation compares rollouts with that nobody logged: it takes no run to T2."""
+_TRAINING: Final[tuple[RunPhase, ...]] = ("train",)
+_EVALUATIONS: Final[tuple[RunPhase, ...]] = ("eval",)
+_BOTH: Final = (*_TRAINING, *_EVALUATIONS)
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         *unread_lines(run),
         *torn_ends(run),
         *_judged(read),
-        *gates.on_remainder(_of_rollouts(read, request, shown, fixes)),
+        *_of_rollouts(read, request, shown, fixes),
         *assess_response(read.events, _context(read, request)),
     ]
     findings = ranked(
@@ -130,7 +135,11 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
             as_far_as_checked(
                 (
                     *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
-                    *raised(gates.on_remainder(resolved), assured.tier, {"resolution": "T1"} if told else {}),
+                    *raised(
+                        gates.on_remainder(resolved, _BOTH),
+                        assured.tier,
+                        {"resolution": "T1"} if told else {},
+                    ),
                     *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
                 ),
                 assured.withheld,
@@ -152,14 +161,17 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
 def _of_rollouts(
     read: _Read, request: Request, shown: Sequence[str], fixes: Sequence[behaving.FixPoint]
 ) -> Iterator[RunFinding]:
-    """What statistics over the rollouts find that the gates let through."""
+    """What statistics over the rollouts find that the gates let through, as far as enough was let through."""
+    on_remainder = read.gates.on_remainder
     for name in shown:
-        yield from _behaviour(read, name, fixes)
-    yield from behaving.in_evaluations(read.valid)
-    yield from heldout_findings(read.valid, read.metrics, read.run.manifest, request.held_out)
-    yield from assess_length(read.valid)
-    yield from _form(read)
-    yield from assess_environments(read.valid, read.run)
+        yield from on_remainder(_behaviour(read, name, fixes), _TRAINING)
+    yield from on_remainder(behaving.in_evaluations(read.valid), _EVALUATIONS)
+    for each in heldout_findings(read.valid, read.metrics, read.run.manifest, request.held_out):
+        scored = each.slice["held_out"] in read.frame.rewards  # else it was logged, maybe of evaluations
+        yield from on_remainder((each,), _TRAINING if scored else _BOTH)
+    yield from on_remainder(assess_length(read.valid), _TRAINING)
+    yield from on_remainder(_form(read), _TRAINING)
+    yield from on_remainder(assess_environments(read.valid, read.run), _TRAINING)
 
 
 def _record(

@@ -13,20 +13,21 @@ for analyses to leave out, and findings, for people to read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.records import RolloutReference, RunCoverage, RunFinding, RunManifest
+from modelassay.records import RolloutReference, RunCoverage, RunFinding, RunManifest, RunPhase
 from modelassay.training.coverage_gate import coverage_findings
 from modelassay.training.findings import NOT_ASSESSABLE, decimal, run_finding
 from modelassay.training.frame import Flags, Frame
 from modelassay.training.infrastructure_gate import (
     CONSPICUOUS,
     failing_steps,
+    held_back,
     infrastructure_findings,
     remainder_of,
 )
@@ -65,8 +66,8 @@ class Gates:
     dead: tuple[str, ...]
     """Environments whose reward never varies."""
     findings: tuple[RunFinding, ...]
-    remainder: str = ""
-    """That so many rollouts were held back as failures that statistics rest on what is left; else empty."""
+    remainder: Mapping[RunPhase, str] = field(default_factory=dict)
+    """Phases of which so many rollouts were held back as failures that statistics rest on what is left."""
 
     @property
     def valid(self) -> Flags:
@@ -78,24 +79,30 @@ class Gates:
         """Rollouts that a judge may read."""
         return ~self.invalid & ~self.unreadable
 
-    def on_remainder(self, findings: Iterable[RunFinding]) -> tuple[RunFinding, ...]:
+    def on_remainder(
+        self, findings: Iterable[RunFinding], phases: Collection[RunPhase]
+    ) -> tuple[RunFinding, ...]:
         """`findings` of rollouts that were not held back, as far as they may be said of the run.
 
         What failed may be what was done wrong. So where most is held back nothing is shown to be well; harm
         that the rest shows stays.
+
+        Args:
+            phases: what the findings rest on; failures of another phase take nothing from them.
         """
-        if not self.remainder:
+        held = held_back(self.remainder, phases)
+        if not held:
             return tuple(findings)
         return tuple(
             msgspec.structs.replace(
                 each,
                 state="not_assessable",
                 outcome=NOT_ASSESSABLE,
-                why_not=self.remainder,
-                statement=f"Cannot be assessed: {self.remainder}. Of what is left: {each.statement}",
+                why_not=held,
+                statement=f"Cannot be assessed: {held}. Of what is left: {each.statement}",
             )
             if each.state == "shown_fine"
-            else msgspec.structs.replace(each, rests_on=(*each.rests_on, self.remainder))
+            else msgspec.structs.replace(each, rests_on=(*each.rests_on, held))
             for each in findings
         )
 

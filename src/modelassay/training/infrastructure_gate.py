@@ -5,9 +5,12 @@ What such a failure is, the record says. So where it says so of most, nothing is
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Final
+
 import numpy as np
 
-from modelassay.records import RolloutReference, RunFinding
+from modelassay.records import RolloutReference, RunFinding, RunPhase
 from modelassay.training.findings import decimal, run_finding
 from modelassay.training.frame import Frame
 
@@ -19,6 +22,7 @@ SHOWN_FLAGS = 5
 """Behaviours that are named where scanners flag what failed."""
 CONSPICUOUS = 0.05
 """Share of empty or truncated completions from which people should look."""
+_NOUNS: Final[Mapping[RunPhase, str]] = {"train": "training", "eval": "evaluation"}
 
 
 def failing_steps(frame: Frame) -> frozenset[int]:
@@ -28,22 +32,35 @@ def failing_steps(frame: Frame) -> frozenset[int]:
     return frozenset(steps[share > FAILED_STEP].tolist()) if frame.failed.any() else frozenset()
 
 
-def remainder_of(frame: Frame, failing: frozenset[int]) -> str:
-    """That most rollouts of training or of evaluations are held back; empty when they are not.
+def remainder_of(frame: Frame, failing: frozenset[int]) -> dict[RunPhase, str]:
+    """How many rollouts of a phase are held back, for each phase of which most are.
 
     Args:
         failing: see `failing_steps`.
     """
     held = frame.failed | np.isin(frame.step, np.array(sorted(failing), np.int64))
-    told = []
-    for phase, rows in (("training", frame.is_train), ("evaluation", ~frame.is_train)):
+    told: dict[RunPhase, str] = {}
+    for phase, noun in _NOUNS.items():
+        rows = frame.is_train if phase == "train" else ~frame.is_train
         count, total = int((held & rows).sum()), int(rows.sum())
         if total and count >= MOSTLY_FAILED * total:
-            told.append(f"{count:,} of {total:,} {phase} rollouts")
+            told[phase] = f"{count:,} of {total:,} {noun} rollouts"
+    return told
+
+
+def held_back(remainder: Mapping[RunPhase, str], phases: Collection[RunPhase]) -> str:
+    """That most rollouts of some of `phases` are held back; empty when they are not.
+
+    Args:
+        remainder: see `remainder_of`.
+    """
+    told = [each for phase, each in remainder.items() if phase in phases]
     return f"{' and '.join(told)} are held back as failures of the infrastructure" if told else ""
 
 
-def infrastructure_findings(frame: Frame, failing: frozenset[int], remainder: str) -> tuple[RunFinding, ...]:
+def infrastructure_findings(
+    frame: Frame, failing: frozenset[int], remainder: Mapping[RunPhase, str]
+) -> tuple[RunFinding, ...]:
     """The finding about rollouts that failed.
 
     Args:
@@ -69,7 +86,9 @@ def infrastructure_findings(frame: Frame, failing: frozenset[int], remainder: st
         values |= {"mean_reward": decimal(every), "mean_reward_without": decimal(rest)}
         means = f" The mean reward is {every:.3f} with them and {rest:.3f} without."
     seen = _flagged(frame)
-    left = f" So {remainder}: whatever is said of the rest need not hold for them." if remainder else ""
+    held = held_back(remainder, _NOUNS)
+    left = f" So {held}: whatever is said of the rest need not hold for them." if held else ""
+    look = bool(held or seen) or count > CONSPICUOUS * total
     rows = np.flatnonzero(frame.failed)[:5]
     return (
         run_finding(
@@ -78,8 +97,8 @@ def infrastructure_findings(frame: Frame, failing: frozenset[int], remainder: st
             f"{count:,} of {total:,} rollouts are marked as failed for reasons of the infrastructure; they "
             f"say nothing about the policy and are left out.{means}{seen}{left}",
             state="not_assessable" if remainder else "not_shown",
-            severity="high" if remainder else "medium" if seen or count > CONSPICUOUS * total else "low",
-            why_not=remainder,
+            severity="high" if "train" in remainder else "medium" if look else "low",
+            why_not=held,
             values=values,
             evidence=[RolloutReference(seq=int(row), step=int(frame.step[row])) for row in rows],
             rests_on=tuple(f"step {step} left out: most of it failed" for step in sorted(failing)[:20]),
