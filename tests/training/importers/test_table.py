@@ -131,6 +131,20 @@ def test_only_words_for_evaluations_make_a_row_an_evaluation(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    "phase",
+    [
+        "dev", "devset", "held_out", "held-out", "heldOut", "hold_out", "heldout", "holdout", "evaluate",
+        "evaluated", "evaluating", "validate", "validated", "validating", "evalset", "valset", "testset",
+        "benchmark", "BENCHMARKS", "train_dev",
+    ],
+)  # fmt: skip
+def test_other_words_for_evaluations_make_no_row_training(tmp_path: Path, phase: str) -> None:
+    run = imported(tmp_path, [{"completion": "a", "phase": phase}])
+    assert [row["phase"] for row in rows_of(run)] == ["eval"]
+    assert "of phase" not in statements(run)
+
+
+@pytest.mark.parametrize(
     "mapping", ["", "step: step\ncompletion: completion\nreward: reward\nrewards: rewards\n"]
 )
 def test_a_column_of_rewards_by_function_gives_the_functions(tmp_path: Path, mapping: str) -> None:

@@ -12,6 +12,10 @@
     truncated: was_cut              # true: the completion was cut off
     phase: {value: eval}            # the same for every row; words for evaluations, else it is training
 
+A row is of an evaluation when its phase has one of the words val, valid, validate, validation, eval,
+evaluate, evaluation, test, held, hold, heldout, holdout, dev, benchmark (or a form of one, such as evals,
+evaluating or testset), in any case and beside any others: ``held_out``, ``train_eval``.
+
 Without a map, columns of these names are taken. Text such as ``none``, ``false``, ``0`` or ``ok`` is no
 failure. Of a column of objects with a number for each reward function, the functions are those of the first
 rows.
@@ -29,7 +33,7 @@ from modelassay.records import RewardFunction, RunManifest
 from modelassay.training.columns import pa
 from modelassay.training.importers.lines import first_object, first_objects, json_rows, utc
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
-from modelassay.training.importers.phases import phase_of
+from modelassay.training.importers.phases import phase_in_row
 from modelassay.training.importers.rows import (
     Rollout,
     gathered,
@@ -249,7 +253,7 @@ def _rollout(
 def _is_evaluation(value: Any, unclear: Unclear) -> bool:
     if absent(value):
         return False
-    phase = phase_of(name_of(value))
+    phase = phase_in_row(name_of(value))
     if phase is None:
         unclear.add("phase", value)
     return phase == "eval"
