@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -64,11 +65,36 @@ def test_where_it_is_not_known_that_is_said(changed: Run) -> None:
     unknown = found(changed)["code"]
     assert (unknown.outcome, unknown.why_not) == (
         "not assessable",
-        "events of changes name no digest: an earlier version wrote them",
+        "events of changes name no digest, as those of earlier versions",
     )
     records = read_commitments(changed.folder).records
     (none, _) = in_force_findings(changed, [r for r in records if r.configuration is None])
     assert none.why_not == "no step record names the configuration in force"
+
+
+def test_a_digest_that_is_cut_out_of_one_event_of_code_is_no_earlier_version(changed: Run) -> None:
+    edited(
+        changed,
+        lambda line: (
+            re.sub('"digest":', '"other":', line) if '"code"' in line and '"step":2' in line else line
+        ),
+    )
+    untold = found(changed)["code"]
+    assert (untold.outcome, untold.severity, untold.values["untold"]) == ("untold", "high", 2)
+
+
+def test_events_of_an_earlier_version_beside_those_of_a_resumed_run_are_excused(changed: Run) -> None:
+    """The process before wrote no digest of what changed; that after the resumption does."""
+    lines = (changed.folder / EVENTS).read_text().splitlines()
+    later = next(line for line in lines if '"kind":"code"' in line and '"step":2' in line)
+    edited(
+        changed,
+        lambda line: re.sub('"digest":', '"other":', line) if '"kind":"code"' in line else line,
+    )
+    body = json.loads(later)
+    body["body"]["digest"] = "sha256:" + "1" * 64
+    (changed.folder / "events-00001.jsonl").write_text(json.dumps({**body, "rank": 1}) + "\n")
+    assert found(Run(changed.folder))["code"].why_not.startswith("events of changes name no digest")
 
 
 def test_an_assessment_says_it(changed: Run, request_for: Callable[..., Request]) -> None:

@@ -1,7 +1,9 @@
 """Whether settings and code that step records name are those that the run's events tell of.
 
 A recorder says in an event what is in force whenever it changes, and names its digest in the record of each
-step. Who takes such an event out of the record, or alters it, leaves records that name what nothing tells of.
+step. Who takes every event of a change out of the record leaves records that name what nothing tells of. The
+digest is of all that is in force, and an event tells only what changed: what it says is not held against the
+digest, and of a change of several settings, each an event with that digest, one may be missing unseen.
 """
 
 from __future__ import annotations
@@ -43,13 +45,13 @@ def _finding(run: Run, records: Sequence[StepRecord], events: Sequence[RunEvent]
         return run_finding(
             CHECK,
             "as told",
-            f"The {name} that {len(named):,} step records name is what events of the run tell of.",
+            f"Every digest of {name} in {len(named):,} step records is named by an event of the run.",
             about=about,
             state="shown_fine",
             values=values,
             method="digests of step records against events",
         )
-    if why := _not_known(events, told):
+    if why := _not_known(events, told, name):
         return not_assessable(CHECK, why, about=about)
     first = strange[0]
     return run_finding(
@@ -76,10 +78,12 @@ def _digest(body: Mapping[str, Any]) -> str:
         return ""  # it holds what has no digest
 
 
-def _not_known(events: Sequence[RunEvent], told: Sequence[RunEvent]) -> str:
+def _not_known(events: Sequence[RunEvent], told: Sequence[RunEvent], name: str) -> str:
     """Why what was in force need not be told by an event that is here; empty where it must be."""
     if any(event.kind == "gap" and event.body.get("records") for event in events):
         return "the recorder lost events, which may be those that tell what was in force"
-    if any(not _digest(event.body) for event in told):
-        return "events of changes name no digest: an earlier version wrote them"
+    # A version that names the digest of code at all names it in every event that a process writes of code.
+    newer = {event.rank for event in told if event.body.get("digest")} if name == "code" else set()
+    if any(not _digest(event.body) and event.rank not in newer for event in told):
+        return "events of changes name no digest, as those of earlier versions"
     return ""

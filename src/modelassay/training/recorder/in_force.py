@@ -1,6 +1,6 @@
 """Settings and code in force while training goes on, by digest: a change is an event that names the new one.
 
-Records of steps name the same digests, so that an event which is taken out or altered is missed
+Records of steps name the same digests, so that a change of which every event is taken out is missed
 (`assessment.in_force`).
 """
 
