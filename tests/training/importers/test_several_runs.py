@@ -75,17 +75,38 @@ def test_nemo_rl_of_which_every_start_begins_anew_is_several_runs(tmp_path: Path
         nemo_start(tmp_path / "logs" / f"exp_00{number}", range(1, 4))
     with pytest.raises(DatasetError, match="several runs: exp_001, exp_002") as refused:
         import_run(tmp_path / "logs", tmp_path / "run")
-    assert str(tmp_path / "logs" / "exp_001") in refused.value.mend
+    assert refused.value.mend == f"import one of them: {tmp_path / 'logs' / 'exp_001'}"
     assert not (tmp_path / "run").exists()
     _, _, coverage = imported(tmp_path / "logs" / "exp_002", tmp_path)
     assert (coverage.found_train, coverage.expected_train) == (24, 24)
 
 
+def test_nemo_rl_that_crashed_and_began_anew_names_the_longest_first(tmp_path: Path) -> None:
+    nemo_start(tmp_path / "logs" / "exp_001", range(1, 3))
+    nemo_start(tmp_path / "logs" / "exp_002", range(1, 6))
+    with pytest.raises(DatasetError, match="several runs: exp_002, exp_001") as refused:
+        import_run(tmp_path / "logs", tmp_path / "run")
+    assert refused.value.mend == f"import one of them: {tmp_path / 'logs' / 'exp_002'}"
+
+
 def test_nemo_rl_in_folders_of_other_names_is_several_runs(tmp_path: Path) -> None:
     nemo_start(tmp_path / "logs" / "strict", range(1, 4))
     nemo_start(tmp_path / "logs" / "lenient", range(4, 7))
-    with pytest.raises(DatasetError, match="several runs: lenient, strict"):
+    with pytest.raises(DatasetError, match="several runs: lenient, strict") as refused:
         import_run(tmp_path / "logs", tmp_path / "run")
+    assert "folders of one run into one of their own" in refused.value.mend
+
+
+def test_nemo_rl_starts_that_were_laid_together_are_one_run(tmp_path: Path) -> None:
+    """As the refusal advises where folders of another run lie beside them."""
+    for name, steps in (("exp_001", range(1, 4)), ("exp_002", range(4, 7)), ("other", range(1, 4))):
+        nemo_start(tmp_path / "logs" / name, steps)
+    with pytest.raises(DatasetError, match="into one of their own"):
+        import_run(tmp_path / "logs", tmp_path / "run")
+    for name in ("exp_001", "exp_002"):
+        shutil.move(tmp_path / "logs" / name, tmp_path / "mine" / name)
+    _, _, coverage = imported(tmp_path / "mine", tmp_path)
+    assert (coverage.found_train, coverage.missing_steps) == (48, ())
 
 
 def test_prime_rl_runs_side_by_side_are_several(tmp_path: Path) -> None:

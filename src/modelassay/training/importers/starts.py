@@ -17,13 +17,21 @@ from modelassay.errors import DatasetError
 MOST_NAMED = 5
 
 
-def refuse_several(source: Path, runs: Iterable[Path], mend: str = "") -> NoReturn:
+def refuse_several(
+    source: Path, runs: Iterable[Path], mend: str = "", steps: Mapping[Path, Collection[int]] | None = None
+) -> NoReturn:
     """Say that `source` holds several runs, and where each of them lies.
+
+    Args:
+        mend: what else helps than to import one of them.
+        steps: by folder; that with the most is named first.
 
     Raises:
         DatasetError: always.
     """
-    names = [path.relative_to(source).as_posix() for path in sorted(runs)]
+    length = {path: len(each) for path, each in (steps or {}).items()}
+    ordered = sorted(runs, key=lambda path: (-length.get(path, 0), path))
+    names = [path.relative_to(source).as_posix() for path in ordered]
     more = ", …" if len(names) > MOST_NAMED else ""
     raise DatasetError(
         f"several runs: {', '.join(names[:MOST_NAMED])}{more}",
@@ -83,8 +91,10 @@ def starts_in_order(
         begun = [min(train[folder]) for folder in ordered if folder in train]
         if all(later > begun[0] for later in begun[1:]):
             return tuple(ordered)
-        refuse_several(source, folders, "or lay the folders of one run into one of their own")
+        refuse_several(source, folders, steps=train)  # each began anew: wherever they lie, they are several
     if len(train) > 1:
-        refuse_several(source, folders)
+        refuse_several(
+            source, folders, "or lay the numbered folders of one run into one of their own", steps=train
+        )
     one_place(source, folders)
     return tuple(folders)
