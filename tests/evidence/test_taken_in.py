@@ -90,6 +90,44 @@ def test_the_same_reference_or_the_same_weights_tie_it() -> None:
         fitting(campaign(other), LOCAL, SERVED, where="c.json", vouched=other.reference)
 
 
+def test_the_plan_vouches_for_the_model_at_another_server() -> None:
+    there = msgspec.structs.replace(
+        SERVED,
+        reference="openai:tuned@http://y/v1",
+        fingerprint=Digest("sha256:5"),
+        details={"model": "tuned", "base_url": "http://y/v1", "system_prompt": "sha256:6"},
+    )
+    base = msgspec.structs.replace(
+        SERVED, reference="openai:base@http://x/v1", fingerprint=Digest("sha256:7")
+    )
+    other = msgspec.structs.replace(
+        there, reference="openai:base@http://y/v1", fingerprint=Digest("sha256:8")
+    )
+    made = campaign(there, baseline=other)
+    with pytest.raises(
+        UsageError, match=r"another candidate.*write candidate_model: 'openai:tuned@http://y/v1'"
+    ):
+        fitting(made, base, SERVED, where="c.json")
+    taken = fitting(made, base, SERVED, where="c.json", vouched=there.reference)
+    assert why_no_look(taken) == ""
+    assert {each.assurance for each in examined_findings([taken])} == {"T1"}
+    of_candidate, prompt, of_baseline, _ = taken.notes
+    assert of_candidate.startswith("The candidate was examined as openai:tuned@http://y/v1 and audited as")
+    assert "but the word of whoever wrote the plan" in of_candidate
+    assert prompt == "The candidate was examined under another system_prompt than audited."
+    assert of_baseline.startswith("The baseline was examined as openai:base@http://y/v1 and audited as")
+    with pytest.raises(UsageError, match="another baseline"):
+        fitting(campaign(SERVED, baseline=other), base, SERVED, where="c.json")
+
+
+def test_the_plan_vouches_for_no_other_weights() -> None:
+    other = msgspec.structs.replace(
+        LOCAL, reference="hf:other", fingerprint=Digest("sha256:9"), details={"weights": "sha256:9"}
+    )
+    with pytest.raises(UsageError, match="another candidate"):
+        fitting(campaign(other), LOCAL, LOCAL, where="c.json", vouched=other.reference)
+
+
 def test_the_plan_vouches_for_the_model_that_it_names_and_no_other() -> None:
     with pytest.raises(UsageError, match=r"vouches for openai:old@http://x/v1, .* of openai:tuned@"):
         fitting(campaign(SERVED), LOCAL, LOCAL, where="c.json", vouched="openai:old@http://x/v1")

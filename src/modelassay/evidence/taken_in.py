@@ -34,6 +34,8 @@ _REPORTED: Final = "name in a report"
 """Strength of an identity that stands on another tool's word."""
 _REPLAYED: Final = "replayed_resistance"
 """Measure of conversations from before (`redteam.campaign.results`)."""
+_ADDRESS: Final = ("kind", "base_url", "model", "callable", "source", "declared")
+"""Parts of an identity that tell where a model is reached, which the sentence on its reference tells."""
 _DECIDING: Final = ("weights", "config", "tokenizer", "chat_template")
 """Parts of an identity that must agree; a dtype or a system prompt may differ, and then it is said."""
 
@@ -65,9 +67,15 @@ def fitting(
     sides = [("candidate", examination.candidate, candidate)]
     if examination.baseline is not None:
         sides.append(("baseline", examination.baseline, baseline))
+    elsewhere = bool(vouched) and examination.candidate.reference != candidate.reference
     for name, examined, audited in sides:
         notes += _compared(
-            name, examined, audited, where=where, vouched=name == "candidate" and bool(vouched)
+            name,
+            examined,
+            audited,
+            where=where,
+            vouched=name == "candidate" and bool(vouched),
+            elsewhere=elsewhere,
         )
     known = dict.fromkeys((*examination.notes, *notes))
     details = {key: value for key, value in examination.details.items() if key not in WRITTEN_HERE}
@@ -92,26 +100,52 @@ def _only_replays(examination: Examination) -> bool:
 
 
 def _compared(
-    name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str, vouched: bool
+    name: str,
+    examined: TargetIdentity,
+    audited: TargetIdentity,
+    *,
+    where: str,
+    vouched: bool,
+    elsewhere: bool,
 ) -> Iterator[str]:
+    """What is not the same of two models, in sentences.
+
+    Args:
+        vouched: the plan vouches that they are one.
+        elsewhere: the plan vouches for a candidate that was reached otherwise than it is audited, such as at
+            another server; so may the baseline have been.
+
+    Raises:
+        UsageError: they are two.
+    """
     if examined.fingerprint == audited.fingerprint:
         return
     if not _tied(examined, audited):
-        if examined.strength == audited.strength:
-            raise _other(name, examined, audited, where=where)
+        alike = examined.strength == audited.strength
+        if alike and not elsewhere:
+            raise _other(name, examined, audited, where=where, may_vouch=True)
         if examined.strength == _REPORTED and not vouched:
             yield f"Of the {name}, {examined.reference}: {NAMED}."
         said = f"The {name} was examined as {examined.reference} and audited as {audited.reference}: {UNSEEN}"
         yield f"{said} {_SAID_BY_PLAN}." if vouched else f"{said}."
+        if alike:
+            yield from _under_another(name, examined, audited, but=_ADDRESS)
         return
     if _parts(examined) != _parts(audited):
         raise _other(name, examined, audited, where=where)
+    yield from _under_another(name, examined, audited)
+
+
+def _under_another(
+    name: str, examined: TargetIdentity, audited: TargetIdentity, *, but: Sequence[str] = ()
+) -> Iterator[str]:
     differing = sorted(
         key
         for key in {*examined.details, *audited.details}
-        if examined.details.get(key) != audited.details.get(key)
+        if examined.details.get(key) != audited.details.get(key) and key not in but
     )
-    yield f"The {name} was examined under another {' and '.join(differing)} than audited."
+    if differing:
+        yield f"The {name} was examined under another {' and '.join(differing)} than audited."
 
 
 def _parts(identity: TargetIdentity) -> dict[str, str]:
@@ -122,11 +156,18 @@ def _parts(identity: TargetIdentity) -> dict[str, str]:
     }
 
 
-def _other(name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str) -> UsageError:
+def _other(
+    name: str, examined: TargetIdentity, audited: TargetIdentity, *, where: str, may_vouch: bool = False
+) -> UsageError:
+    mend = "examine the model that is audited, or leave the file out"
+    if may_vouch and name == "candidate" and examined.reference != audited.reference:
+        mend = (
+            f"write candidate_model: {examined.reference!r} if that is the candidate, or leave the file out"
+        )
     return UsageError(
         f"this examination is of another {name}: {examined.reference}, not {audited.reference}",
         where=where,
-        mend="examine the model that is audited, or leave the file out",
+        mend=mend,
     )
 
 
