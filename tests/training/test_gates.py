@@ -141,6 +141,16 @@ def test_evaluations_most_of_which_failed_take_nothing_from_training() -> None:
         assert (fine.state, fine.why_not) == ("not_assessable", told.why_not)
 
 
+def test_a_step_whose_evaluations_failed_keeps_its_training() -> None:
+    """Evaluations of a step may be many times its training."""
+    frame = made()
+    evaluations = (frame.step == 5) & (np.arange(len(frame)) % 8 > 0) | (frame.step == 9)
+    failed = evaluations & (np.arange(len(frame)) % 8 > 1)
+    gates = run_gates(replace(frame, is_train=~evaluations, failed=failed), MANIFEST, WHOLE)
+    assert gates.invalid_steps == {9}, "which only evaluates"
+    assert (gates.invalid == (failed | (frame.step == 9))).all()
+
+
 def test_empty_and_truncated_completions_keep_their_reward_but_reach_no_judge() -> None:
     frame = made()
     empty = np.zeros(len(frame), bool)

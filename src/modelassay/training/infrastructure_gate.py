@@ -26,10 +26,13 @@ _NOUNS: Final[Mapping[RunPhase, str]] = {"train": "training", "eval": "evaluatio
 
 
 def failing_steps(frame: Frame) -> frozenset[int]:
-    """Steps of which most rollouts failed."""
+    """Steps of which most training rollouts failed, and of those that only evaluate, most rollouts."""
+    if not frame.failed.any():
+        return frozenset()
     steps, places = np.unique(frame.step, return_inverse=True)
-    share = np.bincount(places, frame.failed) / np.maximum(np.bincount(places), 1)
-    return frozenset(steps[share > FAILED_STEP].tolist()) if frame.failed.any() else frozenset()
+    asked = frame.is_train | (np.bincount(places, frame.is_train) == 0)[places]
+    share = np.bincount(places, frame.failed & asked) / np.bincount(places, asked)
+    return frozenset(steps[share > FAILED_STEP].tolist())
 
 
 def remainder_of(frame: Frame, failing: frozenset[int]) -> dict[RunPhase, str]:
