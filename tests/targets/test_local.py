@@ -371,7 +371,8 @@ def test_prompt_adapters_are_refused_plainly(tiny_models: Any, tmp_path: Path) -
         ({"r": True}, "r is true, not a whole number"),
         ({"rank_pattern": {"q_proj": "2"}}, 'rank_pattern of "q_proj" is "2", not a whole number'),
         ({"alpha_pattern": [16]}, r"alpha_pattern is \[16\], not a table of numbers"),
-        ({"peft_type": "XLORA"}, "loads further adapters"),
+        ({"peft_type": "XLORA"}, "kind XLORA, which loads further adapters"),
+        ({"peft_type": "SHADOW", "shadow_model": "/another/model"}, "kind SHADOW, which loads another model"),
     ],
 )
 def test_configurations_of_adapters_that_cannot_be_read_are_told(

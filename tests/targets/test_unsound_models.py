@@ -167,6 +167,52 @@ def test_only_what_is_hashed_is_loaded(tiny_models: Any, tmp_path: Path) -> None
     assert model.config.name_or_path == str(folder)
 
 
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "special_tokens_map.json"])
+@pytest.mark.parametrize(
+    ("key", "named", "refused"),
+    [
+        ("vocab", "away/vocab.json", True),
+        ("vocab", "model/vocab.json", True),
+        ("merges", "gone", True),
+        ("gguf_file", "model.gguf", True),
+        ("vocab_file", "away/vocab.json", True),
+        ("vocab_file", "model/unheard_of.json", True),  # in the folder, and not hashed
+        ("source_spm", "away/vocab.json", True),
+        ("init_inputs", ["away/vocab.json"], True),
+        ("vocab_file", "model/vocab.json", False),
+        ("vocab_file", "gone/vocab.json", False),
+        ("special_tokens_map_file", "away/vocab.json", False),
+        ("init_inputs", ["gone/vocab.json", 3], False),
+        ("vocab", {"a": 0}, False),
+        ("vocab", ["a", "b"], False),
+        ("merges", None, False),
+    ],
+)
+def test_a_vocabulary_beside_those_that_are_hashed_is_refused(
+    tiny_models: Any, tmp_path: Path, file: str, key: str, named: Any, refused: bool
+) -> None:
+    folder, away = tmp_path / "model", tmp_path / "away"
+    shutil.copytree(tiny_models.base, folder)
+    away.mkdir()
+    for path in (folder / "vocab.json", folder / "unheard_of.json", away / "vocab.json"):
+        path.write_text('{"a": 0}')
+    if isinstance(named, str):
+        named = str(tmp_path / named)
+    elif isinstance(named, list) and key == "init_inputs":
+        named = [str(tmp_path / each) if isinstance(each, str) else each for each in named]
+    (folder / file).write_text(json.dumps({key: named}))
+    if refused:
+        with pytest.raises(TargetError, match=f"{file} says {key}: ") as raised:
+            model_files(folder, where="here")
+        assert raised.value.mend is not None
+        assert raised.value.mend.startswith(f"take {key} out")
+    else:
+        model_files(folder, where="here")
+        link = tmp_path / "link"
+        link.symlink_to(folder)
+        model_files(link, where="here")
+
+
 def test_every_file_that_tokenizers_of_transformers_read_is_hashed() -> None:
     named: set[str] = set()
     for source in Path(transformers.__path__[0]).glob("models/*/tokenization_*.py"):

@@ -266,6 +266,24 @@ def test_layers_of_another_model_are_told_whatever_the_embedding_weighs(tmp_path
         assert "fine-tune" not in overall.statement
 
 
+def test_rows_of_another_model_are_not_called_a_fine_tune(tmp_path: Path) -> None:
+    own, strange = matrices(), matrices(seed=9)
+    heavy = np.random.default_rng(2).normal(size=(400, 32)).astype(np.float32)
+    name = "layers.1.proj.weight"
+    rows = len(own[name]) * 2 // 5
+    mixed = own | {name: np.concatenate([strange[name][:rows], own[name][rows:]])}
+    base = write_model(tmp_path / "base", {n: f32(v) for n, v in (own | {"embed": heavy}).items()})
+    found = inspect_weights(
+        base, write_model(tmp_path / "mixed", {n: f32(v) for n, v in (mixed | {"embed": heavy}).items()})
+    )
+    assert harmful(found) == {}
+    (overall,) = [each for each in found.findings if each.measure.name == "weights_origin"]
+    assert float(overall.values["relative_norm"]) < 0.1
+    assert (overall.state, overall.severity, overall.values["tensors"]) == ("not_shown", "medium", 1)
+    assert "as of a fine-tune" not in overall.statement
+    assert f"in 1 tensor ({name} (0." in overall.statement
+
+
 def test_what_training_may_move_far_raises_no_alarm(tmp_path: Path) -> None:
     draw = np.random.default_rng(4)
     own = matrices() | {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,15 @@ _KEYS: Final = {
 }
 """Keys of ``config.json`` under which transformers is told of another file, and what to do beside taking
 them out."""
+_ALWAYS_OPENED: Final = ("vocab", "merges", "gguf_file")
+"""Keys of a tokenizer that transformers takes as a path wherever they are a text."""
+_OPENED_IF_THERE: Final = ("_file", "_spm")
+"""Ends of further keys. Many a sound model holds one with the path of a file on its maker's machine, so that
+these count only where there is such a file."""
+_POSITIONAL: Final = "init_inputs"
+"""Key of what is passed on without a name: paths among it count where there is such a file."""
+_NEVER_OPENED: Final = "special_tokens_map_file"
+"""Stands in many sound models with any path."""
 _DISTRIBUTED: Final = re.compile(r"shard-.*-model-.*\.safetensors\s*", re.DOTALL)
 """Names by which transformers knows a distributed checkpoint; it then reads every safetensors file there."""
 
@@ -73,26 +82,53 @@ def refuse_other_weights(root: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-def refuse_other_tokenizers(root: Path, config: Mapping[str, Any]) -> None:
-    """Make sure that ``tokenizer_config.json`` leads to no file outside those that are hashed.
+def refuse_other_tokenizers(root: Path, file: str, config: Mapping[str, Any], hashed: Sequence[str]) -> None:
+    """Make sure that a configuration of the tokenizer leads to no file outside those that are hashed.
 
     Args:
         root: the model's folder.
-        config: its ``tokenizer_config.json``.
+        file: name of the configuration in it, ``tokenizer_config.json`` or ``special_tokens_map.json``:
+            transformers passes what stands in either on to the tokenizer.
+        config: what stands in it.
+        hashed: names of the files in the folder that make up the tokenizer.
 
     Raises:
-        UsageError: it names a tokenizer in another folder.
+        UsageError: it names a file that is none of those.
     """
     named = config.get("fast_tokenizer_files") or []
-    names = [str(name) for name in (named if isinstance(named, list) else [named])]
-    away = [name for name in names if "/" in name or "\\" in name]
-    if away:
-        raise UsageError(
-            f"tokenizer_config.json says fast_tokenizer_files: {away[0][:100]!r}; transformers would open "
-            "that, and not a file of the tokenizer that is hashed",
-            where=str(root),
-            mend="take fast_tokenizer_files out, and give the file that is meant the name tokenizer.json",
-        )
+    for name in map(str, named if isinstance(named, list) else [named]):
+        if "/" in name or "\\" in name:
+            raise _diverted(root, file, "fast_tokenizer_files", name)
+    for key, value in _tokenizer_paths(config):
+        if key in _ALWAYS_OPENED or (os.path.isfile(value) and not _among(root, hashed, value)):
+            raise _diverted(root, file, key, value)
+
+
+def _tokenizer_paths(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Keys under which tokenizers take paths, with each path; vocabularies that are written out are none."""
+    for key, value in config.items():
+        if key == _POSITIONAL and isinstance(value, list):
+            yield from ((key, each) for each in value if isinstance(each, str))
+            continue
+        takes_path = key in _ALWAYS_OPENED or (key.endswith(_OPENED_IF_THERE) and key != _NEVER_OPENED)
+        if takes_path and isinstance(value, str) and value:
+            yield key, value
+
+
+def _among(root: Path, hashed: Sequence[str], value: str) -> bool:
+    """Whether a path is that of a hashed file; the folder itself may be a link, and so may what is in it."""
+    path = Path(value)
+    return path.name in hashed and path.parent.samefile(root)
+
+
+def _diverted(root: Path, file: str, key: str, value: str) -> UsageError:
+    return UsageError(
+        f"{file} says {key}: {value[:100]!r}; transformers may open that, and not a file of the tokenizer "
+        "that is hashed",
+        where=str(root),
+        mend=f"take {key} out, and put the file that is meant into the folder under its usual name, such as "
+        "tokenizer.json",
+    )
 
 
 def _entries(config: Any) -> Iterator[tuple[str, Any]]:

@@ -28,6 +28,11 @@ _PROMPT_KINDS: Final = frozenset(
         "CARTRIDGE",
     }
 )
+_LOADS_MORE: Final = {
+    "XLORA": ("further adapters", "name each of its adapters by itself: hf:BASE+FIRST+SECOND"),
+    "SHADOW": ("another model", "train it with the shadow_model 'mirror', which loads none"),
+}
+"""Kinds that load more than their own files: what that is, and what to do instead."""
 _SCALES: Final = (("r", int), ("lora_alpha", float), ("rank_pattern", int), ("alpha_pattern", float))
 """Keys of LoRA's configuration that hold numbers (``_pattern``: by module); float takes both kinds."""
 _HARMLESS_STARTS: Final = (True, False, None, "gaussian", "orthogonal")
@@ -76,12 +81,13 @@ def adapter_of(files: AdapterFiles, *, name: str, weight: str, occurrence: int, 
             where=where,
             mend="serve it and ask it as openai:MODEL@BASE_URL",
         )
-    if kind == "XLORA":
+    if kind in _LOADS_MORE and not (kind == "SHADOW" and config.get("shadow_model", "mirror") == "mirror"):
+        loads, mend = _LOADS_MORE[kind]
         raise TargetError(
-            f"the adapter {name} is of the kind XLORA, which loads further adapters from wherever its "
-            "configuration says; what is asked would not be what was hashed",
+            f"the adapter {name} is of the kind {kind}, which loads {loads} from wherever its configuration "
+            "says; what is asked would not be what was hashed",
             where=where,
-            mend="name each of its adapters by itself: hf:BASE+FIRST+SECOND",
+            mend=mend,
         )
     if kind == "LORA":
         _check_scales(config, name=name, where=where)

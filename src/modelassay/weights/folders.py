@@ -175,9 +175,10 @@ def _check_undiverted(whole: FolderFingerprint, names: Sequence[str], *, where: 
     """Refuse a folder of which transformers would open other files than those that are hashed."""
     try:
         refuse_other_weights(whole.root, _check_object(whole, "config.json", where=where))
-        if "tokenizer_config.json" in names:
-            config = _check_object(whole, "tokenizer_config.json", where=where)
-            refuse_other_tokenizers(whole.root, config)
+        for file in ("tokenizer_config.json", "special_tokens_map.json"):
+            if file in names:
+                config = _check_object(whole, file, where=where)
+                refuse_other_tokenizers(whole.root, file, config, tokenizer_files(names))
     except UsageError as error:
         raise TargetError(error.what, where=error.where, mend=error.mend) from error
 
