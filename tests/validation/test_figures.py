@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from modelassay.cli import run
 from modelassay.errors import TargetError
 from modelassay.evidence.parts import Place
+from modelassay.records import Examination, Statistic
 from modelassay.validation.certificate import statement_bytes, validation_of
 from modelassay.validation.figures import DETECTED, FALSE_ALARMS, NAMED, figures_of
 from modelassay.validation.matrix import AUDIT, matrix_of
@@ -148,6 +150,18 @@ def test_a_look_that_broke_off_is_made_again_by_the_same_command(
         assert run([*arguments, "-q", "--json"]) == 1  # tried again, and the same audit stands
         assert json.loads(capsys.readouterr().out)["matrix"]["broken"] == {"weights": 1, AUDIT: 1}
         assert len(list((tmp_path / "assay" / "audits").iterdir())) == audits
+    look = LOOKS["weights"]
+
+    def contradicts(*asked: Any) -> Examination:
+        none = Statistic(
+            name="weights.none@1", value=Decimal(1), findings={"weights/none/overall": Decimal(1)}
+        )
+        return msgspec.structs.replace(look(*asked), statistics=(none,))
+
+    with monkeypatch.context() as patched:
+        patched.setitem(LOOKS, "weights", contradicts)  # a file that no audit takes in
+        assert run([*arguments, "-q", "--json"]) == 1
+        assert json.loads(capsys.readouterr().out)["matrix"]["broken"] == {"weights": 1, AUDIT: 1}
     assert run([*arguments, "-q", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["matrix"]["broken"] == {}

@@ -179,6 +179,7 @@ class Campaign:
         mark.unlink(missing_ok=True)
         try:
             write_examination(path, LOOKS[look](subject, self.nulls))
+            made = read_examination(path)  # as an audit takes it in, which may refuse it
         except (StoppedError, StoreError):
             raise
         except ModelassayError as error:
@@ -188,7 +189,7 @@ class Campaign:
         done = _Done(key=key, seconds=f"{time.monotonic() - started:.1f}")
         _keep(mark, done)
         progress.end()
-        return check_result(read_examination(path), case.fault, float(done.seconds))
+        return check_result(made, case.fault, float(done.seconds))
 
     def _file(self, case: Case, look: str) -> Path:
         return self.folder / "examinations" / case.name / f"{look}.json"
