@@ -11,8 +11,8 @@ import numpy as np
 from modelassay.artifacts.safetensors import TensorPlace
 from modelassay.whitebox.weights.decoding import PRECISION, Floats
 
-PIECE: Final = 1 << 17
-"""Numbers compared at once."""
+PIECE: Final = 1 << 19
+"""Numbers compared at once: fewer than these, and threads wait for each other more than they compute."""
 NEAR_ZERO: Final = 2.0**-24
 """Below this half precision (IEEE 754 binary16) knows no number."""
 _NEAR_ZERO_BITS: Final = {"BF16": 103 << 7, "F16": 1, "F32": 103 << 23}
