@@ -70,7 +70,8 @@ def test_every_fault_is_found_as_planted(
     # Once more: everything is there already, and the commands that are printed are pasted into a shell.
     again = run([sys.executable, "-m", "modelassay", "demo", "-q"])
     assert again.returncode == 0, again.stderr
-    commands = [line.strip() for line in again.stdout.split("yourself, from here:\n")[1].splitlines()]
+    printed = again.stdout.split("yourself, from here:\n")[1].partition("\n\n")[0]
+    commands = [line.strip() for line in printed.splitlines()]
     told = ["verified: ", "admitted", "Verified OK", "audit.json: OK"]
     assert len(commands) == len(told)
     for command, words in zip(commands, told, strict=True):
