@@ -125,7 +125,7 @@ def _side(change: ThresholdChanged, raised: AlarmRaised) -> str:
         if raised.threshold and Decimal(raised.threshold) != Decimal(change.old):
             return ""
     except ArithmeticError:
-        pass
+        pass  # no numbers: what the alarm fired on cannot tell it from another threshold
     return msgspec.structs.replace(raised, threshold=change.old).fired_when
 
 
