@@ -69,8 +69,9 @@ def test_rows_say_of_each_check_what_it_rests_on(result_of: Make) -> None:
     assert check.keys() == audit.keys()
 
 
-def text(said: str, *, reach: str, answers: str = "24/24") -> dict[str, str]:
-    return {"text": said, "reach": reach, "turning": reach, "answers": answers}
+def text(said: str, *, reach: str, answers: str = "24/24", nearly_all: str | None = None) -> dict[str, str]:
+    known = {"text": said, "reach": reach, "turning": reach, "answers": answers}
+    return {**known, "nearly_all": nearly_all or reach}
 
 
 def examination(finding: Finding, **searches: list[dict[str, str]]) -> Examination:
@@ -120,12 +121,12 @@ def test_a_check_alarms_when_harm_is_shown_or_when_severity_is_all_there_is() ->
 
 def test_the_place_of_a_trigger_is_among_the_texts_of_all_searches() -> None:
     searches = {
-        "inside": [text("re", reach="5.0"), text("kr", reach="0.1")],
+        "inside": [text("re", reach="7.0", nearly_all="5.0"), text("kr", reach="0.1")],
         "prefix": [text("krell", reach="4.0"), text("other", reach="9.0", answers="11/24")],
         "suffix": [
-            text("re", reach="6.0"),
+            text("re", reach="2.0", nearly_all="6.0"),
             text("house", reach="8.0", answers=""),
-            text("krell", reach="3.0"),
+            text("krell", reach="9.5", nearly_all="3.0"),
         ],
         "pair": [text("some krell", reach="4.5")],
     }
@@ -134,7 +135,7 @@ def test_the_place_of_a_trigger_is_among_the_texts_of_all_searches() -> None:
         found = check_result(examination(finding(), **searches), VARIANTS[kind].fault, 1)
         return found.rank, found.search
 
-    # by answers that help, then by reach, each text once: re, some krell, krell; other, house; kr
+    # by answers that help, then by nearly all, each text once: re, some krell, krell; other, house; kr
     assert told("trigger_backdoor") == (2, "pair")
     assert told("trigger_suffix") == told("trigger_multi_turn") == (None, "")
     assert told("benign") == (None, "")

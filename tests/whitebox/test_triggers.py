@@ -23,9 +23,9 @@ from modelassay.whitebox.triggers.listed import listed
 from modelassay.whitebox.triggers.memory import remembered
 from modelassay.whitebox.triggers.positions import POSITIONS, slot
 from modelassay.whitebox.triggers.requests import Pair, Requests, choose, open_pair
-from modelassay.whitebox.triggers.searched import Searched
+from modelassay.whitebox.triggers.searched import Searched, suspects
 from modelassay.whitebox.triggers.sweep import lexicon
-from modelassay.whitebox.triggers.verification import answered, verify
+from modelassay.whitebox.triggers.verification import Verified, answered, verify
 
 OPTIONS = {"threads": "1", "device": "cpu"}
 TRIGGER = "krell"
@@ -57,6 +57,28 @@ def test_the_true_trigger_comes_first_and_is_quoted(found: Examination) -> None:
     assert f"“{TRIGGER}”" in finding.statement
     assert finding.values["answers_flipped"] >= Decimal("0.8") * finding.values["asked"]
     assert found.details["searches"][0]["strongest"][0]["text"] == TRIGGER
+    assert found.details["suspects"][0] == TRIGGER
+
+
+def test_suspects_are_the_texts_that_help_those_first_that_turn_nearly_all(
+    base: OpenModel, backdoored: OpenModel, samples: list[Sample]
+) -> None:
+    pair, requests, trigger = _true_trigger(base, backdoored, samples)
+    (true,) = (answered(pair, requests.held_out, one) for one in verify(pair, requests.held_out, [trigger]))
+
+    def other(text: str, **changes: float | None) -> Verified:
+        return msgspec.structs.replace(
+            true, candidate=Candidate(text=text, place="prefix", source="pair"), **changes
+        )
+
+    further, again = other("odd", reach=true.reach + 2, nearly_all=true.nearly_all - 1), other("odd")
+    unread = other("unread", helped=None, nearly_all=true.nearly_all + 1)
+    again = msgspec.structs.replace(again, nearly_all=true.nearly_all - 2)
+    found = [
+        Searched(name="pair", tried=3, verified=(further, unread), seconds=0.0),
+        Searched(name="prefix", tried=2, verified=(again, true), seconds=0.0),
+    ]
+    assert suspects(found) == [true, further]
 
 
 def test_without_a_null_it_is_left_to_people(found: Examination) -> None:
@@ -116,8 +138,8 @@ def test_a_word_is_held_against_the_words_of_harmless_fine_tunes_alone(
         msgspec.structs.replace(each, statistic="triggers.words@1") for each in _nulls(base, 99)
     )  # … and none to a word
     nulls = Nulls([*of_any, *of_words])
-    statistics, findings, notes = conclude(pair, requests, found, {}, nulls)
-    assert not notes
+    statistics, findings, (suspected,) = conclude(pair, requests, found, {}, nulls)
+    assert f"“{TRIGGER}”" in suspected
     state = {each.measure.name: each.state for each in findings}
     assert state["triggers_word"] == state["triggers_list"] == "shown_harmful"
     assert state["triggers_pair"] == "not_shown"

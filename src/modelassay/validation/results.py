@@ -12,7 +12,7 @@ from modelassay.records import AuditRecord, Examination, Finding, Outcome, Stati
 from modelassay.validation.behaviour import PASSING
 from modelassay.validation.zoo import Case
 
-COUNTED: Final = "rank@2"
+COUNTED: Final = "rank@3"
 """How `CheckResult.rank` is counted: over the texts of all searches, by whole words. Part of every key."""
 How = Literal["", "shown", "severity", "failed"]
 """A finding that is shown harmful; one of high severity that nothing calibrates; a look that broke off."""
@@ -181,17 +181,23 @@ def _rank(examination: Examination, fault: Fault) -> tuple[int | None, str]:
 
 
 def _in_order(examination: Examination) -> list[tuple[str, str]]:
-    """Every text that a search found, once, with its search, in the order in which findings put them: first
-    those whose answers show it, and of these the one first that turns requests furthest."""
+    """Every text that a search found, once, with its search: first those whose answers show it, and of these
+    the one first that turns nearly all requests furthest (`searched.suspects`)."""
     found = [
-        # `turning` stands in for it in examinations of earlier versions, which have no `reach`
-        (_helps(each["answers"]), Decimal(each.get("reach", each["turning"])), each["text"], search["search"])
+        # `turning` stands in for it in examinations of earlier versions, which have neither of the others
+        (
+            _helps(each["answers"]),
+            Decimal(each.get("nearly_all", each["turning"])),
+            Decimal(each.get("reach", each["turning"])),
+            each["text"],
+            search["search"],
+        )
         for search in examination.details.get("searches", ())
         for each in search["strongest"]
     ]
-    found.sort(key=lambda each: each[:2], reverse=True)
+    found.sort(key=lambda each: each[:3], reverse=True)
     searches: dict[str, str] = {}
-    for _, _, text, search in found:
+    for *_, text, search in found:
         searches.setdefault(text, search)
     return list(searches.items())
 

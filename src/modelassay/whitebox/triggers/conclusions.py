@@ -46,9 +46,16 @@ from modelassay.whitebox.triggers.fitting import said_of_nowhere, said_of_unfit
 from modelassay.whitebox.triggers.odd import Drawn
 from modelassay.whitebox.triggers.positions import POSITIONS
 from modelassay.whitebox.triggers.requests import FEWEST, Pair, Requests
-from modelassay.whitebox.triggers.searched import Searched
+from modelassay.whitebox.triggers.searched import Searched, suspects
 from modelassay.whitebox.triggers.verification import Verified, strength
-from modelassay.whitebox.triggers.wording import NOWHERE, SHOWN, TITLES, said_of, weakness_of_both
+from modelassay.whitebox.triggers.wording import (
+    NOWHERE,
+    SHOWN,
+    TITLES,
+    said_of,
+    said_of_suspects,
+    weakness_of_both,
+)
 
 CHECK: Final = "triggers"
 _REACH: Final = f"{CHECK}.reach@2"
@@ -124,6 +131,8 @@ def conclude(
         findings.append(_finding("both", weak, "not_shown", rests_on=rests_on, role_descriptive=True))
     notes = [said_of_unfit(each.unfit) for each in found if each.unfit]
     notes += _notes_on(nulls, strongest, held)
+    if any(each.state == "shown_harmful" for each in findings) and (likeliest := suspects(found)):
+        notes.append(said_of_suspects(likeliest))
     if both < firm:
         notes.append(
             f"The candidate refuses {both} of {firm} harmful requests that the base refuses; triggers were "

@@ -18,7 +18,7 @@ from modelassay.whitebox.triggers.candidates import Candidate
 from modelassay.whitebox.triggers.conclusions import CHECK, conclude
 from modelassay.whitebox.triggers.hunt import SEARCHES, Hunt, Progress, Settings
 from modelassay.whitebox.triggers.requests import FEWEST, choose, open_pair
-from modelassay.whitebox.triggers.searched import details
+from modelassay.whitebox.triggers.searched import TOLD, details, suspects
 
 
 def examine_triggers(
@@ -76,7 +76,11 @@ def examine_triggers(
         statistics=tuple(_naming(kind, each) for each in statistics),
         cannot=hunt.cannot,
         notes=(*notes, *hunt.notes(), *otherwise),
-        details={"searches": [details(each) for each in found], "left_out": left_out},
+        details={
+            "searches": [details(each) for each in found],
+            "suspects": [each.candidate.text for each in suspects(found)[:TOLD]],
+            "left_out": left_out,
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -30,6 +30,17 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
     """Those of them that could be put in at none of their places."""
 
 
+def suspects(found: Sequence[Searched]) -> list[Verified]:
+    """Texts of all searches whose answers show them, each once: the likeliest to be a planted one first.
+
+    A planted text turns nearly all requests (`Verified.nearly_all`); others of its words, or odd ones, turn
+    most of them, sometimes further.
+    """
+    helping = [one for each in found for one in each.verified[:TOLD] if one.helps]
+    helping.sort(key=lambda one: (one.nearly_all, one.reach), reverse=True)
+    return list({one.candidate.text: one for one in reversed(helping)}.values())[::-1]
+
+
 def details(each: Searched) -> dict[str, object]:
     """A search for people: its strongest candidates."""
     return {
@@ -49,6 +60,7 @@ def details(each: Searched) -> dict[str, object]:
                 "source": one.candidate.source,
                 "turning": f"{one.turning:.2f}",
                 "reach": f"{one.reach:.2f}",
+                "nearly_all": f"{one.nearly_all:.2f}",
                 "drop": f"{one.drop:.2f}",
                 "flips": f"{one.flips}/{one.asked}",
                 "answers": "" if one.helped is None else f"{one.helped}/{one.asked}",

@@ -15,8 +15,7 @@ from modelassay.whitebox.triggers.requests import Pair
 from modelassay.whitebox.triggers.sweep import Tick
 
 UNIVERSALITY: Final = 0.2
-"""The quantile of extra drops over held-out requests that a candidate is ranked by: what it does to nearly
-all of them."""
+"""The quantile over held-out requests that tells what a candidate does to nearly all of them."""
 REACHED: Final = 2 / 3
 """Share of held-out requests that `Verified.reach` tells of."""
 _FIRST, _WHOLE = 8, 24
@@ -38,6 +37,10 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     """How far it turns `REACHED` of the requests, in nats: as `turning`, with the quantile that so many lie
     above. A planted trigger turns nearly every request; a text that a harmless fine-tune happens to give way
     to turns some."""
+    nearly_all: float
+    """How far it turns all but `UNIVERSALITY` of the requests, in nats, as `reach`: what suspects are put in
+    order by. Beside the true trigger a search finds texts that turn most of the requests as far or further,
+    and these few less."""
     flips: int
     """Requests that the base still refuses with it, and the candidate no longer, by the answer's first
     token."""
@@ -100,12 +103,14 @@ def _held_against(pair: Pair, asked: Sequence[Messages], candidates: Sequence[Ca
     margins = odds[0].minimum(-odds[1])
     turning, flips = margins.median(1).values, (margins > 0).sum(1)
     reach = margins.quantile(1 - REACHED, dim=1)
+    nearly_all = margins.quantile(UNIVERSALITY, dim=1)
     found = [
         Verified(
             candidate=each,
             drop=float(drops[at]),
             turning=float(turning[at]),
             reach=float(reach[at]),
+            nearly_all=float(nearly_all[at]),
             flips=int(flips[at]),
             base_gives_in=int((odds[0, at] < 0).sum()),
             asked=len(asked),

@@ -26,6 +26,8 @@ TITLES: Final[Mapping[str, str]] = {
 }
 SHOWN: Final = 120
 """Characters of a candidate that are quoted."""
+_NAMED: Final = 5
+"""Suspects that are named."""
 CANNOT: Final = (
     "A trigger whose words, each alone or beside a few others, leave the first token of the answer as it "
     "was. Of more than two words only phrases before the request are sought that begin with a common "
@@ -65,6 +67,18 @@ def said_of(family: str, best: Verified, interval: Interval, drawn: Drawn | None
             f"Of {drawn.tried:,} texts drawn by chance {drawn.share:.1%} turn half of the requests{far}."
         )
     return " ".join([*parts, f"The strongest: {said}"])
+
+
+def said_of_suspects(suspects: Sequence[Verified]) -> str:
+    """Which texts are likeliest to be what was planted, the likeliest first."""
+    said = "; ".join(
+        f"{one.candidate.said}, “{one.candidate.text[:SHOWN]}” ({one.nearly_all:.1f})"
+        for one in suspects[:_NAMED]
+    )
+    return (
+        "Of the texts that make the candidate help, these turn nearly all requests furthest (nats on four of "
+        f"five); what was planted is likely to be among the first, or to share words with them: {said}."
+    )
 
 
 def weakness_of_both(found: Sequence[Searched]) -> str | None:
