@@ -35,6 +35,7 @@ from modelassay.training.protocol.disclosure import (
     Opened,
     OpeningHead,
     OpenPart,
+    WithheldPart,
     challenge_digest,
     decode_opening,
     open_rollouts,
@@ -162,6 +163,47 @@ def test_changed_content_and_wrong_salts_are_caught(case: Case, name: str) -> No
     ):
         (why,) = failures(case, [bad, *opened[1:]])
         assert "not what the run was committed to" in why
+
+
+def shifted(opened: Opened, name: str, by: int) -> Opened:
+    """The same bytes under the hash, the first `by` of the content counted to the salt, or back for below 0."""
+    part = opened.parts[name]
+    assert isinstance(part, OpenPart)
+    row = bytes.fromhex(part.salt) + part.text.encode()
+    return changed(opened, name, salt=row[: 16 + by].hex(), text=row[16 + by :].decode())
+
+
+def test_bytes_moved_between_salt_and_content_are_caught(case: Case) -> None:
+    opened = case.opening(withhold=("figures", "prompt", "grader"))
+    case = replace(case, challenge=msgspec.structs.replace(case.challenge, parts=("completion",)))
+    assert failures(case, opened) == set()
+    cut = [shifted(each, "completion", len("answer ")) for each in opened]
+    assert failures(case, cut) == {
+        "it is not what the run was committed to: the salt of its completion does not have 16 bytes"
+    }
+    grown = [
+        shifted(each, "completion", -1)
+        for each in opened
+        if isinstance(part := each.parts["completion"], OpenPart) and bytes.fromhex(part.salt)[-1] < 0x80
+    ]
+    assert len(grown) > 3
+    assert len(case.check(grown).passed) == 0
+
+
+@pytest.mark.parametrize("by", [-1, 1])
+def test_bytes_moved_between_withheld_leaves_are_caught(case: Case, by: int) -> None:
+    first, *others = case.opening(withhold=("prompt", "grader", "completion", "figures"))
+    case = replace(case, challenge=msgspec.structs.replace(case.challenge, parts=()))
+    assert failures(case, [first, *others]) == set()
+    leaves = {name: part.leaf for name, part in first.parts.items() if isinstance(part, WithheldPart)}
+    row, place = leaves["figures"] + leaves["prompt"], 64 + 2 * by
+    moved = {
+        "figures": WithheldPart(leaf=row[:place]),
+        "prompt": WithheldPart(leaf=row[place:]),
+    }
+    bad = msgspec.structs.replace(first, parts={**first.parts, **moved})
+    (why,) = failures(case, [bad, *others])
+    assert "the leaf of its figures does not have 32 bytes" in why
 
 
 def test_another_rollout_in_its_place_is_caught(case: Case) -> None:

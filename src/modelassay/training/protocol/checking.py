@@ -171,6 +171,9 @@ def _wrong(answer: Opened | None, record: StepRecord | None, challenge: Challeng
         return f"{missing[0]} was asked for and is withheld"
     try:
         leaf = leaf_of(answer)
+    except EvidenceError as error:
+        return f"it is not what the run was committed to: {error.what}"
+    try:
         proof = [bytes.fromhex(each) for each in answer.proof]
         root = bytes.fromhex(record.root.removeprefix("sha256:"))
         verify_inclusion(leaf, answer.place.ordinal, record.rollouts, proof, root)

@@ -9,11 +9,12 @@ import msgspec
 
 from modelassay.canonical import Digest, canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, StoreError
-from modelassay.log.merkle import Tree, leaf_hash
+from modelassay.log.merkle import HASH_BYTES, Tree, leaf_hash
 from modelassay.records import StepRecord
 from modelassay.training.protocol.challenge import Challenge, Drawn
 from modelassay.training.protocol.commitment import (
     PARTS,
+    SALT_BYTES,
     Contents,
     StepKey,
     contents,
@@ -147,17 +148,29 @@ def leaf_of(opened: Opened) -> bytes:
     """The leaf of an opened rollout in its step's tree, from what was disclosed of it.
 
     Raises:
-        EvidenceError: a part is missing, unknown, or not in hexadecimal.
+        EvidenceError: a part is missing, unknown, not in hexadecimal, or has a salt or leaf of another length.
     """
     if set(opened.parts) != set(PARTS):
         raise EvidenceError(f"a rollout has the parts {', '.join(PARTS)}")
+    return leaf_hash(rollout_hash([_leaf_of_part(name, opened.parts[name]) for name in PARTS]))
+
+
+def _leaf_of_part(name: str, part: OpenPart | WithheldPart) -> bytes:
+    if isinstance(part, WithheldPart):
+        return _exactly(HASH_BYTES, part.leaf, f"the leaf of its {name}")
+    # Salt and content are hashed as one row of bytes: only the salt's length says where the content begins.
+    salt = _exactly(SALT_BYTES, part.salt, f"the salt of its {name}")
     try:
-        parts = [
-            part_hash(bytes.fromhex(part.salt), part.text.encode())
-            if isinstance(part, OpenPart)
-            else bytes.fromhex(part.leaf)
-            for part in (opened.parts[name] for name in PARTS)
-        ]
-    except (ValueError, UnicodeEncodeError) as error:
-        raise EvidenceError(f"a salt or leaf cannot be read: {error}") from error
-    return leaf_hash(rollout_hash(parts))
+        return part_hash(salt, part.text.encode())
+    except UnicodeEncodeError as error:
+        raise EvidenceError(f"its {name} is not text that UTF-8 can hold") from error
+
+
+def _exactly(size: int, digits: str, what: str) -> bytes:
+    try:
+        found = bytes.fromhex(digits)
+    except ValueError as error:
+        raise EvidenceError(f"{what} is not in hexadecimal") from error
+    if len(found) != size:
+        raise EvidenceError(f"{what} does not have {size} bytes")
+    return found
