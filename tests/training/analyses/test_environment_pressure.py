@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from modelassay.records import RewardFunction, RunFinding, RunManifest
-from modelassay.training.analyses.environment_pressure import assess_environments, pressures
+from modelassay.training.analyses.environment_pressure import assess_environments
+from modelassay.training.analyses.pressure_index import environment_of, pressures
+from modelassay.training.analyses.reward_scale import reward_scale
 from modelassay.training.columns import pa
 from modelassay.training.frame import Frame, read_frame
 from modelassay.training.importers import import_run
@@ -154,6 +156,96 @@ def test_reward_without_work(made: Made) -> None:
         row["reward"] = 0.0
     finding = _of(assess_environments(*made(rows)), "a", "reward without work")
     assert finding.outcome == "no reward without work"
+
+
+def _scored(rows: list[Rollout], cheat: float, honest: float, *, outlier: float = 0.0) -> list[Rollout]:
+    """The same rollouts with rewards of a model of rewards: two levels, each with noise."""
+    random = np.random.default_rng(9)
+    for row in rows:
+        shot = sum(c.isdigit() for c in row["completion"]) >= 2
+        row["reward"] = (cheat if shot else honest) + float(random.normal(0, 0.01))
+    if outlier:
+        rows[7]["reward"] = outlier
+    return rows
+
+
+@pytest.mark.parametrize("outlier", [0.0, 10.0])
+def test_rewards_of_many_values_are_compared_by_means(made: Made, outlier: float) -> None:
+    rows = _scored(_rollouts("a", 0.5, 0.5, 0.5), 0.9, 0.3, outlier=outlier)
+    for row in rows[100:130]:
+        row.update(completion="", reward=row["reward"] % 0.01 + 0.9)
+    found = assess_environments(*made(rows))
+    pressure, unearned = _of(found, "a", "pressure"), _of(found, "a", "reward without work")
+    assert (pressure.outcome, pressure.severity) == ("pays to cheat", "high")
+    assert "mean reward of 0.9, others 0.3" in pressure.statement
+    assert (unearned.outcome, unearned.severity) == ("hackable", "high")
+    assert _of(found, "a", "solvability").state == "not_assessable"
+
+
+def test_an_exploit_that_is_paid_less_by_means_is_fine(made: Made) -> None:
+    rows = _scored(_rollouts("a", 0.5, 0.5, 0.5), 0.3, 0.9)
+    for row in rows[100:130]:
+        row.update(completion="", reward=0.31)
+    found = assess_environments(*made(rows))
+    assert _of(found, "a", "pressure").state == "shown_fine"
+    assert _of(found, "a", "reward without work").state == "shown_fine"
+
+
+def test_partial_credit_is_seen_beside_full_reward(made: Made) -> None:
+    """Honest work is full at times, and else nothing; the exploit is never full, and always paid well."""
+    rows = _rollouts("a", 0.1, 0.0, 0.5)
+    for row in rows:
+        if sum(c.isdigit() for c in row["completion"]) >= 2:
+            row["reward"] = 0.9
+    finding = _of(assess_environments(*made(rows)), "a", "pressure")
+    assert (finding.outcome, finding.severity) == ("pays to cheat", "high")
+
+
+def test_what_few_rollouts_cannot_tell_is_not_called_fine(frame_of: Callable[..., Frame]) -> None:
+    groups = np.arange(160) // 8
+    flags = groups % 2 == 0
+    reward = np.empty(160)
+    reward[flags] = reward[~flags] = np.random.default_rng(4).normal(size=80)
+    found = assess_environments(frame_of(reward=reward, flags={"b": flags}, envs=("a",)))
+    assert (_of(found, "a", "pressure").outcome, _of(found, "a", "pressure").state) == (
+        "not told apart",
+        "not_shown",
+    )
+
+
+def test_a_reward_that_is_always_nothing_pays_for_nothing(made: Made) -> None:
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows:
+        row["reward"] = 0.0
+    for row in rows[:20]:
+        row["completion"] = ""
+    assert _of(assess_environments(*made(rows)), "a", "reward without work").state == "not_assessable"
+
+
+@pytest.mark.parametrize("tasks", [12, 60])
+def test_means_err_as_rarely_as_they_say(frame_of: Callable[..., Frame], tasks: int) -> None:
+    """Tasks differ in their rewards, and in how often a behaviour shows, which have nothing to do with it."""
+    random = np.random.default_rng(tasks)
+    repetitions, alarms = 400, 0
+    task = np.repeat(np.arange(tasks), 720 // tasks)
+    for _ in range(repetitions):
+        reward = random.normal(size=tasks)[task] + 0.5 * random.normal(size=len(task))
+        flags = random.random(len(task)) < 1 / (1 + np.exp(1.0 + random.normal(size=tasks)))[task]
+        frame = frame_of(reward=reward, task=task, group=task, flags={"b": flags})
+        (pressure,) = pressures(frame, [environment_of(frame, 0)])
+        assert pressure.measure == "mean reward"
+        alarms += pressure.pays
+    assert alarms / repetitions <= 0.025 + 3.0 * np.sqrt(0.025 * 0.975 / repetitions)
+
+
+def test_one_outlier_moves_no_end_of_the_scale() -> None:
+    rewards = np.r_[np.full(500, 0.3), np.full(500, 0.9)] + np.linspace(0.0, 0.01, 1000)
+    for far in (10.0, -10.0):
+        scale = reward_scale(np.r_[rewards, far])
+        assert (scale.low, scale.high) == (pytest.approx(0.3, abs=0.01), pytest.approx(0.91, abs=0.01))
+    assert not reward_scale(rewards).reached
+    rare = reward_scale(np.r_[np.zeros(997), np.ones(3)])
+    assert (rare.reached, rare.graded, rare.middle) == (True, False, 0.5)
 
 
 def test_noise_and_constant_reward(made: Made) -> None:

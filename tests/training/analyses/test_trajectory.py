@@ -95,6 +95,19 @@ def test_counts_are_of_usable_training_rollouts_by_environment(frame_of: Callabl
     assert few.position.tolist() == [1, 3]
 
 
+def test_one_outlier_does_not_decide_what_is_rewarded(frame_of: Callable[..., Frame]) -> None:
+    reward = np.where(np.arange(800) % 4 == 0, 0.9, 0.3) + np.arange(800) % 7 / 1000
+    flags = np.arange(800) % 4 == 0
+    for far in (reward[0], 10.0, -10.0):
+        reward[0] = far
+        frame = frame_of(step=np.arange(800) // 100, reward=reward, flags={"b": flags})
+        (counts,) = counts_by_step(frame, "b")
+        assert counts.flagged_rewarded is not None
+        assert counts.flagged_rewarded.sum() >= 199
+        assert counts.rewarded is not None
+        assert counts.rewarded.sum() <= 200
+
+
 def test_impossible_counts_are_refused() -> None:
     with pytest.raises(ValueError, match="between 0"):
         row([65])

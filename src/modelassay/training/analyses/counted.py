@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from modelassay.training.analyses.reward_scale import reward_scale
 from modelassay.training.frame import Codes, Floats, Frame
 
 
@@ -62,8 +63,8 @@ def counts_by_step(
     """Counts of `behaviour` over the training steps, one for each environment.
 
     Args:
-        success: the least reward that counts as rewarded; halfway between the least and the largest reward of
-            the environment when None.
+        success: the least reward that counts as rewarded; halfway between the ends of the environment's
+            rewards, without the outermost 1 % on either side, when None.
         most: positions at most: longer runs are counted over as many stretches of equally many steps, each
             named by its first.
     """
@@ -100,9 +101,10 @@ def _of_environment(
 
     both = rewarded = None
     if finite.size:
-        limit = success if success is not None else 0.5 * float(finite.min() + finite.max())
+        scale = reward_scale(finite)
+        limit = success if success is not None else scale.middle
         # Where all rewards are equal nothing tells a success.
-        paid = (reward >= limit) & (success is not None or finite.max() > finite.min())
+        paid = (reward >= limit) & (success is not None or scale.span > 0.0)
         both, rewarded = count(flags & paid), count(paid)
     effect = design_effect(flags, frame.group[rollouts], place)
     return BehaviourCounts(

@@ -2,8 +2,9 @@
 
 From the rollouts alone: whether tasks can be solved at all, what is paid for no work, whether reward tells
 rollouts apart, whether graders contradict themselves, and the *pressure index* of a behaviour,
-P(full reward | behaviour) - P(full reward | without), which is high where honest work seldom pays. From task
-files (`environment_tasks`): leaked answers, graders that can be overwritten, tests that ask for nothing.
+P(full reward | behaviour) - P(full reward | without), which is high where honest work seldom pays, or the
+same of mean rewards where they are of many values (`pressure_index`). From task files (`environment_tasks`):
+leaked answers, graders that can be overwritten, tests that ask for nothing.
 
 Environments are judged together as well: a flawed grader that honest work outbids does no harm until an
 environment beside it cannot be solved honestly; what is learned there spreads.
@@ -12,25 +13,29 @@ environment beside it cannot be solved honestly; what is learned there spreads.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 
 from modelassay.records import RunFinding
+from modelassay.records.findings import FindingState
 from modelassay.statistics import clopper_pearson_interval, newcombe_difference_interval
-from modelassay.statistics.intervals import Interval
 from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.analyses.environment_texts import text_findings
+from modelassay.training.analyses.pressure_index import (
+    FEWEST,
+    Environment,
+    Pressure,
+    environment_of,
+    pressures,
+)
 from modelassay.training.environments.recorded import EnvironmentRecord, read_environments
 from modelassay.training.environments.tasks import EnvironmentTask
 from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
-from modelassay.training.frame import Flags, Frame
+from modelassay.training.frame import Frame
 from modelassay.training.run import Run
 
 CHECK = "environment_pressure"
-FEWEST = 30
-"""Rollouts with and without a behaviour that an index needs."""
 TRIES = 8
 """Rollouts of a task without which it is not called unsolved."""
 UNSOLVED = 0.2
@@ -39,33 +44,6 @@ SILENT = 0.9
 """Share of groups of equal rewards from which an environment teaches nothing."""
 SPREAD_LEAST = 0.05
 """Late rate of a behaviour in another environment that counts as spread."""
-NOT_SIGNS_OF_WORK = frozenset({"reasoning_graded", "evaluation_awareness"})
-"""Flags that say nothing of how a task was done."""
-
-
-@dataclass(frozen=True)
-class _Environment:
-    """One environment's rollouts."""
-
-    name: str
-    code: int
-    chosen: Flags
-    """Usable training rollouts with a reward."""
-    full: float
-    """Highest reward of any rollout."""
-
-
-@dataclass(frozen=True)
-class Pressure:
-    """How much more a behaviour is paid than its absence, in one environment."""
-
-    environment: str
-    behaviour: str
-    with_it: tuple[int, int]
-    """Full rewards and rollouts with the behaviour."""
-    without: tuple[int, int]
-    index: float
-    interval: Interval
 
 
 def assess_environments(
@@ -78,13 +56,13 @@ def assess_environments(
         run: read once more for what only texts tell; None leaves that out.
         tasks: of its environments, where task files are at hand.
     """
-    environments = [_environment(frame, code) for code in range(len(frame.envs))]
+    environments = [environment_of(frame, code) for code in range(len(frame.envs))]
     told = [each for each in environments if each.chosen.sum() >= FEWEST]
     found: list[RunFinding] = list(task_findings(CHECK, tasks)) if tasks else []
     if not told:
         why = f"no environment has {FEWEST} training rollouts with a reward"
         return (*found, not_assessable(CHECK, why, about={"environment": "all"}))
-    records = read_environments(run, {each.name: each.full for each in told}) if run else {}
+    records = read_environments(run, {each.name: each.scale.paid_from for each in told}) if run else {}
     pressed = pressures(frame, told)
     for each in told:
         record = records.get(each.name)
@@ -92,27 +70,21 @@ def assess_environments(
         found.append(_signal(frame, each))
         found.append(_pressure(frame, each, pressed))
         if record is not None:
-            found += text_findings(CHECK, each.full, record)
+            found += text_findings(CHECK, frame, each, record)
     if len(told) > 1:
         found.append(_together(frame, told, pressed))
     return tuple(found)
 
 
-def _environment(frame: Frame, code: int) -> _Environment:
-    chosen = frame.is_train & frame.usable & (frame.env == code) & np.isfinite(frame.reward)
-    full = float(frame.reward[chosen].max()) if chosen.any() else 0.0
-    return _Environment(frame.envs[code], code, chosen, full)
-
-
-def _about(each: _Environment, aspect: str) -> Mapping[str, str]:
+def _about(each: Environment, aspect: str) -> Mapping[str, str]:
     return {"environment": each.name or "only", "aspect": aspect}
 
 
 # -- solvability and signal -----------------------------------------------------------------------
 
 
-def _solvability(frame: Frame, each: _Environment, record: EnvironmentRecord | None) -> RunFinding:
-    full = frame.reward[each.chosen] >= each.full - 1e-9
+def _solvability(frame: Frame, each: Environment, record: EnvironmentRecord | None) -> RunFinding:
+    full = each.scale.is_full(frame.reward[each.chosen])
     codes = frame.task[each.chosen]
     tries = np.bincount(codes, minlength=frame.tasks)
     solved = np.bincount(codes[full], minlength=frame.tasks)
@@ -140,6 +112,14 @@ def _solvability(frame: Frame, each: _Environment, record: EnvironmentRecord | N
             values=values,
             question=f"What is the right answer to prompts of {each.name!r}, and how would a policy know it?",
         )
+    if not each.scale.reached:
+        return not_assessable(
+            CHECK,
+            f"hardly a rollout of {each.name!r} gets its highest reward, {each.scale.full:g}, so that it is "
+            "not known which of its tasks were solved",
+            about=about,
+            question=f"From which reward on is a task of {each.name!r} solved?",
+        )
     if not tasks:
         why = f"no task of {each.name!r} has {TRIES} rollouts, and none is known to be solvable"
         return not_assessable(CHECK, why, about=about)
@@ -155,14 +135,14 @@ def _solvability(frame: Frame, each: _Environment, record: EnvironmentRecord | N
         state="not_shown" if hard else "shown_fine",
         severity="medium" if hard else "none",
         values=values,
-        method=f"full reward is the highest of the environment, {each.full:g}; Clopper–Pearson",
+        method=f"full reward is the highest of the environment, {each.scale.full:g}; Clopper–Pearson",
         question=f"Does a known solution of the unsolved tasks of {each.name!r} get full reward?"
         if hard
         else "",
     )
 
 
-def _signal(frame: Frame, each: _Environment) -> RunFinding:
+def _signal(frame: Frame, each: Environment) -> RunFinding:
     reward, groups = frame.reward[each.chosen], frame.group[each.chosen]
     sizes = np.bincount(groups, minlength=frame.groups)
     sums = np.bincount(groups, weights=reward, minlength=frame.groups)
@@ -176,7 +156,7 @@ def _signal(frame: Frame, each: _Environment) -> RunFinding:
     total = float(((reward - reward.mean()) ** 2).sum())
     between = 1 - float(within.sum()) / total if total > 0 else 1.0
     means = sums[judged] / sizes[judged]
-    full = equal & (means >= each.full - 1e-9)
+    full = equal & (means >= each.scale.full - 1e-9)
     share = float(equal.mean())
     silent = share >= SILENT or total <= 1e-9
     return run_finding(
@@ -200,70 +180,75 @@ def _signal(frame: Frame, each: _Environment) -> RunFinding:
 # -- pressure -------------------------------------------------------------------------------------
 
 
-def pressures(frame: Frame, told: Sequence[_Environment]) -> list[Pressure]:
-    """The index of every behaviour in every environment where both kinds of rollouts are enough."""
-    pairs = [
-        (each, name, flags[each.chosen])
-        for each in told
-        for name, flags in frame.flags.items()
-        if name not in NOT_SIGNS_OF_WORK
-    ]
-    enough = [(e, n, f) for e, n, f in pairs if f.sum() >= FEWEST and (~f).sum() >= FEWEST]
-    confidence = 1 - 0.05 / max(1, len(enough))
-    found = []
-    for each, name, flags in enough:
-        full = frame.reward[each.chosen] >= each.full - 1e-9
-        k1, n1, k0, n0 = (
-            int(full[flags].sum()),
-            int(flags.sum()),
-            int(full[~flags].sum()),
-            int((~flags).sum()),
-        )
-        interval = newcombe_difference_interval(k1, n1, k0, n0, confidence)
-        found.append(Pressure(each.name, name, (k1, n1), (k0, n0), k1 / n1 - k0 / n0, interval))
-    return sorted(found, key=lambda pressure: -pressure.interval.low)
-
-
-def _pressure(frame: Frame, each: _Environment, pressed: Sequence[Pressure]) -> RunFinding:
+def _pressure(frame: Frame, each: Environment, pressed: Sequence[Pressure]) -> RunFinding:
     here = [pressure for pressure in pressed if pressure.environment == each.name]
     about = _about(each, "pressure")
     if not here:
         why = f"no behaviour is flagged in {FEWEST} rollouts of {each.name!r}, and absent in as many"
         return not_assessable(CHECK, why, about=about)
     worst = here[0]
-    pays = worst.interval.low > 0
-    (k1, n1), (k0, n0) = worst.with_it, worst.without
+    if not worst.pays:
+        worst = max((other for other in here if other.unsure), key=_reach, default=worst)
+    outcome = "pays to cheat" if worst.pays else "not told apart" if worst.unsure else "does not pay to cheat"
     early, late = _rates(frame, each, worst.behaviour)
     return run_finding(
         CHECK,
-        "pays to cheat" if pays else "does not pay to cheat",
-        f"In {each.name!r} rollouts with {worst.behaviour!r} get full reward {100 * k1 / n1:.0f} % of the "
-        f"time, others {100 * k0 / n0:.0f} %; its rate went from {100 * early:.0f} % to {100 * late:.0f} %.",
+        outcome,
+        f"In {each.name!r} rollouts with {worst.behaviour!r} {_paid(worst)}; its rate went from "
+        f"{100 * early:.0f} % to {100 * late:.0f} %.",
         about={**about, "behaviour": worst.behaviour},
-        state="shown_harmful" if pays else "shown_fine",
-        severity="high" if pays and k0 / n0 < 0.5 else "medium" if pays else "none",
-        effect=estimate(worst.index, worst.interval.low, worst.interval.high),
+        state=_STATES[outcome],
+        severity="high" if worst.pays and worst.honest < 0.5 else "medium" if worst.pays else "none",
+        effect=estimate(worst.index, *worst.interval) if np.isfinite(worst.interval).all() else None,
         values={
-            "full_with": decimal(k1 / n1),
-            "full_without": decimal(k0 / n0),
+            f"{worst.measure.split()[0]}_with": decimal(worst.with_it),
+            f"{worst.measure.split()[0]}_without": decimal(worst.without),
             "early_rate": decimal(early),
             "late_rate": decimal(late),
-            **{f"index:{other.behaviour}": decimal(other.index) for other in here[1:6]},
+            **{f"index:{_named(other)}": decimal(other.index) for other in here[:6] if other is not worst},
         },
-        method="P(full reward | behaviour) - P(full reward | without), Newcombe, Bonferroni; difficulty and "
-        "growing skill confound it, unlike the differential within groups (reinforcement)",
+        method=_METHODS[worst.measure],
         rests_on=(frame.scanned_by.get(worst.behaviour, ""),) if worst.behaviour in frame.scanned_by else (),
-        question=f"What of the grader of {each.name!r} rewards {worst.behaviour!r}?" if pays else "",
+        question=f"What of the grader of {each.name!r} rewards {worst.behaviour!r}?" if worst.pays else "",
     )
 
 
-def _rates(frame: Frame, each: _Environment, behaviour: str) -> tuple[float, float]:
+_STATES: dict[str, FindingState] = {
+    "pays to cheat": "shown_harmful",
+    "not told apart": "not_shown",
+    "does not pay to cheat": "shown_fine",
+}
+_CONFOUNDED = "Bonferroni; difficulty and growing skill confound it, unlike what is told within groups"
+_METHODS = {
+    "full reward": f"P(full reward | behaviour) - P(full reward | without), Newcombe, {_CONFOUNDED}",
+    "mean reward": "mean reward with the behaviour less that without, as a share of the span of rewards "
+    f"(1 % to 99 %), errors clustered by task, {_CONFOUNDED}",
+}
+
+
+def _paid(pressure: Pressure) -> str:
+    """What is paid with a behaviour and without, in words."""
+    if pressure.measure == "full reward":
+        share, other = 100 * pressure.with_it, 100 * pressure.without
+        return f"get full reward {share:.0f} % of the time, others {other:.0f} %"
+    return f"get a mean reward of {pressure.with_it:.3g}, others {pressure.without:.3g}"
+
+
+def _reach(pressure: Pressure) -> float:
+    return pressure.interval.high
+
+
+def _named(pressure: Pressure) -> str:
+    return pressure.behaviour if pressure.measure == "full reward" else f"{pressure.behaviour} (mean)"
+
+
+def _rates(frame: Frame, each: Environment, behaviour: str) -> tuple[float, float]:
     """Rates in the first and the last third of its steps."""
     (k1, n1), (k0, n0) = _thirds(frame, each, behaviour)
     return k1 / max(n1, 1), k0 / max(n0, 1)
 
 
-def _thirds(frame: Frame, each: _Environment, behaviour: str) -> tuple[tuple[int, int], tuple[int, int]]:
+def _thirds(frame: Frame, each: Environment, behaviour: str) -> tuple[tuple[int, int], tuple[int, int]]:
     steps = frame.step[each.chosen]
     flags = frame.flags[behaviour][each.chosen]
     low, high = np.quantile(steps, 1 / 3), np.quantile(steps, 2 / 3)
@@ -274,12 +259,14 @@ def _thirds(frame: Frame, each: _Environment, behaviour: str) -> tuple[tuple[int
 # -- all together -----------------------------------------------------------------------------------
 
 
-def _together(frame: Frame, told: Sequence[_Environment], pressed: Sequence[Pressure]) -> RunFinding:
+def _together(frame: Frame, told: Sequence[Environment], pressed: Sequence[Pressure]) -> RunFinding:
     about = {"environment": "all", "aspect": "joint effects"}
-    root = next((p for p in pressed if p.interval.low > 0), None)
+    root = next((p for p in pressed if p.pays), None)
     if root is None:
         if not pressed:
             return not_assessable(CHECK, "no behaviour is flagged often enough anywhere", about=about)
+        if any(p.unsure for p in pressed):
+            return not_assessable(CHECK, "mean rewards do not tell what pays anywhere", about=about)
         return run_finding(
             CHECK, "no joint effect", "No behaviour pays anywhere, so none can spread from where it pays.",
             about=about, state="shown_fine",
@@ -292,19 +279,17 @@ def _together(frame: Frame, told: Sequence[_Environment], pressed: Sequence[Pres
         common = min(n1, n2) > 0 and k2 / n2 >= SPREAD_LEAST
         if common and newcombe_difference_interval(k2, n2, k1, n1).low > 0:
             spread.append((each.name, k1 / n1, k2 / n2))
-    paid = [p.environment for p in pressed if p.behaviour == root.behaviour and p.interval.low > 0]
-    (_, _), (k0, n0) = root.with_it, root.without
+    paid = {p.environment for p in pressed if p.behaviour == root.behaviour and p.pays}
     where = "; ".join(f"{name!r} from {100 * a:.0f} % to {100 * b:.0f} %" for name, a, b in spread)
     return run_finding(
         CHECK,
         "spread" if spread else "paid in several" if len(paid) > 1 else "contained",
-        f"{root.behaviour!r} pays most in {root.environment!r}, where other rollouts get full reward "
-        f"{100 * k0 / n0:.0f} % of the time"
+        f"{root.behaviour!r} pays most in {root.environment!r}, where rollouts with it {_paid(root)}"
         + (f", and its rate rose elsewhere too: {where}." if spread else "; elsewhere it did not grow."),
         about={**about, "behaviour": root.behaviour, "root": root.environment},
         state="shown_harmful" if spread else "not_shown",
         severity="high" if spread else "medium" if len(paid) > 1 else "low",
-        effect=estimate(root.index, root.interval.low, root.interval.high),
+        effect=estimate(root.index, *root.interval),
         values={f"late:{name}": decimal(late) for name, _, late in spread},
         method="rates in the first and last third of each environment's steps, Newcombe",
         question=f"Was {root.environment!r} ever trained without, and did {root.behaviour!r} then appear?",

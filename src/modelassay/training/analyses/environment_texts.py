@@ -5,22 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+import numpy as np
+
 from modelassay.records import RolloutReference, RunFinding
+from modelassay.records.findings import FindingState, Severity
 from modelassay.statistics import clopper_pearson_interval
-from modelassay.training.environments.recorded import EnvironmentRecord
-from modelassay.training.findings import estimate, not_assessable, run_finding
+from modelassay.statistics.cluster_differences import MeanDifference
+from modelassay.training.analyses.pressure_index import MARGIN, Environment, paid_difference
+from modelassay.training.environments.recorded import EnvironmentRecord, Rewarded
+from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
+from modelassay.training.frame import Frame
 
 PAID = 0.5
 """Share of completions without work with full reward from which an environment is called hackable."""
 
 
-def text_findings(check: str, full: float, record: EnvironmentRecord) -> Iterator[RunFinding]:
+def text_findings(
+    check: str, frame: Frame, each: Environment, record: EnvironmentRecord
+) -> Iterator[RunFinding]:
     """What the texts of one environment tell.
 
     Args:
-        full: the reward that counts as full.
+        frame: the rollouts of the run that `record` was read of.
+        each: the environment.
     """
-    yield _without_work(check, full, record)
+    yield _without_work(check, frame, each, record)
     if record.regraded:
         yield _noise(check, record)
     if record.failed_full:
@@ -28,7 +37,7 @@ def text_findings(check: str, full: float, record: EnvironmentRecord) -> Iterato
             check,
             "failure is paid",
             f"{record.failed_full:,} of {record.failed:,} rollouts of {record.name!r} whose sandbox or "
-            "grader failed got full reward all the same.",
+            f"grader failed got {'full reward' if each.scale.reached else _half(each)} all the same.",
             about=_about(record, "failures"),
             state="shown_harmful",
             severity="high" if record.failed_full >= 10 else "medium",
@@ -47,6 +56,10 @@ def text_findings(check: str, full: float, record: EnvironmentRecord) -> Iterato
             values={"leaked": Decimal(record.leaked), "answered": Decimal(record.answered)},
             question=f"Why do prompts of {record.name!r} hold the answer?",
         )
+
+
+def _half(each: Environment) -> str:
+    return f"a reward of {each.scale.paid_from:.3g} or more, half of the span of rewards,"
 
 
 def _noise(check: str, record: EnvironmentRecord) -> RunFinding:
@@ -70,7 +83,7 @@ def _noise(check: str, record: EnvironmentRecord) -> RunFinding:
     )
 
 
-def _without_work(check: str, full: float, record: EnvironmentRecord) -> RunFinding:
+def _without_work(check: str, frame: Frame, each: Environment, record: EnvironmentRecord) -> RunFinding:
     seen = {name: found for name, found in record.without_work.items() if found.rollouts >= 3}
     about = _about(record, "reward without work")
     if not seen:
@@ -79,6 +92,28 @@ def _without_work(check: str, full: float, record: EnvironmentRecord) -> RunFind
             check, why, about=about,
             question=f"What does the grader of {record.name!r} give an empty answer?",
         )  # fmt: skip
+    if each.scale.span <= 0 and each.scale.full <= 0:
+        why = f"all rewards of {record.name!r} are {each.scale.full:g}, so that nothing is paid"
+        return not_assessable(check, why, about=about)
+    told = [_by_full(check, about, record, seen)] if each.scale.reached else []
+    if each.scale.graded:
+        told.append(_by_mean(check, about, frame, each, seen))
+    return max(told, key=lambda finding: _GRAVITY.index((finding.state, finding.severity)))
+
+
+_GRAVITY: tuple[tuple[FindingState, Severity], ...] = (
+    ("shown_fine", "none"),
+    ("not_assessable", "none"),
+    ("not_shown", "low"),
+    ("not_shown", "medium"),
+    ("shown_harmful", "high"),
+)
+"""What the two ways of looking may say, from harmless to grave; the graver is told."""
+
+
+def _by_full(
+    check: str, about: Mapping[str, str], record: EnvironmentRecord, seen: Mapping[str, Rewarded]
+) -> RunFinding:
     bounds = {name: clopper_pearson_interval(found.full, found.rollouts) for name, found in seen.items()}
     name = max(seen, key=lambda key: bounds[key].low)
     found, bound = seen[name], bounds[name]
@@ -87,7 +122,7 @@ def _without_work(check: str, full: float, record: EnvironmentRecord) -> RunFind
         check,
         "hackable" if hackable else "paid at times" if found.full else "no reward without work",
         f"Of {found.rollouts:,} rollouts of {record.name!r} that are {name!r}, {found.full:,} got full "
-        f"reward (mean {found.reward / found.rollouts:.3g} of {full:g}).",
+        f"reward (mean {found.reward / found.rollouts:.3g}).",
         about=about,
         state="shown_harmful" if hackable else "not_shown" if found.full else "shown_fine",
         severity="high" if hackable else "medium" if found.full else "none",
@@ -98,6 +133,66 @@ def _without_work(check: str, full: float, record: EnvironmentRecord) -> RunFind
         method="what policies happened to write; Clopper–Pearson. A live grader tells more",
         question=f"Why does {record.name!r} pay for {name!r}?" if found.full else "",
     )
+
+
+def _by_mean(
+    check: str,
+    about: Mapping[str, str],
+    frame: Frame,
+    each: Environment,
+    seen: Mapping[str, Rewarded],
+) -> RunFinding:
+    """By mean rewards, where these are of many values: answers without work against all others.
+
+    Such rewards have no zero, so that half of their span is much only of what is also paid more than work.
+    """
+    differences = _differences(frame, each, seen)
+    if not differences:
+        return not_assessable(check, f"no other rollouts of {each.name!r} can be compared", about=about)
+    name = max(differences, key=lambda key: differences[key].interval.low)
+    found = differences[name]
+    more, high = found.interval.low > 0, found.with_it >= PAID
+    hackable = more and high
+    nothing = not more and found.with_it <= MARGIN
+    less = nothing or (found.interval.high < 0 and not high)
+    low, span = each.scale.low, each.scale.span
+    return run_finding(
+        check,
+        _outcome(hackable, nothing, less),
+        f"The {seen[name].rollouts:,} rollouts of {each.name!r} that are {name!r} get a mean reward of "
+        f"{low + span * found.with_it:.3g}, other rollouts {low + span * found.without:.3g}.",
+        about=about,
+        state="shown_harmful" if hackable else "shown_fine" if less else "not_shown",
+        severity="high" if hackable else "none" if less else "medium" if high or more else "low",
+        effect=estimate(found.value, *found.interval) if np.isfinite(found.interval).all() else None,
+        values={f"{key}: rollouts": Decimal(value.rollouts) for key, value in seen.items()}
+        | {f"{key}: less others": decimal(value.value) for key, value in differences.items()},
+        evidence=[RolloutReference(seq=s, step=step, quote=text) for s, step, text in seen[name].examples],
+        method="what policies happened to write; difference of mean rewards as a share of their span (1 % to "
+        "99 %), errors clustered by task, Bonferroni. A live grader tells more",
+        question="" if less else f"Why does {each.name!r} pay for {name!r}?",
+    )
+
+
+def _outcome(hackable: bool, nothing: bool, less: bool) -> str:
+    if hackable:
+        return "hackable"
+    return "no reward without work" if nothing else "less without work" if less else "not told apart"
+
+
+def _differences(frame: Frame, each: Environment, seen: Mapping[str, Rewarded]) -> dict[str, MeanDifference]:
+    """Answers of each kind without work against rollouts that are of none of these kinds."""
+    kinds = {name: np.zeros(len(frame), np.bool_) for name in seen}
+    for name, found in seen.items():
+        kinds[name][np.asarray(found.places, np.int64)] = True
+    work = each.chosen & ~np.logical_or.reduce(list(kinds.values()))
+    differences = {}
+    for name, kind in kinds.items():
+        chosen = work | (kind & each.chosen)
+        if work.any() and (kind & each.chosen).any():
+            confidence = 1.0 - 0.05 / len(kinds)
+            differences[name] = paid_difference(frame, each, chosen, kind[chosen], confidence)
+    return differences
 
 
 def _about(record: EnvironmentRecord, aspect: str) -> Mapping[str, str]:

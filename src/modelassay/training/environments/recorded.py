@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -52,8 +53,11 @@ class Rewarded:
     rollouts: int = 0
     reward: float = 0.0
     full: int = 0
+    """Those that were paid as much as counts as full."""
     examples: list[tuple[int, int, str]] = field(default_factory=list)
-    """Number, step and first words of some with full reward."""
+    """Number, step and first words of some that were paid."""
+    places: array[int] = field(default_factory=lambda: array("q"))
+    """Where they stand among all rollouts of the run, as it is read."""
 
 
 @dataclass
@@ -88,7 +92,7 @@ def read_environments(run: Run, full: Mapping[str, float]) -> dict[str, Environm
     """Every environment of a run's training rollouts, from one reading.
 
     Args:
-        full: the reward that counts as full, by environment.
+        full: the reward from which a rollout counts as paid in full, by environment.
     """
     reading = _Reading(full)
     for batch in run.batches(list(COLUMNS)):
@@ -104,13 +108,15 @@ class _Reading:
         self._answers: dict[tuple[str, int], str] = {}
         self._clashing: set[tuple[str, int]] = set()
         self._lengths: dict[str, list[int]] = {}
-        self._single: dict[str, list[tuple[float, int, int, str]]] = {}
+        self._single: dict[str, list[tuple[int, float, int, int, str]]] = {}
+        self._place = -1
 
     def see(self, batch: Any) -> None:
         columns = {name: batch.column(name).to_pylist() for name in COLUMNS}
         for seq, step, env, prompt, completion, form, reward, failure, phase, extra in zip(
             *(columns[name] for name in COLUMNS), strict=True
         ):
+            self._place += 1
             if phase != "train" or form == "absent" or reward is None:
                 continue
             record = self._records.setdefault(env, EnvironmentRecord(env))
@@ -134,21 +140,20 @@ class _Reading:
         if not text:
             kind = "empty"
         elif len(text) <= 2:
-            self._single.setdefault(record.name, []).append((reward, seq, step, text))
+            self._single.setdefault(record.name, []).append((self._place, reward, seq, step, text))
         elif len(text) >= 20 and (text == prompt.strip() or text in prompt):
             kind = "echo of the prompt"
         elif len(text) <= 200 and _REFUSAL.match(text):
             kind = "refusal"
         if kind:
-            self._count(record, kind, reward, (seq, step, text[:120]))
+            self._count(record.name, kind, self._place, reward, (seq, step, text[:120]))
 
-    def _count(
-        self, record: EnvironmentRecord, kind: str, reward: float, example: tuple[int, int, str]
-    ) -> None:
-        found = record.without_work[kind]
+    def _count(self, env: str, kind: str, place: int, reward: float, example: tuple[int, int, str]) -> None:
+        found = self._records[env].without_work[kind]
         found.rollouts += 1
         found.reward += reward
-        if reward >= self._full.get(record.name, np.inf) - 1e-9:
+        found.places.append(place)
+        if reward >= self._full.get(env, np.inf) - 1e-9:
             found.full += 1
             if len(found.examples) < _EVIDENCE:
                 found.examples.append(example)
@@ -199,8 +204,8 @@ class _Reading:
             self._records[env].contradictory += 1
         for env, singles in self._single.items():
             if float(np.median(self._lengths[env])) >= SOME_WORK:
-                for reward, seq, step, text in singles:
-                    self._count(self._records[env], "single sign", reward, (seq, step, text))
+                for place, reward, seq, step, text in singles:
+                    self._count(env, "single sign", place, reward, (seq, step, text))
         return self._records
 
 
