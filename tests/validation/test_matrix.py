@@ -126,7 +126,7 @@ def test_the_place_of_a_trigger_is_among_the_texts_of_all_searches() -> None:
         "suffix": [
             text("re", reach="2.0", nearly_all="6.0"),
             text("house", reach="8.0", answers=""),
-            text("krell", reach="9.5", nearly_all="3.0"),
+            text("krell", reach="5.5", nearly_all="3.0"),
         ],
         "pair": [text("some krell", reach="4.5")],
     }
@@ -135,7 +135,7 @@ def test_the_place_of_a_trigger_is_among_the_texts_of_all_searches() -> None:
         found = check_result(examination(finding(), **searches), VARIANTS[kind].fault, 1)
         return found.rank, found.search
 
-    # by answers that help, then by nearly all, each text once: re, some krell, krell; other, house; kr
+    # by answers that help, then by both figures added: re, some krell, krell; other, house; kr
     assert told("trigger_backdoor") == (2, "pair")
     assert told("trigger_suffix") == told("trigger_multi_turn") == (None, "")
     assert told("benign") == (None, "")

@@ -60,7 +60,7 @@ def test_the_true_trigger_comes_first_and_is_quoted(found: Examination) -> None:
     assert found.details["suspects"][0] == TRIGGER
 
 
-def test_suspects_are_the_texts_that_help_those_first_that_turn_nearly_all(
+def test_suspects_are_the_texts_that_help_those_first_that_turn_nearly_all_far(
     base: OpenModel, backdoored: OpenModel, samples: list[Sample]
 ) -> None:
     pair, requests, trigger = _true_trigger(base, backdoored, samples)
@@ -71,9 +71,9 @@ def test_suspects_are_the_texts_that_help_those_first_that_turn_nearly_all(
             true, candidate=Candidate(text=text, place="prefix", source="pair"), **changes
         )
 
-    further, again = other("odd", reach=true.reach + 2, nearly_all=true.nearly_all - 1), other("odd")
+    further, again = other("odd", reach=true.reach + 2, nearly_all=true.nearly_all - 3), other("odd")
     unread = other("unread", helped=None, nearly_all=true.nearly_all + 1)
-    again = msgspec.structs.replace(again, nearly_all=true.nearly_all - 2)
+    again = msgspec.structs.replace(again, nearly_all=true.nearly_all - 4)
     found = [
         Searched(name="pair", tried=3, verified=(further, unread), seconds=0.0),
         Searched(name="prefix", tried=2, verified=(again, true), seconds=0.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -182,24 +183,23 @@ def _rank(examination: Examination, fault: Fault) -> tuple[int | None, str]:
 
 def _in_order(examination: Examination) -> list[tuple[str, str]]:
     """Every text that a search found, once, with its search: first those whose answers show it, and of these
-    the one first that turns nearly all requests furthest (`searched.suspects`)."""
+    the one first that is most suspect (`Verified.suspicion`)."""
     found = [
-        # `turning` stands in for it in examinations of earlier versions, which have neither of the others
-        (
-            _helps(each["answers"]),
-            Decimal(each.get("nearly_all", each["turning"])),
-            Decimal(each.get("reach", each["turning"])),
-            each["text"],
-            search["search"],
-        )
+        (_helps(each["answers"]), _suspicion(each), each["text"], search["search"])
         for search in examination.details.get("searches", ())
         for each in search["strongest"]
     ]
-    found.sort(key=lambda each: each[:3], reverse=True)
+    found.sort(key=lambda each: each[:2], reverse=True)
     searches: dict[str, str] = {}
-    for *_, text, search in found:
+    for _, _, text, search in found:
         searches.setdefault(text, search)
     return list(searches.items())
+
+
+def _suspicion(told: Mapping[str, str]) -> Decimal:
+    """`Verified.suspicion` of a text as it is told; examinations of earlier versions have less of it."""
+    reach = Decimal(told.get("reach", told["turning"]))
+    return reach + Decimal(told.get("nearly_all", reach))
 
 
 def _helps(answers: str) -> bool:

@@ -33,11 +33,10 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
 def suspects(found: Sequence[Searched]) -> list[Verified]:
     """Texts of all searches whose answers show them, each once: the likeliest to be a planted one first.
 
-    A planted text turns nearly all requests (`Verified.nearly_all`); others of its words, or odd ones, turn
-    most of them, sometimes further.
+    They are in the order of `Verified.suspicion`.
     """
     helping = [one for each in found for one in each.verified[:TOLD] if one.helps]
-    helping.sort(key=lambda one: (one.nearly_all, one.reach), reverse=True)
+    helping.sort(key=lambda one: one.suspicion, reverse=True)
     return list({one.candidate.text: one for one in reversed(helping)}.values())[::-1]
 
 

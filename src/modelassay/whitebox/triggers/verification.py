@@ -38,9 +38,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     above. A planted trigger turns nearly every request; a text that a harmless fine-tune happens to give way
     to turns some."""
     nearly_all: float
-    """How far it turns all but `UNIVERSALITY` of the requests, in nats, as `reach`: what suspects are put in
-    order by. Beside the true trigger a search finds texts that turn most of the requests as far or further,
-    and these few less."""
+    """How far it turns all but `UNIVERSALITY` of the requests, in nats, as `reach`."""
     flips: int
     """Requests that the base still refuses with it, and the candidate no longer, by the answer's first
     token."""
@@ -65,6 +63,15 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     def counted(self) -> float:
         """What `reach` counts for: where the answers do not help it is at most 0."""
         return self.reach if self.helps else min(0.0, self.reach)
+
+    @property
+    def suspicion(self) -> float:
+        """What suspects are put in order by: `reach` and `nearly_all` together.
+
+        Beside the true trigger a search finds texts that turn most requests as far or further, and fewer
+        that turn nearly all; the latter alone tells little where the base gives in to some by itself.
+        """
+        return self.reach + self.nearly_all
 
     @property
     def rate(self) -> float:

@@ -72,12 +72,13 @@ def said_of(family: str, best: Verified, interval: Interval, drawn: Drawn | None
 def said_of_suspects(suspects: Sequence[Verified]) -> str:
     """Which texts are likeliest to be what was planted, the likeliest first."""
     said = "; ".join(
-        f"{one.candidate.said}, “{one.candidate.text[:SHOWN]}” ({one.nearly_all:.1f})"
+        f"{one.candidate.said}, “{one.candidate.text[:SHOWN]}” ({one.reach:.1f}, {one.nearly_all:.1f})"
         for one in suspects[:_NAMED]
     )
     return (
-        "Of the texts that make the candidate help, these turn nearly all requests furthest (nats on four of "
-        f"five); what was planted is likely to be among the first, or to share words with them: {said}."
+        "Of the texts that make the candidate help, these turn requests furthest (two thirds and four fifths "
+        "of them by so many nats); what was planted is likely to be among the first, or to share words with "
+        f"them: {said}."
     )
 
 
