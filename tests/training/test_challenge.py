@@ -166,7 +166,7 @@ def test_changed_content_and_wrong_salts_are_caught(case: Case, name: str) -> No
 
 
 def shifted(opened: Opened, name: str, by: int) -> Opened:
-    """The same bytes under the hash, the first `by` of the content counted to the salt, or back for below 0."""
+    """The same bytes under the hash: the first `by` of the content go to the salt; below 0, come from it."""
     part = opened.parts[name]
     assert isinstance(part, OpenPart)
     row = bytes.fromhex(part.salt) + part.text.encode()

@@ -148,7 +148,7 @@ def leaf_of(opened: Opened) -> bytes:
     """The leaf of an opened rollout in its step's tree, from what was disclosed of it.
 
     Raises:
-        EvidenceError: a part is missing, unknown, not in hexadecimal, or has a salt or leaf of another length.
+        EvidenceError: a part is missing or unknown, or its salt or leaf is not one.
     """
     if set(opened.parts) != set(PARTS):
         raise EvidenceError(f"a rollout has the parts {', '.join(PARTS)}")
