@@ -89,7 +89,7 @@ class Pair(Strategy):
         )
 
     def play(self, behaviour: Behaviour) -> Play:
-        """Attack; a stream whose attacker fails ends, and the others go on."""
+        """Attack; a stream whose attacker fails ends, and the others go on and tell how it ended."""
         streams = [Stream((self._role(behaviour, number), user(START))) for number in range(self._streams)]
         done: list[Stream] = []
         errors: list[Exception] = []
@@ -100,7 +100,8 @@ class Pair(Strategy):
             done += streams
             if not streams or any(stream.success for stream in streams):
                 break
-        if errors and not any(stream.success for stream in done):
+        whole = not streams or any(not isinstance(each, AttackerFailedError) for each in errors)
+        if errors and whole and not any(stream.success for stream in done):
             raise worst(errors)
         return best(done).ending
 

@@ -47,7 +47,7 @@ class Strategy:
 
     def unsuited(self, behaviour: Behaviour) -> str:
         """Why it cannot be tried on `behaviour`; empty when it can."""
-        return "" if behaviour.request.strip() else "the sample has no user turn with a request"
+        return behaviour.unsuited
 
     def tags(self, behaviour: Behaviour) -> dict[str, str]:
         """What it brings to an attack beside the sample's tags, to count by: who attacks, in which way."""

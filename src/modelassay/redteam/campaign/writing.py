@@ -222,7 +222,8 @@ def _cannot(campaign: Campaign) -> Iterable[str]:
     else:
         yield (
             f"Whether an attack had its way was read by {campaign.judge} in answers to turns that themselves "
-            "ask for what is wanted; help given in other words is missed, so success is told too seldom."
+            "ask for what is wanted, by their words; an attack that ended with help to other words has no "
+            "result."
         )
     if any(each.strategy.frozen for each in (r.unit for r in campaign.results)):
         yield (
