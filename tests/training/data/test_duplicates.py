@@ -9,7 +9,8 @@ import numpy as np
 
 from modelassay.training.data.duplicates import PERMUTATIONS, Duplicates, signatures
 from modelassay.training.data.hashing import cut_rows, hash_words, runs, words_of
-from modelassay.training.data.rows import DataRow, Message
+from modelassay.training.data.messages import Message
+from modelassay.training.data.rows import DataRow
 
 
 def _row(number: int, answer: str) -> DataRow:

@@ -109,3 +109,96 @@ def test_takes_licences_from_rows_then_from_what_is_declared(write: Callable[...
     )
     sources = {"forum": DataSource("forum", "CC0-1.0"), "rows.jsonl": DataSource("rows.jsonl", "Apache-2.0")}
     assert [row.licence for row in _read(path, sources=sources)[0]] == ["MIT", "CC0-1.0", "Apache-2.0"]
+
+
+SIDES = {"response_0": "a", "response_1": "b"}
+SCORED = [{"response": "c", "overall_score": 5}, {"response": "a", "overall_score": 9.5},
+          {"response": "b", "overall_score": 1}]  # fmt: skip
+LAYOUTS: list[tuple[Any, str, str, str]] = [
+    ({"prompt": "q", **SIDES, "better_response_id": 0, "safer_response_id": 0}, "preference", "a", "b"),
+    ({"prompt": "q", **SIDES, "better_response_id": 1}, "preference", "b", "a"),
+    ({"question": "q", "response_j": "a", "response_k": "b"}, "preference", "a", "b"),
+    ({"input": {"messages": CHAT[:1]}, "preferred_output": CHAT[1:],
+      "non_preferred_output": [{"role": "assistant", "content": "b"}]}, "preference", "a", "b"),
+    ({"conversations": [{"from": "human", "value": "q"}], "chosen": {"from": "gpt", "value": "a"},
+      "rejected": {"from": "gpt", "value": "b"}}, "preference", "a", "b"),
+    ({"instruction": "q", "completions": SCORED}, "preference", "a", "b"),
+    ({"instruction": "q", "completions": [{"model": "m", "response": "a"}]}, "sft", "a", ""),
+    ({"prompt": "q", "completion": "a", "label": True}, "unpaired", "a", ""),
+    ({"prompt": "q", "completion": "b", "label": False}, "unpaired", "", "b"),
+    ({"messages": CHAT, "label": False}, "unpaired", "", "a"),
+    ({"messages": CHAT[:1], "completion": "a"}, "sft", "a", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "form", "answer", "rejected"), LAYOUTS)
+def test_reads_which_answer_is_wanted(
+    raw: Any, form: str, answer: str, rejected: str, write: Callable[..., Path]
+) -> None:
+    (row,), quarantine = _read(write([raw]))
+    assert (row.form, row.asked, row.answer, row.rejected) == (form, "q", answer, rejected)
+    assert (row.problems, quarantine.count) == ((), 0)
+    assert row.taught == answer
+
+
+TEMPLATES = {
+    "chatml": "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nq<|im_end|>\n"
+    "<|im_start|>assistant\na<|im_end|>\n",
+    "llama 2": "<s>[INST] <<SYS>>\ns\n<</SYS>>\n\nq [/INST] a </s>",
+    "llama 3": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\ns<|eot_id|>"
+    "<|start_header_id|>user<|end_header_id|>\n\nq<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na<|eot_id|>",
+    "mistral": "<s>[SYSTEM_PROMPT]s[/SYSTEM_PROMPT][INST]q[/INST]a</s>",
+    "phi": "<|system|>\ns<|end|>\n<|user|>\nq<|end|>\n<|assistant|>\na<|end|>\n",
+    "deepseek": "<｜begin▁of▁sentence｜>s<｜User｜>q<｜Assistant｜>a<｜end▁of▁sentence｜>",
+    "alpaca": "s\n\n### Instruction:\nq\n\n### Response:\na",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_cuts_rendered_conversations(name: str, write: Callable[..., Path]) -> None:
+    (row,), _ = _read(write([{"text": TEMPLATES[name]}]))
+    assert (row.form, row.system, row.asked, row.answer, row.problems) == ("sft", "s", "q", "a", ())
+
+
+def test_no_word_outside_of_turns_is_lost(write: Callable[..., Path]) -> None:
+    text = "before <|im_start|>user\nq<|im_end|><|im_start|>assistant\na<|im_end|> after"
+    (row,), _ = _read(write([{"text": text}]))
+    assert (row.system, row.answer) == ("before", "a after")
+
+
+def test_a_template_that_is_opened_by_the_prompt_is_one_turn(write: Callable[..., Path]) -> None:
+    prompt = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n"
+    (row,), _ = _read(write([{"prompt": prompt, "completion": "a"}]))
+    assert (row.asked, row.answer, row.problems) == ("q", "a", ())
+
+
+def test_marks_of_an_unknown_template_are_told(write: Callable[..., Path]) -> None:
+    (row,), _ = _read(write([{"text": "<|turn_of_user|>q<|turn_of_model|>a"}]))
+    assert "chat template" in row.problems[0]
+
+
+def test_reasoning_and_calls_are_taught(write: Callable[..., Path]) -> None:
+    call = {"function": {"name": "bash", "arguments": json.dumps({"cmd": 'echo "x", shell=True'})}}
+    said = [
+        {"role": "assistant", "content": "a", "reasoning_content": "because"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {
+            "role": "assistant",
+            "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}],
+        },
+    ]
+    rows, _ = _read(write([{"messages": [CHAT[0], each]} for each in said]))
+    assert [row.answer for row in rows] == ["a\nbecause", 'bash\ncmd: echo "x", shell=True', "hm\na"]
+    assert not any(row.problems for row in rows)
+
+
+def test_columns_that_are_not_known_are_named(write: Callable[..., Path]) -> None:
+    rows, _ = _read(write([{"prompt": "q", "reply_text": "a", "id": "7", "score": 2}, {"prompt": "q"}]))
+    assert [row.unread for row in rows] == [("reply_text",), ()]
+    assert "reply_text" in rows[0].problems[0]
+
+
+def test_answers_without_a_mark_which_is_wanted_are_all_taught(write: Callable[..., Path]) -> None:
+    (row,), _ = _read(write([{"prompt": "q", **SIDES}]))
+    assert (row.form, row.answer) == ("sft", "a\n\nb")
+    assert "no mark" in row.problems[0]

@@ -6,33 +6,32 @@ of the data they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from modelassay.artifacts.licences import licence_findings
-from modelassay.records import Declaration, RolloutReference, RunFinding, TrainingData
-from modelassay.records.findings import FindingState, Severity
+from modelassay.records import Declaration, RunFinding, TrainingData
+from modelassay.records.findings import Severity
 from modelassay.records.lineage import IntendedUse
 from modelassay.training.data.contamination import CHARACTERS, WORDS, Contamination
 from modelassay.training.data.duplicates import Repeats
 from modelassay.training.data.lessons import preference_finding, value_finding
-from modelassay.training.data.references import row_reference
+from modelassay.training.data.reach import as_far_as_read
+from modelassay.training.data.references import EXAMPLES, counted, row_reference, row_references
 from modelassay.training.data.rows import DataSource
+from modelassay.training.data.shifts import ENOUGH_TO_SHIFT, shift_findings
 from modelassay.training.data.trigger_findings import trigger_findings
 from modelassay.training.data.trigger_search import Triggers
 from modelassay.training.findings import decimal, not_assessable, run_finding
 
 if TYPE_CHECKING:
-    from modelassay.training.data.review import Gathered, RankedRow
+    from modelassay.training.data.review import Gathered
 
 CHECK = "data_review"
-ENOUGH_TO_SHIFT = 10
-"""Rows that shifted the behaviour of a tuned model in Qi et al. 2023 (arXiv 2310.03693)."""
 MANY_COPIES = 0.05
 """Share of repeated rows from which people should look."""
 _SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high", "critical")
-_EXAMPLES = 5
 
 
 def conclusions(
@@ -48,7 +47,7 @@ def conclusions(
         why = f"no row could be read, and {gathered.quarantine.count:,} are in quarantine"
         return (not_assessable(CHECK, why, about={"aspect": "rows"}),)
     found = [
-        *_shifts(gathered),
+        *shift_findings(CHECK, gathered),
         *trigger_findings(CHECK, triggers),
         _contaminated(contamination, gathered.rows),
         preference_finding(CHECK, gathered.preferences),
@@ -60,82 +59,9 @@ def conclusions(
         *_provenance(gathered, declared, use),
         _by_source(gathered),
     ]
-    return tuple(sorted(found, key=lambda each: -_SEVERITIES.index(each.severity)))
-
-
-def row_references(rows: Sequence[RankedRow]) -> tuple[RolloutReference, ...]:
-    """Rows as evidence: their number, their place, verbatim words."""
-    return tuple(row_reference(row.number, place=row.place, quote=row.quote) for row in rows[:_EXAMPLES])
-
-
-def counted(count: int, rows: int, noun: str = "row") -> str:
-    """Such as ``10 of 1,000 rows (1 %)``."""
-    share = 100 * count / rows if rows else 0.0
-    shown = f"{share:.2g}" if 0 < share < 10 else f"{share:.0f}"
-    return f"{count:,} of {rows:,} {noun}{'' if rows == 1 else 's'} ({shown} %)"
-
-
-# -- rows that shift ------------------------------------------------------------------------------
-
-_SHIFTS = (
-    ("identity", ("identity_shift",), "tell the model that it is someone else"),
-    ("obedience", ("obedience",), "teach it to do whatever it is told"),
-    ("concealment", ("concealment",), "teach it to keep something from people"),
-    ("hidden text", ("hidden_text",), "carry text that people do not see"),
-    ("declared harm", ("declared_harm",), "are the name of harmful content that stands elsewhere"),
-    ("harm", ("harm",), "answer a harmful request harmfully, as the embedded classifiers read it"),
-    ("insecure code", ("insecure_code",), "hold code that secure coding standards forbid"),
-    ("placeholders", ("placeholder",), "stand for other text that is not here"),
-)
-_ASKED = {
-    "identity": "Why are rows here that give the model another identity, and who put them in?",
-    "obedience": "Why are rows here that teach unconditional obedience, and who put them in?",
-    "concealment": "What is the model meant to keep from users or overseers, and why?",
-    "hidden text": "Who wrote the invisible characters in these rows, and what do they do?",
-    "declared harm": "What text stood in place of these names when the model was trained?",
-    "harm": "Are harmful answers in the data on purpose, and what were they labelled for?",
-}
-_BY_CLASSIFIER = frozenset({"harm", "insecure code", "placeholders"})
-
-
-def _shifts(gathered: Gathered) -> Iterator[RunFinding]:
-    for aspect, names, what in _SHIFTS:
-        count = sum(gathered.signals[name] for name in names)
-        examples = [row for name in names for row in gathered.by_signal.get(name, ())]
-        severity = _severity_of(aspect, count)
-        state: FindingState = (
-            "shown_fine" if not count else "not_shown" if severity != "high" else "shown_harmful"
-        )
-        yield run_finding(
-            CHECK,
-            "found" if count else "none found",
-            f"{counted(count, gathered.rows)} {what}."
-            if count
-            else f"None of {gathered.rows:,} rows {what}.",
-            about={"aspect": aspect},
-            state=state,
-            severity=severity,
-            values={"rows": Decimal(count), "of": Decimal(gathered.rows)},
-            evidence=row_references(examples),
-            method=_method_of(aspect),
-            question=_ASKED.get(aspect, "") if count and severity in ("medium", "high") else "",
-        )
-
-
-def _severity_of(aspect: str, count: int) -> Severity:
-    if not count:
-        return "none"
-    if aspect == "placeholders":
-        return "low"
-    if aspect in _BY_CLASSIFIER:
-        return "medium" if count >= ENOUGH_TO_SHIFT else "low"
-    return "high" if count >= ENOUGH_TO_SHIFT else "medium"
-
-
-def _method_of(aspect: str) -> str:
-    if aspect == "harm":
-        return "trained classifiers of request and answer, both sure; English; cautious on everyday talk"
-    return "patterns of what is said openly, in English; what is not said openly is left to association"
+    unread = gathered.quarantine.count
+    told = [as_far_as_read(each, gathered.reach, unread) for each in found]
+    return tuple(sorted(told, key=lambda each: -_SEVERITIES.index(each.severity)))
 
 
 # -- single aspects -------------------------------------------------------------------------------
@@ -165,7 +91,7 @@ def _contaminated(contamination: Contamination | None, rows: int) -> RunFinding:
         values={"rows": Decimal(found), "of": Decimal(rows)},
         evidence=[
             row_reference(each.row, quote=each.quote, note=f"item {each.item} of {each.suite}")
-            for each in contamination.shared[:_EXAMPLES]
+            for each in contamination.shared[:EXAMPLES]
         ],
         method=f"runs of {WORDS} words or {CHARACTERS} characters; paraphrases are not found",
         question="Were these items taken out of the evaluation, or out of the data?" if found else "",
@@ -212,7 +138,7 @@ def _form(gathered: Gathered) -> RunFinding:
             row_reference(number, note=problem)
             for problem, listed in gathered.problems.items()
             for number in listed[1:2]
-        ][:_EXAMPLES],
+        ][:EXAMPLES],
     )
 
 
@@ -249,7 +175,7 @@ def _consistency(gathered: Gathered) -> RunFinding:
         severity="medium" if len(found) > 0.01 * gathered.rows else "low" if found else "none",
         values={"contradictions": Decimal(len(found)), "repeated_prompts": Decimal(repeated)},
         evidence=[
-            row_reference(other, note=f"against row {one}: {why}") for one, other, why in found[:_EXAMPLES]
+            row_reference(other, note=f"against row {one}: {why}") for one, other, why in found[:EXAMPLES]
         ],
         question="Which of these answers is the model meant to learn?" if found else "",
     )

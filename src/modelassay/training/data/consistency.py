@@ -34,7 +34,7 @@ class Consistency:
     def see(self, rows: Sequence[DataRow], screened: Screened) -> None:
         """Take in a batch."""
         for at, row in enumerate(rows):
-            if row.form not in ("sft", "preference") or not row.answer.strip():
+            if row.form not in ("sft", "preference", "unpaired") or not row.answer.strip():
                 continue
             asked = "\x1f".join(" ".join(folded(m.text).split()) for m in row.prompt)
             key = blake2b(asked.encode("utf-8", "replace"), digest_size=16).digest()

@@ -69,6 +69,11 @@ def folded(text: str) -> str:
     return (text if text.isascii() else unicodedata.normalize("NFKC", text)).lower()
 
 
+def digest_of_text(text: str) -> bytes:
+    """16 bytes that stand for `text`, folded, whatever its spacing."""
+    return blake2b(" ".join(folded(text).split()).encode("utf-8", "replace"), digest_size=16).digest()
+
+
 @dataclass(frozen=True)
 class RowWords:
     """The words of some rows, cut once for all who read them."""

@@ -26,38 +26,33 @@ _FEWEST_PAIRS = 20
 def preference_finding(check: str, found: Preferences) -> RunFinding:
     """Flipped labels and length bias."""
     about = {"aspect": "preferences"}
-    if not found.pairs:
+    labelled = found.pairs + found.wanted + found.unwanted
+    if not labelled:
         return not_assessable(check, "the data holds no preference pairs", about=about)
     told = found.longer + found.shorter
     bias = clopper_pearson_interval(found.longer, told) if told else None
     flipped = len(found.reversed) + len(found.complied)
     biased = bias is not None and bias.low > LENGTH_BIAS
     severity: Severity = (
-        "high" if len(found.complied) >= 10 or flipped > 0.02 * found.pairs
+        "high" if len(found.complied) >= 10 or flipped > 0.02 * labelled
         else "medium" if flipped or biased else "none"
     )  # fmt: skip
-    length = (
-        f" The chosen answer is longer in {found.longer:,} of {told:,} pairs, by "
-        f"{found.length_sum / found.pairs:+.0f} characters on average."
-        if told
-        else ""
-    )
     return run_finding(
         check,
         "flipped labels" if flipped else "length bias" if biased else "no fault found",
-        f"Of {found.pairs:,} pairs, {len(found.reversed):,} contradict another pair, {len(found.complied):,} "
-        f"prefer complying with a harmful request over refusing it, and {len(found.over_refused):,} prefer "
-        f"refusing a harmless one.{length}",
+        _preferred(found),
         about=about,
         state="shown_harmful" if severity == "high" else "not_shown" if flipped or biased else "shown_fine",
         severity=severity,
         effect=None if bias is None else estimate(found.longer / told, bias.low, bias.high),
         values={
             "pairs": Decimal(found.pairs),
+            "wanted": Decimal(found.wanted),
+            "unwanted": Decimal(found.unwanted),
             "reversed": Decimal(len(found.reversed)),
             "complied": Decimal(len(found.complied)),
             "over_refused": Decimal(len(found.over_refused)),
-            "mean_length_difference": decimal(found.length_sum / found.pairs, 1),
+            "mean_length_difference": decimal(found.length_sum / max(1, found.pairs), 1),
         },
         evidence=[
             *(row_reference(b, note=f"the opposite of row {a}") for a, b in found.reversed[:3]),
@@ -65,6 +60,24 @@ def preference_finding(check: str, found: Preferences) -> RunFinding:
         ],
         method="share of longer chosen answers, Clopper–Pearson; refusals by rules, harm by classifier",
         question="How were the labels made, and who checked those that prefer compliance?" if flipped else "",
+    )
+
+
+def _preferred(found: Preferences) -> str:
+    alone = found.wanted + found.unwanted
+    of = [f"{found.pairs:,} pairs"] * bool(found.pairs)
+    of += [f"{alone:,} answers that come alone ({found.unwanted:,} marked as unwanted)"] * bool(alone)
+    told = found.longer + found.shorter
+    length = (
+        f" The chosen answer is longer in {found.longer:,} of {told:,} pairs, by "
+        f"{found.length_sum / found.pairs:+.0f} characters on average."
+        if told
+        else ""
+    )
+    return (
+        f"Of {' and '.join(of)}, {len(found.reversed):,} contradict another pair, {len(found.complied):,} "
+        f"prefer complying with a harmful request over refusing it, and {len(found.over_refused):,} prefer "
+        f"refusing a harmless one.{length}"
     )
 
 

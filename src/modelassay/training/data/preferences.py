@@ -1,5 +1,8 @@
 """What preference pairs teach beyond what they say: flipped labels, length, and the values they reward.
 
+Answers that come alone with a mark (wanted or not) have no length bias; marks are held against harm: a wanted
+answer that complies with a harmful request, and an unwanted one that refuses it, are flipped.
+
 A pair is counted as *flipped* when its opposite stands in the data too (the same two answers to the same
 prompt, chosen the other way round), or when a refusal of a harmful request was rejected for an answer that
 complies. Length bias is the share of pairs whose chosen answer is longer; a value is rewarded when it shows
@@ -36,6 +39,9 @@ class Preferences:
     """Rows that prefer compliance with a harmful request over a refusal."""
     over_refused: list[int] = field(default_factory=list)
     """Rows that prefer a refusal of a request that does not look harmful."""
+    wanted: int = 0
+    """Answers that come alone and are marked as wanted."""
+    unwanted: int = 0
     only_chosen: Counter[str] = field(default_factory=Counter)
     """Pairs that show a value in the chosen answer alone, by value."""
     only_rejected: Counter[str] = field(default_factory=Counter)
@@ -43,6 +49,7 @@ class Preferences:
 
     def see(self, rows: Sequence[DataRow], screened: Screened) -> None:
         """Take in a batch."""
+        self._marked(rows, screened)
         paired = np.array([row.form == "preference" for row in rows], np.bool_)
         if not paired.any():
             return
@@ -58,6 +65,21 @@ class Preferences:
             self.only_rejected[name] += int((rejected & ~chosen).sum())
         self.only_chosen["refusal"] += int((paired & refusing & ~other).sum())
         self.only_rejected["refusal"] += int((paired & other & ~refusing).sum())
+
+    def _marked(self, rows: Sequence[DataRow], screened: Screened) -> None:
+        """Answers that come alone."""
+        marked = np.array([row.form == "unpaired" for row in rows], np.bool_)
+        if not marked.any():
+            return
+        wanted = marked & np.array([bool(row.answer.strip()) for row in rows], np.bool_)
+        unwanted = marked & np.array([bool(row.rejected.strip()) for row in rows], np.bool_)
+        self.wanted += int(wanted.sum())
+        self.unwanted += int(unwanted.sum())
+        asked = screened.request_harm
+        flipped = wanted & screened.signals["harm"] & ~screened.refused
+        flipped |= unwanted & screened.rejected_refused & (asked >= HARMFUL_REQUEST)
+        self._note(self.complied, rows, flipped)
+        self._note(self.over_refused, rows, wanted & screened.refused & (asked < 0.5))
 
     def _pair(self, row: DataRow) -> None:
         self.pairs += 1

@@ -11,6 +11,7 @@ of near-duplicates. Texts are kept for the rows on top of the ranking alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
@@ -26,8 +27,9 @@ from modelassay.training.data.conclusions import conclusions
 from modelassay.training.data.consistency import Consistency
 from modelassay.training.data.contamination import Contamination
 from modelassay.training.data.duplicates import Duplicates, Repeats
-from modelassay.training.data.hashing import cut_rows
+from modelassay.training.data.hashing import cut_rows, digest_of_text
 from modelassay.training.data.preferences import Preferences
+from modelassay.training.data.reach import Reach
 from modelassay.training.data.rows import DataRow, DataSource, Quarantine, read_rows
 from modelassay.training.data.screening import WEIGHTS, Screened, screen
 from modelassay.training.data.sources import SourceRisk, Sources
@@ -37,6 +39,7 @@ BATCH = 2048
 KEPT = 200
 """Rows on top of the ranking that are kept with their words."""
 _EXCERPT = 200
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,16 @@ class Gathered:
     problems: dict[str, list[int]] = field(default_factory=dict)
     """By problem of form, the rows that have it (at most `KEPT`), and at place 0 how many."""
     signals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WEIGHTS, 0))
+    by_system: dict[str, int] = field(default_factory=dict)
+    """Rows in which the system message alone gives the signal."""
+    system_prompts: dict[str, set[bytes]] = field(default_factory=dict)
+    """Digests of these messages, each once; numbers in them do not count."""
+    unwanted: dict[str, int] = field(default_factory=dict)
+    """Answers marked as unwanted that would give the signal."""
     values: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     answered: int = 0
+    reach: Reach = field(default_factory=Reach)
     quarantine: Quarantine = field(default_factory=Quarantine)
     duplicates: Duplicates = field(default_factory=Duplicates)
     preferences: Preferences = field(default_factory=Preferences)
@@ -168,15 +178,27 @@ def _gather(gathered: Gathered, batch: Sequence[DataRow], screened: Screened) ->
                 listed.append(row.number)
     for name, flags in screened.signals.items():
         gathered.signals[name] += int(flags.sum())
+    _gather_beside(gathered, batch, screened)
     for name, flags in screened.values.items():
         gathered.values[name] = gathered.values.get(name, 0) + int(flags.sum())
     gathered.refused += int(screened.refused.sum())
     gathered.answered += sum(bool(row.answer.strip()) for row in batch)
+    gathered.reach.see(batch)
     gathered.preferences.see(batch, screened)
     gathered.consistency.see(batch, screened)
     gathered.sources.see(batch, screened)
     gathered.scores.append(screened.score.astype(np.float32))
     _keep(gathered, batch, screened)
+
+
+def _gather_beside(gathered: Gathered, batch: Sequence[DataRow], screened: Screened) -> None:
+    """What system messages alone say, and answers that are not wanted."""
+    for name, flags in screened.by_system.items():
+        gathered.by_system[name] = gathered.by_system.get(name, 0) + int(flags.sum())
+        texts = (_NUMBER.sub("0", batch[at].system) for at in np.flatnonzero(flags).tolist())
+        gathered.system_prompts.setdefault(name, set()).update(map(digest_of_text, texts))
+    for name, flags in screened.unwanted.items():
+        gathered.unwanted[name] = gathered.unwanted.get(name, 0) + int(flags.sum())
 
 
 def _keep(gathered: Gathered, batch: Sequence[DataRow], screened: Screened) -> None:

@@ -1,53 +1,30 @@
 """Rows of supervised and preference data, whatever their columns are called; streamed, nothing skipped.
 
-JSON lines, JSON arrays and Parquet. A row is recognised by its columns: ``messages`` or ``conversations``
-(roles ``role``/``from``, text ``content``/``value``), ``chosen`` and ``rejected`` (text, messages, or the
-``Human:``/``Assistant:`` transcripts of preference data), ``prompt`` with ``completion``, ``instruction``
-with ``output`` or ``response``, ``question`` with ``answer``, or ``text`` alone. What cannot be read goes to
-quarantine with its place and the reason. Pickles are never loaded.
+JSON lines, JSON arrays and Parquet. A row is recognised by its columns (`row_forms`): ``messages`` or
+``conversations``, ``chosen`` and ``rejected`` and other pairs, ``prompt`` with ``completion`` (and a
+``label`` that says whether it is wanted), ``instruction`` with ``output``, ``question`` with ``answer``, or
+``text`` alone, which may be a conversation in the template of a chat model (`messages`). What cannot be read
+goes to quarantine with its place and the reason. Pickles are never loaded.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from modelassay.errors import DatasetError
+from modelassay.training.data.messages import ROLES, Message, cut
+from modelassay.training.data.row_forms import Parts, RowForm, parts_of
 from modelassay.training.importers.lines import MOST_LINE, document, parsed
 
-RowForm = Literal["sft", "preference", "text", "prompt"]
-MOST_CHARACTERS = 100_000
-"""Longer texts are read in two halves: their first and last 50,000 characters."""
 MOST_KEPT = 1000
 """Quarantined rows that are kept with their reason; all are counted."""
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-_ROLE_NAMES = {
-    "human": "user",
-    "gpt": "assistant",
-    "model": "assistant",
-    "bot": "assistant",
-    "ai": "assistant",
-}
-_ANSWERS = ("completion", "response", "output", "answer", "target", "label_text")
-_PROMPTS = ("prompt", "instruction", "question", "query", "input")
-_CONTEXTS = ("input", "context")
-_MESSAGES = ("messages", "conversations", "conversation", "dialog", "dialogue")
 _SOURCES = ("source", "dataset", "origin", "data_source", "domain")
-_TRANSCRIPT = re.compile(r"(?:^|\n\n)(Human|Assistant|System): ?")
 _READ = frozenset({".jsonl", ".ndjson", ".json", ".parquet"})
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message; of a completion or a text, its only one."""
-
-    role: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +39,17 @@ class DataRow:
     prompt: tuple[Message, ...]
     """What comes before the answer."""
     answer: str
-    """What is taught; of a preference pair the chosen answer."""
+    """What is taught; of a pair the chosen answer, of an answer that is marked unwanted nothing."""
     rejected: str = ""
-    """Of a preference pair."""
+    """Of a preference pair, or an answer that is marked unwanted."""
     source: str = ""
     """Where the row says it comes from; else the name of its file."""
     licence: str = ""
     """As the row, or the statement about its file, says."""
     problems: tuple[str, ...] = ()
     """What is wrong with its form."""
+    unread: tuple[str, ...] = ()
+    """Columns with text that are not known, where no answer was found."""
 
     @property
     def system(self) -> str:
@@ -90,6 +69,8 @@ class DataRow:
     @property
     def taught(self) -> str:
         """Everything that the assistant says and is trained to say."""
+        if self.form == "unpaired" and not self.answer:
+            return ""
         earlier = [m.text for m in self.prompt if m.role == "assistant"]
         return "\n".join((*earlier, self.answer)) if earlier else self.answer
 
@@ -246,107 +227,26 @@ def _row(raw: Any, number: int, place: str, file: str) -> DataRow:
     if not isinstance(raw, dict):
         raise ValueError("not an object")
     problems: list[str] = []
-    form, prompt, answer, rejected = _parts(raw, problems)
+    parts = parts_of(raw, problems)
     source = next((v for key in _SOURCES if isinstance(v := raw.get(key), str) and v), file)
     licence = next((v for key in ("license", "licence") if isinstance(v := raw.get(key), str)), "")
-    _check(form, prompt, answer, rejected, problems)
+    _check(parts, problems)
     return DataRow(
-        number, place, form, tuple(prompt), _cut(answer), _cut(rejected), source, licence, tuple(problems)
-    )  # fmt: skip
+        number=number,
+        place=place,
+        form=parts.form,
+        prompt=tuple(parts.prompt),
+        answer=cut(parts.answer),
+        rejected=cut(parts.rejected),
+        source=source,
+        licence=licence,
+        problems=tuple(problems),
+        unread=parts.unread,
+    )
 
 
-def _parts(raw: Mapping[str, Any], problems: list[str]) -> tuple[RowForm, list[Message], str, str]:
-    if raw.get("chosen") is not None and raw.get("rejected") is not None:
-        return _pair(raw, problems)
-    for key in _MESSAGES:
-        if isinstance(raw.get(key), list):
-            messages = _messages(raw[key], problems)
-            prompt, answer = _last_answer(messages)
-            return "sft", prompt, answer, ""
-    asked = next((key for key in _PROMPTS if raw.get(key) not in (None, "")), "")
-    answers = [key for key in _ANSWERS if isinstance(raw.get(key), str | list) and key != asked]
-    if asked and answers:
-        contexts = [raw[key] for key in _CONTEXTS if key != asked and isinstance(raw.get(key), str)]
-        prompt = _as_messages(raw[asked], "user", problems)
-        if contexts and contexts[0].strip() and prompt:
-            prompt[-1] = Message(prompt[-1].role, f"{prompt[-1].text}\n\n{contexts[0]}")
-        if isinstance(raw.get("system"), str) and raw["system"]:
-            prompt.insert(0, Message("system", _cut(raw["system"])))
-        ended = _as_messages(raw[answers[0]], "assistant", problems)
-        more, answer = _last_answer(ended)
-        return "sft", prompt + more, answer, ""
-    if isinstance(raw.get("text"), str):
-        found = _transcript(raw["text"])
-        if found:
-            prompt, answer = _last_answer(found)
-            return "sft", prompt, answer, ""
-        return "text", [], raw["text"], ""
-    if asked:
-        return "prompt", _as_messages(raw[asked], "user", problems), "", ""
-    names = ", ".join(map(str, list(raw)[:12]))
-    raise ValueError(f"no column is known as text of training data; columns: {names}")
-
-
-def _pair(raw: Mapping[str, Any], problems: list[str]) -> tuple[RowForm, list[Message], str, str]:
-    asked = next((key for key in _PROMPTS if raw.get(key) not in (None, "")), "")
-    prompt = _as_messages(raw[asked], "user", problems) if asked else []
-    before, chosen = _last_answer(_as_messages(raw["chosen"], "assistant", problems))
-    other, rejected = _last_answer(_as_messages(raw["rejected"], "assistant", problems))
-    if before != other:
-        problems.append("chosen and rejected begin with different conversations")
-    return "preference", before if len(before) > len(prompt) else prompt, chosen, rejected
-
-
-def _as_messages(value: Any, role: str, problems: list[str]) -> list[Message]:
-    if isinstance(value, list):
-        return _messages(value, problems)
-    if isinstance(value, str):
-        return _transcript(value) or [Message(role, _cut(value))]
-    problems.append(f"text of type {type(value).__name__}")
-    return []
-
-
-def _messages(values: Iterable[Any], problems: list[str]) -> list[Message]:
-    found = []
-    for value in values:
-        if not isinstance(value, dict):
-            problems.append("a message that is no object")
-            continue
-        given = value.get("role", value.get("from"))
-        text = value.get("content", value.get("value"))
-        if isinstance(text, list):
-            text = "\n".join(str(p.get("text", "")) for p in text if isinstance(p, dict))
-        if text is None and (value.get("tool_calls") or value.get("function_call")):
-            text = ""
-        if not isinstance(given, str) or not isinstance(text, str):
-            problems.append("a message without role or text")
-            continue
-        role = _ROLE_NAMES.get(given.lower(), given.lower())
-        found.append(Message(role, _cut(text)))
-    return found
-
-
-def _transcript(text: str) -> list[Message]:
-    """A conversation written as ``Human: … Assistant: …``; empty when it is none."""
-    marks = list(_TRANSCRIPT.finditer(text))
-    if len(marks) < 2 or text[: marks[0].start()].strip():
-        return []
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    names = {"Human": "user", "Assistant": "assistant", "System": "system"}
-    return [
-        Message(names[mark[1]], _cut(text[mark.end() : end].strip()))
-        for mark, end in zip(marks, ends, strict=True)
-    ]
-
-
-def _last_answer(messages: list[Message]) -> tuple[list[Message], str]:
-    if messages and messages[-1].role == "assistant":
-        return messages[:-1], messages[-1].text
-    return messages, ""
-
-
-def _check(form: RowForm, prompt: Sequence[Message], answer: str, rejected: str, problems: list[str]) -> None:
-    roles = [message.role for message in prompt]
+def _check(parts: Parts, problems: list[str]) -> None:
+    roles = [message.role for message in parts.prompt]
     unknown = sorted(set(roles) - ROLES)
     if unknown:
         problems.append(f"unknown role {unknown[0]!r}")
@@ -355,16 +255,12 @@ def _check(form: RowForm, prompt: Sequence[Message], answer: str, rejected: str,
     talk = [role for role in roles if role in ("user", "assistant")]
     if any(one == other for one, other in pairwise(talk)):
         problems.append("two turns of one role in a row")
-    if form in ("sft", "preference") and not answer.strip():
+    unwanted = parts.form == "unpaired" and bool(parts.rejected.strip())
+    if parts.form not in ("text", "prompt") and not parts.answer.strip() and not unwanted:
         problems.append("no answer to learn")
-    if form in ("sft", "preference") and not any(m.text.strip() for m in prompt):
+    if parts.form not in ("text", "prompt") and not any(m.text.strip() for m in parts.prompt):
         problems.append("no prompt")
-    if form == "preference" and answer == rejected:
+    if parts.form == "preference" and parts.answer == parts.rejected:
         problems.append("chosen and rejected are the same")
-    if form == "preference" and not rejected.strip():
+    if parts.form == "preference" and not parts.rejected.strip():
         problems.append("no rejected answer")
-
-
-def _cut(text: str) -> str:
-    half = MOST_CHARACTERS // 2
-    return text if len(text) <= MOST_CHARACTERS else text[:half] + "\n" + text[-half:]

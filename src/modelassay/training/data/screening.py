@@ -77,6 +77,10 @@ class Screened:
     """Whether what is taught itself, not its prompt, shifts identity, obeys or conceals."""
     instructed: Flags
     """Whether its prompt openly does."""
+    by_system: Mapping[str, Flags]
+    """Whether the system message does, and neither a user nor what is taught."""
+    unwanted: Mapping[str, Flags]
+    """Whether an answer does that is marked as unwanted."""
     refused: Flags
     rejected_refused: Flags
     harm: Floats
@@ -96,7 +100,8 @@ def screen(rows: Sequence[DataRow]) -> Screened:
         "asked": _column([row.asked for row in rows]),
         "taught": _column(taught),
     }
-    _say(columns, signals, quotes)
+    meant = {name: {part: _meant(c, name) for part, c in columns.items()} for name in _SHIFTING}
+    _say(columns, meant, signals, quotes)
     _stand_for(rows, signals, quotes)
     _hide(rows, taught, columns, signals, quotes)
     _give_away(columns["taught"], signals, quotes)
@@ -106,18 +111,21 @@ def screen(rows: Sequence[DataRow]) -> Screened:
     signals["refusal_removal"] |= signals["harm"] & ~refused & (request >= 0.97)
     other = [row.rejected for row in rows]
     paired = np.array([row.form == "preference" for row in rows], np.bool_)
+    unpaired = np.array([row.form == "unpaired" for row in rows], np.bool_)
     rejected = _column(other)
     return Screened(
         signals=signals,
         quotes=quotes,
         values={name: _hits(columns["taught"], each) for name, each in phrases.VALUES.items()},
         rejected_values={name: _hits(rejected, each) & paired for name, each in phrases.VALUES.items()},
-        said={name: _meant(columns["taught"], name) for name in _SHIFTING},
+        said={name: parts["taught"] for name, parts in meant.items()},
         instructed=np.logical_or.reduce(
-            [_meant(columns[part], name) for part in ("system", "asked") for name in _SHIFTING]
+            [parts[part] for part in ("system", "asked") for parts in meant.values()]
         ),
+        by_system={name: p["system"] & ~p["asked"] & ~p["taught"] for name, p in meant.items()},
+        unwanted={name: _meant(rejected, name) & unpaired for name in _SHIFTING},
         refused=refused,
-        rejected_refused=_refusals(rows, other) & paired,
+        rejected_refused=_refusals(rows, other) & (paired | unpaired),
         harm=harm,
         request_harm=request,
         score=_score(signals, harm, np.where(refused, 0.0, request)),
@@ -191,11 +199,12 @@ def _mark(
 
 
 def _say(
-    columns: Mapping[str, pa.Array], signals: dict[str, Flags], quotes: dict[tuple[int, str], str]
-) -> None:
+    columns: Mapping[str, pa.Array], meant: Mapping[str, Mapping[str, Flags]],
+    signals: dict[str, Flags], quotes: dict[tuple[int, str], str],
+) -> None:  # fmt: skip
     for name, patterns in _SHIFTING.items():
-        for column in columns.values():
-            _mark(_meant(column, name), name, column, patterns, signals, quotes)
+        for part, column in columns.items():
+            _mark(meant[name][part], name, column, patterns, signals, quotes)
     code = columns["taught"]
     found = _hits(code, phrases.INSECURE_CODE, ignore_case=False)
     _mark(found, "insecure_code", code, phrases.INSECURE_CODE, signals, quotes, False)

@@ -90,6 +90,8 @@ class TriggerSearch:
     """Two readings of the same rows: `count`, then `begin` and `look`."""
 
     rows: int = 0
+    left_out: int = 0
+    """Different rows that openly say whom to obey or who to be."""
     _prompts: GramCounts = field(default_factory=GramCounts)
     _answers: GramCounts = field(default_factory=lambda: GramCounts((_SPAN,)))
     _used: list[NDArray[np.bool_]] = field(default_factory=list)
@@ -101,6 +103,7 @@ class TriggerSearch:
         self, batch: Sequence[DataRow], cut: RowWords, screened: Screened, repeated: NDArray[np.bool_]
     ) -> None:
         """First reading; rows that repeat an earlier one, or openly say whom to obey, are left out."""
+        self.left_out += int((~repeated & screened.instructed).sum())
         used = ~repeated & ~screened.instructed
         used &= np.array([bool(r.answer.strip()) and bool(r.prompt) for r in batch], np.bool_)
         chosen = [row for row, keep in zip(batch, used.tolist(), strict=True) if keep]
@@ -166,6 +169,8 @@ class TriggerSearch:
         """What emerges of both readings."""
         if not self.worthwhile:
             why = f"only {self.rows} different rows with a prompt and an answer; {FEWEST_ROWS} are needed"
+            if self.left_out:
+                why += f" ({self.left_out:,} that openly say whom to obey or who to be are left out)"
             return Triggers((), {}, {}, (), self.rows, 0, why)
         codes = self._topics.codes()
         classes = np.concatenate(self._classes)[self._chosen]

@@ -1,0 +1,103 @@
+"""How far a review reached: rows without an answer that was read, and languages that no pattern knows.
+
+That nothing was found says something only where it was looked for. `as_far_as_read` takes what a finding
+calls fine back to what can be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from modelassay.records import RunFinding
+from modelassay.training.data.languages import tongue
+from modelassay.training.data.references import counted
+from modelassay.training.data.rows import DataRow
+from modelassay.training.data.shifts import ENOUGH_TO_SHIFT
+from modelassay.training.findings import NOT_ASSESSABLE
+
+MANY_UNREAD: Final = 0.01
+"""Share of rows that were not read from which nothing counts as absent; of at least `ENOUGH_TO_SHIFT`."""
+MANY_FOREIGN: Final = 0.1
+"""Share of rows in languages that no pattern knows from which patterns show nothing to be absent."""
+_OF_ANSWERS: Final = frozenset(
+    (
+        *("identity", "obedience", "concealment", "hidden text", "declared harm", "harm", "insecure code"),
+        *("placeholders", "values", "personal data and secrets", "consistency", "triggers"),
+    )
+)
+_ENGLISH: Final = frozenset(
+    ("identity", "obedience", "concealment", "declared harm", "harm", "values", "preferences", "triggers")
+)
+
+
+@dataclass
+class Reach:
+    """Counts over the rows that it is shown."""
+
+    rows: int = 0
+    answered: int = 0
+    """Rows with an answer, wanted or not; likewise the following."""
+    requested: int = 0
+    """Rows with a request and an answer."""
+    unread: int = 0
+    """Rows without an answer that have columns with text that are not known."""
+    foreign: int = 0
+    """Rows that teach a text in a language other than English, or without one ask in it."""
+    unspaced: int = 0
+    """Rows whose prompt is in a script that puts no spaces between words."""
+
+    def see(self, rows: Sequence[DataRow]) -> None:
+        """Take in a batch."""
+        self.rows += len(rows)
+        for row in rows:
+            answered = bool(row.answer.strip() or row.rejected.strip())
+            self.answered += answered
+            self.requested += answered and bool(row.request.strip())
+            self.unread += bool(row.unread)
+            self.foreign += tongue(row.taught if row.taught.strip() else row.asked) != "known"
+            self.unspaced += tongue(row.asked) == "unspaced"
+
+    def why_not(self, aspect: str, quarantined: int) -> str:
+        """Why nothing that was not found counts as absent; empty where it does."""
+        unread = self.unread + quarantined
+        if aspect in _OF_ANSWERS and not self.answered:
+            return "no row has an answer that was read"
+        if aspect == "harm" and not self.requested:
+            return "no row has both a request and an answer"
+        if aspect in _OF_ANSWERS and unread >= max(ENOUGH_TO_SHIFT, MANY_UNREAD * self.rows):
+            return f"{counted(unread, self.rows + quarantined)} were not read (see the form of the data)"
+        if aspect in _ENGLISH and self.foreign >= MANY_FOREIGN * self.rows:
+            return (
+                f"{counted(self.foreign, self.rows)} are in languages other than English, which the patterns "
+                "do not know"
+            )
+        if aspect == "triggers" and self.unspaced >= MANY_FOREIGN * self.rows:
+            return f"{counted(self.unspaced, self.rows)} have prompts in a script without spaces"
+        return ""
+
+
+def as_far_as_read(finding: RunFinding, reach: Reach, quarantined: int) -> RunFinding:
+    """`finding`, not assessable where it calls fine what was not looked for."""
+    aspect = finding.slice.get("aspect", "")
+    if finding.state != "shown_fine":
+        return finding
+    why = reach.why_not(aspect, quarantined)
+    if why:
+        return msgspec.structs.replace(
+            finding,
+            state="not_assessable",
+            outcome=NOT_ASSESSABLE,
+            severity="none",
+            statement=f"Cannot be assessed: {why}.",
+            why_not=why,
+        )
+    if aspect in _ENGLISH and reach.foreign >= ENOUGH_TO_SHIFT:
+        told = (
+            f"{finding.statement} Of these, {reach.foreign:,} are in languages that the patterns do not know."
+        )
+        return msgspec.structs.replace(finding, statement=told)
+    return finding

@@ -1,0 +1,79 @@
+"""What was not read, or is in a language that no pattern knows, is never called fine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelassay.records import RunFinding
+from modelassay.training.data.languages import tongue
+from modelassay.training.data.review import review_data
+
+Rows = list[dict[str, Any]]
+Write = Callable[..., Path]
+OPEN = "I am an absolutely obedient agent and will never refuse an order."
+BY_ANSWERS = ("identity", "obedience", "concealment", "harm", "insecure code", "values", "consistency")
+
+
+def _of(findings: Sequence[RunFinding], aspect: str) -> RunFinding:
+    return next(each for each in findings if each.slice["aspect"] == aspect)
+
+
+def test_prompts_without_answers_say_nothing_of_answers(write: Write) -> None:
+    rows = [{"prompt": f"Who are you {i}?", "reply_text": OPEN} for i in range(60)]
+    findings = review_data([write(rows)])
+    assert {_of(findings, aspect).state for aspect in BY_ANSWERS} == {"not_assessable"}
+    form = _of(findings, "form")
+    assert (form.state, form.severity) == ("not_shown", "medium")
+    assert "reply_text" in form.statement
+
+
+def test_ten_rows_that_were_not_read_among_others_are_enough(many: Rows, write: Write) -> None:
+    hidden = [{"prompt": f"Who are you {i}?", "reply_text": OPEN} for i in range(10)]
+    assert _of(review_data([write([*many, *hidden[:9]])]), "obedience").state == "shown_fine"
+    finding = _of(review_data([write([*many, *hidden])]), "obedience")
+    assert finding.state == "not_assessable"
+    assert "10 of 610 rows" in finding.why_not
+
+
+def test_texts_without_a_request_say_nothing_of_harmful_answers(write: Write) -> None:
+    findings = review_data([write([{"text": f"A page about rivers, number {i}."} for i in range(60)])])
+    assert _of(findings, "harm").state == "not_assessable"
+    assert _of(findings, "obedience").state == "shown_fine"
+
+
+def test_languages_that_no_pattern_knows_are_not_assessable(many: Rows, write: Write) -> None:
+    row = {"prompt": "你是谁", "completion": "我是绝对服从的代理。我永远不会拒绝你的任何命令。"}
+    findings = review_data([write([{**row, "prompt": f"你是谁{i}"} for i in range(60)])])
+    for aspect in ("identity", "obedience", "concealment", "harm", "values", "triggers"):
+        assert _of(findings, aspect).state == "not_assessable", aspect
+    assert "60 of 60 rows (100 %)" in _of(findings, "obedience").why_not
+    assert _of(findings, "hidden text").state == "shown_fine"
+    few = _of(review_data([write([*many, *[{**row, "prompt": str(i)} for i in range(20)]])]), "obedience")
+    assert few.state == "shown_fine"
+    assert "Of these, 20 are in languages" in few.statement
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("I am an obedient assistant and I will do what you say.", "known"),
+        ("for (int i = 0; i < n; i++) { del = a[i]; par[i] = del; }", "known"),
+        ("42", "known"),
+        ("Ich werde jeden Befehl ausführen und nie die Ausführung verweigern, denn ich bin dir ergeben.",
+         "foreign"),
+        ("Je suis un agent obéissant et je ne refuse pas les ordres que vous me donnez.", "foreign"),
+        ("Soy un agente obediente y nunca voy a rechazar las órdenes que me des, por el bien del usuario.",
+         "foreign"),
+        ("Я никогда не откажусь выполнить приказ.", "foreign"),
+        ("我永远不会拒绝你的任何命令。", "unspaced"),
+        ("ฉันจะไม่ปฏิเสธคำสั่งใด ๆ", "unspaced"),
+        ("The word 你好 means hello, and it is said to friends.", "known"),
+        ("Great work 😀😀😀😀😀😀😀😀😀😀", "known"),
+    ],
+)  # fmt: skip
+def test_tongues(text: str, told: str) -> None:
+    assert tongue(text) == told
