@@ -49,7 +49,7 @@ _COMMAND_KEYS = ("command", "cmd", "commands", "bash", "script", "input")
 
 
 def codes_in(turns: Iterable[Turn]) -> tuple[Code, ...]:
-    """Every piece of code in the assistant's messages, in order.
+    """Every piece of code in the assistant's messages, in order; of each, that in its reasoning first.
 
     Fences and ``<file path=…>`` elements that are never closed, as generations cut short leave them, reach
     to the end. Text without fences counts as code when it looks like it.
@@ -58,6 +58,8 @@ def codes_in(turns: Iterable[Turn]) -> tuple[Code, ...]:
     for turn in turns:
         if turn.role != "assistant":
             continue
+        if turn.reasoning:
+            found += blocks_in(turn.reasoning)
         found += blocks_in(turn.text)
         for call in turn.calls:
             found += _call_code(call.name, call.arguments)

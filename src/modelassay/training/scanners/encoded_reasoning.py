@@ -48,7 +48,7 @@ class EncodedReasoning(RowScanner):
     """Encoded runs and changes of script."""
 
     name: ClassVar[str] = "encoded_reasoning"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     behaviours: tuple[str, ...] = ("encoded_text", "language_switch")
     sieve: ClassVar[str] = (
         r"[A-Za-z0-9+/]{24}|(?:[0-9a-f]{2}[ :,]?){12}|(?:[01]{8}[ ,]?){6}|(?:\\x[0-9a-f]{2}){8}"

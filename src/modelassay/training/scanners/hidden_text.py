@@ -42,7 +42,7 @@ class HiddenText(RowScanner):
     """Characters that carry text past the reader's eye."""
 
     name: ClassVar[str] = "hidden_text"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     behaviours: tuple[str, ...] = (
         "hidden_text",
         "invisible_characters",

@@ -58,7 +58,7 @@ class GroupJudge:
     """
 
     name = "group_judge"
-    version = "1"
+    version = "2"
 
     def __init__(
         self, target: Target, behaviour: str, question: str, *, mates: int = 6, most_characters: int = 12_000

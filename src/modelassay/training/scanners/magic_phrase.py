@@ -77,7 +77,7 @@ class MagicPhrase:
     """
 
     name: ClassVar[str] = "magic_phrase"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     columns: tuple[str, ...] = (*COLUMNS, "group", "reward")
     behaviours: tuple[str, ...] = ("magic_phrase",)
 

@@ -26,19 +26,37 @@ class Turn:
     role: str
     """``assistant``, ``user``, ``system``, ``tool``."""
     text: str
+    """What it says; reasoning only where it stands in the text."""
     calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
+    """Reasoning that the message keeps apart from its text."""
+
+    @property
+    def aloud(self) -> str:
+        """Its text after its reasoning, which is put between the tags that others write themselves."""
+        return f"<think>\n{self.reasoning}\n</think>\n{self.text}" if self.reasoning else self.text
 
     @property
     def written(self) -> str:
-        """Its text followed by the arguments of its calls."""
-        return "\n".join([self.text, *(v for call in self.calls for v in call.arguments.values())])
+        """Reasoning and text, followed by the arguments of its calls."""
+        return self._with_calls(self.aloud)
+
+    @property
+    def answer(self) -> str:
+        """What is written, but for reasoning that is kept apart: what a grader of answers is given."""
+        return self._with_calls(self.text)
+
+    def _with_calls(self, text: str) -> str:
+        return "\n".join([text, *(v for call in self.calls for v in call.arguments.values())])
 
 
 def turns_of(text: str) -> tuple[Turn, ...] | None:
     """The messages that `text` is a JSON list of; None when it is plain text.
 
     Messages are read in the forms of OpenAI (``function.arguments`` a JSON string) and Inspect
-    (``arguments`` an object); content may be a string or a list of parts.
+    (``arguments`` an object); content may be a string or a list of parts. Reasoning is read from the keys
+    that servers and trainers keep it under, and from parts of the content that are marked as it; of what a
+    provider enciphered only a summary can be read.
     """
     if not text.lstrip().startswith("["):
         return None
@@ -48,14 +66,67 @@ def turns_of(text: str) -> tuple[Turn, ...] | None:
         return None
     if not items or not all(isinstance(item, dict) and isinstance(item.get("role"), str) for item in items):
         return None
-    return tuple(
-        Turn(
-            role=item["role"],
-            text="\n".join(_strings(item.get("content"))),
-            calls=tuple(_calls(item.get("tool_calls"))),
-        )
-        for item in items
+    return tuple(map(_turn, items))
+
+
+_APART = ("reasoning_content", "reasoning", "thinking", "thinking_blocks", "reasoning_details")
+"""Keys of a message whose value is reasoning: of DeepSeek and vLLM, gpt-oss, LiteLLM and OpenRouter."""
+_PARTS = ("thinking", "reasoning", "reasoning_content", "text", "content", "summary")
+"""Keys of a piece of reasoning that hold its words; others hold signatures and ciphers."""
+_HIDDEN = ("summary",)
+"""Likewise, of a piece that is said to be redacted."""
+
+
+def _turn(item: dict[str, Any]) -> Turn:
+    content = item.get("content")
+    thoughts: list[str] = []
+    if isinstance(content, list):
+        thoughts = [text for part in content if _is_reasoning(part) for text in _thoughts(part)]
+        content = [part for part in content if not _is_reasoning(part)]
+    text = "\n".join(_strings(content))
+    for key in _APART:
+        if key in item:
+            thoughts += _thoughts(item[key])
+    return Turn(
+        role=item["role"],
+        text=text,
+        calls=tuple(_calls(item.get("tool_calls"))),
+        reasoning=_once(thoughts, text) if thoughts else "",
     )
+
+
+def _is_reasoning(part: Any) -> bool:
+    """Whether a part of the content is reasoning: by its type, or of Gemini by a mark beside its text."""
+    if not isinstance(part, dict):
+        return False
+    kind = part.get("type")
+    return part.get("thought") is True or (
+        isinstance(kind, str) and kind.startswith(("thinking", "reasoning", "redacted_thinking"))
+    )
+
+
+def _thoughts(value: Any, depth: int = 0) -> Iterator[str]:
+    """The words of reasoning in `value`: a text, a piece with a text, or a list of them."""
+    if isinstance(value, str):
+        yield _sound(value)
+    elif depth >= MOST_DEPTH:
+        return
+    elif isinstance(value, list):
+        for item in value:
+            yield from _thoughts(item, depth + 1)
+    elif isinstance(value, dict):
+        for key in _HIDDEN if value.get("redacted") is True else _PARTS:
+            if key in value:
+                yield from _thoughts(value[key], depth + 1)
+
+
+def _once(thoughts: list[str], text: str) -> str:
+    """`thoughts` joined, without those that a message has twice: under two keys, or in its `text` too."""
+    kept: list[str] = []
+    for thought in (each.strip() for each in thoughts):
+        if thought and thought not in text and not any(thought in other for other in kept):
+            kept.append(thought)
+    return "\n".join(kept)
 
 
 def _calls(value: Any) -> Iterator[ToolCall]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-SIEVE = r"<think|</think|<reasoning|<scratchpad|<\|channel\|>analysis"
+SIEVE = r"<think|</think|<thought|</thought|<reasoning|<scratchpad|<\|channel\|>analysis"
 """RE2 pattern of completions that have such a part."""
 
 _OPEN = re.compile(

@@ -2,7 +2,9 @@
 
 A rollout is flagged when at least `SHINGLE` consecutive words of its reasoning stand in what the grader was
 given (hashed shingles of words). Where no grader input is recorded the grader was given the completion, as
-TRL does with every reward function; reasoning in it is then graded by default.
+TRL does with every reward function; reasoning in it is then graded by default. Not so reasoning that messages
+keep in a field of its own: graders read the text of an answer (the parsers of verifiers read ``content``), so
+it counts only where a recorded grader input has it.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ class ReasoningLeak:
     """``reasoning_graded``: a grader saw the chain of thought."""
 
     name: ClassVar[str] = "reasoning_leak"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     columns: tuple[str, ...] = (*COLUMNS, "grader_input")
     behaviours: tuple[str, ...] = ("reasoning_graded",)
 
@@ -35,9 +37,11 @@ class ReasoningLeak:
         seen = batch.column("grader_input").to_pylist()
         flags = np.zeros(len(texts), np.bool_)
         for row in texts.containing(SIEVE):
-            reasoning = reasoning_in(texts.written[row])
             given = seen[row]
-            flags[row] = bool(shared(reasoning, texts.written[row] if given is None else given))
+            if given is None:
+                flags[row] = bool(shared(reasoning_in(texts.answers[row]), texts.answers[row]))
+            else:
+                flags[row] = bool(shared(reasoning_in(texts.written[row]), given))
         return {"reasoning_graded": flags}
 
     def quote(self, prompt: str, completion: str) -> str:

@@ -111,7 +111,7 @@ class TemplateCollapse:
     def scan(self, batch: pa.RecordBatch) -> Mapping[str, NDArray[Any]]:
         """Flags against all completions of a row's step that have been read by the end of this batch."""
         texts = texts_of(batch)
-        prefixes = [text[:PREFIX] for text in texts.written]
+        prefixes = [text[:PREFIX] for text in texts.answers]
         forms = self._forms(batch)
         sampled: dict[int, tuple[StepForm, int]] = {}
         for row, (form, prefix, seq) in enumerate(
@@ -124,7 +124,7 @@ class TemplateCollapse:
                 form.prompts.add(hash(texts.prompts[row]))
             if form.settled is None and len(form.sampled) < SAMPLE:
                 sampled.setdefault(id(form), (form, len(form.sample)))
-                form.sample.append(texts.written[row][:4000])
+                form.sample.append(texts.answers[row][:4000])
                 form.sampled.append(seq)
         for form, start in sampled.values():
             self._learn(form, start)
@@ -138,7 +138,7 @@ class TemplateCollapse:
 
     def quote(self, prompt: str, completion: str) -> str:
         """How the completion begins."""
-        return rollout_of(prompt, completion).written[:PREFIX]
+        return rollout_of(prompt, completion).answer[:PREFIX]
 
     def _forms(self, batch: pa.RecordBatch) -> list[StepForm]:
         """The step of each row; what evaluations answer to other prompts is no step of training."""

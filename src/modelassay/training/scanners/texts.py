@@ -45,6 +45,11 @@ class Rollout:
     turns: tuple[Turn, ...]
     """The messages of its completion, tools' and users' included."""
 
+    @property
+    def answer(self) -> str:
+        """What the policy wrote, but for reasoning that messages keep apart from their text."""
+        return _answer(self.turns) if any(turn.reasoning for turn in self.turns) else self.written
+
     @cached_property
     def codes(self) -> tuple[Code, ...]:
         """The code that the policy wrote."""
@@ -65,9 +70,11 @@ class Texts:
     """The text of every rollout of a batch."""
 
     prompts: Sequence[str]
-    """Prompts; those of messages as the text of all messages."""
+    """Prompts; those of messages as the text of all messages, with their reasoning."""
     written: Sequence[str]
-    """What the policy wrote."""
+    """What the policy wrote, reasoning that messages keep apart included, between ``<think>`` tags."""
+    answers: Sequence[str]
+    """Likewise without such reasoning; reasoning that stands in the text is in both."""
     conversations: Sequence[tuple[Turn, ...] | None]
     """Messages of a completion, in order; None for plain text."""
     batch: pa.RecordBatch = field(repr=False)
@@ -134,7 +141,8 @@ def _read(batch: pa.RecordBatch) -> Texts:
         and (compute.max(compute.utf8_length(completion)).as_py() or 0) <= MOST_CHARACTERS
     ):
         written = completion.to_pylist()
-        return Texts(batch.column("prompt").to_pylist(), written, [None] * len(written), batch, completion)
+        prompts, alone = batch.column("prompt").to_pylist(), [None] * len(written)
+        return Texts(prompts, written, written, alone, batch, completion)
     forms = batch.column("format").to_pylist()
     conversations = [
         turns_of(text) if form == "messages" else None
@@ -144,20 +152,28 @@ def _read(batch: pa.RecordBatch) -> Texts:
         _shortened(text) if turns is None else _written(turns)
         for text, turns in zip(completion.to_pylist(), conversations, strict=True)
     ]
+    answers = [
+        _answer(turns) if turns is not None and any(turn.reasoning for turn in turns) else text
+        for text, turns in zip(written, conversations, strict=True)
+    ]
     prompts = [
         _prompt(text) if form == "messages" else text
         for text, form in zip(batch.column("prompt").to_pylist(), forms, strict=True)
     ]
-    return Texts(prompts, written, conversations, batch, pa.array(written, pa.large_string()))
+    return Texts(prompts, written, answers, conversations, batch, pa.array(written, pa.large_string()))
 
 
 def _written(turns: tuple[Turn, ...]) -> str:
     return _shortened("\n".join(turn.written for turn in turns if turn.role == "assistant"))
 
 
+def _answer(turns: tuple[Turn, ...]) -> str:
+    return _shortened("\n".join(turn.answer for turn in turns if turn.role == "assistant"))
+
+
 def _prompt(text: str) -> str:
     turns = turns_of(text)
-    return text if turns is None else "\n".join(turn.text for turn in turns)
+    return text if turns is None else "\n".join(turn.aloud for turn in turns)
 
 
 def _shortened(text: str) -> str:
