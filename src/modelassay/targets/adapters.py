@@ -14,6 +14,7 @@ import msgspec
 from modelassay.artifacts.reading import Stamp
 from modelassay.canonical import digest_of
 from modelassay.errors import TargetError
+from modelassay.targets.base_tensors import BaseTensors, opened_tensors
 from modelassay.weights.error_text import one_line
 from modelassay.weights.folders import AdapterFiles, adapter_files
 
@@ -52,7 +53,10 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     occurrence: int = 0
     """Counts up where a reference names the same adapter several times."""
     shares_base: bool
-    """Whether a base with this adapter switched off is the base as it was."""
+    """Whether by its configuration a base with this adapter switched off is the base as it was; what its file
+    holds of the base's own tensors is compared when the base is in memory."""
+    saved: tuple[str, ...] = ()
+    """Ends of the names of modules that it brings whole, ``modules_to_save``."""
     state: tuple[Stamp, ...]
     """What the file system said of its files when they were hashed."""
 
@@ -91,6 +95,7 @@ def adapter_of(files: AdapterFiles, *, name: str, weight: str, occurrence: int, 
         )
     if kind == "LORA":
         _check_scales(config, name=name, where=where)
+        _check_always_on(config, name=name, where=where)
     scalable = kind == "LORA" and not config.get("modules_to_save")
     if weight != "1" and not scalable:
         raise TargetError(
@@ -108,7 +113,26 @@ def adapter_of(files: AdapterFiles, *, name: str, weight: str, occurrence: int, 
         shares_base=kind == "LORA"
         and config.get("bias", "none") == "none"
         and config.get("init_lora_weights", True) in _HARMLESS_STARTS,
+        saved=modules_to_save(config),
     )
+
+
+def modules_to_save(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Ends of the names of modules that an adapter brings whole."""
+    named = config.get("modules_to_save") or []
+    return (named,) if isinstance(named, str) else tuple(map(str, named))
+
+
+def _check_always_on(config: Mapping[str, Any], *, name: str, where: str) -> None:
+    """Refuse LoRA that wakes at certain tokens: PEFT's own way of generating looks for them, and here, where
+    the model is asked itself, it would stay asleep."""
+    if config.get("alora_invocation_tokens"):
+        raise TargetError(
+            f"the adapter {name} acts only after certain tokens (alora_invocation_tokens), which are not "
+            "looked for here; such adapters cannot be asked here",
+            where=where,
+            mend="serve it and ask it as openai:MODEL@BASE_URL",
+        )
 
 
 def _check_scales(config: Mapping[str, Any], *, name: str, where: str) -> None:
@@ -149,13 +173,14 @@ def _digest(files: AdapterFiles) -> str:
     return digest_of({"files": dict(files.files)})
 
 
-def attach(model: Any, wrapped: Any, adapter: Adapter, *, name: str, where: str) -> Any:
+def attach(model: Any, wrapped: Any, adapter: Adapter, *, own: BaseTensors, name: str, where: str) -> Any:
     """Put `adapter` on `model` and make it the only active one.
 
     Args:
         model: the plain transformers model; its modules are replaced in place.
         wrapped: its PEFT wrapper, None when this is the first adapter.
         adapter: what to attach.
+        own: the plain model's tensors.
         name: its name inside PEFT.
         where: the reference, for errors.
 
@@ -184,7 +209,7 @@ def attach(model: Any, wrapped: Any, adapter: Adapter, *, name: str, where: str)
             where=where,
             mend="check that its files are whole, and that it was trained for this base",
         ) from error
-    _check_complete(wrapped, adapter, name=name, where=where)
+    _check_complete(wrapped, adapter, own, name=name, where=where)
     tuner = wrapped.base_model
     tuner.enable_adapter_layers()
     tuner.set_adapter(name, inference_mode=True)
@@ -194,15 +219,16 @@ def attach(model: Any, wrapped: Any, adapter: Adapter, *, name: str, where: str)
     return wrapped
 
 
-def _check_complete(wrapped: Any, adapter: Adapter, *, name: str, where: str) -> None:
-    """Every tensor of the file must have found its place, and every place its tensor."""
+def _check_complete(wrapped: Any, adapter: Adapter, own: BaseTensors, *, name: str, where: str) -> None:
+    """Every tensor of the file must have found its place, the adapter's or one of the base itself, and every
+    place of the adapter its tensor."""
     from peft import get_peft_model_state_dict
-    from safetensors import safe_open
 
     placed = set(get_peft_model_state_dict(wrapped, adapter_name=name, save_embedding_layers=False))
-    with safe_open(Path(adapter.folder) / "adapter_model.safetensors", framework="pt") as file:
-        given = {key for key in file.keys() if not _is_embedding(key)}  # noqa: SIM118 - no mapping
-    ignored, absent = sorted(given - placed), sorted(key for key in placed - given if not _is_embedding(key))
+    with opened_tensors(Path(adapter.folder), called=adapter.name, where=where) as file:
+        given = set(file.keys())
+    ignored = sorted(given - placed - own.names_in(wrapped))
+    absent = sorted(key for key in placed - given if not _is_embedding(key))
     if ignored or absent:
         raise TargetError(
             f"the adapter {adapter.name} does not fit this base model: {len(ignored)} of its tensors "
@@ -213,7 +239,7 @@ def _check_complete(wrapped: Any, adapter: Adapter, *, name: str, where: str) ->
 
 
 def _is_embedding(key: str) -> bool:
-    """PEFT saves whole embeddings beside LoRA after the vocabulary grew; it loads them by itself."""
+    """Whole embeddings, which PEFT saves once where they are tied."""
     return key.endswith(("embed_tokens.weight", "lm_head.weight", "base_layer.weight"))
 
 

@@ -1,8 +1,9 @@
 """Weights in memory: one copy for every reference that rests on the same files.
 
 A base and its adapters are asked from one copy. PEFT keeps one set of active adapters in each copy,
-so whoever generates holds the copy's lock and says which adapters are active. That the base still
-answers bit for bit as before is checked whenever an adapter is attached.
+so whoever generates holds the copy's lock and says which adapters are active. Whenever an adapter is
+attached it is checked that none of the base's own tensors was changed, and that the base still answers bit
+for bit as before. An adapter whose file holds other numbers for tensors of the base gets a copy of its own.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import gc
 import itertools
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelassay.errors import TargetError
 from modelassay.targets.adapters import Adapter, attach
+from modelassay.targets.base_tensors import BaseTensors, HeldTensors, named_few
 from modelassay.targets.generation import masks_padding, running
 from modelassay.weights.folders import ModelFiles, model_files
 from modelassay.weights.opening import context_window, load_model, load_tokenizer
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 _WORTH_COLLECTING: Final = 1 << 28
 """Bytes of weights above which it pays to look for cycles that still hold them."""
+
+_ROWS: Final = 8192
+"""Rows of an embedding that are compared at a time."""
 
 _copies: dict[tuple[str, ...], LoadedModel] = {}
 _copies_lock = threading.RLock()
@@ -51,6 +57,9 @@ class LoadedModel:
         self.model, self.end_tokens = _load_model(files, dtype=dtype, device=device, where=where)
         """The model without generation defaults of its own, and the end tokens that these named."""
         self.users = 0
+        self.rewritten: frozenset[str] = frozenset()
+        """Tensors of the base that adapters attached here replaced by others; none where it is shared."""
+        self._own: BaseTensors | None = BaseTensors(self.model)
         self._private = private
         self.spoiled = False
         """Set when attaching an adapter failed halfway; nothing is asked of such a copy."""
@@ -72,13 +81,39 @@ class LoadedModel:
             for adapter in adapters:
                 if adapter not in self._names:
                     self.spoiled = True
-                    name = f"adapter{len(self._names)}"
-                    self._peft = attach(self.model, self._peft, adapter, name=name, where=where)
-                    self._names[adapter] = name
-                    self._active = (name,)
-                    self._check(adapter, where=where)
+                    changed = self._attach(adapter, where=where)
+                    self._check(adapter, where=where, rewrites=bool(changed))
                     self.spoiled = False
             self.activate(adapters, where=where)
+
+    def held_in(self, adapter: Adapter, *, where: str) -> HeldTensors:
+        """Tensors of the base itself that the file of `adapter` holds, beside those in memory.
+
+        Raises:
+            TargetError: the file is damaged.
+        """
+        with self.lock:
+            folder = Path(adapter.folder)
+            return self._tensors.held_in(folder, saved=adapter.saved, called=adapter.name, where=where)
+
+    @property
+    def _tensors(self) -> BaseTensors:
+        if self._own is None:
+            raise RuntimeError("these weights were given back")
+        return self._own
+
+    def _attach(self, adapter: Adapter, *, where: str) -> frozenset[str]:
+        """Put `adapter` on the base; which of the base's own tensors that changed."""
+        name = f"adapter{len(self._names)}"
+        held, before = self.held_in(adapter, where=where), self._tensors.stamps()
+        self._peft = attach(self.model, self._peft, adapter, own=self._tensors, name=name, where=where)
+        self._names[adapter] = name
+        self._active = (name,)
+        changed = self._tensors.written_since(before) - set(held.same)
+        self.rewritten |= changed
+        if changed and not self._private:
+            raise _rewrites(adapter, changed, where=where)
+        return changed
 
     def activate(self, adapters: tuple[Adapter, ...], *, where: str = "") -> None:
         """Answer with exactly `adapters`, in this order; the lock must be held.
@@ -120,7 +155,7 @@ class LoadedModel:
             logits: torch.Tensor = self.model(input_ids=tokens, use_cache=False).logits[0]
         return logits
 
-    def _check(self, adapter: Adapter, *, where: str) -> None:
+    def _check(self, adapter: Adapter, *, where: str, rewrites: bool) -> None:
         import torch
 
         if not bool(torch.isfinite(self._plain).all()):
@@ -129,7 +164,8 @@ class LoadedModel:
                 where=where,
                 mend="`modelassay inspect weights` says whether it is damaged; else try another dtype",
             )
-        if torch.equal(self.probe(), self._plain):
+        unmoved = torch.equal(self.probe(), self._plain)
+        if unmoved and not rewrites and not self._reads_otherwise(adapter):
             raise TargetError(
                 f"the adapter {adapter.name} changes nothing: every answer would be the base model's",
                 where=where,
@@ -139,12 +175,34 @@ class LoadedModel:
             return
         self._activate((), where=where)
         if not torch.equal(self.probe(), self._plain):
-            raise TargetError(
-                f"the adapter {adapter.name} changes the weights of the base model itself, "
-                "so both cannot be asked from one copy",
-                where=where,
-                mend="add the option share: no",
-            )
+            raise _rewrites(adapter, (), where=where)
+
+    def _reads_otherwise(self, adapter: Adapter) -> bool:
+        """Whether `adapter`, which moves no logit of the probe, changes what any token is read as."""
+        import torch
+
+        embedding = self.model.get_input_embeddings()
+        count = int(embedding.weight.shape[0])
+        with self.lock, torch.inference_mode(), running(self._where):
+            for start in range(0, count, _ROWS):
+                tokens = torch.arange(start, min(start + _ROWS, count), device=self.model.device)
+                read = []
+                for active in ((), (adapter,)):
+                    self._activate(active, where=self._where)
+                    read.append(embedding(tokens[None]))
+                if not torch.equal(*read):
+                    return True
+        return False
+
+
+def _rewrites(adapter: Adapter, names: Collection[str], *, where: str) -> TargetError:
+    which = f" ({named_few(names)})" if names else ""
+    return TargetError(
+        f"the adapter {adapter.name} changes the weights of the base model itself{which}, "
+        "so both cannot be asked from one copy",
+        where=where,
+        mend="add the option share: no",
+    )
 
 
 def acquire(
@@ -156,24 +214,35 @@ def acquire(
         TargetError: the model or an adapter cannot be loaded.
     """
     private = not (share and all(adapter.shares_base for adapter in adapters))
-    alone = str(next(_private_numbers)) if private else ""
-    key = (files.digest, str(files.folder), dtype, device, alone)
     with _copies_lock:
-        copy = _copies.get(key)
-        if copy is None or copy.spoiled:
-            copy = _copies[key] = LoadedModel(files, dtype=dtype, device=device, private=private, where=where)
-            now = model_files(files.folder, where=where)
-            if (now.digest, now.state) != (files.digest, files.state):
-                raise _changed(files.folder, where=where)
-        copy.users += 1
+        copy = _taken(files, dtype=dtype, device=device, private=private, where=where)
         try:
-            copy.attach(adapters, where=where)
-            for adapter in adapters:
-                if not adapter.stands(where=where):
-                    raise _changed(adapter.folder, where=where)
+            rewrites = not private and any(copy.held_in(each, where=where).other for each in adapters)
+            if not rewrites:
+                copy.attach(adapters, where=where)
+                for adapter in adapters:
+                    if not adapter.stands(where=where):
+                        raise _changed(adapter.folder, where=where)
         except BaseException:
             release(copy)
             raise
+        if rewrites:
+            release(copy)
+            return acquire(files, adapters, dtype=dtype, device=device, share=False, where=where)
+    return copy
+
+
+def _taken(files: ModelFiles, *, dtype: str, device: str, private: bool, where: str) -> LoadedModel:
+    """A copy with one user more, loaded unless there is one that is shared."""
+    alone = str(next(_private_numbers)) if private else ""
+    key = (files.digest, str(files.folder), dtype, device, alone)
+    copy = _copies.get(key)
+    if copy is None or copy.spoiled:
+        copy = _copies[key] = LoadedModel(files, dtype=dtype, device=device, private=private, where=where)
+        now = model_files(files.folder, where=where)
+        if (now.digest, now.state) != (files.digest, files.state):
+            raise _changed(files.folder, where=where)
+    copy.users += 1
     return copy
 
 
@@ -200,7 +269,7 @@ def release(copy: LoadedModel) -> None:
             del _copies[key]
         on_cuda = copy.model.device.type == "cuda"
         large = copy.model.get_memory_footprint() > _WORTH_COLLECTING
-        copy.model = copy._peft = None
+        copy.model = copy._peft = copy._own = None
     if large:
         gc.collect()
     if on_cuda:
