@@ -19,6 +19,8 @@ from modelassay.assessment import behaviours as behaving
 from modelassay.assessment.assurance import Assured, assure, raised
 from modelassay.assessment.classing import read_classes
 from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations, variants_of
+from modelassay.assessment.handed_data import handed_over
+from modelassay.assessment.handed_tasks import handed_tasks
 from modelassay.assessment.heldout import heldout_findings
 from modelassay.assessment.inputs import inputs_of, read_told
 from modelassay.assessment.parts_read import as_far_as_checked
@@ -38,18 +40,13 @@ from modelassay.records import (
     RunPhase,
 )
 from modelassay.records.findings import AssuranceTier
-from modelassay.training.analyses import environment_pressure
 from modelassay.training.analyses.developer_response import assess_response
 from modelassay.training.analyses.environment_pressure import assess_environments
-from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.analyses.fix_class import FixClassed
 from modelassay.training.analyses.form import assess_form
 from modelassay.training.analyses.length import assess_length
 from modelassay.training.analyses.response_context import ResponseContext
 from modelassay.training.coverage_gate import torn_ends, unread_lines
-from modelassay.training.data.review import review_data
-from modelassay.training.data.rows import DataSource, Quarantine
-from modelassay.training.environments.tasks import read_tasks
 from modelassay.training.event_times import in_order
 from modelassay.training.findings import not_assessable
 from modelassay.training.frame import Frame, Scanner, read_frame
@@ -148,7 +145,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
             scanners,
         )
         + assured.findings
-        + raised((*_reviewed(run, request), *_preferred(request), *_tasks(request)), "T1", {})
+        + raised(_handed(run, request), "T1", {})
     )
     record = _record(read, request, assured, shown, findings, settings)
     try:
@@ -319,23 +316,15 @@ def _arms(
     )
 
 
-def _reviewed(run: Run, request: Request) -> tuple[RunFinding, ...]:
-    """Of training data that was handed over."""
-    if not request.data:
-        return ()
-    declared = {each.name: DataSource(name=each.name, licence=each.licence) for each in run.datasets()}
-    return review_data(request.data, sources=declared)
+def _handed(run: Run, request: Request) -> tuple[RunFinding, ...]:
+    """Of training data and task files that were handed over."""
+    reviewed = handed_over(request.data, run.datasets(), _preferred(request))
+    return (*reviewed, *handed_tasks(request.tasks))
 
 
 def _preferred(request: Request) -> tuple[RunFinding, ...]:
     """Of pairs among training data that was handed over."""
     return preference_findings(request.data, request.scanners, request.patterns) if request.data else ()
-
-
-def _tasks(request: Request) -> tuple[RunFinding, ...]:
-    """Of task files that were handed over."""
-    tasks = read_tasks(request.tasks, Quarantine()) if request.tasks else ()
-    return tuple(task_findings(environment_pressure.CHECK, tasks)) if tasks else ()
 
 
 def _context(read: _Read, request: Request) -> ResponseContext:
