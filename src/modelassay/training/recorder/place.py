@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -145,6 +146,27 @@ class Place:
     def ballast(self, process: int) -> Path:
         """Where a process keeps some room on the disk."""
         return self.folder / f".ballast-{process:05d}"
+
+    def keep_settings(self, rank: int, settings: Mapping[str, str]) -> None:
+        """Keep what is in force in a rank now, for the process that resumes the run after this one.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        path = self._settings(rank)
+        draft = path.with_name(f"{path.name}{DRAFT}")
+        draft.write_bytes(msgspec.json.encode(settings))
+        draft.replace(path)  # not waited for: training would wait as well
+
+    def kept_settings(self, rank: int) -> dict[str, str] | None:
+        """What was in force last in a rank; None where nothing was kept, or a crash left it unreadable."""
+        try:
+            return msgspec.json.decode(self._settings(rank).read_bytes(), type=dict[str, str])
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _settings(self, rank: int) -> Path:
+        return self.folder / f".in-force-{rank:05d}.json"
 
     def lines(self, stem: str, process: int) -> Path:
         """Where records of a process go; those of its steps beside the commitments."""

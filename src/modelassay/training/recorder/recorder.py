@@ -112,7 +112,7 @@ class RunRecorder:
         own_rank = int(os.environ.get("RANK", "0")) if rank is None else rank
         self.share(own_rank, int(os.environ.get("WORLD_SIZE", "1")) if world is None else world)
         self._alone = 0
-        self._in_force = InForce(self)
+        self._in_force = InForce(self, lambda: self._pipeline.rank)
         self._told: BaseException | None = None
 
     def __enter__(self: R) -> R:
