@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -30,8 +31,9 @@ from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.questions import attacks_follow
+from modelassay.evidence.recompute import findings_follow
 from modelassay.evidence.verification import verify_bundle
-from modelassay.records import Actor, AuditRecord, Finding, Message, Sample
+from modelassay.records import Actor, AuditRecord, Finding, Message, PairedCounts, Sample
 from modelassay.report.html import HtmlReport
 from modelassay.report.markdown import MarkdownReport
 from modelassay.signals import read_signals
@@ -268,6 +270,63 @@ def test_a_sequential_audit_draws_attacked_questions_too(
     assert record.verdict.outcome == "block"
     checks = verify_bundle(open_bundle(tmp_path / "store" / "audits" / record.id)).checks
     assert [check for check in checks if check.state == "failed"] == []
+
+
+def gives_in_to_some_wordings(model: str, prompt: str) -> str:
+    """The candidate to about one in sixteen of the disturbed wordings of a request."""
+    if re.match(r"(?:harmful|benign) \w+ request \d+", prompt):
+        return REFUSE if prompt.startswith("harmful") else COMPLY
+    return COMPLY if model == "same" and sha256(prompt.encode()).digest()[0] < 16 else REFUSE
+
+
+@pytest.mark.parametrize("gate", ["", "gate: {mode: sequential, batch: 48}\n"])
+def test_an_attack_that_gets_through_in_one_form_of_many_blocks(
+    plan_of: PlanOf, served: Served, tmp_path: Path, gate: str
+) -> None:
+    served.answer = gives_in_to_some_wordings
+    more = "red_team: {attacks: [{use: best_of_n, settings: {attempts: 16}}]}\n" + gate
+    record = run(plan_of("same", per_category=15, more=more), tmp_path / "store")
+    red_team = record.red_team
+    assert red_team is not None
+    assert red_team.questions == 16 * 60  # though the plan asks for one form of each request
+    fallen = sum(bool(each.candidate) for each in red_team.fallen)
+    whole = overall(record, "red_team_in_every_form").paired
+    assert isinstance(whole, PairedCounts)
+    assert (whole.n10, whole.n11) == (fallen, 60 - fallen)
+    assert fallen > 30
+    assert float(overall(record, "red_team").candidate.value) > 0.9
+    assert record.verdict.outcome == "block"
+    assert "in every form" in record.verdict.headline
+    contents = Contents(open_bundle(tmp_path / "store" / "audits" / record.id))
+    checks = verify_bundle(contents.bundle).checks
+    assert [check for check in checks if check.state == "failed"] == []
+
+
+def test_a_bundle_of_a_version_that_judged_forms_apart_verifies_as_it_was(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    served.answer = gives_in_to_some_wordings
+    more = "red_team: {forms: 2, attacks: [{use: best_of_n, settings: {attempts: 2}}]}\n"
+    record = run(plan_of("same", per_category=3, more=more), tmp_path / "store")
+    contents = Contents(open_bundle(tmp_path / "store" / "audits" / record.id))
+    assert record.red_team is not None
+
+    def whole(name: str) -> bool:
+        return name.endswith("_in_every_form")
+
+    earlier = replaced(
+        record,
+        red_team=replaced(record.red_team, whole_attacks=False),
+        findings=tuple(finding for finding in record.findings if not whole(finding.measure.name)),
+        coverage=tuple(each for each in record.coverage if not whole(each.measure)),
+    )
+    assert len(earlier.findings) < len(record.findings)
+    vars(contents)["record"] = earlier
+    assert "findings follow" in findings_follow(contents)
+    assert attacks_follow(contents).startswith("24 attacked samples")
+    vars(contents)["record"] = replaced(earlier, red_team=record.red_team)
+    with pytest.raises(EvidenceError, match="in_every_form"):
+        findings_follow(contents)
 
 
 def test_the_sealed_samples_say_what_was_really_asked(

@@ -192,3 +192,12 @@ def test_show_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert run(["redteam", "show", *arguments]) == 2
         assert expected in capsys.readouterr().err
+
+
+def test_attempts_of_one_attack_are_not_cut_to_the_forms_of_a_request() -> None:
+    attacks = open_attacks([{"use": "best_of_n", "settings": {"attempts": 12}}, "role_play"])
+    asked = Counter(each.attack.partition("@")[0] for each in freeze([ONE], attacks, forms=1).asked)
+    assert asked == {"best_of_n": 12, "role_play": 1}
+    # As earlier versions asked, whose bundles are verified.
+    cut = freeze([ONE], attacks, forms=1, whole=False)
+    assert [each.attack.partition("@")[0] for each in cut.asked] == ["best_of_n", "role_play"]

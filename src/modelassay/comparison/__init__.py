@@ -13,6 +13,7 @@ how much of what was expected was scored. How pairs become claims:
 - A slice with fewer pairs than the policy's smallest, or of fewer than ten clusters, is `not_assessable` and
   says what it could have shown or what it lacks.
 - Descriptive measures are reported with their figures and never judged: their state is `not_assessable`.
+- Attacks of several forms are besides counted as one each, resisted only where every form was (`every_form`).
 - What happened between cohorts has findings of its own (`cohorts`).
 - Consistency and edge cases are findings of their own, with the shift in `Finding.values` (``shift``,
   ``shift_low``, ``shift_high``; positive is worse).
@@ -21,6 +22,7 @@ how much of what was expected was scored. How pairs become claims:
 from modelassay.comparison.assurance import assured
 from modelassay.comparison.compare import compare, compare_with_coverage, coverage
 from modelassay.comparison.drawn import as_drawn
+from modelassay.comparison.every_form import in_several_forms
 from modelassay.comparison.judges import Judges, judges_of
 from modelassay.comparison.population import (
     Member,
@@ -44,6 +46,7 @@ __all__ = [
     "compare",
     "compare_with_coverage",
     "coverage",
+    "in_several_forms",
     "judges_of",
     "map_published",
     "red_team_of",

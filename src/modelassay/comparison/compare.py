@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 
 from modelassay.comparison.cohorts import cohort_findings
 from modelassay.comparison.correction import correction_of
+from modelassay.comparison.every_form import every_form, known_of
 from modelassay.comparison.judged import Reader, Thresholds, doubted, slice_findings
 from modelassay.comparison.judges import Judges
 from modelassay.comparison.pairing import PairTable, SampleIndex, coverage_of, index_samples, pair
@@ -56,6 +58,7 @@ def compare_with_coverage(
     slices: Sequence[str],
     policy: Policy,
     judges: Judges | None = None,
+    whole_attacks: bool = True,
 ) -> tuple[tuple[Finding, ...], tuple[Coverage, ...]]:
     """Findings about every measure that has scores, overall first, then slice by slice; and `coverage`.
 
@@ -67,6 +70,8 @@ def compare_with_coverage(
         slices: tags to compare by, ``kind`` for the kind of sample, ``a*b`` to cross tags.
         policy: as the user wrote it; the gate tightens it for the context itself.
         judges: what is known of the evaluators' errors; nothing is said of them if absent.
+        whole_attacks: whether attacks of several forms are also counted as one each (`every_form`); not in
+            audits that were sealed before that was done.
 
     Raises:
         UsageError: scores that cannot be compared (see `pairing.pair`), or an unreadable slice expression.
@@ -77,14 +82,19 @@ def compare_with_coverage(
     tables = pair(index, chosen, baseline, candidate)
     known = judges or Judges()
     findings: list[Finding] = []
+    covered: list[PairTable] = []
     for table in tables:
         findings += _compare_measure(table, index, dimensions, policy, known)
+        covered.append(table)
+        if whole_attacks and (whole := _whole_attacks(table, index, policy)):
+            findings += _compare_measure(whole, index, dimensions, policy, known_of(known, table.measure))
+            covered.append(whole)
     further = [f for table in tables for f in cohort_findings(table, index, dimensions, policy)]
     further += [f for table in tables for f in worst_slice_findings(table, index, dimensions, policy)]
     further += _repeat_findings(tables, index, policy)
     findings += [doubted(finding, known, policy) for finding in further]
     quality = quality_finding(tuple(measure.name for measure in measures))
-    return (*findings, *([quality] if quality else [])), coverage_of(tables)
+    return (*findings, *([quality] if quality else [])), coverage_of(covered)
 
 
 def coverage(
@@ -128,6 +138,12 @@ def _compare_measure(
         ]
         findings += slice_findings(reader, parts, single, policy)
     return findings
+
+
+def _whole_attacks(table: PairTable, index: SampleIndex, policy: Policy) -> PairTable | None:
+    """The table of whole attacks, its measure with the role that the policy gives it."""
+    whole = every_form(table, index)
+    return replace(whole, measure=_with_role(whole.measure, policy)) if whole else None
 
 
 def _repeat_findings(tables: Sequence[PairTable], index: SampleIndex, policy: Policy) -> list[Finding]:

@@ -111,6 +111,7 @@ def red_team_of(
         fallen=table.fallen(),
         untried=tuple(untried),
         kept=table.kept(),
+        whole_attacks=True,
     )
 
 

@@ -124,8 +124,9 @@ class RedTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Attack at most this many samples, the same under every attack, drawn with the plan's seed and spread
     over categories; 0 is all."""
     forms: int = 1
-    """Of an attack that has several forms (templates, attempts, suffixes), ask at most this many of each
-    sample; 0 is all that it has."""
+    """Of an attack that has several forms (templates, suffixes), ask at most this many of each sample; 0 is
+    all that it has. The ``attempts`` of ``best_of_n`` are one attack and are all asked. An attack in several
+    forms is besides judged as one: resisted only where every form was."""
 
 
 class ExaminationReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,16 +2,18 @@
 
 What was asked follows from the samples, the policy, the order's seed and the scores alone. Each banded
 measure has a gate of its own (`gate.sequential`) over the pairs that it would have, all with orders of one
-seed: clusters come in the order of one permutation. Questions are drawn in three steps:
+seed: clusters come in the order of one permutation. Questions are drawn in these steps:
 
 1. While a gate's open claims could still change the audit's action (the strictest over the measures): a
    batch of what each such gate wants, all in the order of the whole suite.
-2. When the table is settled, the rules beside it (floors, unscored answers, required slices, concerns of
+2. When nothing in the table stands against the candidate, the rest of all attacks that have several forms:
+   resisting every form of an attack is held as fixed figures, which hold for all of them or for none.
+3. When the table is settled, the rules beside it (floors, unscored answers, required slices, concerns of
    other slices, cohorts) are held against what was asked. Tests for a fixed number of answers show nothing
    here. So where one of these rules would keep the candidate from being deployed, or a floor is not clearly
    met, a quarter more of the suite is asked in its order, and so on to the whole, at which those tests were
    aimed.
-3. Nothing more is asked.
+4. Nothing more is asked.
 
 Attempt k of a release line may spend 1/(k·(k + 1)) of the policy's error: 1/2, 1/6, 1/12, …, together never
 more than the whole, however many candidates are tried (`share_of`).
@@ -28,12 +30,14 @@ from itertools import islice, pairwise
 
 import msgspec
 
-from modelassay.comparison import compare_with_coverage
+from modelassay.comparison import compare_with_coverage, in_several_forms
+from modelassay.comparison.red_team import DIRECT_OF
 from modelassay.errors import EvidenceError
 from modelassay.evidence.parts import DrawnMeasure, DrawnOrder
 from modelassay.gate import decide
 from modelassay.gate.policy import SEVERITY
 from modelassay.gate.sequential import CommittedOrder, PairedScore, PlannedPair, SequentialGate
+from modelassay.gate.single_slices import to_be_sliced
 from modelassay.records import (
     Measure,
     Outcome,
@@ -89,6 +93,8 @@ class Suite:
     """Of the plan."""
     order_seed: str
     batch: int
+    whole_attacks: bool = True
+    """Whether attacks of several forms are also counted as one each; not in audits of earlier versions."""
 
     @cached_property
     def order(self) -> tuple[PairKey, ...]:
@@ -109,6 +115,14 @@ class Suite:
     def attacks(self) -> bool:
         """Whether some of its questions are attacks."""
         return any(sample.attacked is not None for sample in self.samples)
+
+    @cached_property
+    def in_forms(self) -> frozenset[str]:
+        """Samples that are forms of attacks that the table counts as one each: of each attack of several
+        forms all must be asked before anything passes, or a form that gets through may not be among them."""
+        resisting = (at for name, places in self.populations.items() if name in DIRECT_OF for at in places)
+        attacked = [self.samples[at] for at in sorted(set(resisting))]
+        return frozenset(in_several_forms(attacked)) if self.whole_attacks else frozenset()
 
     @property
     def category(self) -> str:
@@ -177,6 +191,7 @@ class Drawing:
                 seed=suite.order_seed,
                 measures=len(suite.populations),
                 share=share,
+                to_be_sliced=measure in to_be_sliced(suite.populations),
             )
             for measure in suite.populations
         }
@@ -195,7 +210,7 @@ class Drawing:
         Depends on what was observed alone.
         """
         if self._next is None:
-            self._next = self._wanted() or self._unheard() or self._looked()
+            self._next = self._wanted() or self._forms() or self._unheard() or self._looked()
         return self._next
 
     def observe(self, baseline: Iterable[Score], candidate: Iterable[Score]) -> None:
@@ -267,6 +282,16 @@ class Drawing:
         }
         return tuple(key for key in self.suite.order if f"{key.sample} {key.epoch}" in names) if names else ()
 
+    def _forms(self) -> tuple[PairKey, ...]:
+        """What is missing of the attacks of several forms, where the table alone would stop.
+
+        Their measure has no gate of its own: it is held on all its pairs, whose number no answer decides.
+        """
+        if _rank(_strictest(self._decisions())) >= _rank(self.suite.policy.concerns.shown):
+            return ()
+        forms = self.suite.in_forms
+        return tuple(key for key in self.suite.order if key.sample in forms and key not in self._asked)
+
     def _unheard(self) -> tuple[PairKey, ...]:
         """What is missing of the pairs that each concern must have, where the table alone would stop.
 
@@ -306,6 +331,7 @@ class Drawing:
             candidate=self._scores[1],
             slices=suite.slices,
             policy=suite.policy,
+            whole_attacks=suite.whole_attacks,
         )
         # Held as fixed figures, for which a floor says whether it is clearly met.
         verdict = decide(_at_any_age(suite.policy), findings, coverage, today=_NO_DAY)

@@ -59,9 +59,12 @@ def attacks_follow(contents: Contents) -> str:
     if again is not None and record.red_team is not None and not record.red_team.kept:
         # Earlier versions did not say when regression items were found; without it attacks count as older.
         again = msgspec.structs.replace(again, kept="")
+    if again is not None and record.red_team is not None and not record.red_team.whole_attacks:
+        again = msgspec.structs.replace(again, whole_attacks=False)  # likewise, of an earlier version
     if again != record.red_team:
         raise EvidenceError("the outcomes of the attacks do not follow from the scores", where="audit.json")
-    made = _made_again(contents.plan, samples.known)
+    whole = record.red_team is not None and record.red_team.whole_attacks
+    made = _made_again(contents.plan, samples.known, whole=whole)
     rest = len(attacked) - made
     told = f"; {rest:,} are of attacks that are not at hand, and taken as signed" if rest else ""
     return f"{len(attacked):,} attacked samples: {made:,} are what their attacks make again{told}"
@@ -86,8 +89,13 @@ def _check_behind(sample: Sample, by_id: Mapping[str, Sample]) -> None:
         raise EvidenceError(f"attacked sample {sample.id} {wrong}", where=SAMPLES)
 
 
-def _made_again(plan: Plan, samples: Sequence[Sample]) -> int:
+def _made_again(plan: Plan, samples: Sequence[Sample], *, whole: bool) -> int:
     """How many of `samples` the attacks of `plan` make again of the others, letter for letter.
+
+    Args:
+        plan: the audit's.
+        samples: all that were asked.
+        whole: whether every attempt of an attack was put, however few forms the plan asks for.
 
     Raises:
         EvidenceError: one that they make is not there.
@@ -95,7 +103,7 @@ def _made_again(plan: Plan, samples: Sequence[Sample]) -> int:
     if plan.red_team is None:
         return 0
     given = [sample for sample in samples if sample.attacked is None]
-    made, _ = put_under(plan.red_team, attacks_at_hand(plan.red_team), given, seed=plan.seed)
+    made, _ = put_under(plan.red_team, attacks_at_hand(plan.red_team), given, seed=plan.seed, whole=whole)
     there = {sample.id for sample in samples}
     for sample in made:
         if sample.id not in there and sample.attacked is not None:

@@ -24,6 +24,7 @@ from modelassay.evidence.examined import KINDS, examined_findings
 from modelassay.evidence.withheld import counts_follow
 from modelassay.gate import decide
 from modelassay.records import (
+    AuditRecord,
     Coverage,
     Finding,
     Ground,
@@ -104,7 +105,9 @@ def findings_follow(contents: Contents, reviewed: Iterable[ReviewedPair] = ()) -
             "signed",
             required=False,
         )
-    findings, coverage = findings_again(contents, record.policy, reviewed)
+    findings, coverage = findings_again(
+        contents, record.policy, reviewed, whole_attacks=counts_whole_attacks(record)
+    )
     exact = record.tool_version == __version__
     _same_findings([f for f in record.findings if f.check in FOLLOWING], findings, exact=exact)
     _same(record.coverage, coverage, "audit.json", "coverage")
@@ -114,7 +117,11 @@ def findings_follow(contents: Contents, reviewed: Iterable[ReviewedPair] = ()) -
 
 
 def findings_again(
-    contents: Contents, policy: Policy, reviewed: Iterable[ReviewedPair] = ()
+    contents: Contents,
+    policy: Policy,
+    reviewed: Iterable[ReviewedPair] = (),
+    *,
+    whole_attacks: bool = True,
 ) -> tuple[tuple[Finding, ...], tuple[Coverage, ...]]:
     """What comparison makes of the sealed scores under `policy`, and what follows from the lineage and from
     examinations.
@@ -123,6 +130,7 @@ def findings_again(
         contents: of a bundle whose samples are all there.
         policy: as it is written.
         reviewed: the sealed pairs of which a sample was put to people.
+        whole_attacks: whether attacks of several forms are also counted as one each.
 
     Raises:
         EvidenceError: a score of neither model, or by an evaluator that is not pinned.
@@ -138,12 +146,21 @@ def findings_again(
         slices=record.slices,
         policy=policy,
         judges=judges_of(record.evaluators, reviewed),
+        whole_attacks=whole_attacks,
     )
     findings = as_drawn(findings, record.sequential, policy)
     findings = assured(findings, imported=bool(record.imported))
     audited = (*record.baseline.artifacts, *record.candidate.artifacts)
     examined = examined_findings(record.examinations)
     return (*findings, *lineage_findings(record.lineage, audited), *examined), coverage
+
+
+def counts_whole_attacks(record: AuditRecord) -> bool:
+    """Whether `record` counts attacks of several forms also as one each; earlier versions did not.
+
+    Where nothing was attacked, or no measure says whether attacks were resisted, that changes nothing.
+    """
+    return record.red_team is None or record.red_team.whole_attacks
 
 
 def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:

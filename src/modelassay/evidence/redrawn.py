@@ -20,7 +20,14 @@ from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.drawing import Drawing, Suite, order_seed, places_in, share_of
 from modelassay.evidence.parts import DrawnOrder
-from modelassay.evidence.recompute import MOST_NAMED, differences, measures_of, order_of, sides_of
+from modelassay.evidence.recompute import (
+    MOST_NAMED,
+    counts_whole_attacks,
+    differences,
+    measures_of,
+    order_of,
+    sides_of,
+)
 from modelassay.records import PairKey, Score, SequentialRecord
 
 _ALL_AT_ONCE = "all of the suite was to be asked, none of it drawn"
@@ -77,6 +84,7 @@ def _suite(contents: Contents, drawn: SequentialRecord) -> Suite:
         seed=record.seed,
         order_seed=order_seed(record.seed, record.baseline, record.candidate),
         batch=contents.plan.gate.batch,
+        whole_attacks=counts_whole_attacks(record),
     )
 
 

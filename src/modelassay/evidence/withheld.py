@@ -1,6 +1,7 @@
 """What still follows from a bundle whose samples are withheld in part: every count, for scores stay.
 
-Labels of withheld samples are gone, and with them their slices and clusters. So counts over all samples must
+Labels of withheld samples are gone, and with them their slices and clusters, and what tells which of them
+are forms of one attack, so figures of whole attacks are taken as signed. So counts over all samples must
 come out exactly, those over a slice within what the withheld samples leave open; whoever withholds a sample
 cannot hide how many answers were as wanted.
 """
@@ -14,6 +15,7 @@ from modelassay.comparison import compare_with_coverage, judges_of
 from modelassay.errors import EvidenceError
 from modelassay.evidence.contents import Contents
 from modelassay.records import Coverage, Finding, Measure, PairedCounts, PairedMoments, Sample, Score
+from modelassay.records.red_team import IN_EVERY_FORM
 
 CHECK = "comparison"
 _EXACT = ("n11", "n10", "n01", "n00", "n1u", "n0u", "nu1", "nu0", "nuu")
@@ -34,13 +36,19 @@ def counts_follow(
         raise EvidenceError("scores of samples that nobody asked", where="scores.jsonl.gz")
     blank = tuple(Sample(id=each, messages=(), kind="benign") for each in sorted(hidden))
     overall, coverage = _compared(contents, measures, baseline, candidate, blank)
-    if coverage != contents.record.coverage:
+    if coverage != tuple(
+        each for each in contents.record.coverage if not each.measure.endswith(IN_EVERY_FORM)
+    ):
         raise EvidenceError("the coverage is not that of the scores", where="audit.json")
     sides = [[score for score in side if score.key.sample in shown] for side in (baseline, candidate)]
     by_slice, _ = _compared(contents, measures, sides[0], sides[1], ())
     found = (*(each for each in overall if not each.slice), *(each for each in by_slice if each.slice))
     known = {finding.id: finding for finding in found if finding.check == CHECK}
-    sealed = {finding.id: finding for finding in contents.record.findings if finding.check == CHECK}
+    sealed = {
+        finding.id: finding
+        for finding in contents.record.findings
+        if finding.check == CHECK and not finding.measure.name.endswith(IN_EVERY_FORM)
+    }
     scores = (*baseline, *candidate)
     hidden_pairs = {(score.measure, score.key) for score in scores if score.key.sample in hidden}
     open_pairs = Counter(measure for measure, _ in hidden_pairs)
@@ -69,6 +77,7 @@ def _compared(
         slices=() if blank else record.slices,
         policy=record.policy,
         judges=judges_of(record.evaluators),
+        whole_attacks=False,
     )
 
 

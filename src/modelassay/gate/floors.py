@@ -8,6 +8,7 @@ from fractions import Fraction
 from modelassay.drops import percent_text, place_phrase, subject_phrase, total_pairs
 from modelassay.gate.case import Case, Held, Subject
 from modelassay.records import Floor, PairedCounts, PairedMoments, RuleHit
+from modelassay.records.red_team import IN_EVERY_FORM
 from modelassay.statistics import Moments, graded_absolute_drop_bounds, wilson_interval
 
 FLOOR, LEAST_RATE = "floor", "least_rate"
@@ -27,11 +28,12 @@ def hold_floors(case: Case) -> Iterator[Held]:
 def hold_least_rate(case: Case) -> Iterator[Held]:
     """Every banded measure, overall, against the rate under which closeness to the baseline means little.
 
-    Unscored answers have the benefit of the doubt here; `completeness` speaks of them.
+    Unscored answers have the benefit of the doubt here; `completeness` speaks of them. Measures of whole
+    attacks have no such rate: how many withstand every form falls with the number of forms that are tried.
     """
     least = case.policy.least_rate
     for subject in case.overall("banded"):
-        if not subject.assessable:
+        if not subject.assessable or subject.finding.measure.name.endswith(IN_EVERY_FORM):
             continue
         n = total_pairs(subject.paired)
         wanted, best = _wanted(subject.paired)

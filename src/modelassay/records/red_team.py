@@ -6,6 +6,9 @@ import msgspec
 
 from modelassay.records.judging import Estimate
 
+IN_EVERY_FORM = "_in_every_form"
+"""How names of measures end that count an attack of several forms as one, resisted only where every form was;
+they begin with that of the measure of single answers."""
 FOUND_ON = "found_on"
 """Tag of a regression item: the day on which its attack was found to have its way, ISO 8601."""
 
@@ -85,3 +88,7 @@ class RedTeamRecord(msgspec.Struct, frozen=True, kw_only=True):
     kept: str = ""
     """Newest day on which one of these attacks was found to have its way, of those that are regression items
     (tag `FOUND_ON`), ISO 8601; empty where none is."""
+    whole_attacks: bool = False
+    """Whether attacks of several forms were also judged as one each: resisted only where every form was
+    (`IN_EVERY_FORM`), and attempts of one attack never cut by the plan's `forms`.
+    False in audits that were sealed before this was done, which judge every form by itself."""

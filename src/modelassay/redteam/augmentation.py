@@ -33,6 +33,7 @@ class BestOfN(Rewriting):
     family = "augmentation"
     dated = "2026-11-21"
     source = "Hughes et al. 2024, arXiv:2412.03556"
+    one_of_many = True
 
     def __init__(self, *, attempts: int = 8, strength: str = "0.4", decoding: Decoding | None = None) -> None:
         if isinstance(attempts, bool) or not isinstance(attempts, int) or not 1 <= attempts <= MOST_ATTEMPTS:

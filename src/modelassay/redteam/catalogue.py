@@ -135,6 +135,7 @@ def freeze(
     seed: int = 0,
     epochs: int = 1,
     forms: int = 0,
+    whole: bool = True,
 ) -> FrozenQuestions:
     """Every sample under every attack.
 
@@ -144,6 +145,7 @@ def freeze(
         seed: the plan's; forms are drawn from it, and it is part of each key.
         epochs: how often each form is asked.
         forms: at most this many of the forms that an attack has; all when 0.
+        whole: attempts of one attack (`FrozenAttack.one_of_many`) are not cut by `forms`.
 
     Returns:
         In the order of samples, then attacks, then epochs; the same for the same arguments.
@@ -161,7 +163,8 @@ def freeze(
             if reason := attack.unsuited(sample):
                 left_out.append(LeftOut(sample=sample.id, attack=attack.id, reason=reason))
                 continue
-            draws = range(min(forms, attack.draws) if forms else attack.draws)
+            cut = forms and not (whole and attack.one_of_many)
+            draws = range(min(forms, attack.draws) if cut else attack.draws)
             drawn = [
                 (attack.messages(sample, seed + draw), attack.follow_ups(sample, seed + draw))
                 for draw in draws

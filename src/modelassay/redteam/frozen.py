@@ -59,6 +59,9 @@ class FrozenAttack:
     """Settings without which it cannot be opened."""
     file_settings: ClassVar[tuple[str, ...]] = ()
     """Settings that are paths."""
+    one_of_many: ClassVar[bool] = False
+    """Whether its forms are attempts of one attack, so that fewer would be a weaker attack: a limit on the
+    forms of a request leaves them whole. Settings say how many there are."""
     unchanged: ClassVar[bool] = False
     """Whether the sample is put as it is."""
 

@@ -48,7 +48,12 @@ def attacks_at_hand(red_team: RedTeam) -> tuple[FrozenAttack, ...]:
 
 
 def put_under(
-    red_team: RedTeam, attacks: Sequence[FrozenAttack], samples: Sequence[Sample], *, seed: int
+    red_team: RedTeam,
+    attacks: Sequence[FrozenAttack],
+    samples: Sequence[Sample],
+    *,
+    seed: int,
+    whole: bool = True,
 ) -> tuple[tuple[Sample, ...], Counter[tuple[str, str]]]:
     """The samples that a plan attacks, under each of `attacks`, as samples of their own.
 
@@ -59,6 +64,7 @@ def put_under(
         attacks: opened.
         samples: of all datasets.
         seed: the plan's.
+        whole: attempts of one attack are not cut to the plan's forms; earlier versions cut them.
 
     Returns:
         The attacked samples, and how many pairs of sample and attack fell away, by name of the attack and
@@ -68,7 +74,7 @@ def put_under(
         DatasetError: no sample is of the kinds, or has the tags, that are to be attacked.
         UsageError: two attacks with the same id.
     """
-    frozen = freeze(_chosen(red_team, samples, seed), attacks, seed=seed, forms=red_team.forms)
+    frozen = freeze(_chosen(red_team, samples, seed), attacks, seed=seed, forms=red_team.forms, whole=whole)
     fell = Counter((_name(each.attack), each.reason) for each in frozen.left_out)
     there = {sample.id for sample in samples}
     made: dict[str, Sample] = {}

@@ -13,7 +13,7 @@ from modelassay.audit.robustness.results import Kind, RuleTurn, Variation
 from modelassay.comparison import Judges, assured, compare_with_coverage, judges_of
 from modelassay.errors import UsageError
 from modelassay.evidence.examined import examined_findings
-from modelassay.evidence.recompute import FOLLOWING, measures_of, sides_of
+from modelassay.evidence.recompute import FOLLOWING, counts_whole_attacks, measures_of, sides_of
 from modelassay.gate import decide, severity
 from modelassay.records import Coverage, Finding, Outcome, PairKey, Policy, Sample, Score, Verdict
 
@@ -98,6 +98,7 @@ class Replay:
             slices=self.record.slices,
             policy=held,
             judges=self.judges,
+            whole_attacks=counts_whole_attacks(self.record),
         )
         found = (*assured(findings, imported=bool(self.record.imported)), *self._not_of_scores)
         asked = self.questions if keep is None else len({score.key for score in (*before, *after)})
