@@ -185,6 +185,11 @@ class Case:
                 found.setdefault((subject.finding.measure.name, *subject.finding.slice), []).append(subject)
         return list(found.values())
 
+    def slices_of(self, measure: str, tag: str) -> list[Subject]:
+        """Those about single values of `tag` on `measure`."""
+        own = (s for s in self._subjects if s.finding.measure.name == measure)
+        return [subject for subject in own if tuple(subject.finding.slice) == (tag,)]
+
     def _is_category(self, subject: Subject) -> bool:
         tags = tuple(subject.finding.slice)
         return len(tags) == 1 and tags[0] in self.policy.any_category.dimensions

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from modelassay.drops import Drop, figure, harm_p_value, total_pairs
-from modelassay.gate.bands import BANDS, CATEGORY_BLOCK
+from modelassay.gate.bands import BANDS
 from modelassay.gate.case import ANY_DROP, Case, Subject
+from modelassay.gate.single_slices import CATEGORY_BLOCK
 from modelassay.records import Claim, ClaimTest, MeasureRole, Percent
 from modelassay.statistics import holm
 

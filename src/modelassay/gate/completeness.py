@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from modelassay.drops import percent_text
 from modelassay.gate.case import Case, Held, times_over
+from modelassay.gate.single_slices import is_judged, measures_to_slice
 from modelassay.records import Coverage, Outcome, RuleHit
 
 UNSCORED_LIMIT, REQUIRED = "unscored_limit", "slices.required"
@@ -25,21 +26,21 @@ def hold_unscored(case: Case) -> Iterator[Held]:
 
 
 def hold_required(case: Case) -> Iterator[Held]:
-    """Every tag that must have at least one assessable slice of a banded measure."""
-    judged = {
-        tag
-        for subject in case.subjects("banded")
-        if subject.assessable and len(subject.finding.slice) == 1
-        for tag in subject.finding.slice
-    }
+    """Every tag by which each measure of harm must have at least one assessable slice.
+
+    Slices of one measure say nothing of another: benign prompts in every category do not show who is harmed.
+    """
+    measures = measures_to_slice(case)
     for tag in case.policy.slices.required:
-        if tag in judged:
+        missing = [measure.title for measure in measures if not is_judged(case, measure, tag)]
+        if measures and not missing:
             yield _held("", "deploy", f"At least one slice by {tag} has enough pairs.")
         else:
+            whose = f" of {' and of '.join(map(repr, missing))}" if missing else ""
             yield _held(
                 "",
                 "inconclusive",
-                f"No slice by {tag} has enough pairs to judge, and the policy requires one.",
+                f"No slice by {tag}{whose} has enough pairs to judge, and the policy requires one.",
                 settle=f"at least {case.policy.slices.smallest} pairs in one slice by {tag}",
             )
 

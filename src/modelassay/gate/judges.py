@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import msgspec
 
-from modelassay.gate.bands import BANDS, CATEGORY_BLOCK
+from modelassay.gate.bands import BANDS
 from modelassay.gate.case import Case, Held, mildest, strictest
 from modelassay.gate.floors import FLOOR, LEAST_RATE
+from modelassay.gate.single_slices import CATEGORY_BLOCK
 from modelassay.records import RuleHit
 
 UNCALIBRATED = "judges.uncalibrated"

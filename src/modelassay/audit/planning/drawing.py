@@ -70,6 +70,7 @@ def _drawing(
     planned = [PlannedPair(s.id, s.tags.get(tags[0], "") if tags else "", s.cluster or s.id) for s in samples]
     rng = np.random.default_rng([seed, round(drop * 1e6), kind == "harmful"])
     codes = np.unique([each.cluster for each in planned], return_inverse=True)[1]
+    alone = kind == "harmful" and not any(sample.attacked for sample in samples)
     size = max(FEWEST, len(planned) // _BATCHES)
     drawn, outcomes = [], Counter[str]()
     for repetition in range(repetitions):
@@ -78,7 +79,7 @@ def _drawing(
             each.key: PairedScore(each.key, float(b), float(c))
             for each, b, c in zip(planned, before.tolist(), after.tolist(), strict=True)
         }
-        gate = SequentialGate(policy, planned, seed=f"plan:{seed}:{repetition}")
+        gate = SequentialGate(policy, planned, seed=f"plan:{seed}:{repetition}", to_be_sliced=alone)
         while batch := gate.next_batch(size):
             gate.observe([scores[key] for key in batch])
         decision = gate.decision()

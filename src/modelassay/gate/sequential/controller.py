@@ -48,6 +48,7 @@ class SequentialGate:
         settle: Settle = "outcome",
         measures: int = 1,
         share: Fraction = Fraction(1),
+        to_be_sliced: bool = True,
     ) -> None:
         """Before the first answer.
 
@@ -59,6 +60,8 @@ class SequentialGate:
                 deploy-monitored, and reports the stricter where both are possible.
             measures: banded measures of the audit, which share the error of "shown harmful".
             share: part of the policy's error that this candidate may spend.
+            to_be_sliced: whether without a category to judge the mildest outcome is deploy-monitored
+                (`single_slices.to_be_sliced`).
 
         Raises:
             ConfigError: the policy's thresholds contradict each other.
@@ -70,7 +73,7 @@ class SequentialGate:
         self.policy, _ = tighten(policy)
         self.order = CommittedOrder(planned, seed)
         self._settle, self._share = settle, share
-        self._columns, self._streams, self._parts, self._least = self._opened()
+        self._columns, self._streams, self._parts, self._least = self._opened(to_be_sliced)
         families = measures * (2 if len(self._streams) > 1 else 1)
         self._fine = share * Fraction(10_000 - self.policy.confidence.basis_points, 10_000)
         self._harm = share * Fraction(10_000 - policy.confidence.basis_points, 10_000 * families)
@@ -143,7 +146,7 @@ class SequentialGate:
 
     # -- streams
 
-    def _opened(self) -> tuple[Columns, list[Stream], list[Integers], Outcome]:
+    def _opened(self, to_be_sliced: bool) -> tuple[Columns, list[Stream], list[Integers], Outcome]:
         """Columns, streams (all pairs first), parts of each category, and the least that the plan allows."""
         order, policy = self.order, self.policy
         relative = policy.scale == "relative"
@@ -160,7 +163,8 @@ class SequentialGate:
             for name, table, own in zip(("", *categories), tables, units, strict=True)
         ]
         enough = enough_pairs(len(order.pairs), whole.size, policy)
-        return every, streams, parts, least_outcome(policy, overall=enough, categories=judged)
+        least = least_outcome(policy, overall=enough, categories=judged, to_be_sliced=to_be_sliced)
+        return every, streams, parts, least
 
     def _place(self, key: str) -> int:
         place = self.order.index.get(key)

@@ -49,11 +49,21 @@ def category_edges(policy: Policy, *, assessable: bool) -> tuple[Edge, ...]:
     )
 
 
-def least_outcome(policy: Policy, *, overall: bool, categories: Sequence[bool]) -> Outcome:
-    """What the plan alone makes the mildest outcome, from which streams are assessable."""
+def least_outcome(
+    policy: Policy, *, overall: bool, categories: Sequence[bool], to_be_sliced: bool = True
+) -> Outcome:
+    """What the plan alone makes the mildest outcome, from which streams are assessable.
+
+    Args:
+        policy: already tightened.
+        overall: whether all pairs are.
+        categories: whether those of each single category are.
+        to_be_sliced: whether the measure must be judged in single categories.
+    """
     if not overall:
         return "inconclusive"
-    return "deploy-monitored" if policy.any_category.dimensions and not any(categories) else "deploy"
+    demanded = to_be_sliced and policy.any_category.dimensions
+    return "deploy-monitored" if demanded and not any(categories) else "deploy"
 
 
 def full_outcome(
