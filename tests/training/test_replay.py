@@ -22,12 +22,9 @@ from modelassay.training.protocol.replay import (
     RolloutComparison,
     compare_rollouts,
     replay_finding,
-    sampling_of,
-    scores_finding,
     tolerance_of,
     why_not_replayable,
 )
-from modelassay.training.protocol.scoring import Logged, TokenScores
 from modelassay.training.protocol.weight_distance import WeightDeviation, weight_deviation
 from modelassay.training.run import Run
 from modelassay.training.writing import RunWriter
@@ -251,37 +248,3 @@ def test_a_replay_of_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     found = msgspec.json.decode(finding.read_bytes(), type=RunFinding)
     digest = str(fingerprint_folder(one).digest)
     assert found.slice == {"run": "r", "from": "checkpoint-1", "digest": digest}
-
-
-def scores(logp: float, entropy: float, tokens: int = 400) -> TokenScores:
-    return TokenScores(np.full(tokens, logp), np.full(tokens, entropy), np.full(tokens, 0.25))
-
-
-def test_tokens_that_are_too_unlikely_are_another_policys() -> None:
-    assert scores_finding("checkpoint-2", 3, [], scores(-1.0, 1.0)).outcome == "consistent"
-    assert scores_finding("checkpoint-2", 3, [], scores(-1.2, 1.0)).outcome == "inconsistent"
-    assert scores_finding("checkpoint-2", 3, [], scores(-1.2, 1.0, 20)).outcome == "not assessable"
-    assert scores_finding("checkpoint-2", 3, [], scores(-1.2, 1.0), "top_k").outcome == "not assessable"
-    logged = [Logged((1,), tuple(range(400)), (-1.21,) * 400)]
-    assert scores_finding("checkpoint-2", 3, logged, scores(-1.2, 1.0), "top_k").outcome == "consistent"
-    assert scores_finding("checkpoint-2", 3, logged, scores(-1.5, 1.0)).outcome == "inconsistent"
-
-
-def test_z_is_standard_normal_for_tokens_sampled_as_said() -> None:
-    generator = np.random.default_rng(5)
-    found = []
-    for _ in range(400):
-        p = generator.dirichlet(np.full(6, 0.5), 300)
-        log = np.log(np.maximum(p, 1e-300))
-        taken = np.array([generator.choice(6, p=row) for row in p])
-        mean = (p * log).sum(1)
-        spread = (p * (log - mean[:, None]) ** 2).sum(1)
-        found.append(TokenScores(log[np.arange(300), taken], -mean, spread).surprise)
-    assert abs(np.mean(found)) < 0.2
-    assert 0.85 < np.std(found) < 1.15
-
-
-def test_sampling_from_a_part_of_the_vocabulary_is_told(tmp_path: Path) -> None:
-    assert sampling_of(run(tmp_path / "a", [[1]], temperature="0.7", top_p="1.0", top_k="0")) == (0.7, "")
-    assert "top_p" in sampling_of(run(tmp_path / "b", [[1]], top_p="0.9"))[1]
-    assert "temperature 0" in sampling_of(run(tmp_path / "c", [[1]], temperature="0.0"))[1]

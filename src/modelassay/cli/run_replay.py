@@ -122,11 +122,11 @@ def _refuse_no_segment(
 
 def _scored(recorded: Run, checkpoint: RunCheckpoint, folder: Path) -> RunFinding:
     """Scores of the rollouts that the checkpoint must have sampled: those of the step after it."""
-    from modelassay.training.protocol import replay
+    from modelassay.training.protocol import replay, sampling
     from modelassay.training.protocol.scoring import score_tokens
 
     step = checkpoint.step + 1
     logged = replay.logged_rollouts(recorded, step)
-    temperature, why_not = replay.sampling_of(recorded)
+    temperature, why_not = sampling.sampling_of(recorded)
     scores = score_tokens(folder, logged, temperature or 1.0)
-    return replay.scores_finding(checkpoint.name, step, logged, scores, why_not)
+    return sampling.scores_finding(checkpoint.name, step, logged, scores, why_not, temperature=temperature)

@@ -21,9 +21,8 @@ from modelassay.training.protocol.replay import (
     logged_rollouts,
     recorded_checkpoint,
     replay_finding,
-    sampling_of,
-    scores_finding,
 )
+from modelassay.training.protocol.sampling import sampling_of, scores_finding
 from modelassay.training.protocol.scoring import score_tokens
 from modelassay.training.protocol.weight_distance import weight_deviation
 from modelassay.training.run import Run

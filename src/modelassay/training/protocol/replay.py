@@ -14,7 +14,7 @@ Choose segments within the first epoch: where a checkpoint does not hold the sta
 1.16), the data of a later epoch come in another order, which shows here as other prompts.
 
 Where nothing can be replayed, logged tokens can still be scored under the checkpoint that is said to have
-sampled them (`training.protocol.scoring`).
+sampled them (`training.protocol.sampling`).
 """
 
 from __future__ import annotations
@@ -32,24 +32,18 @@ from modelassay.errors import EvidenceError, UsageError, did_you_mean
 from modelassay.records import RolloutReference, RunCheckpoint, RunFinding
 from modelassay.training.columns import REWARD_PREFIX
 from modelassay.training.findings import decimal, not_assessable, run_finding
-from modelassay.training.protocol.scoring import Logged, TokenScores
+from modelassay.training.protocol.scoring import Logged
 from modelassay.training.protocol.weight_distance import WeightDeviation
 from modelassay.training.run import Run
 from modelassay.training.stretches import processes_of
 
 CHECK = "replay"
-SCORES = "teacher_forced"
 NEEDED = ("weights", "optimizer", "scheduler", "rng", "data")
 """Parts of a checkpoint without which training does not go on as it did."""
 SLACK = 2.0
 """The tolerance is so many times the largest deviation among the developer's own replays (a convention)."""
 TELLING = 0.5
 """From this tolerance on, a replay could not be told from other training: nothing is concluded."""
-SURPRISING = 4.0
-"""A z of logged tokens below its negative is not chance: six in 100,000, two-sided."""
-NEAR = 0.1
-"""Log-probabilities that differ by more count as different (bfloat16 engines differ by some hundredths)."""
-FEWEST_TOKENS = 200
 
 
 def why_not_replayable(checkpoint: RunCheckpoint) -> str:
@@ -272,68 +266,6 @@ def logged_rollouts(run: Run, step: int, most: int = 256) -> tuple[Logged, ...]:
             logprobs = tuple(extra.logprobs) if extra.logprobs else None
             found.append(Logged(tuple(extra.prompt_ids), tuple(extra.completion_ids), logprobs))
     return tuple(found)
-
-
-def sampling_of(run: Run) -> tuple[float, str]:
-    """The temperature of a run's sampling; and why z does not hold for it, empty when it does."""
-    settings = run.manifest.configuration
-    temperature = _number(settings, "temperature", 1.0)
-    if (
-        _number(settings, "top_p", 1.0) < 1
-        or _number(settings, "top_k", 0) > 0
-        or _number(settings, "min_p", 0)
-    ):
-        return temperature, "tokens were sampled from a part of the vocabulary (top_p, top_k or min_p)"
-    return temperature, "" if temperature > 0 else "tokens were not sampled (temperature 0)"
-
-
-def _number(settings: dict[str, str], name: str, default: float) -> float:
-    try:
-        return float(settings.get(name, ""))
-    except ValueError:
-        return default
-
-
-def scores_finding(
-    checkpoint: str, step: int, rollouts: Sequence[Logged], scores: TokenScores, why_not: str = ""
-) -> RunFinding:
-    """Whether `checkpoint` can have sampled the tokens recorded at `step`.
-
-    Args:
-        rollouts: what was scored.
-        why_not: why z does not hold for this run; log-probabilities that were recorded still count.
-    """
-    about = {"checkpoint": checkpoint, "step": str(step)}
-    tokens = len(scores.logp)
-    if tokens < FEWEST_TOKENS:
-        return not_assessable(SCORES, f"only {tokens} tokens of step {step} are recorded", about=about)
-    logged = [p for each in rollouts if each.logprobs for p in each.logprobs]
-    if len(logged) == tokens:
-        off = [abs(one - two) for one, two in zip(logged, scores.logp.tolist(), strict=True)]
-        mean, share = sum(off) / tokens, sum(each > NEAR for each in off) / tokens
-        holds = share < NEAR and mean < NEAR
-        said = f"differ by {mean:.3g} on average, by more than {NEAR:g} in {share:.1%}"
-        values = {"mean_difference": decimal(mean), "share_different": decimal(share)}
-    elif why_not:
-        return not_assessable(SCORES, why_not, about=about)
-    else:
-        z = scores.surprise
-        holds = z > -SURPRISING
-        said = f"have z = {z:.2f}, where chance gives values around 0 with deviation 1"
-        values = {"z": decimal(z)}
-    verb = "can have sampled" if holds else "did not sample"
-    return run_finding(
-        SCORES,
-        "consistent" if holds else "inconsistent",
-        f"{checkpoint} {verb} the {tokens:,} tokens recorded at step {step}: their log-probabilities {said}.",
-        about=about,
-        state="shown_fine" if holds else "shown_harmful",
-        severity="none" if holds else "high",
-        assurance="T2",
-        values={"tokens": decimal(tokens), **values},
-        method="teacher-forced scores of the logged tokens",
-        question="" if holds else f"Which policy sampled the rollouts of step {step}?",
-    )
 
 
 def recorded_checkpoint(run: Run, folder: Path) -> RunCheckpoint:
