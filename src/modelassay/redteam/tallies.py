@@ -119,6 +119,10 @@ class Tally(NamedTuple):
         low, high = wilson_interval(sum(values) / effect, len(values) / effect)
         return Estimate(value=_decimal(rate), low=_decimal(low), high=_decimal(high))
 
+    def clusters(self, side: str) -> int:
+        """Of how many clusters one model's units with a result are."""
+        return len({pair.cluster for pair in self.pairs if getattr(pair, side) is not None})
+
     def without(self, side: str) -> int:
         """Units of one model without a result."""
         return sum(getattr(pair, side) is None for pair in self.pairs)
@@ -132,6 +136,7 @@ def finding_of(tally: Tally, claim: Claim) -> Finding:
         "units": Decimal(len(tally.pairs)),
         "success_rate_candidate": 1 - candidate.value,
         "without_result_candidate": Decimal(tally.without("candidate")),
+        "clusters_candidate": Decimal(tally.clusters("candidate")),
         "success_rate_candidate_at_worst": _at_worst(tally, "candidate"),
     }
     base = Finding(
