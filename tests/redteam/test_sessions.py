@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import io
 import json
+import resource
+import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,6 +97,31 @@ def test_a_session_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None
     with pytest.raises(StoreError, match="open elsewhere"):
         opened(tmp_path, lambda _: "x", None)
     again.close()
+
+
+def test_half_a_line_on_a_full_disk_is_taken_back_and_nothing_follows_it(tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    say(session, "one")
+    before, size = session.state, (tmp_path / "session.jsonl").stat().st_size
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 40, hard))
+    try:
+        with pytest.raises(StoreError, match="cannot be written"):
+            say(session, "the disk is full now")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
+    assert (tmp_path / "session.jsonl").stat().st_size == size
+    with pytest.raises(StoreError, match="cannot be written") as said:
+        say(session, "and on")
+    assert "open the session again" in said.value.mend
+    session.close()
+    again = opened(tmp_path)
+    assert again.state.conversations == before.conversations
+    say(again, "two")
+    again.close()
+    assert opened(tmp_path).state.turns == 2
 
 
 def test_an_answer_is_kept_before_it_is_shown_and_a_turn_before_it_is_sent(tmp_path: Path) -> None:

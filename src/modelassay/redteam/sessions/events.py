@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self
 
@@ -110,6 +111,7 @@ class SessionLog:
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self.events: list[Event] = []
+        self._refused: OSError | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -139,22 +141,34 @@ class SessionLog:
         """Keep an event; it is on the disk when this returns.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: it cannot be written, or one before could not. Half a line is taken back, and nothing
+                is written after it, so that whoever opens the session finds all that was kept.
             UsageError: a text that is not valid Unicode.
         """
+        if self._refused is not None:
+            raise self._unwritten(self._refused)
         try:
             data = _encoder.encode(event) + b"\n"
         except UnicodeEncodeError as error:
             raise UsageError("the text is not valid Unicode", mend="write it anew") from error
+        whole = os.fstat(self._file).st_size
         try:
             while data:
                 data = data[os.write(self._file, data) :]
             sync(self._file)
         except OSError as error:
-            raise StoreError(
-                f"cannot be written: {error.strerror}", where=str(self._path), mend="free some space"
-            ) from error
+            self._refused = error
+            with suppress(OSError):  # what stays then is torn at the end, and cut off by whoever opens it
+                os.ftruncate(self._file, whole)
+            raise self._unwritten(error) from error
         self.events.append(event)
+
+    def _unwritten(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"cannot be written: {error.strerror}",
+            where=str(self._path),
+            mend="free some space and open the session again; what is there is kept",
+        )
 
     def close(self) -> None:
         """Give the file back."""
