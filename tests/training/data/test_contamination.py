@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelassay.training.data.contamination import CHARACTERS, Contamination
+from modelassay.training.data.contamination import Contamination
 from modelassay.training.data.hashing import words_of
+from modelassay.training.data.letters import CHARACTERS
 
 ITEM = "Which of the following rivers crosses the largest number of capital cities on its way to the sea?"
 
@@ -54,3 +55,37 @@ def test_finds_every_run_of_characters(item: str, start: int, before: str) -> No
     if len(item.split()) < 8 or len(letters) < start + CHARACTERS:
         return
     assert _found(f"{before}. {letters[start : start + CHARACTERS]}", item)
+
+
+SHORT = "What is the capital of Peru?"
+CHINESE = "某公司第一季度的营业收入为三百二十万元，比上一季度增长了百分之十五，请问上一季度是多少？"
+
+
+def test_finds_items_of_a_few_words_as_whole_prompts() -> None:
+    looked = Contamination({"suite": [SHORT, "谁写了红楼梦"]})
+    prompts = [words_of(each) for each in (SHORT.upper(), "谁写了红楼梦？", f"{SHORT} And of Chad?")]
+    assert looked.see(0, prompts, [[each] for each in prompts]).tolist() == [True, True, False]
+    assert (looked.as_whole, looked.never) == (2, 0)
+    assert [each.item for each in looked.shared] == [0, 1]
+
+
+def test_finds_the_prompt_of_an_item_whatever_its_answer() -> None:
+    looked = Contamination({"suite": [f"{SHORT}\nThe capital of the country is the city of Lima."]})
+    prompt = words_of(SHORT)
+    assert looked.see(0, [[*prompt, "lima"]], [[prompt]])[0]
+
+
+def test_finds_letters_in_scripts_without_spaces() -> None:
+    assert _found(f"以下是题目。{CHINESE[3:30]}好的", CHINESE)
+    assert not _found(f"以下是题目。{CHINESE[3:12]}好的", CHINESE)
+
+
+def test_letters_of_other_alphabets_count_once() -> None:
+    item = "Какое из следующих утверждений о фотосинтезе в листьях растений является неверным?"
+    assert not _found("Какое из следующих утверждений об этом городе верно?", item)
+    assert _found(f"Вопрос: {item.replace(' ', '')[:56]}", item)
+
+
+def test_counts_what_it_does_not_look_for() -> None:
+    looked = Contamination({"suite": ["7", "=?", ITEM, SHORT, CHINESE]})
+    assert (looked.never, looked.as_whole) == (2, 1)

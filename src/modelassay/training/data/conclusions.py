@@ -14,9 +14,10 @@ from modelassay.artifacts.licences import licence_findings
 from modelassay.records import Declaration, RunFinding, TrainingData
 from modelassay.records.findings import Severity
 from modelassay.records.lineage import IntendedUse
-from modelassay.training.data.contamination import CHARACTERS, WORDS, Contamination
+from modelassay.training.data.contamination import WORDS, Contamination
 from modelassay.training.data.duplicates import Repeats
 from modelassay.training.data.lessons import preference_finding, value_finding
+from modelassay.training.data.letters import CHARACTERS
 from modelassay.training.data.reach import as_far_as_read
 from modelassay.training.data.references import EXAMPLES, counted, row_reference, row_references
 from modelassay.training.data.rows import DataSource
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 CHECK = "data_review"
 MANY_COPIES = 0.05
 """Share of repeated rows from which people should look."""
+_MANY_TEXTS = 0.01
+"""Share of rows of plain text from which items that are only sought as whole prompts count as not sought."""
 _SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high", "critical")
 
 
@@ -79,23 +82,51 @@ def _contaminated(contamination: Contamination | None, rows: int) -> RunFinding:
         f"{len(contamination.items[name]):,} of {len(contamination.suites[name]):,} items of {name!r}"
         for name in sorted(contamination.items)
     )
+    unsought = _unsought(contamination, rows)
+    if unsought and not found:
+        return not_assessable(CHECK, f"no row holds an item that was sought, but {unsought}", about=about)
+    short = (
+        f" Of the items, {contamination.as_whole:,} are too short to be sought but as whole prompts."
+        if contamination.as_whole
+        else ""
+    )
     return run_finding(
         CHECK,
         "contaminated" if found else "clean",
         f"{counted(found, rows)} hold items of the audit's own suites: {names}; scores on those say less."
+        + (f" Beside that, {unsought}." if unsought else "")
         if found
-        else f"No row holds an item of the {len(contamination.suites):,} suites that were named.",
+        else f"No row holds an item of the {len(contamination.suites):,} suites that were named.{short}",
         about=about,
         state="shown_harmful" if found else "shown_fine",
         severity="high" if found else "none",
-        values={"rows": Decimal(found), "of": Decimal(rows)},
+        values={
+            "rows": Decimal(found),
+            "of": Decimal(rows),
+            "not_sought": Decimal(contamination.never),
+            "sought_whole": Decimal(contamination.as_whole),
+        },
         evidence=[
             row_reference(each.row, quote=each.quote, note=f"item {each.item} of {each.suite}")
             for each in contamination.shared[:EXAMPLES]
         ],
-        method=f"runs of {WORDS} words or {CHARACTERS} characters; paraphrases are not found",
+        method=f"runs of {WORDS} words or {CHARACTERS} letters; shorter items as whole prompts; paraphrases "
+        "are not found",
         question="Were these items taken out of the evaluation, or out of the data?" if found else "",
     )
+
+
+def _unsought(contamination: Contamination, rows: int) -> str:
+    """Which items were not looked for, or not everywhere."""
+    items = sum(map(len, contamination.suites.values()))
+    if contamination.never:
+        return f"{contamination.never:,} of {items:,} items have too few letters to be sought"
+    if contamination.as_whole and contamination.texts >= _MANY_TEXTS * rows:
+        return (
+            f"{contamination.as_whole:,} of {items:,} items are too short to be sought within the "
+            f"{contamination.texts:,} texts"
+        )
+    return ""
 
 
 def _personal(gathered: Gathered) -> RunFinding:

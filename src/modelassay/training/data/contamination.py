@@ -1,26 +1,28 @@
 """Whether rows hold items of the suites that the model is later audited with.
 
-An item is found in a row when they share a run of 13 words (Brown et al. 2020, appendix C) or of 50
-characters, compared without case, marks and spacing. Items shorter than both are looked for whole, when they
-have at least eight words.
+An item is found in a row when they share a run of 13 words (Brown et al. 2020, appendix C) or of 50 letters
+(`letters`), compared without case, marks and spacing. Items of 8 to 12 words are looked for whole. What is
+shorter than that is looked for as a whole prompt, message or text alone, and so is the first line of an item;
+what has next to no letters is not looked for, and is counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.training.data.hashing import Hashes, Places, hash_words, mixed, runs, words_of
+from modelassay.training.data.hashing import Hashes, Places, hash_words, runs, words_of
+from modelassay.training.data.letters import CHARACTERS, Letters, letters_of, size_of, windows
 
 WORDS = 13
-CHARACTERS = 50
 SHORTEST = 8
-"""Words of the shortest item that is looked for."""
-_BASE = 0x5851F42D4C957F2D
+"""Words of the shortest item that is looked for within rows, unless it has `CHARACTERS` letters."""
+FEWEST_LETTERS = 6
+"""Letters of the shortest item that is looked for as a whole prompt."""
 _FILTER_BITS = 24
 
 
@@ -52,32 +54,70 @@ class Contamination:
     items: dict[str, set[int]] = field(default_factory=dict)
     shared: list[Shared] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._owners: list[tuple[str, int]] = []
-        self._lengths: dict[int, tuple[Hashes, Places]] = {}
-        texts: list[list[str]] = []
-        for name, items in self.suites.items():
-            for number, item in enumerate(items):
-                words = words_of(item)
-                if len(words) >= SHORTEST:
-                    self._owners.append((name, number))
-                    texts.append(words)
-        self._words = _index(texts, np.arange(len(texts)), WORDS)
-        short = [at for at, words in enumerate(texts) if len(words) < WORDS]
-        for length in sorted({len(texts[at]) for at in short}):
-            same = [at for at in short if len(texts[at]) == length]
-            self._lengths[length] = _index([texts[at] for at in same], np.array(same), length)
-        self._letters = _letter_index([_letters(words) for words in texts])
+    texts: int = 0
+    """Rows without a prompt, in which an item that is only looked for as a whole prompt can stand unseen."""
 
-    def see(self, first: int, words: Sequence[Sequence[str]]) -> NDArray[np.bool_]:
+    def __post_init__(self) -> None:
+        self._owners = [(name, number) for name, items in self.suites.items() for number in range(len(items))]
+        every = [words_of(item) for items in self.suites.values() for item in items]
+        said = list(map(letters_of, every))
+        long = [at for at, words in enumerate(every) if len(words) >= SHORTEST]
+        self._words = _index([every[at] for at in long], np.array(long, np.int64), WORDS)
+        self._lengths: dict[int, tuple[Hashes, Places]] = {}
+        for length in sorted({len(every[at]) for at in long if len(every[at]) < WORDS}):
+            same = [at for at in long if len(every[at]) == length]
+            self._lengths[length] = _index([every[at] for at in same], np.array(same), length)
+        self._letters = _letter_index(said)
+        self._whole: dict[str, int] = {}
+        lines = (item.strip().partition("\n")[0] for items in self.suites.values() for item in items)
+        for at, line in enumerate(lines):
+            for words in (every[at], words_of(line)):
+                if size_of(letters_of(words)) >= FEWEST_LETTERS:
+                    self._whole.setdefault(" ".join(words), at)
+        within = {*long, *(at for at, text in enumerate(said) if size_of(text) >= CHARACTERS)}
+        short = [at for at in range(len(every)) if at not in within]
+        self.never = sum(size_of(said[at]) < FEWEST_LETTERS for at in short)
+        self.as_whole = len(short) - self.never
+
+    never: int = field(init=False, default=0)
+    """Items that are not looked for: they have next to no letters."""
+    as_whole: int = field(init=False, default=0)
+    """Items that are only looked for as a whole prompt, message or text."""
+
+    def see(
+        self,
+        first: int,
+        words: Sequence[Sequence[str]],
+        wholes: Sequence[Sequence[Sequence[str]]] = (),
+    ) -> NDArray[np.bool_]:
         """Which of these rows, cut into words, hold an item.
 
         Args:
             first: number of the first row.
+            wholes: of each row, the words of its prompt, of each message of a user, and of its text.
         """
         found = np.zeros(len(words), np.bool_)
         if not self._owners:
             return found
+        hits = self._runs(words)
+        for row, each in enumerate(words):
+            if row not in hits:
+                match = _run_of_letters(letters_of(each), self._letters)
+                if match is not None:
+                    hits[row] = match
+        for row, listed in enumerate(wholes):
+            for whole in () if row in hits else listed:
+                owner = self._whole.get(" ".join(whole))
+                if owner is not None:
+                    hits[row] = owner, " ".join(whole)
+                    break
+        for row, (owner, quote) in sorted(hits.items()):
+            found[row] = True
+            self._count(first + row, *self._owners[owner], quote)
+        return found
+
+    def _runs(self, words: Sequence[Sequence[str]]) -> dict[int, tuple[int, str]]:
+        """By row, the item that it shares a run of words with, and the run."""
         batch = hash_words(words)
         hits: dict[int, tuple[int, str]] = {}
         for length, index in ((WORDS, self._words), *self._lengths.items()):
@@ -87,16 +127,7 @@ class Contamination:
                 if row not in hits:
                     inside = place - int(np.searchsorted(of, row))
                     hits[row] = (_owner(hashes[place], index), " ".join(words[row][inside : inside + length]))
-        for row, each in enumerate(words):
-            if row not in hits:
-                letters = _letters(each)
-                match = _run_of_letters(letters, self._letters)
-                if match is not None:
-                    hits[row] = match
-        for row, (owner, quote) in sorted(hits.items()):
-            found[row] = True
-            self._count(first + row, *self._owners[owner], quote)
-        return found
+        return hits
 
     def _count(self, row: int, suite: str, item: int, quote: str) -> None:
         self.rows += 1
@@ -125,16 +156,11 @@ def _owner(value: np.uint64, index: tuple[Hashes, Places]) -> int:
     return int(index[1][np.searchsorted(index[0], value)])
 
 
-# -- characters ---------------------------------------------------------------------------------
+# -- letters ------------------------------------------------------------------------------------
 
 
-def _letters(words: Iterable[str]) -> bytes:
-    """A text without spaces and marks."""
-    return "".join(word for word in words if word[:1].isalnum()).encode("utf-8", "replace")
-
-
-def _letter_index(texts: Sequence[bytes]) -> tuple[Hashes, Places, NDArray[np.bool_]]:
-    found = [_windows(text) for text in texts]
+def _letter_index(texts: Sequence[str]) -> tuple[Hashes, Places, NDArray[np.bool_]]:
+    found = [windows(text).hashes for text in texts]
     hashes = np.concatenate(found) if found else np.empty(0, np.uint64)
     owners = np.repeat(np.arange(len(found)), [len(each) for each in found])
     order = np.argsort(hashes, kind="stable")
@@ -143,42 +169,14 @@ def _letter_index(texts: Sequence[bytes]) -> tuple[Hashes, Places, NDArray[np.bo
     return hashes[order], owners[order], sieve
 
 
-def _run_of_letters(
-    letters: bytes, index: tuple[Hashes, Places, NDArray[np.bool_]]
-) -> tuple[int, str] | None:
+def _run_of_letters(text: str, index: tuple[Hashes, Places, NDArray[np.bool_]]) -> tuple[int, str] | None:
     hashes, owners, sieve = index
-    windows = _windows(letters)
-    if not len(windows) or not len(hashes):
+    seen: Letters = windows(text)
+    if not len(seen.hashes) or not len(hashes):
         return None
-    for place in np.flatnonzero(sieve[(windows >> np.uint64(64 - _FILTER_BITS)).astype(np.int64)]).tolist():
-        at = int(np.searchsorted(hashes, windows[place]))
-        if at < len(hashes) and hashes[at] == windows[place]:
-            return int(owners[at]), letters[place : place + CHARACTERS].decode("utf-8", "replace")
+    hit = sieve[(seen.hashes >> np.uint64(64 - _FILTER_BITS)).astype(np.int64)]
+    for place in np.flatnonzero(hit).tolist():
+        at = int(np.searchsorted(hashes, seen.hashes[place]))
+        if at < len(hashes) and hashes[at] == seen.hashes[place]:
+            return int(owners[at]), text[seen.first(place) : seen.first(place + CHARACTERS - 1) + 1]
     return None
-
-
-def _windows(text: bytes) -> Hashes:
-    """A number for each run of `CHARACTERS` bytes: a polynomial modulo 2**64, all at once by prefix sums."""
-    if len(text) < CHARACTERS:
-        return np.empty(0, np.uint64)
-    powers, inverses = _powers(len(text) + 1)
-    codes = np.frombuffer(text, np.uint8).astype(np.uint64) + np.uint64(1)
-    sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(codes * powers[: len(text)], dtype=np.uint64)))
-    return mixed((sums[CHARACTERS:] - sums[:-CHARACTERS]) * inverses[: len(text) - CHARACTERS + 1])
-
-
-_tables: list[tuple[Hashes, Hashes]] = []
-
-
-def _powers(length: int) -> tuple[Hashes, Hashes]:
-    """Powers of the base and of its inverse modulo 2**64 (the base is odd, so it has one)."""
-    if not _tables or len(_tables[0][0]) < length:
-        size = max(4096, 1 << (length - 1).bit_length())
-        inverse = pow(_BASE, -1, 1 << 64)
-        both = []
-        for base in (_BASE, inverse):
-            steps = np.full(size, np.uint64(base))
-            steps[0] = np.uint64(1)
-            both.append(np.multiply.accumulate(steps))
-        _tables[:] = [(both[0], both[1])]
-    return _tables[0]

@@ -90,6 +90,22 @@ class RowWords:
         return [a + b + c for a, b, c in zip(self.asked, self.answers, self.others, strict=True)]
 
 
+def wholes_of(rows: Sequence[DataRow], cut: RowWords) -> list[list[list[str]]]:
+    """What stands whole in each of `rows`: its prompt, with and without its answer, and each user message."""
+    return [
+        [
+            asked,
+            asked + answer,
+            *(
+                words_of(m.text)
+                for m in row.prompt
+                if m.role == "user" and (row.system or m.text != row.asked)
+            ),
+        ]
+        for row, asked, answer in zip(rows, cut.asked, cut.answers, strict=True)
+    ]
+
+
 def cut_rows(rows: Sequence[DataRow]) -> RowWords:
     """The words of `rows`."""
     return RowWords(

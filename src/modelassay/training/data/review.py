@@ -27,7 +27,7 @@ from modelassay.training.data.conclusions import conclusions
 from modelassay.training.data.consistency import Consistency
 from modelassay.training.data.contamination import Contamination
 from modelassay.training.data.duplicates import Duplicates, Repeats
-from modelassay.training.data.hashing import cut_rows, digest_of_text
+from modelassay.training.data.hashing import cut_rows, digest_of_text, wholes_of
 from modelassay.training.data.preferences import Preferences
 from modelassay.training.data.reach import Reach
 from modelassay.training.data.rows import DataRow, DataSource, Quarantine, read_rows
@@ -141,7 +141,8 @@ def read_review(
         repeated = np.array(gathered.duplicates.see(batch, cut.all), np.bool_)
         _gather(gathered, batch, screened)
         if contamination is not None:
-            contamination.see(batch[0].number, cut.all)
+            contamination.see(batch[0].number, cut.all, wholes_of(batch, cut))
+            contamination.texts += sum(row.form == "text" for row in batch)
         search.count(batch, cut, screened, repeated)
         progress(gathered.rows)
     search.begin()
