@@ -339,14 +339,17 @@ def _compare_tokens(
 
 
 def _compare_sizes(ledger: _Ledger, train: Train, group_size: int | None, left_out: Collection[int]) -> None:
-    """Steps of another size than nearly all.
+    """Steps of another size than nearly all, also less what failed and has no reward.
 
-    The last step may be smaller by whole groups: training data seldom fills it.
+    Where a step's generation failed and was made again, the step has the rollouts of both. The last step
+    may be smaller by whole groups: training data seldom fills it.
     """
     sizes = {step: len(rows) for step, rows in train.steps.items() if step not in left_out}
-    usual = usual_size(sizes)
+    used = {step: int((~train.discarded[train.steps[step]]).sum()) or size for step, size in sizes.items()}
+    usual = usual_size(used)
     for step, size in sizes.items() if usual is not None else ():
         assert usual is not None
+        size = size if size == usual else used[step]
         rest = step == max(sizes) and group_size and size % group_size == 0
         ledger.put(step, "rollouts", min(usual, size) if rest else usual, size, 0)
 

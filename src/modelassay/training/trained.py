@@ -24,6 +24,8 @@ class Train:
     prompt_tokens: NDArray[np.float64] | None
     truncated: NDArray[np.bool_]
     rewards: Mapping[str, NDArray[np.float64]]
+    discarded: NDArray[np.bool_]
+    """Rollouts that failed and have no reward: training took others in their place, or ended."""
     steps: Mapping[int, NDArray[np.int64]]
     """Rows of each step, of the last time that it was taken."""
     every: Mapping[int, NDArray[np.int64]]
@@ -57,6 +59,7 @@ class Train:
             tokens=frame.tokens[chosen],
             prompt_tokens=None if prompts is None else prompts[chosen],
             truncated=frame.truncated[chosen],
+            discarded=frame.failed[chosen] & np.isnan(frame.reward[chosen]),
             rewards={name: each[chosen] for name, each in frame.rewards.items()},
             steps=rows_by_step(step, np.flatnonzero(last_times(step, taken))),
             every=rows_by_step(step, np.arange(len(step))),

@@ -149,3 +149,33 @@ def offline() -> Callable[..., Any]:
         )
 
     return trainer
+
+
+@pytest.fixture(scope="session")
+def online_dpo() -> Callable[..., Any]:
+    """An online DPO trainer that asks a reward model, not trained yet."""
+    pytest.importorskip("trl", reason="the extra 'train' is not installed")
+
+    def trainer(folder: Path) -> Any:
+        from datasets import Dataset
+        from transformers import LlamaForSequenceClassification
+        from trl.experimental.online_dpo import OnlineDPOConfig, OnlineDPOTrainer
+
+        config = OnlineDPOConfig(
+            output_dir=str(folder),
+            per_device_train_batch_size=4,
+            max_steps=1,
+            max_new_tokens=6,
+            max_length=40,
+            **COMMON,
+        )
+        return OnlineDPOTrainer(
+            model=tiny_model(),
+            reward_funcs=LlamaForSequenceClassification(tiny_config(num_labels=1)),
+            args=config,
+            train_dataset=Dataset.from_dict({"prompt": PROMPTS}),
+            processing_class=tiny_tokenizer(),
+            reward_processing_classes=tiny_tokenizer(),
+        )
+
+    return trainer

@@ -124,7 +124,82 @@ def test_an_error_of_training_is_recorded_and_raised(tmp_path: Path, online: Cal
     run = Run(tmp_path / "runs" / "r")
     (event,) = [e for e in run.events() if e.kind == "exception"]
     assert (event.step, event.body["message"]) == (1, "grader is down")
-    assert len(read_frame(run)) == 16
+    rows = [row for batch in run.batches() for row in batch.to_pylist()]
+    assert [row["step"] for row in rows] == [1] * 16 + [2] * 16
+    ungraded = [row for row in rows if row["failure"]]
+    assert {row["step"] for row in ungraded} == {2}
+    assert len(ungraded) == 16
+    assert {row["failure"] for row in ungraded} == {
+        "the reward functions raised RuntimeError: grader is down"
+    }
+    assert {(row["trained_on"], row["reward"]) for row in ungraded} == {(False, None)}
+    assert all(row["completion_tokens"] for row in ungraded)
+    assert any(row["completion"] for row in ungraded)
+    coverage = run.coverage()
+    assert coverage is not None
+    assert coverage.found_train == coverage.expected_train == 32
+
+
+def test_generations_that_were_made_again_are_recorded_and_agree_with_the_log(
+    tmp_path: Path, online: Callable[..., Any]
+) -> None:
+    calls = []
+
+    def slow(completions: list[str], **_: Any) -> list[float]:
+        calls.append(len(completions))
+        if len(calls) == 2:
+            raise RuntimeError("timeout")
+        return [float(len(each) % 3) for each in completions]
+
+    trainer = online(tmp_path / "out", functions=[slow], max_steps=3)
+    with Recorder(tmp_path, run="r") as recorder:
+        recorder.attach(trainer)
+        generate = trainer._generate_and_score_completions
+
+        def tried_again(inputs: Any) -> Any:
+            try:
+                return generate(inputs)
+            except RuntimeError:
+                return generate(inputs)
+
+        trainer._generate_and_score_completions = tried_again
+        trainer.train()
+    run = Run(tmp_path / "runs" / "r")
+    frame = read_frame(run)
+    assert len(frame) == sum(calls) == 64
+    assert frame.failed.sum() == 16
+    assert not reconcile(frame, run.metrics(), group_size=run.manifest.group_size).disagreements
+
+
+def test_a_trainer_that_is_attached_twice_is_recorded_once(
+    tmp_path: Path, online: Callable[..., Any]
+) -> None:
+    trainer = online(tmp_path / "out", max_steps=1)
+    with Recorder(tmp_path, run="first") as recorder:
+        recorder.attach(trainer)
+        recorder.attach(trainer)
+        trainer.train()
+    assert len(read_frame(Run(tmp_path / "runs" / "first"))) == 16
+    with Recorder(tmp_path, run="second") as recorder:  # in place of the one that was closed
+        recorder.attach(trainer)
+        trainer.train()
+    for name in ("first", "second"):
+        run = Run(tmp_path / "runs" / name)
+        assert len(read_frame(run)) == 16
+        assert [each.kind for each in run.events() if each.kind in ("resumed", "exception", "gap")] == []
+
+
+def test_a_reward_model_is_left_to_the_trainer_and_named(
+    tmp_path: Path, online_dpo: Callable[..., Any]
+) -> None:
+    trainer = online_dpo(tmp_path / "out")
+    (model,) = trainer.reward_funcs
+    run = recorded(tmp_path, "r", trainer)
+    assert trainer.reward_funcs == [model]
+    coverage = run.coverage()
+    assert coverage is not None
+    assert coverage.expected_train is None
+    assert any("reward model LlamaForSequenceClassification" in each for each in coverage.statements)
 
 
 def test_errors_of_the_recorder_do_not_reach_training(

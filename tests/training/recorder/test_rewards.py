@@ -39,6 +39,39 @@ async def short(prompts: list[str], completions: list[str], **_: Any) -> list[fl
     return [1.0 if len(c) < 3 else None for c in completions]
 
 
+def test_rollouts_whose_grader_raised_are_recorded_without_its_score(tmp_path: Path) -> None:
+    def down(solution_str: str = "", **_: Any) -> list[float]:
+        raise TimeoutError("no answer")
+
+    async def later(completions: list[str], **_: Any) -> list[float]:
+        raise TimeoutError("no answer")
+
+    tried: list[bool] = []
+
+    def flaky(completions: list[str], **_: Any) -> list[float]:
+        tried.append(True)
+        if len(tried) == 1:
+            raise TimeoutError("no answer")
+        return [1.0] * len(completions)
+
+    with Recorder(tmp_path, run="r") as run:
+        asked = {"prompts": ["1+1="], "completions": ["2"]}
+        with pytest.raises(TimeoutError):
+            run.reward(down)(data_source="sums", solution_str="3", ground_truth="2")
+        with pytest.raises(TimeoutError):
+            asyncio.run(run.reward(later)(prompts=["1+1="], completions=["4"]))
+        grade = run.reward(flaky)
+        with pytest.raises(TimeoutError):
+            grade(**asked)
+        assert grade(**asked) == [1.0]
+    failure = "the reward function {} raised TimeoutError: no answer"
+    assert sorted(table(tmp_path, "completion", "reward/flaky", "failure")) == [
+        ("2", 1.0, ""),
+        ("3", None, failure.format("down")),
+        ("4", None, failure.format("later")),
+    ]
+
+
 def test_functions_of_trl_are_put_together(tmp_path: Path) -> None:
     with Recorder(tmp_path, run="r", rewards={"correct": 1.0, "short": 0.5}) as run:
         run.describe(group_size=2)

@@ -15,6 +15,7 @@ from modelassay.training.happenings import Gap, said
 from modelassay.training.importers.tally import Tally
 from modelassay.training.recorder.clerk import LiveLog
 from modelassay.training.recorder.place import Place
+from modelassay.training.recorder.rewards import UNSEEN
 from modelassay.training.recorder.totals import ONLY_FUNCTION
 from modelassay.training.run import Run
 from modelassay.training.stretches import processes_of
@@ -28,6 +29,8 @@ STOPPED = {
 }
 """Body of the event that a process leaves which did not close the run."""
 _PAUSE_S = 0.1
+_WHOLE = "the recorder saw every rollout as it was generated, and counted those that it lost"
+_PARTLY = "a reward model scored rollouts unseen by the recorder, and nothing says how many"
 
 
 def close_run(place: Place, first: int, own: int, log: LiveLog | None) -> bool:
@@ -87,14 +90,15 @@ def coverage_of_recorded(run: Run) -> RunCoverage:
         statements.append(f"{len(unfinished):,} files of rollouts end where their process was stopped.")
     statements += [f"{torn.file} is torn after {torn.read:,} rollouts." for torn in run.torn]
     statements += _assumed(events)
+    statements += (unseen := _unseen(events))
     return RunCoverage(
         found=tally.train + tally.evaluation,
         found_train=tally.train,
         found_eval=tally.evaluation,
-        expected_train=tally.train + gaps,
-        basis="the recorder saw every rollout as it was generated, and counted those that it lost",
+        expected_train=None if unseen else tally.train + gaps,
+        basis=_PARTLY if unseen else _WHOLE,
         batches_found=len(tally.train_steps),
-        batches_expected=len(tally.train_steps) if not gaps else None,
+        batches_expected=len(tally.train_steps) if not gaps and not unseen else None,
         repeated_steps=_repeated(run),
         zero_variance_groups=tally.zero_variance_groups(),
         gaps=gaps,
@@ -143,6 +147,16 @@ def _assumed(events: Sequence[RunEvent]) -> list[str]:
     return [
         f"Nobody said how much {name} counts: as the only reward function its score is taken as the reward."
         for name in alone
+    ]
+
+
+def _unseen(events: Sequence[RunEvent]) -> list[str]:
+    """Reward models whose scores the recorder does not see."""
+    names = dict.fromkeys(str(event.body[UNSEEN]) for event in events if UNSEEN in event.body)
+    return [
+        f"Scores of the reward model {name} are not in the record, nor rollouts that only it scored: the "
+        "trainer asks it itself."
+        for name in names
     ]
 
 

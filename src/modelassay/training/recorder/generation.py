@@ -14,6 +14,7 @@ from modelassay.training.columns import REWARD_PREFIX
 from modelassay.training.importers.rows import json_text, text_of
 from modelassay.training.importers.trl_columns import ENVIRONMENT, TASK
 from modelassay.training.recorder.items import Loss, lost_rollouts
+from modelassay.training.recorder.rewards import said_of_error
 
 if TYPE_CHECKING:
     from modelassay.training.recorder.recorder import RunRecorder
@@ -55,37 +56,84 @@ class Generation:
         """Put the wrappers in place; what they wrap works, returns and raises as before."""
         trainer = self._trainer
         self._recorder.sees_rollouts = True
-        trainer._calculate_rewards = self._around(trainer._calculate_rewards, self._after_scoring)
+        trainer._calculate_rewards = self._around(
+            trainer._calculate_rewards, self._after_scoring, self._loss, self._unscored
+        )
         trainer._generate_and_score_completions = self._around(
-            trainer._generate_and_score_completions, self._after_generation, self._loss
+            trainer._generate_and_score_completions, self._after_generation, self._loss, self._unfinished
         )
 
     def _around(
         self,
         method: Callable[..., Any],
         after: Callable[..., None],
-        lost: Callable[..., Loss] | None = None,
+        lost: Callable[..., Loss],
+        failed: Callable[..., None],
     ) -> Callable[..., Any]:
-        """`method`, then `after` with what it returned; `lost` is what is not recorded where that fails."""
+        """`method`, then `after` with what it returned, or `failed` with what it raised.
+
+        `lost` is what is not recorded where either fails.
+        """
         troubles = self._recorder.troubles
 
         @functools.wraps(method)
         def wrapped(*arguments: Any, **named: Any) -> Any:
-            result = method(*arguments, **named)
-            loss = functools.partial(lost, *arguments, **named) if lost is not None else None
+            loss = functools.partial(lost, *arguments, **named)
+            try:
+                result = method(*arguments, **named)
+            except BaseException as error:
+                with troubles.kept("reading rollouts", loss):
+                    failed(error, *arguments, **named)
+                raise
             with troubles.kept("reading rollouts", loss):
                 after(result, *arguments, **named)
             return result
 
         return wrapped
 
-    def _loss(self, inputs: Any) -> Loss:
+    def _loss(self, inputs: Any, *_: Any, **__: Any) -> Loss:
         return lost_rollouts(len(inputs), (self._place()[1],))
 
     def _place(self) -> tuple[RunPhase, int]:
         """Phase and step of the rollouts that the trainer makes now."""
         phase: RunPhase = "train" if self._trainer.model.training else "eval"
         return phase, self._trainer.state.global_step + (phase == "train")
+
+    def _unscored(
+        self, error: BaseException, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
+    ) -> None:
+        """Rollouts that were made, and could not be scored: nothing was learnt from them."""
+        failure = f"the reward functions raised {said_of_error(error)}"
+        self._failed(_Scored(inputs, prompts, completions, completion_ids_list, [], {}), failure)
+
+    def _unfinished(self, error: BaseException, inputs: Any) -> None:
+        """Rollouts that were scored, and from which no batch was made."""
+        scored, self._scored = self._scored, None
+        if scored is not None:
+            failure = f"no batch was made of them: {said_of_error(error)}"
+            self._failed(scored, failure)
+
+    def _failed(self, scored: _Scored, failure: str) -> None:
+        """Record rollouts that training made nothing of."""
+        trainer, count = self._trainer, len(scored.prompts)
+        phase, step = self._place()
+        self._recorder.reach(step, phase)
+        first = trainer.accelerator.process_index * count
+        columns = self._texts(scored) | self._places(scored, phase, step, first)
+        if scored.scores:
+            columns |= _scores(scored.scores[first : first + count], trainer)
+        columns["completion_tokens"] = [len(ids) for ids in scored.token_ids]
+        columns["finish"] = self._finishes(scored)
+        columns["failure"] = [failure] * count
+        columns["trained_on"] = [False] * count
+        columns["extra"] = [json_text(_without_texts(row)) for row in scored.inputs]
+        more = {"completion_ids": list(scored.token_ids)} if self._tokens else {}
+        self._recorder.named(count, columns, more)
+
+    def _finishes(self, scored: _Scored) -> list[str]:
+        """Whether each completion came to its end."""
+        whole = [len(ids) > 0 and ids[-1] in self._ends for ids in scored.token_ids]
+        return ["stop" if each else "length" for each in whole]
 
     def _after_scoring(
         self, result: Any, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
@@ -117,11 +165,10 @@ class Generation:
         if "tool_mask" in output:
             lengths = output["tool_mask"].sum(dim=1).tolist()
         columns["completion_tokens"] = lengths
-        whole = [len(ids) > 0 and ids[-1] in self._ends for ids in scored.token_ids]
-        columns["finish"] = ["stop" if each else "length" for each in whole]
+        columns["finish"] = self._finishes(scored)
         if phase == "train":
             masked = getattr(trainer, "mask_truncated_completions", False)
-            columns["trained_on"] = [each or not masked for each in whole]
+            columns["trained_on"] = [each == "stop" or not masked for each in columns["finish"]]
         for name in SAID_BY_GRADERS:
             if len(said := scored.said.get(name, ())) == count:
                 columns[name] = [None if each is None else text_of(each)[0] for each in said]

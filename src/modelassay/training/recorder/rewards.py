@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelassay.training.columns import REWARD_PREFIX
-from modelassay.training.importers.rows import json_text, number, task_of, text_of
+from modelassay.training.importers.rows import clean, json_text, number, task_of, text_of
 from modelassay.training.importers.trl_columns import ENVIRONMENT
 from modelassay.training.recorder.forks import REASON
 from modelassay.training.recorder.items import Loss, lost_rollouts
@@ -17,6 +17,10 @@ from modelassay.training.recorder.plain_values import scalar
 if TYPE_CHECKING:
     from modelassay.training.recorder.recorder import RunRecorder
 
+UNSEEN = "reward_model_not_recorded"
+"""Key of the note that names a reward model which a trainer asks itself."""
+_TOLD = 200
+"""Characters of an error's words."""
 F = TypeVar("F", bound=Callable[..., Any])
 Columns = dict[str, list[Any]]
 _NOT_DATA = frozenset({"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric",
@@ -34,13 +38,20 @@ def recording(recorder: RunRecorder, function: F, name: str = "") -> F:
             asked: dict[str, Any] = {}
             with recorder.troubles.kept(f"recording the reward {title}", lambda: batches.lost(asked)):
                 asked |= _named(function, arguments, named)
-                batches.take(title, asked, answer)
+                if isinstance(answer, BaseException):
+                    batches.fail(title, asked, answer)
+                else:
+                    batches.take(title, asked, answer)
 
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def later(*arguments: Any, **named: Any) -> Any:
-            answer = await function(*arguments, **named)
+            try:
+                answer = await function(*arguments, **named)
+            except BaseException as error:
+                note(arguments, named, error)
+                raise
             note(arguments, named, answer)
             return answer
 
@@ -48,12 +59,21 @@ def recording(recorder: RunRecorder, function: F, name: str = "") -> F:
 
     @functools.wraps(function)
     def wrapped(*arguments: Any, **named: Any) -> Any:
-        answer = function(*arguments, **named)
+        try:
+            answer = function(*arguments, **named)
+        except BaseException as error:
+            note(arguments, named, error)
+            raise
         note(arguments, named, answer)
         return answer
 
     wrapped.__name__ = title if name else getattr(function, "__name__", title)
     return wrapped  # type: ignore[return-value]
+
+
+def said_of_error(error: BaseException) -> str:
+    """An error in words that stand beside each rollout."""
+    return f"{type(error).__name__}: {clean(str(error))[:_TOLD]}".removesuffix(": ")
 
 
 def _named(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +108,21 @@ class GradedBatches:
         else:
             raise TypeError("neither TRL's, OpenRLHF's nor verl's arguments")
 
+    def fail(self, name: str, asked: Mapping[str, Any], error: BaseException) -> None:
+        """Take one call that raised: its rollouts are there, and have no score by it."""
+        failure = f"the reward function {name} raised {said_of_error(error)}"
+        if "solution_str" in asked:
+            columns = verl_columns(self._recorder, name, asked, None)
+        elif "queries" in asked:
+            columns = openrlhf_columns(self._recorder, name, asked, None)
+        elif "completions" in asked:
+            columns = self._begun(asked)
+        else:
+            raise TypeError("neither TRL's, OpenRLHF's nor verl's arguments")
+        columns["failure"] = [failure] * len(columns["completion"])
+        if "completions" not in asked:
+            self._recorder.named(len(columns["completion"]), columns)
+
     def lost(self, asked: Mapping[str, Any]) -> Loss:
         """What is not in the record of a call that could not be taken."""
         completions, rows = asked.get("completions"), asked.get("queries", asked.get("completions"))
@@ -98,7 +133,15 @@ class GradedBatches:
         return lost_rollouts(1 if rows is None else len(rows), [self._recorder.current_step + 1])
 
     def _take_trl(self, name: str, asked: Mapping[str, Any], answer: Sequence[Any]) -> None:
-        column = REWARD_PREFIX + name
+        columns = self._begun(asked, REWARD_PREFIX + name)
+        scores = [number(scalar(each)) for each in answer]
+        if len(scores) != len(columns["completion"]):
+            raise ValueError(f"{len(scores)} scores for {len(columns['completion'])} completions")
+        columns.pop("failure", None)  # it was asked again, and answered
+        columns[REWARD_PREFIX + name] = scores
+
+    def _begun(self, asked: Mapping[str, Any], column: str = "") -> Columns:
+        """Columns of a TRL call: begun, unless other functions were asked about the same completions."""
         if self._recorder.is_foreign:
             raise RuntimeError(REASON)
         if asked["completions"] is not self._completions or column in self._columns:
@@ -108,10 +151,7 @@ class GradedBatches:
             self._number += 1
         if not self._columns:
             raise ValueError("its rollouts could not be recorded")
-        scores = [number(scalar(each)) for each in answer]
-        if len(scores) != len(self._columns["completion"]):
-            raise ValueError(f"{len(scores)} scores for {len(self._columns['completion'])} completions")
-        self._columns[column] = scores
+        return self._columns
 
     def flush(self) -> None:
         """Record what has all its scores."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from modelassay.errors import UsageError
 from modelassay.training.recorder.generation import Generation
 from modelassay.training.recorder.plain_values import reward_function
+from modelassay.training.recorder.rewards import UNSEEN
 from modelassay.training.recorder.surroundings import git_commit, library_versions, random_states
 from modelassay.training.recorder.training_data import describe_dataset
 
@@ -44,8 +45,14 @@ _WATCHED = (
 """Attributes of a trainer that act beside its arguments."""
 
 
+_ATTACHED = "_modelassay_attached"
+"""Attribute of a trainer: which recorder it tells, and how it was before."""
+
+
 def attach(recorder: RunRecorder, trainer: Any, *, tokens: bool = True) -> None:
     """Record all that `trainer` does from here on.
+
+    A trainer tells one recorder: with the same one nothing happens again, another takes its place.
 
     Args:
         tokens: keep the token ids of completions, so that a segment can be replayed token by token.
@@ -58,6 +65,10 @@ def attach(recorder: RunRecorder, trainer: Any, *, tokens: bool = True) -> None:
             f"a {type(trainer).__name__} is no transformers trainer",
             mend="record it with step(), rollout() and checkpoint()",
         )
+    if (known := getattr(trainer, _ATTACHED, None)) is not None:
+        if known.recorder is recorder:
+            return
+        known.undo(trainer)
     names = [base.__name__ for base in type(trainer).__mro__]
     algorithm = next((ALGORITHMS[name] for name in names if name in ALGORITHMS), "")
     is_trl = any(base.__module__.partition(".")[0] == "trl" for base in type(trainer).__mro__)
@@ -72,16 +83,51 @@ def attach(recorder: RunRecorder, trainer: Any, *, tokens: bool = True) -> None:
         base=_base(trainer),
     )
     watch = _Watch(recorder, trainer)
+    callback = _callback(watch, _ROLES.get(algorithm, "prompts"))
+    setattr(trainer, _ATTACHED, _Attached(recorder, trainer, callback))
     with recorder.troubles.kept("attaching"):
         _wrap_training(recorder, trainer)
         if all(hasattr(trainer, name) for name in METHODS):
             Generation(recorder, trainer, tokens=tokens).wrap()
         elif hasattr(trainer, "reward_funcs"):
-            recorder.phase = lambda: "train" if trainer.model.training else "eval"
-            trainer.reward_funcs = [recorder.reward(each) for each in trainer.reward_funcs]
+            _wrap_rewards(recorder, trainer)
         else:
             watch.wrap_batches()
-    trainer.add_callback(_callback(watch, _ROLES.get(algorithm, "prompts")))
+    trainer.add_callback(callback)
+
+
+class _Attached:
+    """Which recorder a trainer tells, and what it had where the wrappers are now."""
+
+    _WRAPPED = ("train", "training_step", "reward_funcs", *METHODS)
+
+    def __init__(self, recorder: RunRecorder, trainer: Any, callback: Any) -> None:
+        self.recorder = recorder
+        self._callback = callback
+        self._own = {name: vars(trainer)[name] for name in self._WRAPPED if name in vars(trainer)}
+
+    def undo(self, trainer: Any) -> None:
+        """Take the wrappers off again."""
+        for name in self._WRAPPED:
+            vars(trainer).pop(name, None)
+        vars(trainer).update(self._own)
+        trainer.remove_callback(self._callback)
+        delattr(trainer, _ATTACHED)
+
+
+def _wrap_rewards(recorder: RunRecorder, trainer: Any) -> None:
+    """Record what reward functions are asked and answer.
+
+    A reward model is left as it is: trainers tell it from a function by its class, and feed it otherwise.
+    """
+    from torch.nn import Module
+
+    recorder.phase = lambda: "train" if trainer.model.training else "eval"
+    functions = list(trainer.reward_funcs)
+    trainer.reward_funcs = [each if isinstance(each, Module) else recorder.reward(each) for each in functions]
+    for each in functions:
+        if isinstance(each, Module):
+            recorder.event("note", **{UNSEEN: type(each).__name__})
 
 
 def rewards_of(trainer: Any) -> tuple[Any, ...]:
