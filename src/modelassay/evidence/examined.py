@@ -19,7 +19,7 @@ import msgspec
 from modelassay.canonical import Digest, canonical_json, digest_of
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.contradictions import contradiction
-from modelassay.evidence.sufficient import why_not_evidence
+from modelassay.evidence.sufficient import AGED_FROM, BEGUN, why_not_evidence
 from modelassay.records import (
     Examination,
     ExaminationKind,
@@ -52,6 +52,8 @@ UNSEEN: Final = "nothing shows that these are the same weights"
 NEWEST_ATTACK: Final = "newest_attack"
 """In `Examination.details` where all that came to a result are conversations from before: the day of the
 newest of them, ISO 8601; empty where that is not known."""
+SINCE: Final = "since"
+"""Value of an examination that ages from the day on which it was begun: that day."""
 COVERS_WEIGHTS: Final = "covers_weights"
 """Value of an examination of adapters that is evidence on weights too."""
 
@@ -185,7 +187,11 @@ def _unique(findings: Iterable[Finding]) -> Iterator[Finding]:
 def _made(examination: Examination) -> Finding:
     title = TITLES[examination.kind]
     count = len(examination.findings)
-    said = f"{title}: examined on {examination.finished[:10]}, {count} finding{'' if count == 1 else 's'}"
+    since = _begun(examination)
+    days = f"on {examination.finished[:10]}"
+    if since and examination.started[:10] != examination.finished[:10]:
+        days = f"from {examination.started[:10]} to {examination.finished[:10]}"
+    said = f"{title}: examined {days}, {count} finding{'' if count == 1 else 's'}"
     why = why_not_evidence(examination)
     return Finding(
         id=f"{examination.kind}/{EXAMINED}/overall",
@@ -195,6 +201,7 @@ def _made(examination: Examination) -> Finding:
         statement=f"{said}, {why}." if why else f"{said}.",
         values={
             "day": Decimal(day_of(examination).toordinal()),
+            **since,
             **_lasted(examination),
             **_replayed(examination),
             **_covered(examination),
@@ -202,6 +209,13 @@ def _made(examination: Examination) -> Finding:
         method="examination taken in; the day is a proleptic Gregorian ordinal",
         rests_on=(digest_of(examination), *_evidence(examination)),
     )
+
+
+def _begun(examination: Examination) -> dict[str, Decimal]:
+    """Of one that ages from its beginning that day, an ordinal."""
+    if examination.details.get(AGED_FROM) != BEGUN:
+        return {}
+    return {SINCE: Decimal(date.fromisoformat(examination.started[:10]).toordinal())}
 
 
 def _lasted(examination: Examination) -> dict[str, Decimal]:

@@ -49,6 +49,13 @@ REACH: Final = (
 MUST_ASSESS: Final = "must_assess"
 """In `Examination.details`: measures of which one must have a result, where nothing is shown to be wrong.
 Where it is not there, any result counts."""
+AGED_FROM: Final = "aged_from"
+"""In `Examination.details`: the time from which on it ages, `BEGUN` where a day of today would make the rest
+new. Where it is not there, it ages from its end."""
+BEGUN: Final = "started"
+RESUMED: Final[frozenset[ExaminationKind]] = frozenset({"red_team", "manual_red_team", "capability"})
+"""Kinds that are gone on with in the folder where they were left: one more turn or question is of today, and
+all that was asked before is as old as it was."""
 COMPARED: Final = "weights_origin"
 """Measure of how far weights are from the base's: names, shapes and dtypes alone tell nothing of values."""
 TIED_BY: Final = "candidate_tied_by"
@@ -58,7 +65,7 @@ VOUCHED: Final = "the word of the plan"
 ALSO_IN: Final = "session_also_in"
 """In `Examination.details` of a session that another examination taken in tells as well, and further: when
 that one was finished."""
-WRITTEN_HERE: Final = (MOST_WITHOUT, LEAST_WITH, LEAST_CLUSTERS, MUST_ASSESS, TIED_BY, ALSO_IN)
+WRITTEN_HERE: Final = (MOST_WITHOUT, LEAST_WITH, LEAST_CLUSTERS, MUST_ASSESS, AGED_FROM, TIED_BY, ALSO_IN)
 """Details that are written as an examination is taken in, and never by its maker."""
 _UNITS: Final[dict[ExaminationKind, str]] = {"red_team": "attacks", "capability": "questions"}
 """What the findings of a kind count."""
@@ -77,15 +84,16 @@ class _Without(NamedTuple):
         return Fraction(self.number, self.of) if self.of else Fraction(0)
 
 
-def limited(kind: ExaminationKind) -> dict[str, int | list[str]]:
+def limited(kind: ExaminationKind) -> dict[str, int | str | list[str]]:
     """What an examination of this kind is held to, for its details."""
+    held: dict[str, int | str | list[str]] = {AGED_FROM: BEGUN} if kind in RESUMED else {}
     if kind == "triggers":
-        return {MOST_WITHOUT: MOST_SEARCHES}
+        held |= {MOST_WITHOUT: MOST_SEARCHES}
     if kind == "weights":
-        return {MUST_ASSESS: [COMPARED]}
+        held |= {MUST_ASSESS: [COMPARED]}
     if kind in _UNITS:
-        return {MOST_WITHOUT: MOST_UNITS, LEAST_WITH: LEAST_UNITS, LEAST_CLUSTERS: FEWEST_CLUSTERS}
-    return {}
+        held |= {MOST_WITHOUT: MOST_UNITS, LEAST_WITH: LEAST_UNITS, LEAST_CLUSTERS: FEWEST_CLUSTERS}
+    return held
 
 
 def why_not_evidence(examination: Examination) -> str:

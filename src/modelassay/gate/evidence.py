@@ -31,6 +31,8 @@ _KINDS: Final = frozenset(get_args(ExaminationKind))
 _EXAMINED: Final = "examined"
 _NEWEST_ATTACK: Final = "newest_attack"
 """Of an examination that said conversations from before again: the day of the newest, 0 where not known."""
+_SINCE: Final = "since"
+"""Of an examination that was gone on with: the day on which it was begun, which is how old it is."""
 _COVERS_WEIGHTS: Final = "covers_weights"
 """Of an examination of adapters that read their weights too."""
 _AHEAD: Final = 1
@@ -170,11 +172,15 @@ def _out_of_time(case: Case, finding: Finding) -> str:
     """
     if case.today is None or "day" not in finding.values:
         return ""
-    age = (case.today - date.fromordinal(int(finding.values["day"]))).days
-    days = case.policy.evidence.oldest_days
-    if age < -_AHEAD:
+    ended = date.fromordinal(int(finding.values["day"]))
+    if (case.today - ended).days < -_AHEAD:
         return "is dated after the verdict"
-    return f"is older than the {days} days that the policy allows" if days and age > days else ""
+    begun = date.fromordinal(int(finding.values.get(_SINCE, finding.values["day"])))
+    days = case.policy.evidence.oldest_days
+    if not days or (case.today - begun).days <= days:
+        return ""
+    told = f"is older than the {days} days that the policy allows"
+    return told if begun == ended else f"{told}: it was gone on with to {ended}, and begun on {begun}"
 
 
 def _attacked(case: Case) -> bool:
