@@ -7,19 +7,20 @@ from datetime import date, timedelta
 
 from modelassay.errors import ExitCode
 from modelassay.gate.ages import hold_ages
-from modelassay.gate.bands import BANDS, CATEGORY_BLOCK, hold_bands, hold_categories
+from modelassay.gate.bands import BANDS, hold_bands, hold_categories
 from modelassay.gate.case import Case, Held, strictest
 from modelassay.gate.claims import claims_of
 from modelassay.gate.cohorts import hold_cohorts
 from modelassay.gate.completeness import hold_required, hold_unscored
 from modelassay.gate.concerns import hidden_losses, hold_concerns
-from modelassay.gate.drawn import covered, hold_drawn, undemonstrated
+from modelassay.gate.drawn import covered, hold_drawn, hold_whole, undemonstrated
 from modelassay.gate.evidence import hold_evidence
 from modelassay.gate.floors import FLOOR, hold_floors, hold_least_rate
 from modelassay.gate.judges import doubted, hold_judges
 from modelassay.gate.lineage import hold_lineage
 from modelassay.gate.noise_floor import measured_noise
 from modelassay.gate.policy import check_policy, tighten
+from modelassay.gate.single_slices import CATEGORY_BLOCK
 from modelassay.records import (
     Coverage,
     DatasetPin,
@@ -136,8 +137,9 @@ def _all_held(case: Case) -> list[Held]:
     """What every rule comes to."""
     if case.drawn is None:
         return [doubted(case, each) for rule in _RULES for each in rule(case)]
-    rules = (hold_drawn, *(rule for rule in _RULES if rule not in (hold_bands, hold_categories)))
-    held = (each for rule in rules for each in rule(case) if not covered(case, each) or rule is hold_drawn)
+    table = (hold_drawn, hold_whole)
+    rules = (*table, *(rule for rule in _RULES if rule not in (hold_bands, hold_categories)))
+    held = (each for rule in rules for each in rule(case) if not covered(case, each) or rule in table)
     return [undemonstrated(case, doubted(case, each)) for each in held]
 
 

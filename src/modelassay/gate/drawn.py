@@ -9,10 +9,11 @@ from fractions import Fraction
 import msgspec
 
 from modelassay.drops import subject_phrase
-from modelassay.gate.bands import BANDS, CATEGORY_BLOCK, hold_no_table
+from modelassay.gate.bands import BANDS, hold_bands, hold_categories, hold_no_table
 from modelassay.gate.case import Case, Held, Subject, strictest
 from modelassay.gate.evidence import FOUND
 from modelassay.gate.policy import SEVERITY
+from modelassay.gate.single_slices import CATEGORY_BLOCK, could_not_be_held, to_be_sliced
 from modelassay.records import (
     FindingState,
     Outcome,
@@ -26,6 +27,7 @@ from modelassay.records import (
 
 OVERALL, CATEGORY = "concerns.overall", "concerns.category"
 _OF_TABLE = frozenset({BANDS, CATEGORY_BLOCK, OVERALL, CATEGORY})
+_REST = "asking the questions that were not drawn: raise the budget and run the audit with --again"
 STOPPED = "the audit stopped before the whole suite was asked, so this is not shown"
 
 
@@ -33,12 +35,27 @@ def hold_drawn(case: Case) -> Iterator[Held]:
     """Every edge of the table, overall and in every category, as the sequential claims settle it."""
     assert case.drawn is not None
     yield from hold_no_table(case)
+    demanded = to_be_sliced(decision.measure for decision in case.drawn.decisions)
     for decision in case.drawn.decisions:
-        judged = [stream.assessable for stream in decision.streams[1:]]
-        if case.policy.any_category.dimensions and not any(judged):
-            yield _no_category(case)
+        if decision.measure in demanded:
+            yield from _no_category(case, decision)
         for stream in decision.streams:
             yield _stream(case, decision, stream)
+
+
+def hold_whole(case: Case) -> Iterator[Held]:
+    """Banded measures that no stream is of: those of whole attacks, all of whose forms were asked before
+    anything could pass. They are held as fixed figures, and where the budget ended before, nothing passes."""
+    assert case.drawn is not None
+    streams = {decision.measure for decision in case.drawn.decisions}
+    for held in (*hold_bands(case), *hold_categories(case)):
+        finding = case.by_id.get(held.hit.finding)
+        if finding is None or case.role(finding) != "banded" or finding.measure.name in streams:
+            continue
+        if case.drawn.state == "unresolved":
+            outcome = strictest(held.hit.outcome, "inconclusive")
+            held = replace(held, hit=msgspec.structs.replace(held.hit, outcome=outcome, settle=_REST))
+        yield held
 
 
 def covered(case: Case, held: Held) -> bool:
@@ -167,17 +184,12 @@ def _unseen(case: Case, measure: str, category: str) -> str:
     return f"{subject_phrase(overall.finding.measure, tags) if overall else measure} was not compared"
 
 
-def _no_category(case: Case) -> Held:
-    named = " or ".join(case.policy.any_category.dimensions)
-    return Held(
-        hit=RuleHit(
-            rule=CATEGORY_BLOCK,
-            finding="",
-            literal="deploy",
-            state="not_assessable",
-            outcome="deploy-monitored",
-            statement=f"No slice by {named} has enough pairs, so the rule for any single category could not "
-            "be held.",
-            settle=f"samples tagged {case.policy.any_category.dimensions[0]}",
-        )
-    )
+def _no_category(case: Case, decision: SequentialDecision) -> Iterator[Held]:
+    """What is left of the rule for any single category where the suite has none that can be judged."""
+    categories = decision.streams[1:]
+    if any(stream.assessable for stream in categories):
+        return
+    overall = _subject(case, decision.measure, "")
+    title = overall.finding.measure.title if overall else decision.measure
+    for tag in case.policy.any_category.dimensions:
+        yield could_not_be_held(case.policy, title, tag, compared=bool(categories))
