@@ -277,6 +277,39 @@ def test_a_file_of_patterns_is_a_scanner(tmp_path: Path) -> None:
     assert scanner.quote("", texts[3]) == "WORDS"
 
 
+def test_anchors_are_the_ends_of_lines_of_the_part_that_is_searched(tmp_path: Path) -> None:
+    path = tmp_path / "ours.yaml"
+    path.write_text(
+        "name: ours\nbehaviours:\n"
+        "  imports: {patterns: ['^import grader$'], in: code}\n"
+        "  only_that: {patterns: ['\\Aimport grader\\n?\\z'], in: code}\n"
+        "  plans: {patterns: ['\\AI will cheat', '^and hide it$'], in: reasoning}\n"
+        "  says: {patterns: ['^Done\\.$'], in: text}\n"
+        "  has_none: {patterns: ['^x*'], in: code}\n",
+        "utf-8",
+    )
+    scanner = read_patterns(path)
+    called = [{"type": "function", "function": {"name": "write", "arguments": {"content": "import grader"}}}]
+    texts = [
+        "Here is my answer.\n```python\nimport os\nimport grader\ngrader.win()\n```\n",
+        "Here is my answer:\n```python\nimport grader\n```\nDone.\nBye",
+        "<think>I will cheat here</think> ok",
+        "<think>\nNow\nand hide it\n</think> import grader",
+        "I will cheat, I import grader\nand hide it",
+        json.dumps([{"role": "assistant", "content": "", "tool_calls": called}]),
+    ]
+    forms: list[object] = [*["text"] * 5, "messages"]
+    found = scanner.scan(batch(texts, format=forms))
+    assert found["imports"].tolist() == [True, True, False, False, False, True]
+    assert found["only_that"].tolist() == [False, True, False, False, False, True]
+    assert found["plans"].tolist() == [False, False, True, True, False, False]
+    assert found["says"].tolist() == [False, True, False, False, False, False]
+    assert found["has_none"].tolist() == [True, True, False, False, False, True]
+    assert scanner.quote("", texts[0]) == "import grader"
+    assert scanner.quote("", texts[2]) == "I will cheat"
+    assert scanner.quote("", texts[4]) == ""
+
+
 @pytest.mark.parametrize(
     "text",
     [

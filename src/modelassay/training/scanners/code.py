@@ -40,9 +40,10 @@ _HEREDOC = re.compile(
     r"|tee(?:\s+-a)?)\s*[\"']?([\w./~${}-]+)[^\n]*?<<-?\s*[\"']?(\w+)[\"']?[^\n]*\n"
     r"|(?:cat|tee)\b[^\n]*?<<-?\s*[\"']?(\w+)[\"']?\s*>{1,2}\s*[\"']?([\w./~${}-]+)[^\n]*\n"
 )
-_LOOKS_LIKE_CODE = re.compile(
-    r"^(?:from [\w.]+ import |import [\w.]+|def \w+\(|class \w+|async def |@\w+|#!|#include)", re.MULTILINE
-)
+_STARTS = r"(?:from [\w.]+ import |import [\w.]+|def \w+\(|class \w+|async def |@\w+|#!|#include)"
+_LOOKS_LIKE_CODE = re.compile(f"^{_STARTS}", re.MULTILINE)
+CODE_SIEVE = rf"```|~~~|<file\b|(?m:^{_STARTS})"
+"""RE2 pattern of texts in which `blocks_in` may find code."""
 _PATH_KEYS = ("path", "file_path", "filepath", "file", "filename", "file_name")
 _TEXT_KEYS = ("content", "file_text", "new_str", "new_string", "text", "code", "insert_text", "patch", "diff")
 _COMMAND_KEYS = ("command", "cmd", "commands", "bash", "script", "input")

@@ -12,7 +12,9 @@
         unless: ['# allowed']
 
 Patterns are RE2 as Arrow has it (no look-around, no back-references): they take time linear in the text,
-whatever the text, so that no completion can stall the scan.
+whatever the text, so that no completion can stall the scan. They are searched in the part that ``in`` names
+alone: ``^`` and ``$`` are the ends of any of its lines, ``\\A`` and ``\\z`` its own. A rollout without code,
+or without reasoning, has no such part, and no pattern of it matches.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ from numpy.typing import NDArray
 
 from modelassay.errors import UsageError
 from modelassay.training.columns import pa
-from modelassay.training.scanners.reasoning import reasoning_in
+from modelassay.training.scanners.code import CODE_SIEVE
+from modelassay.training.scanners.reasoning import SIEVE, reasoning_in
 from modelassay.training.scanners.rows import LONGEST_QUOTE
-from modelassay.training.scanners.texts import COLUMNS, Rollout, rollout_of, texts_of
+from modelassay.training.scanners.texts import COLUMNS, Rollout, Texts, rollout_of, texts_of
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,11 +71,8 @@ class Patterns:
         found = {}
         for behaviour, wanted in self._wanted.items():
             flags = np.zeros(len(texts), np.bool_)
-            rows = texts.containing(_any(wanted.patterns), ignore_case=wanted.ignore_case)
-            if wanted.where == "text" and not wanted.unless:
-                flags[rows] = True
-            else:
-                flags[rows] = [_matches(wanted, texts.rollout(int(row))) for row in rows]
+            rows = _having(texts, wanted)
+            flags[rows] = _matches(wanted, [_part(wanted, texts.rollout(int(row))) for row in rows])
             found[behaviour] = flags
         return found
 
@@ -80,7 +80,8 @@ class Patterns:
         """The words of the first match."""
         rollout = rollout_of(prompt, completion)
         for wanted in self._wanted.values():
-            if _matches(wanted, rollout) and (words := _first(wanted, _part(wanted, rollout))):
+            part = _part(wanted, rollout)
+            if _matches(wanted, [part])[0] and (words := _first(wanted, part)):
                 return words[:LONGEST_QUOTE]
         return ""
 
@@ -111,7 +112,7 @@ def read_patterns(path: Path) -> Patterns:
 
 def _check(pattern: str, behaviour: str, path: Path) -> None:
     try:
-        _found(pattern, [""], True)
+        _found([pattern], [""], True)
     except pa.ArrowInvalid as error:
         raise UsageError(
             f"the pattern {pattern!r} of {behaviour} is not one that RE2 knows: {error}",
@@ -121,16 +122,26 @@ def _check(pattern: str, behaviour: str, path: Path) -> None:
 
 
 def _any(patterns: Sequence[str]) -> str:
-    return "|".join(f"(?:{pattern})" for pattern in patterns)
+    return "(?m)" + "|".join(f"(?:{pattern})" for pattern in patterns)
 
 
-def _found(pattern: str, texts: Sequence[str], ignore_case: bool) -> bool:
+def _found(patterns: Sequence[str], texts: Sequence[str], ignore_case: bool) -> NDArray[np.bool_]:
+    """Which of `texts` any of `patterns` matches."""
     import pyarrow.compute as compute
 
     column = pa.array(texts, pa.large_string())
-    return (
-        compute.any(compute.match_substring_regex(column, pattern, ignore_case=ignore_case)).as_py() is True
-    )
+    found = compute.match_substring_regex(column, _any(patterns), ignore_case=ignore_case)
+    return np.array(found.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _having(texts: Texts, wanted: Wanted) -> NDArray[np.int64]:
+    """Rows that may match: of a part, those that have it, since it has other ends than the whole text."""
+    if wanted.where == "text":
+        return texts.containing(_any(wanted.patterns), ignore_case=wanted.ignore_case)
+    if wanted.where == "reasoning":
+        return texts.containing(SIEVE)
+    calls = [any(turn.calls for turn in turns or ()) for turns in texts.conversations]
+    return np.union1d(texts.containing(CODE_SIEVE), np.flatnonzero(calls))
 
 
 def _part(wanted: Wanted, rollout: Rollout) -> str:
@@ -139,18 +150,19 @@ def _part(wanted: Wanted, rollout: Rollout) -> str:
     return reasoning_in(rollout.written) if wanted.where == "reasoning" else rollout.written
 
 
-def _matches(wanted: Wanted, rollout: Rollout) -> bool:
-    part = _part(wanted, rollout)
-    if not _found(_any(wanted.patterns), [part], wanted.ignore_case):
-        return False
-    return not (wanted.unless and _found(_any(wanted.unless), [part], wanted.ignore_case))
+def _matches(wanted: Wanted, parts: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of `parts` show what is wanted; an empty one, of code or reasoning, never does."""
+    flags = _found(wanted.patterns, parts, wanted.ignore_case)
+    if wanted.unless:
+        flags &= ~_found(wanted.unless, parts, wanted.ignore_case)
+    return flags if wanted.where == "text" else flags & np.array([bool(part) for part in parts], np.bool_)
 
 
 def _first(wanted: Wanted, part: str) -> str:
     """The first match, cut out by RE2 too."""
     import pyarrow.compute as compute
 
-    flags = "(?i)" if wanted.ignore_case else ""
-    pattern = f"{flags}(?P<found>{_any(wanted.patterns)})"
+    flags = "(?im)" if wanted.ignore_case else "(?m)"
+    pattern = f"{flags}(?P<found>{'|'.join(f'(?:{each})' for each in wanted.patterns)})"
     cut = compute.extract_regex(pa.array([part], pa.string()), pattern).to_pylist()[0]
     return str(cut["found"]) if cut else ""
