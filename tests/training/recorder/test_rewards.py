@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import http.client
 import json
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -289,3 +290,26 @@ def test_a_reward_model_that_is_away_is_told_to_the_trainer_and_recorded(tmp_pat
         assert post(proxy.url, b'{"query": ["a"]}')[0] == 502
     ((failure,),) = table(tmp_path, "failure")
     assert failure == "reward model not reached: ClientConnectorError"
+
+
+def test_what_a_reward_model_has_not_answered_when_the_proxy_ends_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelassay.training.recorder import proxy as module
+
+    monkeypatch.setattr(module, "_AT_THE_END_S", 0.5)
+    asked = b'{"query": ["1+1=2"]}'
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        upstream = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with Recorder(tmp_path, run="r") as run:
+            with RewardProxy(run, upstream) as proxy:
+                client = socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])))
+                client.sendall(
+                    b"POST /get HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(asked), asked)
+                )
+                model, _ = silent.accept()
+                model.recv(1)  # it has the request, and says nothing
+            client.close()
+            model.close()
+    failure = "the reward model had not answered when the proxy ended"
+    assert table(tmp_path, "grader_input", "failure") == [(asked.decode(), failure)]

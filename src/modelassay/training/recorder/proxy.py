@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 256 << 20
 """Of a request; a larger one is refused with status 413."""
 _PATIENCE_S = 600.0
+_AT_THE_END_S = 5.0
+"""How long requests that are under way when the proxy ends are waited for."""
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
      "transfer-encoding", "upgrade", "host", "content-length"}
@@ -96,7 +98,7 @@ class RewardProxy:
     ) -> None:
         if self._loop is not None and self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(4 * _AT_THE_END_S)  # aiohttp waits for it twice
 
     def _run(self) -> None:
         try:
@@ -113,7 +115,7 @@ class RewardProxy:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application(client_max_size=MOST_BYTES)
         app.router.add_route("*", "/{path:.*}", self._pass)
-        runner = web.AppRunner(app, access_log=None, auto_decompress=False)
+        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_AT_THE_END_S)
         timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
         async with aiohttp.ClientSession(auto_decompress=False, timeout=timeout) as self._session:
             await runner.setup()
@@ -148,6 +150,10 @@ class RewardProxy:
             asked = await _plain(body, request.headers)
             self._note(asked or b"", b"", f"reward model not reached: {type(error).__name__}")
             return web.Response(status=502, text=f"the reward model cannot be reached: {error}\n")
+        except asyncio.CancelledError:
+            asked = await _plain(body, request.headers)
+            self._note(asked or b"", b"", "the reward model had not answered when the proxy ended")
+            raise
         asked, plain = await _plain(body, request.headers), await _plain(reply, fields)
         failure, unread = f"reward model answered {status}" if status >= 400 else "", ""
         for what, read, header in (("request", asked, request.headers), ("reply", plain, fields)):

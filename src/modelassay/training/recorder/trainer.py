@@ -127,7 +127,8 @@ def _wrap_rewards(recorder: RunRecorder, trainer: Any) -> None:
     trainer.reward_funcs = [each if isinstance(each, Module) else recorder.reward(each) for each in functions]
     for each in functions:
         if isinstance(each, Module):
-            recorder.event("note", **{UNSEEN: type(each).__name__})
+            body: dict[str, Any] = {UNSEEN: type(each).__name__}
+            recorder.event("note", **body)
 
 
 def rewards_of(trainer: Any) -> tuple[Any, ...]:
