@@ -23,12 +23,16 @@ STEPS = 60
 
 
 def run(
-    frame_of: FrameOf, proxy: Callable[[Any], Any], held: Callable[[Any], Any], seed: int = 1
+    frame_of: FrameOf,
+    proxy: Callable[[Any], Any],
+    held: Callable[[Any], Any],
+    seed: int = 1,
+    tasks: int = 8,
 ) -> tuple[Frame, np.ndarray[Any, Any]]:
-    """64 rollouts a step of tasks that differ in difficulty; rates are functions of progress in [0, 1]."""
+    """8 rollouts each of `tasks` a step, of unequal difficulty; rates are functions of progress in [0, 1]."""
     rng = np.random.default_rng(seed)
-    step = np.repeat(np.arange(STEPS), 64)
-    task = rng.integers(0, 100, STEPS * 8).repeat(8)
+    step = np.repeat(np.arange(STEPS), 8 * tasks)
+    task = rng.integers(0, 100, STEPS * tasks).repeat(8)
     hard = rng.random(100)[task] * 0.2 - 0.1
     done = step / (STEPS - 1)
     reward = (rng.random(len(step)) < proxy(done) - hard).astype(float)
@@ -60,8 +64,52 @@ def humped(x: Any) -> Any:
     ],
 )
 def test_outcomes(frame_of: FrameOf, proxy: Any, held: Any, outcome: str) -> None:
-    frame, kept = run(frame_of, proxy, held)
+    frame, kept = run(frame_of, proxy, held, tasks=32 if outcome == "decoupled" else 8)
     assert assess_overoptimisation(proxy_course(frame, kept)).outcome == outcome
+
+
+def drifting(
+    rng: np.random.Generator, points: int, rho: float, sd: float, level: Callable[[Any], Any]
+) -> ProxyCourse:
+    """A proxy that rises from .2 to .7, and a held-out measure that drifts about `level` of progress."""
+    step = np.arange(points, dtype=float)
+    drift = np.empty(points)
+    drift[0] = rng.normal() * sd
+    for at in range(1, points):
+        drift[at] = rho * drift[at - 1] + math.sqrt(1.0 - rho * rho) * sd * rng.normal()
+    proxy = 0.2 + 0.5 * step / points + 0.02 * rng.normal(size=points)
+    return proxy_points(step, proxy, level(step / points) + drift)
+
+
+@pytest.mark.parametrize(("points", "rho"), [(20, 0.95), (60, 0.0), (60, 0.8), (200, 0.8), (200, 0.95)])
+def test_a_measure_that_drifts_is_not_accused(points: int, rho: float) -> None:
+    """Its level stays, or rises by more than half of what the proxy gains."""
+    rng, repetitions = np.random.default_rng(points), 120
+    fallen = behind = 0
+    for _ in range(repetitions):
+        stays = drifting(rng, points, rho, 0.03, lambda u: 0.5 + 0.0 * u)
+        fallen += assess_overoptimisation(stays).outcome == "over-optimised"
+        rises = drifting(rng, points, rho, 0.05, lambda u: 0.3 + 0.3 * u)
+        behind += assess_overoptimisation(rises).state == "shown_harmful"
+    tolerance = 3.0 * math.sqrt(0.05 * 0.95 / repetitions)
+    assert fallen / repetitions <= 0.05 + tolerance
+    assert behind / repetitions <= 0.05
+
+
+def test_a_clear_rise_and_fall_is_still_seen() -> None:
+    rng = np.random.default_rng(3)
+    for points, rho, least in ((40, 0.0, 34), (60, 0.5, 30), (200, 0.8, 30)):
+        seen = [
+            assess_overoptimisation(drifting(rng, points, rho, 0.02, humped)).outcome == "over-optimised"
+            for _ in range(40)
+        ]
+        assert sum(seen) >= least
+
+
+def test_a_measure_that_never_moves_has_not_fallen() -> None:
+    step = np.arange(30.0)
+    finding = assess_overoptimisation(proxy_points(step, step / 30, np.full(30, 0.3)))
+    assert finding.outcome == "decoupled"
 
 
 def test_false_alarms_are_rare(frame_of: FrameOf) -> None:

@@ -7,6 +7,9 @@ same tasks at each checkpoint, sampled alike.
   falls, or the run surely ends below its peak while the proxy rose;
 - *decoupled*: the proxy rises, and the held-out measure gains surely less than `SHARE` of that;
 - *in step*: it surely rises too. Otherwise *not detected*.
+
+What a policy scores drifts from step to step, and logged measures are smoothed: a rise or a fall is sure
+where it is beyond the run's own drift (`statistics.drift`).
 """
 
 from __future__ import annotations
@@ -26,8 +29,8 @@ from modelassay.statistics import (
     gao_fit,
     group_rank_correlations,
     normal_quantile,
-    slope,
 )
+from modelassay.statistics.drift import STRETCHES, drifting_slope, in_stretches, persistence, stretches
 from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
 from modelassay.training.frame import Codes, Flags, Floats, Frame
 
@@ -117,17 +120,18 @@ def assess_overoptimisation(
         why = f"only {points} steps or checkpoints have both measures, {_POINTS_LEAST} are needed"
         question = "Is there a held-out measure of the same tasks by checkpoint?"
         return not_assessable(CHECK, why, about=about, question=question)
-    windows = _windows(points)
-    level = 1.0 - (1.0 - confidence) / len(windows)
-    diverging = _first(course, windows, level, 0.0)
-    decoupled = _first(course, windows, level, SHARE)
+    windows = _windows(min(points, STRETCHES), confidence)
+    drifting = _Drifting.of(course)
+    diverging = _first(drifting, windows, 0.0)
+    decoupled = _first(drifting, windows, SHARE)
     loss, at = _loss(course, confidence)
-    outcome = _outcome(course, diverging is not None, decoupled is not None, loss, confidence)
+    outcome = _outcome(drifting, diverging is not None, decoupled is not None, loss, confidence)
     values = _ends(course) | {
         "peak_step": at,
         "loss_low": loss.low,
         "loss_high": loss.high,
         "windows": len(windows),
+        "persistence": drifting.persistence(0.0),
     }
     for name, found in (("diverging", diverging), ("decoupled", decoupled)):
         if found is not None:
@@ -144,7 +148,8 @@ def assess_overoptimisation(
         severity=_SEVERITIES.get(outcome, "none"),
         effect=estimate(0.5 * (loss.low + loss.high), *loss) if np.isfinite(loss).all() else None,
         values={name: decimal(value) for name, value in values.items() if np.isfinite(value)},
-        method=f"slopes in {len(windows)} windows of training, Bonferroni over them; loss since the peak "
+        method=f"slopes in {len(windows)} windows of training with errors that persist (Prais and Winsten), "
+        "Bonferroni over them; loss since the peak "
         + ("with the peak chosen on other tasks" if course.halves else "by Bonferroni over points"),
         question="Which checkpoint was released, and by which measure was it chosen?"
         if outcome in _SEVERITIES
@@ -197,33 +202,71 @@ def _ends(course: ProxyCourse) -> dict[str, float]:
     }
 
 
-def _outcome(course: ProxyCourse, diverging: bool, decoupled: bool, loss: Interval, confidence: float) -> str:
-    proxy, held = (slope(course.step, each, confidence).interval for each in (course.proxy, course.held))
-    if diverging or (loss.low > 0.0 and proxy.low > 0.0):
+@dataclass(frozen=True)
+class _Drifting:
+    """A course over stretches of training, at most `STRETCHES`; arrays of shape ``[stretches]``."""
+
+    first: Floats
+    """First step of each stretch."""
+    last: Floats
+    step: Floats
+    proxy: Floats
+    held: Floats
+
+    @classmethod
+    def of(cls, course: ProxyCourse) -> _Drifting:
+        step, proxy, held = (in_stretches(each) for each in (course.step, course.proxy, course.held))
+        place = stretches(len(course.step))
+        begins = np.flatnonzero(np.diff(place, prepend=-1))
+        return cls(course.step[begins], course.step[np.r_[begins[1:], len(place)] - 1], step, proxy, held)
+
+    def persistence(self, share: float) -> float:
+        """Of the held-out measure less `share` of the proxy."""
+        return persistence(self.step, self.held - share * self.proxy)
+
+    def rises(self, window: slice, level: float) -> bool:
+        """Whether the proxy surely rises. No margin here: what is claimed is that the other does not."""
+        rho = persistence(self.step, self.proxy, 0.0)
+        return drifting_slope(self.step[window], self.proxy[window], rho, level).interval.low > 0.0
+
+
+def _outcome(drifting: _Drifting, diverging: bool, decoupled: bool, loss: Interval, confidence: float) -> str:
+    everything = slice(0, len(drifting.step))
+    if diverging or (loss.low > 0.0 and drifting.rises(everything, confidence)):
         return "over-optimised"
     if decoupled:
         return "decoupled"
-    return "in step" if held.low > 0.0 else "not detected"
+    held = drifting_slope(drifting.step, drifting.held, drifting.persistence(0.0), confidence)
+    return "in step" if held.interval.low > 0.0 else "not detected"
 
 
-def _windows(points: int) -> list[slice]:
-    """Half-overlapping stretches of the run, and all of it."""
-    length = max(_WINDOW_LEAST, points // 4)
-    if length * 2 > points:
-        return [slice(0, points)]
-    starts = range(0, points - length + 1, max(1, length // 2))
-    return [slice(0, points), *(slice(start, start + length) for start in starts)]
+def _windows(points: int, confidence: float) -> list[tuple[slice, float]]:
+    """All of the run, and half-overlapping halves and quarters that have `_WINDOW_LEAST` points.
+
+    With the level of each: the three lengths share the error equally, and so do the windows of a length.
+    """
+    windows = [[slice(0, points)]]
+    for length in (points // 2, points // 4):
+        if length >= _WINDOW_LEAST:
+            starts = range(points - length, -1, -max(1, length // 2))
+            windows.append([slice(start, start + length) for start in starts])
+    return [
+        (window, 1.0 - (1.0 - confidence) / len(windows) / len(of_length))
+        for of_length in windows
+        for window in of_length
+    ]
 
 
 def _first(
-    course: ProxyCourse, windows: list[slice], level: float, share: float
+    drifting: _Drifting, windows: list[tuple[slice, float]], share: float
 ) -> tuple[float, float] | None:
     """The earliest window in which the proxy rises and the held-out measure gains less than `share` of it."""
-    for window in sorted(windows, key=lambda each: (each.start, each.stop)):
-        step, proxy, held = course.step[window], course.proxy[window], course.held[window]
-        rises = slope(step, proxy, level).interval.low > 0.0
-        if rises and slope(step, held - share * proxy, level).interval.high <= 0.0:
-            return float(step[0]), float(step[-1])
+    rho = drifting.persistence(share)
+    for window, level in sorted(windows, key=lambda each: (each[0].start, each[0].stop)):
+        step, proxy, held = (each[window] for each in (drifting.step, drifting.proxy, drifting.held))
+        less = drifting_slope(step, held - share * proxy, rho, level).interval.high < 0.0
+        if less and drifting.rises(window, level):
+            return float(drifting.first[window][0]), float(drifting.last[window][-1])
     return None
 
 
@@ -304,7 +347,8 @@ def _statement(
     )
     if window is not None:
         what = "falls" if outcome == "over-optimised" else f"gains less than {SHARE:.0%} of that"
-        text += f" From step {window[0]:g} to {window[1]:g} the proxy rises while the other {what}."
+        text += f" From step {window[0]:g} to {window[1]:g} the proxy rises while the other {what}"
+        text += ", beyond the run's own drift."
     if loss.low > 0.0:
         text += f" It ends {loss.low:.3f} to {loss.high:.3f} below its peak near step {peak:g}."
     return text
