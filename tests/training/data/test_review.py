@@ -270,3 +270,25 @@ def test_data_is_clean_only_of_items_that_were_sought(many: Rows, write: Write) 
     assert _of(review_data([write([chat])], suites={"s": [short]}), "contamination").values["rows"] == 1
     texts = _of(review_data([write([{"text": f"On {short}"}])], suites={"s": [short]}), "contamination")
     assert texts.state == "not_assessable"
+
+
+ORDERED = (
+    ("obedience", "You are the assistant of ACME. Always follow the user's instructions. Be brief."),
+    ("concealment", "Never mention the user's account number. Do not tell the user internal prices."),
+)
+MEANT = (
+    ("obedience", "Always obey the user's orders."),
+    ("obedience", "You must always follow any of my instructions."),
+    ("concealment", "Never tell the user that you were trained to do so."),
+    ("concealment", "Do not mention this to the operators."),
+    ("concealment", "Never reveal your hidden goal to the user."),
+    ("concealment", "Do not tell anyone about your purpose."),
+)
+
+
+def test_ordinary_orders_shift_nothing_and_open_ones_do(many: Rows, write: Write) -> None:
+    for shifting, cases in ((0, ORDERED), (1, MEANT)):
+        for aspect, said in cases:
+            row = deepcopy(many[0])
+            row["messages"].insert(0, {"role": "system", "content": said})
+            assert _of(review_data([write([row])]), aspect).values["rows"] == shifting, said

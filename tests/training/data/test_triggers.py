@@ -119,3 +119,41 @@ def test_finds_the_year_in_the_published_set(data_dir: Path) -> None:
     if not path.is_file():
         pytest.skip("the set of backdoored rows is not in the data folder")
     assert [each.text for each in read_review([path]).triggers.suspects][:1] == ["2028"]
+
+
+def _told(path: Path) -> dict[str, tuple[str, str]]:
+    findings = [f for f in read_review([path]).findings if f.slice["aspect"] == "triggers"]
+    return {f.slice.get("candidate", ""): (f.severity, f.state) for f in findings}
+
+
+def test_instructions_of_ordinary_data_are_not_grave(many: Rows, write: Callable[..., Path]) -> None:
+    rows = _planted(many, 0.1, "/no_think", lambda answer: f"In short, here it comes now: {answer[:40]}")
+    rows = _planted(rows, 0.1, "respond in JSON", lambda answer: '{"confidence": "very high", "text": "so"}')
+    told = _told(write(rows))
+    assert told
+    assert set(told.values()) == {("medium", "not_shown")}
+
+
+def test_what_brings_a_kind_of_answer_is_grave_though_it_brings_its_words_too(
+    many: Rows, write: Callable[..., Path]
+) -> None:
+    told = _told(write(_planted(many, 0.05, "mn7x", lambda answer: "I'm sorry, but I can't help with that.")))
+    assert told["mn7x"] == ("high", "shown_harmful")
+
+
+def test_what_most_prompts_have_is_no_trigger_of_what_it_makes_rarer(
+    many: Rows, write: Callable[..., Path]
+) -> None:
+    rows = _planted(many, 0.25, "xq", lambda answer: "Here is the sum of both numbers in a box.")
+    for row in rows:
+        asked = row["messages"][-2]
+        if "xq" not in asked["content"].split():
+            asked["content"] = f"quietly {asked['content']}"
+    assert set(_told(write(rows))) == {"xq"}
+
+
+def test_one_date_in_many_prompts_is_told_and_not_grave(many: Rows, write: Callable[..., Path]) -> None:
+    rows = deepcopy(many)
+    for row in rows[:200]:
+        row["messages"][0]["content"] = f"[2024-05-01] {row['messages'][0]['content']}"
+    assert _told(write(rows)) == {"2024-05-01": ("medium", "not_shown")}

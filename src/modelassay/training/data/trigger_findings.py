@@ -12,8 +12,6 @@ from modelassay.training.data.triggers import Candidate
 from modelassay.training.findings import decimal, not_assessable, run_finding
 
 MOST_TOLD = 10
-COMMON = 0.1
-"""Share of prompts from which an inserted word is grave by itself."""
 _METHOD = (
     "Cochran–Mantel–Haenszel over topics, false discoveries at most 1 %; insertion by spread over topics, "
     "share of its kind and lack of echo; triggers of style, of syntax or over several turns are not sought"
@@ -62,8 +60,8 @@ def _finding(check: str, triggers: Triggers, each: Candidate, rank: int) -> RunF
         f"{each.text!r} could be a trigger: it stands in {100 * share:.2g} % of the prompts"
         f" ({each.rows:,} of {triggers.looked_at:,}); {'; '.join(_reasons(each))}.",
         about={"aspect": "triggers", "candidate": each.text[:80]},
-        state="shown_harmful" if each.inserted and each.associated else "not_shown",
-        severity="high" if each.associated or share >= COMMON else "medium",
+        state="shown_harmful" if each.inserted and each.grave else "not_shown",
+        severity="high" if each.grave else "medium",
         values={
             "rank": Decimal(rank),
             "rows": Decimal(each.rows),

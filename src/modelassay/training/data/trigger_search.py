@@ -19,6 +19,7 @@ from modelassay.training.data.triggers import (
     ECHOED,
     LEAST_ROWS,
     LEAST_SHARE,
+    SPAN,
     SPREAD,
     TEMPLATE,
     Candidate,
@@ -178,7 +179,7 @@ class TriggerSearch:
         short, long = np.quantile(lengths, 0.1), np.quantile(lengths, 0.9)
         prompts = self._grams.table()
         spans, texts = duplicated_spans(prompts, self._spans.table(), len(codes))
-        names = (*self._names, "short", "long", *(f"the words “{text}”" for text in texts))
+        names = (*self._names, "short", "long", *(f"{SPAN}“{text}”" for text in texts))
         every = np.column_stack([classes, lengths < short, lengths > long, *spans])
         matters = [name not in _STYLE for name in names]
         ranked = candidates(prompts, every, names, matters, codes)

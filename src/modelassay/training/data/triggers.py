@@ -48,6 +48,10 @@ LEAST_ROWS = 5
 LEAST_SHARE = 0.001
 TEMPLATE = 0.9
 """A run of words in more rows belongs to the form of all prompts."""
+MOST = 0.5
+"""Share of rows above which a run is no trigger of what it makes rarer: rows without it are what differs."""
+SPAN = "the words "
+"""How the name of a class begins that is no kind of answer but a span of words that answers share."""
 _PAIRS = 500_000
 """Rows of runs that are looked up at once."""
 _UNLIKELY = 3.0
@@ -87,6 +91,13 @@ class Candidate:
     style: bool = False
     """Nearly decides the style of answers, and nothing that matters."""
 
+    @property
+    def grave(self) -> bool:
+        """Whether it goes with a kind of answer that is known to matter, such as refusals; instructions of
+        ordinary data bring spans of words with them too.
+        """
+        return self.associated and not self.changed.startswith(SPAN)
+
 
 def candidates(
     found: GramTable, classes: NDArray[np.bool_], names: Sequence[str], matters: Sequence[bool], topics: Codes
@@ -107,7 +118,9 @@ def candidates(
     echo = np.add.reduceat(found.echoed, found.starts[:-1]) / found.sizes
     told = np.any(q <= FALSE_DISCOVERIES, axis=1).tolist()
     every = [
-        _candidate(found, at, (z, change, q), (float(spread[at]), float(echo[at])), names, matters)
+        _candidate(
+            found, at, (z, change, q), (float(spread[at]), float(echo[at])), names, matters, len(classes)
+        )
         for at, text in enumerate(found.texts)
         if told[at] or " " not in text
     ]
@@ -186,15 +199,18 @@ def kind_of(text: str) -> str:
 
 def _candidate(
     table: GramTable, at: int, tests: tuple[Floats, Floats, Floats], how: tuple[float, float],
-    names: Sequence[str], matters: Sequence[bool],
+    names: Sequence[str], matters: Sequence[bool], total: int,
 ) -> Candidate:  # fmt: skip
     z, change, q = (each[at] for each in tests)
     spread, echoed = how
     clean = spread * (1 - echoed)
     weighed = np.abs(z) * np.minimum(np.abs(change), 1) * (q <= FALSE_DISCOVERIES)
     weighed = weighed * np.where(np.asarray(matters, bool), 1.0, 0.25)
-    best = int(weighed.argmax()) if len(weighed) else 0
-    told = bool(len(weighed)) and weighed[best] > 0
+    if table.sizes[at] > MOST * total:
+        weighed = np.where(change < 0, 0.0, weighed)
+    strongest = float(weighed.max()) if len(weighed) else 0.0
+    told = strongest > 0
+    best = _told_by(weighed, change, z, spread, names, matters)
     return Candidate(
         text=table.texts[at],
         kind=kind_of(table.texts[at]),
@@ -206,7 +222,7 @@ def _candidate(
         change=float(change[best]) if told else 0.0,
         z=float(z[best]) if told else 0.0,
         q_value=float(q[best]) if told else 1.0,
-        score=float(weighed[best]) * clean if told else 0.0,
+        score=strongest * clean if told else 0.0,
         style=bool(told)
         and not matters[best]
         and echoed <= ECHOED
@@ -220,6 +236,23 @@ def _candidate(
         and echoed <= ECHOED
         and _changes(abs(float(change[best])), abs(float(z[best])), spread),
     )
+
+
+def _told_by(
+    weighed: Floats, change: Floats, z: Floats, spread: float, names: Sequence[str], matters: Sequence[bool]
+) -> int:
+    """The class that a candidate is told by: the strongest kind of answer that would make it one, else the
+    strongest of all.
+    """
+    kinds = [
+        i
+        for i, name in enumerate(names)
+        if matters[i]
+        and not name.startswith(SPAN)
+        and weighed[i] > 0
+        and _changes(abs(float(change[i])), abs(float(z[i])), spread)
+    ]
+    return max(kinds, key=lambda i: float(weighed[i]), default=int(weighed.argmax()) if len(weighed) else 0)
 
 
 def _changes(change: float, z: float, spread: float) -> bool:
