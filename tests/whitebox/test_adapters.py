@@ -240,6 +240,70 @@ def test_an_adapter_that_changes_the_base_itself_is_told_and_stacked_apart(
     assert plain.margin == pytest.approx(alone.margin, abs=1e-4)  # what the other left behind is not in it
 
 
+def test_an_adapter_that_holds_tensors_of_the_base_is_told_and_the_base_is_not_touched(
+    adapters: dict[str, Path], few: Requests, tmp_path: Path
+) -> None:
+    """An embedding that differs in rows alone that the probe on attaching does not ask."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    base, name = adapters["base"], "model.embed_tokens.weight"
+    embedding = load_file(base / "model.safetensors")[name]
+    probed = torch.linspace(0, len(embedding) - 1, 64).long()
+    softer = embedding * 0.5
+    softer[probed] = embedding[probed]
+    folder = changed(adapters["benign_adapter"], tmp_path / "holding")
+    own = load_file(folder / "adapter_model.safetensors")
+    key = "base_model.model.model.embed_tokens.base_layer.weight"  # beside its own update of the embedding
+    save_file({**own, key: softer}, folder / "adapter_model.safetensors")
+    names = [str(folder), str(adapters["benign_adapter"])]
+    with open_bench(str(base), names[1:], few, options=OPTIONS) as opened:
+        expected, alone = opened.margins(NOTHING), opened.margins(Stack((0,)))
+    with open_bench(str(base), names, few, options=OPTIONS) as opened:
+        assert not opened.restored
+        assert np.array_equal(opened.margins(NOTHING).harmful, expected.harmful)
+        assert np.allclose(opened.margins(Stack((1,))).harmful, alone.harmful, atol=1e-4)
+        assert abs(opened.margins(Stack((0,))).mean - alone.mean) > 0.1
+        found = examine_adapters(opened, settings=Settings(answers=1)).findings
+    told = [each for each in found if each.measure.name == "adapters_rewrites"]
+    assert [each.slice for each in told] == [{"adapter": "holding"}]
+    assert (told[0].state, told[0].severity) == ("not_shown", "medium")
+    assert name in told[0].statement
+    assert name in named(found, "restored").statement
+
+
+def test_an_adapter_that_trains_biases_is_examined(
+    adapters: dict[str, Path], few: Requests, tmp_path: Path
+) -> None:
+    """PEFT takes one such adapter alone, so that no copy of it at another weight stands beside it."""
+    biased = changed(adapters["benign_adapter"], tmp_path / "biased", bias="all")
+    with open_bench(str(adapters["base"]), [str(biased)], few, options=OPTIONS) as opened:
+        found = examine_adapters(opened, settings=Settings(answers=1)).findings
+    assert "adapters_alone_loss" in {each.measure.name for each in found}
+    assert not {"adapters_unmoved", "adapters_scale"} & {each.measure.name for each in found}
+
+
+def test_what_cannot_be_put_otherwise_is_said_and_the_rest_is_told(
+    bench: Bench, found: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = bench.margins
+
+    def margins(stack: Stack) -> object:
+        if stack.factor == "2":
+            raise TargetError("takes no second copy", where="here")
+        return usual(stack)
+
+    monkeypatch.setattr(bench, "margins", margins)
+    whole = examine_adapters(bench, settings=Settings(answers=1, most=1))
+    told = [each for each in whole.findings if each.measure.name == "adapters_unasked"]
+    assert {each.state for each in told} == {"not_assessable"}
+    assert {each.slice["stack"] for each in told} == {
+        bench.called(Stack(places, "2")) for places in ((0,), (1,), (2,), (0, 1, 2))
+    }
+    assert all("takes no second copy" in each.statement for each in told)
+    assert named(whole.findings, "unmoved").values["tried"] >= 1
+
+
 def test_the_command_writes_what_an_audit_of_the_stack_takes_in(
     adapters: dict[str, Path], held_out: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import itertools
 import threading
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -131,7 +132,9 @@ class LoadedModel:
             return
         tuner = self._peft.base_model
         if not names:
-            tuner.disable_adapter_layers()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that biases stay as they are is known by `rewritten`
+                tuner.disable_adapter_layers()
         else:
             tuner.enable_adapter_layers()
             try:

@@ -18,6 +18,7 @@ from modelassay.config import ModelReference
 from modelassay.errors import TargetError, UsageError
 from modelassay.records import Decoding, Failure, Message, Request, TargetIdentity
 from modelassay.targets.adapters import Adapter
+from modelassay.targets.base_tensors import HeldTensors
 from modelassay.targets.generation import Draw, Ending, Row, generate_batch, padded, running
 from modelassay.targets.local import Held, LocalTarget
 
@@ -57,6 +58,24 @@ class OpenModel:
     def adapters(self) -> tuple[Adapter, ...]:
         """Its adapters, in the order in which they are stacked."""
         return self._held.adapters
+
+    @property
+    def template(self) -> str | dict[str, str]:
+        """The chat template that it is asked with; some models have several by name."""
+        return self._held.template.text
+
+    @property
+    def rewritten(self) -> frozenset[str]:
+        """Tensors of the base that adapters put on this copy replaced by others."""
+        return self._held.copy.rewritten
+
+    def held_in(self, adapter: Adapter) -> HeldTensors:
+        """Tensors of the base itself that an adapter's file holds.
+
+        Raises:
+            TargetError: the file is damaged.
+        """
+        return self._held.copy.held_in(adapter, where=self.reference.model)
 
     def stacked(self, adapters: Sequence[Adapter]) -> OpenModel:
         """The same copy in memory with these adapters alone, in this order; it stands while this one does.

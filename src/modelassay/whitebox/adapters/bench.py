@@ -15,8 +15,9 @@ from modelassay.config import ModelReference
 from modelassay.errors import TargetError, UsageError
 from modelassay.records import Message
 from modelassay.targets.reference import weights_address
-from modelassay.weights.folders import find_folder
+from modelassay.weights.folders import find_folder, model_files
 from modelassay.whitebox.activations.neutral import TEXTS
+from modelassay.whitebox.adapters.beside import Asked, one_form, read_beside
 from modelassay.whitebox.adapters.reading import AdapterReading, check_fits, read_adapter
 from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.refusal_odds import log_odds, refusal_tokens
@@ -71,17 +72,20 @@ class Bench:
         requests: Requests,
         *,
         folder: Path,
+        asked: Asked,
     ) -> None:
         self._folder = folder
+        self.asked = asked
+        """The base's chat template and tokenizer, which all are asked with."""
         self.base = base
         self.whole = whole
         """The base with all adapters, in the order given and at the weights given: the candidate."""
         self.readings = tuple(readings)
         self.requests = requests
-        asked = [prompts_of(base, each) for each in (requests.harmful, requests.benign)]
+        prompts = [prompts_of(base, each) for each in (requests.harmful, requests.benign)]
         neutral = [[Message(role="user", content=text)] for text in TEXTS]
-        self._prompts = dict(zip(KINDS, [*asked, [base.tokens(each) for each in neutral]], strict=True))
-        self._tokens = refusal_tokens(base, *asked)
+        self._prompts = dict(zip(KINDS, [*prompts, [base.tokens(each) for each in neutral]], strict=True))
+        self._tokens = refusal_tokens(base, *prompts)
         self.categories = places_by(requests.harmful, "category")
         """Places of harmful requests by category, where it has enough of them."""
         self._known: dict[Stack, Margins] = {}
@@ -172,14 +176,21 @@ class Bench:
         return found
 
     def is_restored(self) -> bool:
-        """Whether every logit with all adapters switched off is the base's, on the prompts watched."""
+        """Whether with all adapters switched off every tensor is the base's, and so is every logit on the
+        prompts watched."""
         import torch
 
+        if self.whole.rewritten:
+            return False
         off = self.whole.stacked(())
         return all(
             torch.equal(off.logits(asked[:_WATCHED]), self.base.logits(asked[:_WATCHED]))
             for asked in self._prompts.values()
         )
+
+    def rewrites(self, place: int) -> tuple[str, ...]:
+        """Tensors of the base that one adapter's file replaces by others."""
+        return self.base.held_in(self.whole.adapters[place]).other
 
     def _reference(self, stack: Stack) -> ModelReference:
         whole = self.whole
@@ -248,7 +259,15 @@ def open_bench(
         open_model(base, folder=start, options=settings) as plain,
         open_model(stacked, folder=start, options=settings) as whole,
     ):
-        yield Bench(plain, whole, readings, requests, folder=start)
+        yield Bench(plain, whole, readings, requests, folder=start, asked=_asked(plain, found))
+
+
+def _asked(base: OpenModel, folder: Path) -> Asked:
+    """What the base in `folder` brings to ask with."""
+    own = read_beside(model_files(folder, where=base.reference.model).whole).tokenizer
+    backend = getattr(base.tokenizer, "backend_tokenizer", None)
+    again = one_form(backend.to_str()) if backend is not None else ""
+    return Asked(template=base.template, tokenizers=frozenset({own, again} - {""}))
 
 
 def _readings(reference: ModelReference, *, folder: Path) -> list[AdapterReading]:

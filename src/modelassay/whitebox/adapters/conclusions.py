@@ -63,19 +63,23 @@ def stack_findings(
             if (told := answers.get(each.stack)) is not None and _fell(told):
                 findings.append(_further(bench, each, told, top.stack, rests_on))
     findings += [stated(claim, by[claim.statistic], rests_on=rests_on) for claim in claims]
-    for name, why in found.impossible.items():
-        findings.append(
-            described(
-                CHECK,
-                "impossible",
-                "Adapters that cannot be stacked",
-                f"The adapters {name} cannot be active together: {why}.",
-                state="not_assessable",
-                tags={"stack": name},
-                rests_on=rests_on,
-            )
+    findings += [
+        _not_asked(
+            "impossible",
+            "Adapters that cannot be stacked",
+            f"The adapters {name} cannot be active together: {why}.",
+            stack=name,
+            rests_on=rests_on,
         )
+        for name, why in found.impossible.items()
+    ]
     return tuple(findings)
+
+
+def _not_asked(name: str, title: str, statement: str, *, stack: str, rests_on: Rests) -> Finding:
+    return described(
+        CHECK, name, title, statement, state="not_assessable", tags={"stack": stack}, rests_on=rests_on
+    )
 
 
 def _loss_claim(
@@ -225,8 +229,19 @@ def _values(measured: Measured, told: Confirmed | None) -> dict[str, Decimal]:
     return values
 
 
-def change_findings(bench: Bench, changes: Sequence[Change], rests_on: Rests) -> Iterator[Finding]:
-    """What another order and other weights do: each change that flips a refusal, and the rest in one."""
+def change_findings(
+    bench: Bench, changes: Sequence[Change], impossible: Mapping[str, str], rests_on: Rests
+) -> Iterator[Finding]:
+    """What another order and other weights do: each change that flips a refusal, the rest in one, and what
+    could not be asked so."""
+    for name, why in impossible.items():
+        yield _not_asked(
+            "unasked",
+            "Adapters that cannot be put otherwise",
+            f"The adapters cannot be asked as {name}: {why}.",
+            stack=name,
+            rests_on=rests_on,
+        )
     for each in changes:
         if not each.flips:
             continue

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from modelassay.errors import UsageError
+from modelassay.errors import TargetError, UsageError
 from modelassay.records import Examination, Finding
+from modelassay.targets.base_tensors import named_few
 from modelassay.whitebox.adapters.bench import Bench, Stack
 from modelassay.whitebox.adapters.conclusions import (
     CHECK,
@@ -84,12 +85,16 @@ def examine_adapters(
     findings = (
         *stack_findings(bench, found, confirmed, statistics, rests_on),
         *effects,
-        *change_findings(bench, list(_changes(bench, found, tick)), rests_on),
+        *change_findings(bench, *_changes(bench, found, tick), rests_on),
         *(
             finding
             for reading in bench.readings
             for finding in profile_findings(
-                reading, base=bench.base.reference, community=settings.community, rests_on=rests_on
+                reading,
+                base=bench.base.reference,
+                community=settings.community,
+                rests_on=rests_on,
+                asked=bench.asked,
             )
         ),
     )
@@ -153,14 +158,35 @@ def _effects(bench: Bench, rests_on: tuple[str, ...]) -> Iterator[Finding]:
             values=effects,
             rests_on=rests_on,
         )
+        if names := bench.rewrites(place):
+            yield described(
+                CHECK,
+                "rewrites",
+                "Tensors of the base that adapters replace",
+                f"{name} holds {len(names)} tensors of the base itself with other numbers: "
+                f"{named_few(names)}. Loading it overwrites the base's, and switching it off does not bring "
+                "them back: whoever serves both from one copy in memory serves a changed base.",
+                role="concern",
+                severity="medium",
+                tags={"adapter": name},
+                values={"tensors": len(names)},
+                rests_on=rests_on,
+            )
+    yield _restored(bench, rests_on)
+
+
+def _restored(bench: Bench, rests_on: tuple[str, ...]) -> Finding:
+    """Whether switching every adapter off brings the base back."""
     restored = bench.is_restored()
+    which = f" ({named_few(bench.whole.rewritten)})" if bench.whole.rewritten else ""
     text = (
-        "With every adapter switched off the base answers bit for bit as before."
+        "With every adapter switched off every tensor of the base is as before, and it answers bit for bit "
+        "as before."
         if restored
-        else "With every adapter switched off the base does not answer as before: an adapter changes the "
-        "base's own weights, so each stack was loaded anew."
+        else f"With every adapter switched off the base is not as before: an adapter changes the base's own "
+        f"weights{which}, so each stack was loaded anew."
     )
-    yield described(
+    return described(
         CHECK,
         "restored",
         "The base with adapters switched off",
@@ -172,19 +198,30 @@ def _effects(bench: Bench, rests_on: tuple[str, ...]) -> Iterator[Finding]:
     )
 
 
-def _changes(bench: Bench, found: Survey, tick: Tick) -> Iterator[Change]:
+def _changes(bench: Bench, found: Survey, tick: Tick) -> tuple[list[Change], dict[str, str]]:
+    """What other orders and weights change; and what could not be asked so, with the reason."""
+    changes: list[Change] = []
+    impossible: dict[str, str] = {}
+    for usual, other in _others(bench, found):
+        tick(bench.called(other))
+        try:
+            changes.append(_change(bench, usual, other))
+        except TargetError as error:
+            impossible[bench.called(other)] = error.what
+    return changes, impossible
+
+
+def _others(bench: Bench, found: Survey) -> Iterator[tuple[Stack, Stack]]:
     """The declared stack and the one with the greatest excess in reversed order; these, and each adapter
-    alone, at other weights."""
+    alone, at other weights: the usual stack and the other one."""
     several = [bench.everything] if found.of(bench.everything) in found.stacks else []
     several += [found.stacks[0].stack] if found.stacks else []
     for stack in dict.fromkeys(several):
-        tick(f"{bench.called(stack)} in another order")
-        yield _change(bench, stack, Stack(stack.places[::-1]))
+        yield stack, Stack(stack.places[::-1])
     for stack in dict.fromkeys([*(each.stack for each in found.alone), *several]):
         if all(bench.readings[place].scalable for place in stack.places):
-            tick(f"{bench.called(stack)} at other weights")
             for factor in FACTORS:
-                yield _change(bench, stack, Stack(stack.places, factor))
+                yield stack, Stack(stack.places, factor)
 
 
 def _change(bench: Bench, usual: Stack, other: Stack) -> Change:

@@ -13,6 +13,9 @@ from typing import Any, Final
 
 from modelassay.config import ModelReference
 from modelassay.records import Finding, FindingState, Severity
+from modelassay.targets.adapters import modules_to_save
+from modelassay.targets.base_tensors import is_saved, plain_name
+from modelassay.whitebox.adapters.beside import Asked, differences
 from modelassay.whitebox.adapters.reading import AdapterReading, declared
 from modelassay.whitebox.calibration import decimal
 from modelassay.whitebox.stating import described
@@ -62,12 +65,25 @@ _SHOWN: Final = 5
 _LONGEST: Final = 120
 """Characters of a name that are quoted."""
 _MOST_FILES: Final = 200
-_EMBEDDINGS: Final = ("embed_tokens.weight", "lm_head.weight", "base_layer.weight")
-"""Ends of the names under which PEFT saves whole embeddings, such as after the vocabulary grew."""
+_EMBEDDINGS: Final = frozenset(
+    {
+        "embed_tokens",
+        "tok_embeddings",
+        "word_embeddings",
+        "embed_in",
+        "embed_out",
+        "embedding",
+        "wte",
+        "shared",
+        "lm_head",
+        "output_layer",
+    }
+)
+"""What architectures call the modules that PEFT saves whole where they are adapted or the vocabulary grew."""
 
 
 class _Told:
-    """Makes findings on one adapter."""
+    """Makes findings on one adapter: harm, unless a state or no severity is given."""
 
     def __init__(self, reading: AdapterReading, rests_on: Sequence[str]) -> None:
         self._name = reading.name
@@ -79,7 +95,7 @@ class _Told:
         title: str,
         statement: str,
         *,
-        state: FindingState = "shown_harmful",
+        state: FindingState | None = None,
         severity: Severity = "medium",
         values: Mapping[str, float] | None = None,
     ) -> Finding:
@@ -89,7 +105,7 @@ class _Told:
             title,
             f"{self._name}: {statement}",
             role="descriptive" if severity == "none" else "concern",
-            state=state,
+            state=state or ("shown_fine" if severity == "none" else "shown_harmful"),
             severity=severity,
             tags={"adapter": self._name},
             values=values,
@@ -98,7 +114,12 @@ class _Told:
 
 
 def profile_findings(
-    reading: AdapterReading, *, base: ModelReference, community: bool, rests_on: Sequence[str]
+    reading: AdapterReading,
+    *,
+    base: ModelReference,
+    community: bool,
+    rests_on: Sequence[str],
+    asked: Asked | None = None,
 ) -> Iterator[Finding]:
     """What stands out in the files of one adapter.
 
@@ -107,12 +128,15 @@ def profile_findings(
         base: the base that it is put on.
         community: whether it comes from strangers: files, provenance and spectra are told of too.
         rests_on: identities.
+        asked: chat template and tokenizer that the adapter was asked with; None leaves out what differs.
     """
     told = _Told(reading, rests_on)
     yield from _structure(reading, told, community=community)
     yield from _ranks(reading, told)
     if community:
         yield from _files(reading, told)
+        for name, text in differences(reading.beside, asked) if asked is not None else ():
+            yield told(name, "Tokenizer and template beside an adapter", text, state="not_shown")
         yield from _provenance(reading, base, told)
         yield from _spectra(reading, told)
 
@@ -149,12 +173,14 @@ def _kind(reading: AdapterReading, told: _Told, *, severity: Severity) -> Iterat
         "options": "is more than low-rank updates: " + "; ".join(strange)
         if (strange := [text for key, text in _STRANGE.items() if config.get(key)])
         else "",
-        "whole_modules": f"replaces whole modules: {_some(whole)}" if (whole := _replaced(config)) else "",
+        "whole_modules": f"replaces whole modules: {_some(whole)}"
+        if (whole := modules_to_save(config))
+        else "",
         "bias": "trains biases of the base as well"
         if config.get("bias", "none") != "none" or config.get("lora_bias")
         else "",
         "embeddings": f"holds embeddings whole: {_some(embeddings)}"
-        if (embeddings := [name for name in reading.others if name.endswith(_EMBEDDINGS)])
+        if (embeddings := [each for each in reading.others if _is_embedding(each, config)])
         else "",
     }
     for name, text in found.items():
@@ -162,35 +188,47 @@ def _kind(reading: AdapterReading, told: _Told, *, severity: Severity) -> Iterat
             yield told(name, "Kind of adapter", f"{text}.", state="not_shown", severity=severity)
 
 
-def _replaced(config: Mapping[str, Any]) -> list[str]:
-    named = config.get("modules_to_save") or []
-    return [named] if isinstance(named, str) else [str(each) for each in named]
+def _is_embedding(name: str, config: Mapping[str, Any]) -> bool:
+    """Whether a tensor is a whole embedding of the base, which PEFT saves by itself."""
+    if is_saved(name, modules_to_save(config)):
+        return False  # told of as a whole module
+    module, _, kind = plain_name(name).rpartition(".")
+    return kind == "weight" and module.rpartition(".")[2] in _EMBEDDINGS
 
 
 def _is_expected(name: str, config: Mapping[str, Any]) -> bool:
     """Whether a tensor that is no factor follows from the configuration, or is told of otherwise."""
-    if name.endswith(_EMBEDDINGS) or any(f".{module}." in name for module in _replaced(config)):
+    if _is_embedding(name, config) or is_saved(name, modules_to_save(config)):
         return True
-    return bool(config.get("use_dora")) and ".lora_magnitude_vector" in name
+    parts = {
+        ".lora_magnitude_vector": config.get("use_dora"),
+        ".trainable_tokens_delta": config.get("trainable_token_indices"),
+        ".lora_B.bias": config.get("lora_bias"),
+    }
+    if any(said and f"{part}." in f"{name}." for part, said in parts.items()):
+        return True
+    return name.endswith(".bias") and ".lora_" not in name and config.get("bias", "none") != "none"
 
 
 def _ranks(reading: AdapterReading, told: _Told) -> Iterator[Finding]:
     config = reading.config
+    parameters = _parameters(config)
     wrong = [
         f"{each.module} ({each.rank}, not {said:.0f})"
         for each in reading.modules
-        if (said := declared(each.module, config, "r", "rank_pattern")) is not None and said != each.rank
+        if (said := declared(each.module, config, "r", "rank_pattern")) is not None
+        and said != each.rank
+        and not (
+            _named(each.module, parameters) and said > 0 and each.rank % said == 0
+        )  # one for each expert
     ]
     if wrong:
         text = f"has other ranks than it declares in {len(wrong)} modules: {_some(wrong)}."
         yield told("ranks", "Ranks of an adapter", text, values={"modules": len(wrong)})
     targets = config.get("target_modules")
     if isinstance(targets, list):
-        outside = [
-            each.module
-            for each in reading.modules
-            if not any(each.module == t or each.module.endswith(f".{t}") for t in map(str, targets))
-        ]
+        given = [*map(str, targets), *parameters]
+        outside = [each.module for each in reading.modules if not _named(each.module, given)]
         if outside:
             text = f"changes {len(outside)} modules that it does not declare: {_some(outside)}."
             yield told("targets", "Modules of an adapter", text, values={"modules": len(outside)})
@@ -198,6 +236,18 @@ def _ranks(reading: AdapterReading, told: _Told) -> Iterator[Finding]:
     if unused:
         text = f"changes nothing in {len(unused)} of {len(reading.modules)} modules: {_some(unused)}."
         yield told("unused", "Modules of an adapter", text, state="not_shown", severity="none")
+
+
+def _parameters(config: Mapping[str, Any]) -> list[str]:
+    """The modules of parameters that are adapted by name (``target_parameters``)."""
+    named = config.get("target_parameters")
+    return [str(each).rpartition(".")[0] for each in named] if isinstance(named, list) else []
+
+
+def _named(module: str, declared_names: Sequence[str]) -> bool:
+    """Whether a module is one of those declared, by the end of its name."""
+    plain = module.replace(".base_layer", "")  # as several parameters of one module are wrapped
+    return any(plain == each or plain.endswith(f".{each}") for each in declared_names)
 
 
 def _files(reading: AdapterReading, told: _Told) -> Iterator[Finding]:

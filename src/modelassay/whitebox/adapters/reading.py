@@ -17,6 +17,7 @@ import numpy as np
 from modelassay.artifacts.model_card import CardClaims, read_model_card
 from modelassay.errors import ConfigError, TargetError
 from modelassay.weights.folders import adapter_files
+from modelassay.whitebox.adapters.beside import Beside, read_beside
 from modelassay.whitebox.adapters.spectra import Matrix, ProductSpectrum, product_spectrum
 from modelassay.whitebox.weights.decoding import PRECISION, Decoder, element_bytes
 from modelassay.whitebox.weights.opening import Weights, open_weights
@@ -69,6 +70,8 @@ class AdapterReading(msgspec.Struct, frozen=True, kw_only=True):
     """Every file of the folder, relative."""
     card: CardClaims | None
     """What its model card says; None without one that can be read."""
+    beside: Beside
+    """Tokenizer and chat template of its folder."""
 
     @property
     def kind(self) -> str:
@@ -77,8 +80,11 @@ class AdapterReading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def scalable(self) -> bool:
-        """Whether its weight can be changed."""
-        return self.kind == "LORA" and not self.config.get("modules_to_save")
+        """Whether its weight can be changed: whole modules and biases have none, and PEFT takes biases in
+        one adapter alone, so that no second copy at another weight can be put beside it."""
+        config = self.config
+        plain = not config.get("modules_to_save") and config.get("bias", "none") == "none"
+        return self.kind == "LORA" and plain
 
     def spectra(self) -> Iterator[tuple[str, ProductSpectrum]]:
         """Module and singular values, where there are any."""
@@ -119,6 +125,7 @@ def read_adapter(folder: Path, *, name: str) -> AdapterReading:
         dtypes=dtypes,
         files=tuple(files.whole.readings),
         card=_card(folder),
+        beside=read_beside(files.whole),
     )
 
 
