@@ -13,6 +13,7 @@ from modelassay.errors import UnknownNameError, UsageError
 from modelassay.records import Failure, Message, Reply, Request, Sample, TargetIdentity
 from modelassay.records.conversation import sample_id
 from modelassay.redteam import FrozenAttack, entries, freeze, open_attack, open_attacks
+from modelassay.redteam.conversing import ScriptedEscalation
 
 WANTED = "How do I sharpen a kitchen knife?"
 
@@ -103,14 +104,14 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
         conversing(script="intervew")
 
 
-def kept(path: Path, *rows: tuple[str, list[str]]) -> str:
+def kept(path: Path, *rows: tuple[str, list[str]], date: str = "2026-11-20") -> str:
     lines = [
         {
             "sample": "",
             "request": request,
             "turns": turns,
             "found_with": "crescendo@1#0",
-            "date": "2026-11-20",
+            "date": date,
         }
         for request, turns in rows
     ]
@@ -136,6 +137,22 @@ def test_conversations_that_were_found_are_said_again(tmp_path: Path) -> None:
     frozen = freeze([sample(), other], [attack])
     assert [each.sample.id for each in frozen.asked] == [sample().id]
     assert [each.reason for each in frozen.left_out] == ["no conversation was kept for this request"]
+
+
+def test_a_conversation_that_is_put_to_no_sample_makes_no_other_one_new(tmp_path: Path) -> None:
+    old = kept(tmp_path / "old.jsonl", ("", ["Hey.", "Now {request}"]), date="2019-01-01")
+    new = kept(tmp_path / "new.jsonl", ("What is in no dataset?", ["Hi."]))
+    both = tmp_path / "both.jsonl"
+    both.write_text(Path(old).read_text() + Path(new).read_text())
+    reference = {"use": "frozen_conversation", "settings": {"file": str(both)}}
+    attacks = open_attacks([reference, "scripted_escalation"])
+    samples = [sample(), sample("What is rust?")]
+    dates = {each.attack.partition("@")[0]: each.dated for each in freeze(samples, attacks).asked}
+    assert dates == {"frozen_conversation": "2019-01-01", "scripted_escalation": ScriptedEscalation.dated}
+    asked = [*samples, sample("What is in no dataset?")]
+    assert {each.dated for each in freeze(asked, attacks[:1]).asked} == {"2026-11-20"}
+    said = freeze(samples, open_attacks([reference | {"dated": "2026-11-01"}]))
+    assert {each.dated for each in said.asked} == {"2026-11-01"}
 
 
 def test_every_frozen_attack_of_the_package_carries_a_date() -> None:

@@ -75,22 +75,25 @@ async def opened_cast(settings: CampaignSettings, folder: Path) -> AsyncIterator
         UsageError: a reference that cannot be used, or a budget in money without every price.
     """
     from modelassay.engine import BudgetLedger, MeteredJudge
-    from modelassay.redteam.adaptive import open_attacker
+    from modelassay.redteam.adaptive import ScriptedAttacker, open_attacker
     from modelassay.redteam.campaign import Cast
 
     ledger = BudgetLedger(settings.budget)
     opened: dict[str, Any] = {}
+    script: ScriptedAttacker | None = None
     try:
         for part in ("candidate", "baseline", "attacker", "judge"):
             reference: ModelReference | None = getattr(settings, part)
             if reference is None:
                 continue
             price = _price(part, reference, settings.budget)
-            metered = MeteredJudge(open_attacker(reference, folder=folder), price)
+            target = open_attacker(reference, folder=folder)
+            script = target if part == "attacker" and isinstance(target, ScriptedAttacker) else script
+            metered = MeteredJudge(target, price)
             metered.account = ledger.judge(price)
             opened[part] = metered
         evaluator = None if settings.judge is not None else _evaluator(settings.evaluator, folder)
-        yield Cast(**opened, evaluator=evaluator)
+        yield Cast(**opened, script=script, evaluator=evaluator)
     finally:
         for target in opened.values():
             await target.close()

@@ -34,6 +34,8 @@ _REPORTED: Final = "name in a report"
 """Strength of an identity that stands on another tool's word."""
 _REPLAYED: Final = "replayed_resistance"
 """Measure of conversations from before (`redteam.campaign.results`)."""
+_SCRIPT: Final = "scripted:"
+"""Begins the reference of an attacker that reads from a script (`redteam.adaptive.scripted`)."""
 _ADDRESS: Final = ("kind", "base_url", "model", "callable", "source", "declared")
 """Parts of an identity that tell where a model is reached, which the sentence on its reference tells."""
 _DECIDING: Final = ("weights", "config", "tokenizer", "chat_template")
@@ -50,9 +52,9 @@ def fitting(
 ) -> Examination:
     """`examination` for an audit of these models, with a note on whatever is not the same.
 
-    Replays that do not say how old they are, as earlier versions wrote them, are of unknown age. How much of
-    it may be without a result, and what ties it to the candidate where its identity does not, is written
-    down, and `why_not_evidence` holds it against that.
+    Replays and scripts that do not say how old they are, as earlier versions wrote them, are of unknown age.
+    How much of it may be without a result, and what ties it to the candidate where its identity does not, is
+    written down, and `why_not_evidence` holds it against that.
 
     Args:
         vouched: the model that it examined, as it names it, where the plan vouches that this is the
@@ -79,7 +81,7 @@ def fitting(
         )
     known = dict.fromkeys((*examination.notes, *notes))
     details = {key: value for key, value in examination.details.items() if key not in WRITTEN_HERE}
-    if _only_replays(examination) and NEWEST_ATTACK not in details:
+    if _said_again(examination) and NEWEST_ATTACK not in details:
         details[NEWEST_ATTACK] = ""
     if not _tied(examination.candidate, candidate):
         details[TIED_BY] = VOUCHED if vouched else ""
@@ -94,9 +96,15 @@ def _tied(examined: TargetIdentity, audited: TargetIdentity) -> bool:
     return both or examined.fingerprint == audited.fingerprint
 
 
-def _only_replays(examination: Examination) -> bool:
-    measures = {finding.measure.name for finding in assessed(examination)}
-    return examination.kind == "red_team" and measures == {_REPLAYED}
+def _said_again(examination: Examination) -> bool:
+    """Whether all that came to a result are words from before: conversations, or an attacker's script."""
+    if examination.kind != "red_team":
+        return False
+    attacker = examination.settings.get("attacker")
+    reference = attacker.get("reference") if isinstance(attacker, dict) else ""
+    if isinstance(reference, str) and reference.startswith(_SCRIPT):
+        return True
+    return {finding.measure.name for finding in assessed(examination)} == {_REPLAYED}
 
 
 def _compared(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Iterable
 from datetime import date
 
 _DATED = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?", re.ASCII)
@@ -26,3 +27,8 @@ def last_day(dated: str) -> date | None:
         return date(year, month, day if found[3] else monthrange(year, month)[1])
     except ValueError:
         return None
+
+
+def newest(dates: Iterable[str]) -> str:
+    """The day of the newest of `dates`, ISO 8601; empty where none of them is one."""
+    return max((day.isoformat() for each in dates if (day := last_day(each))), default="")

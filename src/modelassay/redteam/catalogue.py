@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from modelassay.errors import UnknownNameError, UsageError
 from modelassay.protocols import Attack
 from modelassay.records import AttackedRequest, Decoding, Message, PairKey, Sample, Tool
 from modelassay.records.conversation import sample_id
+from modelassay.records.dated import newest
 from modelassay.redteam.frozen import FrozenAttack
 from modelassay.redteam.requests import request_of
 
@@ -166,7 +167,11 @@ def freeze(
             cut = forms and not (whole and attack.one_of_many)
             draws = range(min(forms, attack.draws) if cut else attack.draws)
             drawn = [
-                (attack.messages(sample, seed + draw), attack.follow_ups(sample, seed + draw))
+                (
+                    attack.messages(sample, seed + draw),
+                    attack.follow_ups(sample, seed + draw),
+                    attack.dated_for(sample, seed + draw),
+                )
                 for draw in draws
             ]
             tools = attack.tools(sample)
@@ -177,14 +182,25 @@ def freeze(
                     key=PairKey(sample=sample.id, attack=keyed, seed=seed, epoch=epoch),
                     attack=attack.id,
                     family=attack.family,
-                    dated=attack.dated,
+                    dated=drawn[epoch % len(drawn)][2],
                     asked=drawn[epoch % len(drawn)][0],
                     follow_ups=drawn[epoch % len(drawn)][1],
                     tools=tools,
                 )
                 for epoch in range(epochs * len(drawn))
             ]
-    return FrozenQuestions(asked=tuple(asked), left_out=tuple(left_out))
+    return FrozenQuestions(asked=tuple(_dated_alike(asked)), left_out=tuple(left_out))
+
+
+def _dated_alike(asked: Sequence[Attacked]) -> Iterator[Attacked]:
+    """`asked`, all of one attack dated by the newest of the texts that it puts to any of these samples: what
+    is in a file and is put to none makes no attack newer."""
+    dates: dict[str, set[str]] = {}
+    for each in asked:
+        dates.setdefault(each.attack, set()).add(each.dated)
+    alike = {attack: found.pop() if len(found) == 1 else newest(found) for attack, found in dates.items()}
+    for each in asked:
+        yield msgspec.structs.replace(each, dated=alike[each.attack])
 
 
 def open_attacks(
@@ -225,6 +241,7 @@ def _date(attack: FrozenAttack, reference: Mapping[str, Any]) -> None:
     said = reference.get("dated", "")
     if any(reference.get("settings", {}).get(key) for key in attack.file_settings):
         attack.dated = said or attack.texts_dated
+        attack.texts_dated = "" if said else attack.texts_dated
     elif said:
         raise UsageError(
             f"the attack {attack.name!r} brings its date; dated is for texts of your own",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.records import Decoding, Message, Sample
-from modelassay.records.dated import last_day
+from modelassay.records.dated import newest
 from modelassay.redteam.conversations import MOST_TURNS, by_request, read_conversations
 from modelassay.redteam.frozen import FrozenAttack, number_of
 from modelassay.redteam.requests import request_of, with_request
@@ -111,8 +111,12 @@ class FrozenConversation(Conversing):
                 "needs a file of conversations", where=f"attack {self.name}", mend="give file=FILE"
             )
         kept_here = read_conversations(file, attack=self.name)
-        days = (last_day(each.date) for each in kept_here)
-        self.texts_dated = max((day.isoformat() for day in days if day), default="")
+        self.texts_dated = newest(each.date for each in kept_here)
+        self._dates: dict[tuple[str, Turns], str] = {}
+        """Of each conversation, by request and turns: the day on which it was found last."""
+        for each in kept_here:
+            place = each.request, each.turns
+            self._dates[place] = newest((self._dates.get(place, ""), each.date))
         found = by_request(kept_here)
         self._turns: Mapping[str, tuple[Turns, ...]] = {
             request: tuple(dict.fromkeys(each.turns for each in kept)) for request, kept in found.items()
@@ -133,13 +137,23 @@ class FrozenConversation(Conversing):
 
     def turns(self, sample: Sample, seed: int) -> Turns:
         """One of the conversations kept for the request."""
-        kept = self._of(sample)
+        _, chosen = self._chosen(sample, seed)
         request = request_of(sample)
-        chosen = kept[(number_of(self.name, sample.id) + seed) % len(kept)]
         return tuple(turn.replace(REQUEST, request) for turn in chosen)
 
-    def _of(self, sample: Sample) -> tuple[Turns, ...]:
-        return (*self._turns.get(request_of(sample), ()), *self._turns.get("", ()))
+    def dated_for(self, sample: Sample, seed: int) -> str:
+        """The day on which this conversation was found, unless the plan dates them all."""
+        return self._dates[self._chosen(sample, seed)] if self.texts_dated else self.dated
+
+    def _chosen(self, sample: Sample, seed: int) -> tuple[str, Turns]:
+        kept = self._of(sample)
+        return kept[(number_of(self.name, sample.id) + seed) % len(kept)]
+
+    def _of(self, sample: Sample) -> tuple[tuple[str, Turns], ...]:
+        """The conversations for a sample, each with the request that it is kept under."""
+        return tuple(
+            (request, turns) for request in (request_of(sample), "") for turns in self._turns.get(request, ())
+        )
 
 
 def _turns_of(name: str, text: str) -> Turns:

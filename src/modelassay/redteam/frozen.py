@@ -52,7 +52,7 @@ class FrozenAttack:
     """Day on which it was written or last changed, ISO 8601: attacks go stale. Of one that puts a user's own
     texts the day of those, or empty."""
     texts_dated: str = ""
-    """Day of the newest of a user's own texts, where they say so."""
+    """Day of the newest of a user's own texts, where they say so and the plan does not."""
     source: ClassVar[str] = ""
     """Where the idea was published, where it was."""
     needs: ClassVar[tuple[str, ...]] = ()
@@ -102,6 +102,10 @@ class FrozenAttack:
         """Further user turns after `messages`, each put once the turn before was answered; none unless it is
         an attack of several turns."""
         return ()
+
+    def dated_for(self, sample: Sample, seed: int) -> str:
+        """How old the texts are that it puts to a sample: `dated`, unless each of them has its own day."""
+        return self.dated
 
     def tools(self, sample: Sample) -> tuple[Tool, ...]:
         """Tools offered with the messages; the sample's own unless it brings one."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from modelassay.errors import UsageError
 from modelassay.records import Message
-from modelassay.records.dated import last_day
+from modelassay.records.dated import newest
 from modelassay.redteam.adaptive.pair import worst
 from modelassay.redteam.adaptive.steps import Behaviour, Ending, Play, Tried, Try, turns_of, user
 from modelassay.redteam.adaptive.strategy import Strategy, furthest
@@ -41,7 +41,6 @@ class Replay(Strategy):
         if file is None:
             raise UsageError("needs a file of conversations", where="attack replay", mend="give file=FILE")
         conversations = read_conversations(file, attack=self.name)
-        self.dated = max((each.date for each in conversations if last_day(each.date)), default="")
         self._conversations = by_request(conversations)
         turns = {request: [each.turns for each in kept] for request, kept in self._conversations.items()}
         super().__init__({"turns": sorted(turns.items())})
@@ -57,6 +56,11 @@ class Replay(Strategy):
         own = [each.turns for each in self._conversations.get(behaviour.request, ())]
         scripts = [each.turns for each in self._conversations.get("", ())]
         return own + [tuple(t.replace("{request}", behaviour.request) for t in turns) for turns in scripts]
+
+    def dated_for(self, behaviour: Behaviour) -> str:
+        """The day of the newest of these, and of no other in the file."""
+        found = (*self._conversations.get(behaviour.request, ()), *self._conversations.get("", ()))
+        return newest(each.date for each in found)
 
     def play(self, behaviour: Behaviour) -> Play:
         """Play every conversation that there is for the behaviour, side by side."""

@@ -19,6 +19,7 @@ from modelassay.canonical import digest_of
 from modelassay.config import ModelReference
 from modelassay.protocols import Target
 from modelassay.records import Failure, Message, Reply, Request, TargetIdentity
+from modelassay.records.dated import newest
 from modelassay.redteam.conversations import FrozenConversation, read_conversations
 from modelassay.targets import open_target
 
@@ -82,10 +83,15 @@ class ScriptedAttacker:
     async def close(self) -> None:
         """Nothing to give back."""
 
+    def dated_for(self, request: str) -> str:
+        """The day of what the script has for a request, ISO 8601; empty where that is not known."""
+        script = self._for(request)
+        return newest((script.date,)) if script is not None else ""
+
     def _reply(self, request: Request) -> Reply | Failure:
         goal, messages = _goal(request.messages)
         told = "\n".join(message.content for message in messages)
-        script = next((each for each in self._script if each.request in told), None)
+        script = self._for(told)
         if script is None:
             return Failure(kind="absent", message="the script has nothing for this request")
         turns = script.turns
@@ -101,6 +107,10 @@ class ScriptedAttacker:
             return Failure(kind="absent", message="the script is at its end")
         said = {name: "\n".join(turns) if name == "questions" else following for name in names}
         return _spoken(said)
+
+    def _for(self, told: str) -> FrozenConversation | None:
+        """The conversation for the request that stands in `told`."""
+        return next((each for each in self._script if each.request in told), None)
 
 
 def _goal(messages: Sequence[Message]) -> tuple[str | None, Sequence[Message]]:

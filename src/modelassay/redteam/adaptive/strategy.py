@@ -29,7 +29,7 @@ class Strategy:
     frozen: ClassVar[bool] = False
     """Whether it says the same to every model, whatever that answers."""
     dated: str = ""
-    """Of one that says what was found before: the day of the newest of it, ISO 8601; empty if not known."""
+    """Of a frozen one: the day on which what it says was found, ISO 8601; empty if not known."""
     attacks: ClassVar[bool] = True
     """Whether it needs an attacker model."""
 
@@ -52,6 +52,10 @@ class Strategy:
     def tags(self, behaviour: Behaviour) -> dict[str, str]:
         """What it brings to an attack beside the sample's tags, to count by: who attacks, in which way."""
         return {}
+
+    def dated_for(self, behaviour: Behaviour) -> str:
+        """Of a frozen one: the day on which the newest of what it says to get at `behaviour` was found."""
+        return self.dated
 
     def play(self, behaviour: Behaviour) -> Play:
         """Attack; returns an `Ending`.

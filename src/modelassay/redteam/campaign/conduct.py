@@ -19,6 +19,7 @@ from modelassay.redteam.adaptive import (
     AttackJudge,
     Behaviour,
     Desk,
+    ScriptedAttacker,
     Strategy,
     is_scripted,
     judge_by_evaluator,
@@ -43,6 +44,8 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True):
     candidate: Target
     baseline: Target | None = None
     attacker: Target | None = None
+    script: ScriptedAttacker | None = None
+    """Of an attacker that passes requests on to a script: that script, which knows how old its turns are."""
     judge: Target | None = None
     """A judge model."""
     evaluator: Evaluator | None = None
@@ -152,6 +155,7 @@ class _Work:
         self._journal = journal
         self._tell = tell
         self._evaluator = cast.evaluator
+        self._script = cast.attacker if isinstance(cast.attacker, ScriptedAttacker) else cast.script
         self._unsuited: list[tuple[str, str, str]] = []
         self._units = list(self._planned(behaviours))
         self._results: dict[int, UnitResult] = {}
@@ -182,7 +186,18 @@ class _Work:
             tab.set(bill)
             played = await play(unit.strategy, unit.behaviour, self._desk(unit.side, judge))
             self._reached = played.stopped or self._reached
-            self._results[place] = UnitResult(unit=unit, played=played, taken=bill.taken)
+            self._results[place] = UnitResult(
+                unit=unit, played=played, taken=bill.taken, dated=self._dated(unit)
+            )
+
+    def _dated(self, unit: Unit) -> str | None:
+        """See `UnitResult.dated`."""
+        if unit.strategy.frozen:
+            return unit.strategy.dated_for(unit.behaviour)
+        attacker = self._models.get("attacker")
+        if attacker is None or not unit.strategy.attacks or not is_scripted(attacker.identity):
+            return None
+        return self._script.dated_for(unit.behaviour.request) if self._script is not None else ""
 
     def _desk(self, side: ModelSide, judge: AttackJudge) -> Desk:
         model, attacker = self._models[side], self._models.get("attacker")

@@ -63,6 +63,9 @@ class UnitResult(msgspec.Struct, frozen=True, kw_only=True):
     unit: Unit
     played: Played
     taken: dict[Part, Taken] = {}
+    dated: str | None = None
+    """Of an attack whose words were there before: the day of the newest of them, ISO 8601, or empty where
+    that is not known. None where the attacker wrote them."""
 
     @property
     def cluster(self) -> str:

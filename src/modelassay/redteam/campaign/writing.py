@@ -21,6 +21,7 @@ import msgspec
 from modelassay.canonical import canonical_json
 from modelassay.log.durable import write_all, write_atomic
 from modelassay.records import Examination, Statistic
+from modelassay.records.dated import newest
 from modelassay.redteam.adaptive import STRATEGIES
 from modelassay.redteam.campaign.conduct import Campaign
 from modelassay.redteam.campaign.results import ADAPTIVE, findings_of
@@ -95,12 +96,11 @@ def examination_of(campaign: Campaign, evidence: dict[str, str]) -> Examination:
 
 
 def _age(results: Sequence[UnitResult]) -> dict[str, str]:
-    """The day of the newest conversation that was said again, where nothing that reacts came to a result: a
-    run of today does not make them new."""
-    told = [each.unit.strategy for each in results if each.resisted is not None]
-    if not told or not all(strategy.frozen for strategy in told):
-        return {}
-    return {"newest_attack": max(strategy.dated for strategy in told)}
+    """The day of the newest words that were said again, from conversations or a script, where nothing that an
+    attacker wrote came to a result: a run of today does not make them new."""
+    told = [each.dated for each in results if each.resisted is not None]
+    known = [dated for dated in told if dated is not None]
+    return {"newest_attack": newest(known)} if known and len(known) == len(told) else {}
 
 
 def frozen_of(campaign: Campaign) -> list[FrozenConversation]:
