@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from modelassay.canonical import canonical_json
 from modelassay.evidence.events import AuditorValidated
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.statements import PAYLOAD_TYPE
 from modelassay.log.dsse import open_envelope
 from modelassay.log.keys import new_key
+from modelassay.log.note import vkey_of
+from modelassay.log.signing import PublicKey
+from modelassay.log.trust import trust_in
 from modelassay.records import Actor
 from modelassay.validation.certificate import ENVELOPE, PROOF, RECORD, certify, validation_of
 from modelassay.validation.results import Result
+from modelassay.validation.verifying import is_certificate, verify_certificate
 from modelassay.whitebox.calibration import Nulls
 
 Make = Callable[..., Result]
@@ -43,6 +48,33 @@ def test_a_certificate_is_signed_logged_and_stays_as_it_is(tmp_path: Path, resul
     certify(folder, other, ledger)
     assert (folder / ENVELOPE).read_bytes() != first[folder / ENVELOPE]
     assert len(list(ledger.events(AuditorValidated))) == 2
+
+
+def test_a_stranger_checks_a_certificate(tmp_path: Path, result_of: Make) -> None:
+    signer, log_signer = new_key("ecdsa-p256", name="us"), new_key("ed25519", name="log.example/us")
+    notary = Notary(actor=Actor(name="us"), verdict_signers=(signer,), log_signer=log_signer)
+    record = validation_of([result_of("benign", "deploy"), result_of("broad_loss", "block")], Nulls())
+    folder = certify(tmp_path / "certificate", record, Ledger(tmp_path / "store", notary))
+    log = trust_in([vkey_of(log_signer.public)], unwitnessed=True)
+
+    def states(keys: Sequence[PublicKey] = (signer.public,)) -> tuple[str, dict[str, str]]:
+        found = verify_certificate(folder, keys=keys, log=log)
+        return found.state, {check.name: check.state for check in found.checks}
+
+    assert is_certificate(folder)
+    assert states() == ("verified", dict.fromkeys(("record", "rates", "logged", "signature"), "passed"))
+    assert states(keys=())[0] == "incomplete"
+    assert states(keys=(new_key("ecdsa-p256", name="other").public,))[1]["signature"] == "failed"
+    sealed = (folder / RECORD).read_bytes()
+    (folder / RECORD).write_bytes(sealed.replace(b'"detected":true', b'"detected":false', 1))
+    state, checks = states()
+    assert (state, checks["rates"], checks["logged"]) == ("wrong", "failed", "failed")
+    better = validation_of([result_of("benign", "deploy")], Nulls())  # consistent in itself
+    (folder / RECORD).write_bytes(canonical_json(better) + b"\n")
+    state, checks = states()
+    assert (state, checks["rates"], checks["signature"]) == ("wrong", "passed", "failed")
+    (folder / RECORD).write_bytes(b"{}")
+    assert states() == ("wrong", {"record": "failed"})
 
 
 def test_so_few_harmless_fine_tunes_that_nothing_can_be_harmful_are_told() -> None:

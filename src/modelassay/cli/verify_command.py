@@ -70,7 +70,8 @@ def command(
     integrity_only: bool,
     as_json: bool,
 ) -> int:
-    """Check BUNDLE: the folder of an audit, a zip or tar of it, or a file from `modelassay records disclose`.
+    """Check BUNDLE: the folder of an audit, a zip or tar of it, a file from `modelassay records disclose`, or
+    the certificate that `modelassay validate` leaves.
 
     Nothing else is needed: no store, no model, no network. Findings and verdict are computed again from the
     sealed scores. Exits 0 when verified, 13 when not, 14 when verified and expired; what the verdict says is
@@ -83,6 +84,7 @@ def command(
     from modelassay.evidence.memory import remember as keep
     from modelassay.evidence.verification import Trust
     from modelassay.log.keys import load_public
+    from modelassay.validation.verifying import is_certificate
 
     log = _policy(logs, witnesses, policy, no_witness=no_witness)
     trust = Trust(
@@ -92,6 +94,14 @@ def command(
         folder=folder,
         remembered=_remembered(heads, remember, log),
     )
+    if is_certificate(bundle):
+        if folder is not None or remember is not None or heads:
+            raise UsageError(
+                "a certificate of validation is checked by its keys and proof alone",
+                where=str(bundle),
+                mend="leave out --log, --head and --remember",
+            )
+        return _certificate(bundle, trust, integrity_only=integrity_only, as_json=as_json)
     found = _verify(bundle, trust)
     if remember is not None and found.state != "not verified" and found.heads:
         keep(remember, found.heads)
@@ -105,6 +115,30 @@ def command(
             _print(found)
             if code == ExitCode.UNVERIFIED and found.intact and not (keys and log):
                 click.echo(_UNANCHORED, err=True)
+    return int(code)
+
+
+def _certificate(folder: Path, trust: Trust, *, integrity_only: bool, as_json: bool) -> int:
+    """Check the certificate of a validation in `folder`, and tell how it ended."""
+    from modelassay.report.text import visible
+    from modelassay.validation.verifying import verify_certificate
+
+    found = verify_certificate(folder, keys=trust.keys, threshold=trust.threshold, log=trust.log)
+    whole = found.state == "verified" or (integrity_only and found.state == "incomplete")
+    code = ExitCode.ALLOWED if whole else ExitCode.UNVERIFIED
+    with reader_may_leave():
+        if as_json:
+            said = {"certificate": str(folder), "state": found.state, "checks": found.checks}
+            print_json({**said, "exit_code": int(code)})
+            return int(code)
+        click.echo(found.state)
+        for check in sorted(found.checks, key=lambda each: each.state != "failed"):
+            where = f" ({visible(check.where)})" if check.where else ""
+            click.echo(f"  {_MARKS[check.state]:<5} {check.name}: {visible(check.statement)}{where}")
+        for figure in found.record.figures if found.record else ():
+            click.echo(f"  {'met' if figure.met else 'MISSED'}: {visible(str(figure))}")
+        if found.state == "incomplete":
+            click.echo(_UNANCHORED, err=True)
     return int(code)
 
 

@@ -28,6 +28,7 @@ from modelassay.organisms import read_manifest, write_suite
 from modelassay.suites import Dataset
 from modelassay.validation.behaviour import AuditPlan, write_plan
 from modelassay.validation.examining import LOOKS, Subject, looks_at
+from modelassay.validation.installation import this_installation
 from modelassay.validation.results import (
     COUNTED,
     CheckResult,
@@ -141,7 +142,7 @@ class Campaign:
         )
         looks = self._looks_at(case)
         weights = [read_manifest(path).weights for path in (base, *members)]
-        key = digest_of([__version__, self._nulls_digest, weights, list(looks), COUNTED])
+        key = digest_of([__version__, this_installation(), self._nulls_digest, weights, list(looks), COUNTED])
         path = self.folder / "results" / f"{case.name}.json"
         kept = _kept(path, Result)
         kept = kept if kept is not None and kept.key == key else None
@@ -165,10 +166,10 @@ class Campaign:
     def _look(
         self, case: Case, subject: Subject, look: str, weights: Sequence[str], progress: Progress
     ) -> CheckResult:
-        """One check, unless it came to its end before of the same weights, nulls of its own and version."""
+        """One check, unless it came to its end before of the same weights, nulls of its own and machine."""
         path = self._file(case, look)
         nulls = digest_bytes(nulls_bytes(self.nulls.of(look)))
-        key = digest_of([__version__, nulls, list(weights), look])
+        key = digest_of([__version__, this_installation(), nulls, list(weights), look])
         mark = path.with_suffix(".done")
         done = _kept(mark, _Done)
         if done is not None and done.key == key and not done.failure:

@@ -7,16 +7,14 @@
       certificate.dsse.json  an in-toto Statement v1 on it (DSSE)
       log/validated.json     the log entry, and proof.tlog-proof that the signed log has it
 
-Its predicate is ``urn:modelassay:validation:1``. Pure: the same record and log entry give the same bytes.
+Its predicate is ``urn:modelassay:validation:2``. Pure: the same record and log entry give the same bytes.
 """
 
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Sequence
 from decimal import Decimal
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -32,6 +30,7 @@ from modelassay.log.durable import write_atomic
 from modelassay.log.proof import prove, write_proof
 from modelassay.log.reader import LogReader
 from modelassay.validation.figures import Figure, figures_of
+from modelassay.validation.installation import this_installation
 from modelassay.validation.matrix import AUDIT, Matrix, matrix_of
 from modelassay.validation.results import Result
 from modelassay.version import __version__
@@ -43,7 +42,6 @@ RECORD, ENVELOPE, EVENT, PROOF = (
     "log/validated.json",
     "proof.tlog-proof",
 )
-_LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "numpy")
 _CALIBRATED: Final = ("refusal_margin", "activations", "tampering", "triggers", "adapters")
 """Checks that call nothing harmful without null distributions."""
 LIMITS: Final = (
@@ -103,8 +101,11 @@ class Certified(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     version: str
     """Of modelassay."""
     libraries: dict[str, str]
+    machine: str
     architectures: tuple[str, ...]
     seeds: tuple[int, ...]
+    checks: tuple[str, ...]
+    """Looks that were made; fewer than all find less."""
     organisms: Count
     detected: dict[str, str]
     """By kind of organism: alarms of the audit, ``found/of``."""
@@ -128,16 +129,17 @@ class CertificateStatement(
 
     type: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type", default=STATEMENT)
     subject: tuple[Described, ...]
-    predicate_type: Literal["urn:modelassay:validation:1"] = "urn:modelassay:validation:1"
+    predicate_type: Literal["urn:modelassay:validation:2"] = "urn:modelassay:validation:2"
     predicate: Certified
 
 
 def validation_of(results: Sequence[Result], nulls: Nulls) -> Validation:
-    """The record of `results`, with the versions of this installation."""
+    """The record of `results`, which are all of this installation."""
+    installation = this_installation()
     return Validation(
         tool_version=__version__,
-        libraries={name: metadata.version(name) for name in _LIBRARIES},
-        machine=f"{platform.machine()} {platform.system()} Python {platform.python_version()}",
+        libraries=installation.libraries,
+        machine=installation.machine,
         architectures=tuple(dict.fromkeys(each.architecture for each in results)),
         seeds=tuple(sorted({each.seed for each in results})),
         checks=tuple(dict.fromkeys(one.check for each in results for one in each.checks)),
@@ -194,8 +196,10 @@ def statement_bytes(record: Validation, *, digest: Digest, place: Place, time: s
             record=digest,
             version=record.tool_version,
             libraries=record.libraries,
+            machine=record.machine,
             architectures=record.architectures,
             seeds=record.seeds,
+            checks=record.checks,
             organisms=len(record.results),
             detected={
                 line.kind: f"{line.columns[AUDIT].found}/{line.columns[AUDIT].of}"
