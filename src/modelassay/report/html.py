@@ -6,8 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from modelassay.records import AuditRecord, Example, Finding
-from modelassay.report import examinations, lineage, published, red_team, view
+from modelassay.report import examinations, lineage, published, red_team, tried, view
 from modelassay.report.difference import word_difference
+from modelassay.report.few_pairs import in_few_pairs, table_says
 from modelassay.report.imported import decoding_in_words, imported_mark, source_rows
 from modelassay.report.investigation import causes_of
 from modelassay.report.text import (
@@ -46,9 +47,11 @@ class HtmlReport:
                 verdict=audit.verdict,
                 causes=causes_of(audit),
                 sections=view.sections(audit),
+                few=in_few_pairs(audit),
                 others=view.other_findings(audit),
                 examinations=examinations,
                 red_team=red_team,
+                tried=tried,
                 lineage=lineage,
                 published=published,
                 provider=published.published_map(audit),
@@ -78,6 +81,7 @@ def page_environment() -> Environment:
         words=OUTCOME_WORDS,
         signs=OUTCOME_SIGNS,
         states=STATE_WORDS,
+        table_says=table_says,
         pieces=_pieces,
         figures=_figures,
         sentence=_sentence,
