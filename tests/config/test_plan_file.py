@@ -204,7 +204,10 @@ def test_policy_percentages(tmp_path: Path) -> None:
     assert policy.floors[0].slice == {"language": "*"}
 
 
-@pytest.mark.parametrize("value", ["5", "120%%", "five", "-1%", "0.123456%", "true", "[1]"])
+@pytest.mark.parametrize(
+    "value",
+    ["5", "120%%", "five", "-1%", "0.123456%", "true", "[1]", ".nan", ".inf", "-.inf", "nan", "sNaN", "inf"],
+)
 def test_ambiguous_percentages_are_refused(tmp_path: Path, value: str) -> None:
     path = write(tmp_path, f"version: 1\nbands: {{deploy: {value}}}\n", "policy.yaml")
     with pytest.raises(ConfigError) as caught:

@@ -104,7 +104,7 @@ def basis_points(value: Any, path: str, source: Source) -> int:
             share = Decimal(str(value))
         except InvalidOperation:
             raise source.error(path, f"{value!r} is not a percentage", mend) from None
-        if not 0 <= share <= 1:
+        if not share.is_finite() or not 0 <= share <= 1:  # what is no number has no order
             raise source.error(path, f"{value!r} is not a share between 0 and 1", mend)
     else:
         raise source.error(path, f"{value!r} is not a percentage", mend)
