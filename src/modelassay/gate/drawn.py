@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import msgspec
 
-from modelassay.drops import subject_phrase
+from modelassay.drops import subject_phrase, total_pairs
 from modelassay.gate.bands import BANDS, hold_bands, hold_categories, hold_no_table
 from modelassay.gate.case import Case, Held, Subject, strictest
 from modelassay.gate.evidence import FOUND
@@ -105,10 +105,7 @@ def _stream(case: Case, decision: SequentialDecision, stream: SequentialStream) 
     parts = [f"shown to be over {amount(shown[-1].limit)}"] if shown else []
     parts += [f"shown to be within {amount(fine[0].limit)}"] if fine else []
     told = " and ".join(parts) if parts else "neither shown to be over nor within any limit"
-    statement = (
-        f"{name}; of the suite's {last.pairs:,} pairs {last.pairs_drawn:,} were drawn, by which its drop is "
-        f"{told}."
-    )
+    statement = f"{name}; {_by_which(subject, last)} its drop is {told}."
     state: FindingState = "shown_harmful" if shown else "shown_fine" if fine else "not_shown"
     rule = _rule(stream, _deciding(shown, outcome), case)
     review = None
@@ -127,6 +124,17 @@ def _stream(case: Case, decision: SequentialDecision, stream: SequentialStream) 
         ),
         exceedance=subject.times(edge) if subject else Fraction(0),
         review=review,
+    )
+
+
+def _by_which(subject: Subject | None, claim: SequentialClaim) -> str:
+    """Which pairs a claim rests on: those in the order of drawing, though others may be asked besides."""
+    asked = total_pairs(subject.finding.paired) if subject and subject.finding.paired else claim.pairs_drawn
+    if asked == claim.pairs_drawn:
+        return f"of the suite's {claim.pairs:,} pairs {asked:,} were drawn, by which"
+    return (
+        f"of the suite's {claim.pairs:,} pairs {asked:,} were asked, and by the first "
+        f"{claim.pairs_drawn:,} of them in the order of drawing"
     )
 
 
