@@ -8,6 +8,7 @@ from modelassay.records import AuditRecord, Estimate, Finding, JudgeError
 from modelassay.report.text import percent, visible
 
 MOST_SETS = 4
+ONE = Decimal(1)
 
 
 def judge_sentences(audit: AuditRecord, measure: str, *, brief: bool = False) -> tuple[str, ...]:
@@ -62,7 +63,14 @@ def _adjusted(finding: Finding) -> tuple[str, ...]:
     values = [finding.values.get(f"adjusted_difference{end}") for end in ("", "_low", "_high")]
     if None in values:
         return ()
-    value, low, high = (percent(each, signed=True) for each in values)
+    figures = [each for each in values if each is not None]
+    if abs(figures[0]) > 1:
+        return (
+            "If it erred alike on both models, and as on the labelled sets, the difference without its error "
+            f"would be beyond {percent(ONE.copy_sign(figures[0]), signed=True)}, which cannot be: here it "
+            "errs less, or otherwise; only labels on these answers can show how.",
+        )
+    value, low, high = (percent(max(-ONE, min(each, ONE)), signed=True) for each in figures)
     return (
         f"If it errs alike on both models, the difference without its error is {value} [{low}, {high}]; only "
         "labels on these answers can show whether it does.",

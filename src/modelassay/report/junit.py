@@ -6,9 +6,11 @@ the figures of each case.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from xml.etree import ElementTree
 
 from modelassay.records import AuditRecord, Finding
+from modelassay.report.few_pairs import lost_in_few_pairs
 from modelassay.report.imported import in_brackets
 from modelassay.report.judges import judge_line
 from modelassay.report.text import OUTCOME_WORDS, slice_name, visible
@@ -25,11 +27,12 @@ class JUnitReport:
         """The XML as UTF-8."""
         root = ElementTree.Element("testsuites", name=f"modelassay {audit.id}")
         _verdict_suite(root, audit)
+        lost = lost_in_few_pairs(audit)
         names = dict.fromkeys(finding.measure.name for finding in audit.findings)
         for name in names:
             findings = [f for f in audit.findings if f.measure.name == name]
             if findings[0].measure.role != "descriptive":
-                _suite(root, name, findings, judge_line(audit, name))
+                _suite(root, name, findings, judge_line(audit, name), lost)
         ElementTree.indent(root)
         text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
         return text + b"\n"
@@ -54,7 +57,14 @@ def _verdict_suite(root: ElementTree.Element, audit: AuditRecord) -> None:
     _count(suite)
 
 
-def _suite(root: ElementTree.Element, measure: str, findings: list[Finding], judge: str) -> None:
+def _suite(
+    root: ElementTree.Element,
+    measure: str,
+    findings: list[Finding],
+    judge: str,
+    lost: Mapping[str, str],
+) -> None:
+    """The cases of one measure; `lost` says what slices too small to judge lost all the same."""
     suite = ElementTree.SubElement(root, "testsuite", name=measure)
     if judge:
         properties = ElementTree.SubElement(suite, "properties")
@@ -66,9 +76,9 @@ def _suite(root: ElementTree.Element, measure: str, findings: list[Finding], jud
             classname=f"modelassay.{finding.check}.{measure}",
             name=visible(slice_name(finding)),
         )
-        statement = visible(finding.statement)
-        if finding.state == "shown_harmful":
-            ElementTree.SubElement(case, "failure", message=statement, type=finding.state).text = judge
+        statement = visible(lost.get(finding.id, finding.statement))
+        if finding.state == "shown_harmful" or finding.id in lost:
+            ElementTree.SubElement(case, "failure", message=statement, type="shown_harmful").text = judge
         elif finding.state == "not_assessable":
             ElementTree.SubElement(case, "skipped", message=statement).text = judge
         else:

@@ -5,7 +5,7 @@ Pure functions of `AuditRecord`; every renderer draws from these, so all formats
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from modelassay.artifacts import CHECKS
 from modelassay.drops import LEAST, Scale, resampled_interval, total_pairs
 from modelassay.evidence.examined import KINDS
 from modelassay.records import AuditRecord, Coverage, Finding, Measure, Policy
+from modelassay.report.few_pairs import LOST_IN_FEW, lost_in_few_pairs
 from modelassay.report.judges import judge_sentences
 from modelassay.report.shrunk import shrunk_rates
 from modelassay.report.svg import Edge, ForestRow, HeatCell, forest_plot, heat_map
@@ -124,7 +125,7 @@ def pair_count(finding: Finding) -> int:
     return 0 if finding.paired is None else total_pairs(finding.paired)
 
 
-def _row(audit: AuditRecord, finding: Finding, shrunk: Mapping[str, str]) -> Row:
+def _row(audit: AuditRecord, finding: Finding, shrunk: Mapping[str, str], lost: Container[str]) -> Row:
     return Row(
         finding=finding,
         name=slice_name(finding),
@@ -133,12 +134,19 @@ def _row(audit: AuditRecord, finding: Finding, shrunk: Mapping[str, str]) -> Row
         candidate=with_interval(finding.candidate),
         difference=with_interval(finding.difference, as_points=True),
         drop=with_interval(finding.relative_drop),
-        state=STATE_WORDS[finding.state],
-        smallest=points(-finding.smallest_drop).lstrip("−") if finding.smallest_drop is not None else "–",
+        state=LOST_IN_FEW if finding.id in lost else STATE_WORDS[finding.state],
+        smallest=_smallest(finding),
         harm=times(finding.harm_ratio),
         shrunk=shrunk.get(finding.id, "–"),
         resampled=_resampled(audit.policy, finding),
     )
+
+
+def _smallest(finding: Finding) -> str:
+    """``12.0 pp``; ``none`` where even the loss of the whole rate would not be shown, which is kept as 1."""
+    if finding.smallest_drop is None:
+        return "–"
+    return "none" if finding.smallest_drop >= 1 else points(-finding.smallest_drop).lstrip("−")
 
 
 def _resampled(policy: Policy, finding: Finding) -> str:
@@ -172,14 +180,16 @@ def _section(audit: AuditRecord, findings: Sequence[Finding]) -> Section:
     judged = measure.role != "descriptive"
     shrunk = shrunk_rates(findings) if judged else {}
     described = [] if judged else [*overall, *single]
+    lost = lost_in_few_pairs(audit)
     return Section(
         measure=measure,
         anchor=f"measure-{measure.name}",
-        chart=_forest(audit, measure, [*overall, *single]) if judged else "",
+        chart=_forest(audit, measure, [*overall, *single], lost) if judged else "",
         heat_maps=tuple(_heat_maps(measure, crossed)) if judged else (),
-        overall=_row(audit, overall[0], shrunk) if overall else None,
+        overall=_row(audit, overall[0], shrunk, lost) if overall else None,
         rows=tuple(
-            _row(audit, f, shrunk) for f in [*overall, *single, *sorted(crossed, key=_by_dimension_and_drop)]
+            _row(audit, f, shrunk, lost)
+            for f in [*overall, *single, *sorted(crossed, key=_by_dimension_and_drop)]
         ),
         medians=tuple(_medians(f) for f in described if "median_raw_baseline" in f.values),
         shrunk=bool(shrunk),
@@ -193,9 +203,9 @@ def _by_dimension_and_drop(finding: Finding) -> tuple[str, Decimal, str]:
     return "*".join(sorted(finding.slice)), difference, slice_name(finding)
 
 
-def _forest(audit: AuditRecord, measure: Measure, findings: Sequence[Finding]) -> str:
+def _forest(audit: AuditRecord, measure: Measure, findings: Sequence[Finding], lost: Container[str]) -> str:
     relative = audit.policy.scale == "relative"
-    rows = [_forest_row(finding, relative) for finding in findings]
+    rows = [_forest_row(finding, relative, lost) for finding in findings]
     bands, category = audit.policy.bands, audit.policy.any_category
     marks = [bands.deploy, bands.deploy_monitored, bands.review, category.block]
     edges = [Edge(mark.basis_points / 10_000, str(mark)) for mark in marks]
@@ -209,7 +219,7 @@ def _forest(audit: AuditRecord, measure: Measure, findings: Sequence[Finding]) -
     )
 
 
-def _forest_row(finding: Finding, relative: bool) -> ForestRow:
+def _forest_row(finding: Finding, relative: bool, lost: Container[str]) -> ForestRow:
     drop = finding.relative_drop if relative and finding.relative_drop else None
     if drop is not None:
         value, low, high = float(drop.value), float(drop.low), float(drop.high)
@@ -219,7 +229,7 @@ def _forest_row(finding: Finding, relative: bool) -> ForestRow:
     else:
         return ForestRow(slice_name(finding), None, 0.0, 0.0, finding.state, "no answers")
     if finding.state == "not_assessable":
-        figures = f"{pair_count(finding)} pairs: too few"
+        figures = f"{pair_count(finding)} pairs: {LOST_IN_FEW if finding.id in lost else 'too few'}"
     else:
         rates = (finding.baseline, finding.candidate)
         figures = " → ".join(percent(rate.value) if rate else "–" for rate in rates)
