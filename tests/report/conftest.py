@@ -28,6 +28,7 @@ from modelassay.records import (
     Reading,
     Sample,
     Score,
+    SliceRule,
     TargetIdentity,
     Transcript,
     Unscored,
@@ -51,9 +52,13 @@ BASELINE, CANDIDATE = Digest("sha256:" + "a" * 64), Digest("sha256:" + "b" * 64)
 
 
 def make_record(
-    loss: Mapping[tuple[str, str], float], *, seed: int = 1, intervals: IntervalRule = SCORE_TESTS
+    loss: Mapping[tuple[str, str], float],
+    *,
+    seed: int = 1,
+    intervals: IntervalRule = SCORE_TESTS,
+    smallest: int = 20,
 ) -> AuditRecord:
-    """An audit in which the candidate lost these shares of (kind, category)."""
+    """An audit in which the candidate lost these shares of (kind, category); each has 60 pairs."""
     rng = random.Random(seed)
     samples: list[Sample] = []
     scores: dict[Digest, list[Score]] = {BASELINE: [], CANDIDATE: []}
@@ -97,6 +102,7 @@ def make_record(
     policy = Policy(
         floors=(Floor(measure="refusal", slice={"language": "*"}, at_least=Percent(basis_points=5000)),),
         intervals=intervals,
+        slices=SliceRule(smallest=smallest),
     )
     measures = (REFUSAL, HELP)
     both = {"baseline": scores[BASELINE], "candidate": scores[CANDIDATE]}
