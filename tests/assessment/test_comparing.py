@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from modelassay.assessment.committing import commit_run
@@ -49,6 +51,87 @@ def test_a_run_against_itself_moves_nothing(tmp_path: Path, write_run: WriteRun,
     assert not [m for m in found.moves if m.moved in ("up", "down")]
     assert not found.changes
     assert not found.warnings
+
+
+def rewritten(run: Run, change: Callable[[dict[str, object]], dict[str, object]]) -> Run:
+    """`run` with every rollout changed in its file."""
+    (part,) = run.parts
+    table = parquet.read_table(part)
+    rows = [{**row, **change(row)} for row in table.to_pylist()]
+    parquet.write_table(pa.Table.from_pylist(rows, schema=table.schema), part)
+    return Run(run.folder)
+
+
+def scaled(run: Run, by: float) -> Run:
+    """`run` with other units of reward."""
+
+    def change(row: dict[str, object]) -> dict[str, object]:
+        return {
+            name: by * value for name, value in row.items() if isinstance(value, float) and "reward" in name
+        }
+
+    return rewritten(run, change)
+
+
+@pytest.mark.parametrize("by", [0.1, 1.3, 10.0])
+def test_rewards_in_other_units_pay_nothing_more(
+    tmp_path: Path, write_run: WriteRun, patterns: Path, by: float
+) -> None:
+    before = write_run(tmp_path / "before", steps=30)
+    after = scaled(write_run(tmp_path / "after", steps=30), by)
+    found = compare_runs(before, after, ("hidden_text",), (patterns,))
+    moved = {m.moved for m in found.moves if m.quantity == "reward differential"}
+    assert moved == {"not shown"}
+    assert not found.regressions
+    other = by != 1.3
+    assert any("rewards may be on other scales" in warning for warning in found.warnings) == other
+    assert {m.unit for m in found.moves} == ({"", "range of rewards"} if other else {""})
+
+
+@pytest.mark.parametrize("by", [0.01, 1.0, 100.0])
+def test_what_pays_more_is_found_on_any_scale(
+    tmp_path: Path, write_run: WriteRun, patterns: Path, by: float
+) -> None:
+    before = write_run(tmp_path / "before", steps=30, pays=lambda step: 0.0)
+    after = scaled(write_run(tmp_path / "after", steps=30), by)
+    found = compare_runs(before, after, ("hidden_text",), (patterns,))
+    assert move(found, "reward differential", "open").moved == "up"
+    assert move(
+        compare_runs(after, before, ("hidden_text",), (patterns,)), "reward differential", "open"
+    ).moved == ("down")
+
+
+def test_a_run_without_training_rollouts_is_no_comparison(
+    tmp_path: Path, write_run: WriteRun, patterns: Path, call: Callable[..., tuple[int, str]]
+) -> None:
+    store = tmp_path / "store"
+    write_run(store / "runs" / "told", steps=10)
+    rewritten(write_run(store / "runs" / "asked", steps=10), lambda row: {"phase": "eval"})
+    options = ["--scanner", "hidden_text", "--patterns", patterns]
+    for before, after, rates in [("asked", "told", "– → 0."), ("told", "asked", "0.")]:
+        code, said = call("diff", before, after, *options)
+        assert code == 12, said
+        assert "no behaviour can be compared" in said
+        assert "asked has no usable training rollouts" in said
+        assert f"not compared late rate: shortcut {rates}" in said
+        assert json.loads(call("diff", before, after, *options, "--json")[1])["exit_code"] == 12
+
+
+def test_rollouts_that_name_no_environment_are_one(
+    tmp_path: Path, write_run: WriteRun, patterns: Path
+) -> None:
+    before = write_run(tmp_path / "before", steps=30)
+    after = rewritten(
+        write_run(tmp_path / "after", steps=30),
+        lambda row: {"env": "" if row["env"] == "open" else row["env"]},
+    )
+    found = compare_runs(before, after, ("hidden_text",), (patterns,))
+    assert "only one of the runs has these environments: (only), open" in found.warnings
+    assert move(found, "late rate").moved == "not shown"
+    assert move(found, "late rate", "(only)").before is None
+    assert move(found, "reward differential", "(only)").after is not None
+    assert [m.environment for m in found.uncompared] == ["open", "(only)"]
+    assert not found.is_inconclusive
 
 
 def test_changed_settings_and_rewards_are_named(tmp_path: Path, write_run: WriteRun, patterns: Path) -> None:

@@ -1,4 +1,9 @@
-"""Two training runs compared: behaviours, what reward pays, rewards; settings, code, coverage."""
+"""Two training runs compared: behaviours, what reward pays, rewards; settings, code, coverage.
+
+A reward has no unit of its own: that of one run may be ten times that of the other. What reward pays for a
+behaviour has surely moved where it has both in reward and as a share of the range of rewards; where the
+ranges or weights are clearly others, the share decides alone, and a warning says so.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +29,10 @@ from modelassay.training.scanners.opening import open_scanners
 
 LATE = 0.1
 """Share of the steps, at the end, that tell what a run came to."""
+SAME_SCALE = 1.5
+"""Ranges of rewards of which one is more times the other are called other scales (a convention)."""
+ONLY = "(only)"
+"""The environment of rollouts that name none."""
 _ORDER = {"up": 0, "down": 1, "not shown": 2, "not compared": 3}
 
 
@@ -37,16 +46,33 @@ class _Side:
     """Usable training rollouts of the last steps."""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name or ONLY for name in self.frame.envs)
+
+    @property
     def environments(self) -> tuple[str, ...]:
-        return self.frame.envs if len(self.frame.envs) > 1 else ()
+        return self.names if len(self.names) > 1 else ()
 
     def of(self, environment: str) -> Flags:
         """Late rollouts of an environment; of all, when it is empty."""
+        chosen: Flags = self.late & self._in(environment)
+        return chosen
+
+    def span(self, environment: str) -> float:
+        """The range of rewards in training, without a hundredth at either end; 0 when all are equal."""
+        frame = self.frame
+        chosen = frame.is_train & frame.usable & np.isfinite(frame.reward) & self._in(environment)
+        if not chosen.any():
+            return 0.0
+        low, high = np.quantile(frame.reward[chosen], [0.01, 0.99])
+        return float(high - low) or float(np.ptp(frame.reward[chosen]))
+
+    def _in(self, environment: str) -> Flags:
         if not environment:
-            return self.late
-        if environment not in self.frame.envs:
+            return np.ones(len(self.frame), np.bool_)
+        if environment not in self.names:
             return np.zeros(len(self.frame), np.bool_)
-        chosen: Flags = self.late & (self.frame.env == self.frame.envs.index(environment))
+        chosen: Flags = self.frame.env == self.names.index(environment)
         return chosen
 
 
@@ -83,6 +109,7 @@ def compare_runs(
         moves=tuple(sorted(moves, key=lambda move: _ORDER[move.moved])),
         changes=tuple(_changes(before.manifest, after.manifest)),
         coverage=(before.coverage(), after.coverage()),
+        late_rollouts=(int(one.late.sum()), int(two.late.sum())),
         warnings=tuple(_warnings(one, two)),
     )
 
@@ -121,28 +148,62 @@ def _rate(one: _Side, two: _Side, behaviour: str, environment: str, level: float
 def _differentials(one: _Side, two: _Side, behaviour: str, level: float) -> Iterator[RunMove]:
     found = [_paid(side, behaviour) for side in (one, two)]
     for place in dict.fromkeys((*found[0], *found[1])):
-        first, second = (each.get(place) for each in found)
+        spans = one.span(place), two.span(place)
+        other = _other_scales(one, two, spans)
+        raw = [_Paid.of(each.get(place), 1.0) for each in found]
+        shares = [_Paid.of(each.get(place), span) for each, span in zip(found, spans, strict=True)]
+        first, second = shares if other else raw
         move = RunMove(
             quantity="reward differential",
             behaviour=behaviour,
             environment=place,
-            before=first.values["differential"] if first else None,
-            after=second.values["differential"] if second else None,
+            unit="range of rewards" if other else "",
+            before=decimal(first.value) if first else None,
+            after=decimal(second.value) if second else None,
         )
-        if first is None or second is None:
-            yield move
-            continue
-        value = float(second.values["differential"] - first.values["differential"])
-        errors = [float(each.values["standard_error"]) for each in (first, second)]
-        width = normal_quantile(0.5 + 0.5 * level) * math.hypot(*errors)
-        yield _moved(move, value, value - width, value + width)
+        if first is not None and second is not None:
+            move = _moved(move, *_difference(first, second, level))
+            # Rewards that are a little larger for everything pay nothing more for this.
+            if shares[0] and shares[1]:
+                in_shares = _moved(move, *_difference(shares[0], shares[1], level)).moved
+                if in_shares != move.moved:
+                    move = msgspec.structs.replace(move, moved="not shown")
+        yield move
+
+
+@dataclass(frozen=True)
+class _Paid:
+    """What reward pays for a behaviour within groups, in some unit."""
+
+    value: float
+    error: float
+
+    @classmethod
+    def of(cls, finding: RunFinding | None, unit: float) -> _Paid | None:
+        """None where nothing was found, or everything is rewarded alike."""
+        if finding is None or not unit:
+            return None
+        return cls(*(float(finding.values[name]) / unit for name in ("differential", "standard_error")))
+
+
+def _difference(first: _Paid, second: _Paid, level: float) -> tuple[float, float, float]:
+    """Second minus first, and its interval."""
+    value = second.value - first.value
+    width = normal_quantile(0.5 + 0.5 * level) * math.hypot(first.error, second.error)
+    return value, value - width, value + width
+
+
+def _other_scales(one: _Side, two: _Side, spans: tuple[float, float]) -> bool:
+    """Whether rewards are weighted otherwise, or one range of them is far larger than the other."""
+    weights = [{r.name: r.weight for r in side.run.manifest.rewards} for side in (one, two)]
+    return weights[0] != weights[1] or max(spans) > SAME_SCALE * min(spans) > 0
 
 
 def _paid(side: _Side, behaviour: str) -> Mapping[str, RunFinding]:
     """By environment, where enough groups are mixed; the whole run under the empty name."""
     asked = assess_reinforcement(side.frame, behaviour, population=side.run.manifest.population)
     return {
-        each.slice.get("environment", ""): each
+        (each.slice["environment"] or ONLY) if "environment" in each.slice else "": each
         for each in asked
         if "reward" not in each.slice
         and "differential" in each.values
@@ -201,11 +262,18 @@ def _changed(kind: str, before: Mapping[str, str], after: Mapping[str, str]) -> 
 def _warnings(one: _Side, two: _Side) -> Iterator[str]:
     names = [tuple(reward.name for reward in side.run.manifest.rewards) for side in (one, two)]
     if names[0] != names[1]:
-        yield "rewards are given by other functions: their values, and differentials, are on other scales"
-    only = set(one.frame.envs) ^ set(two.frame.envs)
-    if only:
-        yield f"only one of the runs has the environments {', '.join(sorted(only))}"
+        yield "rewards are given by other functions"
+    spans = one.span(""), two.span("")
+    if _other_scales(one, two, spans):
+        yield (
+            f"rewards may be on other scales (ranges of {spans[0]:.3g} and {spans[1]:.3g}, and weights): "
+            "differentials are compared as shares of the range, and mean rewards say little"
+        )
+    if only := sorted(set(one.names) ^ set(two.names)):
+        yield f"only one of the runs has these environments: {', '.join(only)}"
     for side in (one, two):
+        if not side.late.any():
+            yield f"{side.run.manifest.id} has no usable training rollouts: nothing of them can be compared"
         coverage = side.run.coverage()
         if coverage is None or (coverage.expected_train or 0) > coverage.found_train:
             yield f"the record of {side.run.manifest.id} is not known to be complete"

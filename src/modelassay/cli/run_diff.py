@@ -43,7 +43,8 @@ def command(
     """Compare two training runs: behaviours, what reward pays for them, rewards, settings, code, coverage.
 
     Each is a name of `run list` or a run's folder. Exits 11 when a behaviour surely shows more at the end of
-    AFTER than at that of BEFORE, or reward surely pays more for it.
+    AFTER than at that of BEFORE, or reward surely pays more for it; else 12 when one of them has no training
+    rollouts to compare.
 
     \b
     modelassay run diff grpo-v1 grpo-v2
@@ -52,7 +53,7 @@ def command(
 
     place = chosen_store(store)
     found = compare_runs(open_run(before, place), open_run(after, place), scanners, patterns)
-    code = ExitCode.BLOCKED if found.regressions else ExitCode.ALLOWED
+    code = _exit_code(found)
     with reader_may_leave():
         if as_json:
             print_json({"difference": found, "exit_code": int(code)})
@@ -61,19 +62,31 @@ def command(
     return int(code)
 
 
+def _exit_code(found: RunDifference) -> ExitCode:
+    if found.regressions:
+        return ExitCode.BLOCKED
+    return ExitCode.INCONCLUSIVE if found.is_inconclusive else ExitCode.ALLOWED
+
+
 def _tell(found: RunDifference, *, everything: bool) -> None:
     from modelassay.report.text import visible
 
-    click.echo(visible(f"{found.before} → {found.after}: {len(found.regressions)} behaviour(s) up"))
+    up = (
+        "no behaviour can be compared"
+        if found.is_inconclusive
+        else f"{len(found.regressions)} behaviour(s) up"
+    )
+    click.echo(visible(f"{found.before} → {found.after}: {up}"))
     for warning in found.warnings:
         click.echo(f"  note: {visible(warning)}")
     for move in found.moves:
-        if move.moved in ("not shown", "not compared") and not everything:
+        if move.moved in ("not shown", "not compared") and not (everything or move in found.uncompared):
             continue
         what = f"{move.behaviour or 'reward'}{f' in {move.environment}' if move.environment else ''}"
         ends = f" [{move.difference.low:+.3f}, {move.difference.high:+.3f}]" if move.difference else ""
         values = f"{_value(move.before)} → {_value(move.after)}{ends}"
-        click.echo(f"  {move.moved:<9} {move.quantity}: {visible(what)} {values}")
+        unit = f" of the {move.unit}" if move.unit else ""
+        click.echo(f"  {move.moved:<9} {move.quantity}: {visible(what)} {values}{unit}")
     for change in found.changes[:SHOWN_CHANGES]:
         click.echo(
             f"  changed   {change.kind} {visible(change.name)}: {visible(change.before[:60]) or '–'} → "

@@ -22,13 +22,16 @@ class RunMove(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mean reward in that tenth."""
     behaviour: str = ""
     environment: str = ""
+    """Empty for the whole run."""
+    unit: Literal["", "range of rewards"] = ""
+    """Of a differential where rewards are on other scales: shares of each run's own range of rewards."""
     before: Decimal | None = None
     """None where it was not seen, or not asked."""
     after: Decimal | None = None
     difference: Estimate | None = None
     """After minus before; intervals of one quantity hold together at 95 %."""
     moved: Moved = "not compared"
-    """Whether the interval excludes 0."""
+    """Whether the interval excludes 0; of a differential also where it is a share of the range of rewards."""
 
 
 class RunChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,6 +56,24 @@ class RunDifference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     coverage: tuple[RunCoverage | None, RunCoverage | None]
     warnings: tuple[str, ...] = ()
     """What makes the two hard to compare."""
+    late_rollouts: tuple[int, int] = (0, 0)
+    """Usable training rollouts in the last tenth of each run: what late rates rest on."""
+
+    @property
+    def is_inconclusive(self) -> bool:
+        """Whether one of the runs has no rollouts to compare."""
+        return 0 in self.late_rollouts
+
+    @property
+    def uncompared(self) -> tuple[RunMove, ...]:
+        """Behaviours that one run shows and of which the other has no rate."""
+        return tuple(
+            move
+            for move in self.moves
+            if move.quantity == "late rate"
+            and move.moved == "not compared"
+            and (move.before or 0) + (move.after or 0) > 0
+        )
 
     @property
     def regressions(self) -> tuple[RunMove, ...]:
@@ -71,12 +92,23 @@ class RunDifference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         """Moves as equally long columns of text."""
         columns: dict[str, list[str]] = {
             name: []
-            for name in ("quantity", "behaviour", "environment", "before", "after", "low", "high", "moved")
+            for name in (
+                "quantity",
+                "unit",
+                "behaviour",
+                "environment",
+                "before",
+                "after",
+                "low",
+                "high",
+                "moved",
+            )
         }
         for each in self.moves:
             low, high = (each.difference.low, each.difference.high) if each.difference else (None, None)
             row = {
                 "quantity": each.quantity,
+                "unit": each.unit,
                 "behaviour": each.behaviour,
                 "environment": each.environment,
                 "before": _text(each.before),
