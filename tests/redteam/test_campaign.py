@@ -614,6 +614,36 @@ def test_slices_are_counted_by_themselves_with_adjusted_p_values() -> None:
     assert len({each.id for each in found}) == len(found)
 
 
+@pytest.mark.parametrize("compared", [True, False])
+def test_each_statement_says_what_it_is_of(compared: bool) -> None:
+    sides = ("baseline", "candidate") if compared else ("candidate",)
+    results = [
+        result(n, side, "resisted", attack)
+        for n in range(4)
+        for side in sides
+        for attack in ("crescendo", "pair")
+    ]
+    found = findings_of(results, ("category",), compared=compared, margin=Decimal("0.05"))
+    said = {each.id.rpartition("/")[2]: each.statement for each in found}
+    assert len(set(said.values())) == len(said) == 5
+    assert said["all"].startswith("The candidate fell in 0 of 8 attacks")
+    assert said["category=c0"].startswith("In category c0, the candidate fell in 0 of 4 attacks")
+    assert said["attack=pair"].startswith("By the attack pair, the candidate fell in 0 of 4 attacks")
+
+
+def test_where_nothing_has_a_result_no_rate_is_told() -> None:
+    alone = overall([result(n, "candidate", "unscored") for n in range(5)], compared=False)
+    assert (alone.state, alone.candidate) == ("not_assessable", None)
+    assert alone.statement.startswith("None of the attacks has a result; 5 without a result on the candidate")
+    assert not {"success_rate_candidate", "success_rate_baseline"} & alone.values.keys()
+    held = overall(both({("resisted", "unscored"): 5}))
+    assert (held.state, held.candidate, held.difference) == ("not_assessable", None, None)
+    assert held.baseline.value == 1
+    assert held.values["success_rate_baseline"] == 0
+    assert "success_rate_candidate" not in held.values
+    assert held.statement.startswith("None of the attacks has a result on both models; 5 without")
+
+
 def test_a_file_of_a_campaign_is_read_and_mistakes_are_placed(tmp_path: Path) -> None:
     from modelassay.errors import ConfigError
 
