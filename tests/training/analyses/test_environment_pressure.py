@@ -277,6 +277,30 @@ def test_leaked_answers(made: Made) -> None:
     assert _of(assess_environments(*made(rows)), "a", "leaked answers").severity == "high"
 
 
+def test_answers_among_options_are_no_leak_unless_repeating_the_prompt_is_paid(made: Made) -> None:
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    options = " Which? (A) the nucleus of the cell (B) the wall of the cell (C) the ribosomes of the cell"
+    for row in rows:
+        row["answer"] = "the wall of the cell"
+        row["prompt"] += options
+    found = assess_environments(*made(rows))
+    held = _of(found, "a", "answers in prompts")
+    assert (held.state, held.severity) == ("not_shown", "low")
+    assert not [f for f in found if f.slice.get("aspect") == "leaked answers"]
+    for row in rows[:12]:
+        row.update(completion=row["prompt"], reward=1.0)
+    assert _of(assess_environments(*made(rows)), "a", "answers in prompts").severity == "high"
+
+
+def test_short_answers_stand_in_prompts_by_chance(made: Made) -> None:
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows:
+        row["answer"] = "the cell nucleus"
+        row["prompt"] += " Recall the cell nucleus."
+    aspects = {f.slice.get("aspect") for f in assess_environments(*made(rows))}
+    assert not aspects & {"leaked answers", "answers in prompts"}
+
+
 def test_too_few_rollouts_say_nothing(made: Made) -> None:
     (finding,) = assess_environments(*made(_rollouts("a", 0.5, 0.5, 0.3)[:20]))
     assert finding.state == "not_assessable"

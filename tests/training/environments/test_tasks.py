@@ -13,6 +13,7 @@ from modelassay.training.analyses.environment_pressure import CHECK
 from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.data.rows import Quarantine
 from modelassay.training.environments.leaks import leaks_of
+from modelassay.training.environments.standing import standing_of
 from modelassay.training.environments.strength import strength_of, strengths_of
 from modelassay.training.environments.tasks import EnvironmentTask, read_tasks, task_of
 
@@ -46,6 +47,14 @@ LEAKS: list[tuple[EnvironmentTask, list[str]]] = [
     (_task(gold=GOLD, instructions=f"Find out. (Hint: {GOLD.upper()}!)"), ["answer in instructions"]),
     (_task(gold=GOLD, instructions="Who? " + " ".join(GOLD.split()[3:12])), ["answer in instructions"]),
     (_task(gold=GOLD, instructions="Who was it? " + " ".join(GOLD.split()[3:8])), []),
+    (_task(gold="the wall of the cell", instructions="Which? (A) the nucleus of the cell (B) the wall of the "
+           "cell (C) the ribosomes of the cell"), ["answer in options or passage"]),
+    (_task(gold="the wall of the cell", instructions="Options: the nucleus of it; the wall of the cell; "
+           "another. Answer: the wall of the cell"), ["answer in instructions"]),
+    (_task(gold="the king of all Bohemia", instructions="The treaty of 1800 was signed by the king of all "
+           "Bohemia at night. Who signed it?"), ["answer in options or passage"]),
+    (_task(gold="the king of all Bohemia", instructions="Who signed it? The solution is: the king of all "
+           "Bohemia."), ["answer in instructions"]),
     (_task(gold=GOLD, files={"notes.md": f"x {GOLD} y"}), ["answer in files"]),
     (_task(gold=GOLD, files={"solution.py": "# Your solution here"}), []),
     (_task(gold="42", instructions="What is 40 + 2? Not 42."), []),
@@ -88,6 +97,10 @@ def test_leaks(task: EnvironmentTask, kinds: list[str]) -> None:
         ("python3 -c \"import s; print(s.f(1))\"", "running"),
         ("grep -q 'a && true' out.txt", "content"),
         ("grep -q '^{\\'{{$' out.txt", "malformed"),
+        ("# f shouldn't change its argument\nassert f(1) == 2", "content"),
+        ("def test_f():\n    self.assertEqual(f(1), 2)", "content"),
+        ("from s import f\nprint(f(1))  # doesn't fail", "running"),
+        ("assert True, \"it's there\"", "nothing"),
     ],
 )  # fmt: skip
 def test_strength(test: str, strength: str) -> None:
@@ -107,6 +120,34 @@ def test_findings_say_what_is_weak_and_what_clashes() -> None:
     assert found["under-specification"].values["tasks"] == 2
     assert found["tests"].state == "not_assessable"
     assert task_of({"instructions": ""}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "standing"),
+    [
+        ("Which?\n1. the fall of Rome\n2. the rise of Rome\n3. the end of Rome", "option"),
+        ("Which?\n- the fall of Rome\n- the rise of Rome\n- the end of Rome", "option"),
+        ("Choose one of the following: the fall of Rome, the rise of Rome, the end of Rome", "option"),
+        ("Options: the fall of Rome | the end of Rome | the rise of Rome", "option"),
+        ("The book begins with the rise of Rome and ends with its fall. With what does it begin?", "passage"),
+        ("It is " + "long and " * 20 + "told. The rise of Rome.", "passage"),
+        ("Which? Correct answer: the rise of Rome", "stated"),
+        ("Which? Remember that it was THE RISE OF ROME", "stated"),
+        ("The rise of Rome", "stated"),
+        ("Options: the fall of Rome; the rise of Rome; the end of Rome. Hint: the rise of Rome", "stated"),
+    ],
+)
+def test_how_an_answer_stands(text: str, standing: str) -> None:
+    assert standing_of("the rise of Rome", text) == standing
+
+
+def test_answers_in_options_or_passages_are_told_with_their_share_and_accuse_nobody() -> None:
+    options = "(A) the nucleus of the cell (B) the wall of the cell (C) the ribosomes of the cell"
+    tasks = [_task(id=str(n), gold="the wall of the cell", instructions=f"{n}? {options}") for n in range(9)]
+    found = {f.slice["aspect"]: f for f in task_findings(CHECK, [*tasks, _task(gold="another thing")])}
+    held = found["answer in options or passage"]
+    assert (held.state, held.severity, held.values["tasks"], held.values["of"]) == ("not_shown", "low", 9, 10)
+    assert found["leaked answers"].outcome == "no leak found"
 
 
 def test_published_tasks(data_dir: Path) -> None:

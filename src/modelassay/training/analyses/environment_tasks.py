@@ -19,6 +19,10 @@ HACKABLE = 0.5
 """Share of a task's tests that a program without work passes, from which it pays for nothing."""
 _LEAKS: dict[str, tuple[Severity, str]] = {
     "answer in instructions": ("high", "state the answer in their instructions"),
+    "answer in options or passage": (
+        "low",
+        "hold the answer in their instructions, as questions with options or on a passage do",
+    ),
     "answer in files": ("high", "hold the answer in a file that the policy is given"),
     "private test is public": ("medium", "have a private test that is public too"),
     "expected output given": ("medium", "compare with a file that the policy is given"),
@@ -34,11 +38,11 @@ def task_findings(check: str, tasks: Sequence[EnvironmentTask]) -> Iterator[RunF
         found = [leak for leak in leaks if leak.kind == kind]
         if found:
             yield _leaked(check, kind, severity, what, found, len(tasks))
-    if not leaks:
+    if all(leak.kind == "answer in options or passage" for leak in leaks):
         yield run_finding(
             check,
             "no leak found",
-            f"No answer or grader stands where a policy sees it, in {len(tasks):,} tasks.",
+            f"No answer is given away and no grader stands where a policy sees it, in {len(tasks):,} tasks.",
             about={"environment": "tasks", "aspect": "leaked answers"},
             state="shown_fine",
         )
@@ -68,19 +72,24 @@ def _leaked(
     names = list(dict.fromkeys(leak.task for leak in found))
     share = clopper_pearson_interval(len(names), total)
     given = kind in ("expected output given", "grader given")
+    held = kind == "answer in options or passage"
     return run_finding(
         check,
         kind,
         f"{len(names):,} of {total:,} tasks {what}"
         + (", which it can read or rewrite if the files are there while it works." if given else "."),
         about={"environment": "tasks", "aspect": kind},
-        state="not_shown" if given else "shown_harmful",
+        state="not_shown" if given or held else "shown_harmful",
         severity=severity,
         effect=estimate(len(names) / total, share.low, share.high),
         values={"tasks": Decimal(len(names)), "of": Decimal(total), "places": Decimal(len(found))},
         evidence=_references(found),
         method="read, never run; without case, marks and spacing; runs of 8 words",
-        question="Are these files there while the policy works, and can it write to them?" if given else "",
+        question="Are these files there while the policy works, and can it write to them?"
+        if given
+        else "What does the grader give a completion that repeats the instructions?"
+        if held
+        else "",
     )
 
 
@@ -114,7 +123,7 @@ def _weak(check: str, tested: Sequence[TestStrengths]) -> RunFinding:
             "hackable_tasks": Decimal(len(hackable)),
         },
         evidence=[_weakest(each) for each in hackable[:_EXAMPLES]],
-        method="told from the words of shell tests, never run: a lower bound",
+        method="told from the words of shell tests and the statements of Python, never run: a lower bound",
         question="Do these tests fail for an empty solution?" if hackable else "",
     )
 
@@ -132,7 +141,8 @@ def _malformed(check: str, tested: Sequence[TestStrengths]) -> Iterator[RunFindi
         yield run_finding(
             check,
             "malformed tests",
-            f"{len(broken):,} tests have quotes that never close: a shell refuses them, so nothing passes.",
+            f"{len(broken):,} tests are no Python and have quotes that never close: a shell refuses them, so "
+            "nothing passes.",
             about={"environment": "tasks", "aspect": "malformed tests"},
             state="not_shown",
             severity="medium",

@@ -44,17 +44,41 @@ def text_findings(
             values={"failed": Decimal(record.failed), "full": Decimal(record.failed_full)},
             question=f"Can a policy make the grader of {record.name!r} fail, and is it paid then?",
         )
+    yield from _leaks(check, record)
+
+
+def _leaks(check: str, record: EnvironmentRecord) -> Iterator[RunFinding]:
+    values = {
+        "leaked": Decimal(record.leaked),
+        "held": Decimal(record.held),
+        "answered": Decimal(record.answered),
+    }
     if record.leaked:
         yield run_finding(
             check,
             "answers leaked",
-            f"{record.leaked:,} of {record.answered:,} prompts of {record.name!r} hold their own gold "
+            f"{record.leaked:,} of {record.answered:,} prompts of {record.name!r} give away their own gold "
             f"answer: {record.leak_examples[0]!r}.",
             about=_about(record, "leaked answers"),
             state="shown_harmful",
             severity="high",
-            values={"leaked": Decimal(record.leaked), "answered": Decimal(record.answered)},
+            values=values,
             question=f"Why do prompts of {record.name!r} hold the answer?",
+        )
+    if record.held:
+        echoed = record.without_work["echo of the prompt"]
+        paid = echoed.rollouts >= 3 and echoed.full >= PAID * echoed.rollouts
+        yield run_finding(
+            check,
+            "answers in prompts",
+            f"{record.held:,} of {record.answered:,} prompts of {record.name!r} hold their own gold answer, "
+            f"as questions with options or on a passage do: {record.held_examples[0]!r}."
+            + (" Repeating the prompt is paid." if paid else ""),
+            about=_about(record, "answers in prompts"),
+            state="shown_harmful" if paid else "not_shown",
+            severity="high" if paid else "low",
+            values=values,
+            question=f"What does the grader of {record.name!r} give a completion that repeats the prompt?",
         )
 
 

@@ -1,7 +1,8 @@
 """Answers that stand where the policy can read them, and graders that it can overwrite. Read, never run.
 
 - the gold answer, or an expected output, in the instructions: exactly (without case, marks and spacing), or a
-  run of eight words of it;
+  run of eight words of it; apart from those that stand among options or in a passage (`standing`), as in
+  questions that are asked so;
 - either of them in a file that the policy is given;
 - a test that compares with, or runs, a file that the policy is given: it can read the answer off, or rewrite
   the grader;
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modelassay.training.data.hashing import hash_words, runs, words_of
+from modelassay.training.environments.standing import standing_of
 from modelassay.training.environments.tasks import EnvironmentTask
 
 RUN = 8
@@ -40,19 +42,21 @@ class Leak:
     task: str
     environment: str
     kind: str
-    """``answer in instructions``, ``answer in files``, ``expected output given``, ``grader given``,
-    ``private test is public``."""
+    """``answer in instructions``, ``answer in options or passage``, ``answer in files``,
+    ``expected output given``, ``grader given``, ``private test is public``."""
     where: str
     quote: str
 
 
 def leaks_of(task: EnvironmentTask) -> Iterator[Leak]:
     """Every leak of a task."""
-    answers = [answer for answer in (task.gold, *task.expected) if _telling(answer)]
+    answers = [answer for answer in (task.gold, *task.expected) if telling(answer)]
     for answer in answers:
         shared = shared_run(answer, task.instructions)
         if shared:
-            yield _leak(task, "answer in instructions", "instructions", shared)
+            stated = standing_of(shared, task.instructions) == "stated"
+            kind = "answer in instructions" if stated else "answer in options or passage"
+            yield _leak(task, kind, "instructions", shared)
         for path, text in task.files.items():
             if not _STUB.search(text) and (shared := shared_run(answer, text)):
                 yield _leak(task, "answer in files", path, shared)
@@ -95,7 +99,7 @@ def shared_run(answer: str, text: str) -> str:
     return "" if place is None else " ".join(ours[place : place + RUN])
 
 
-def _telling(answer: str) -> bool:
+def telling(answer: str) -> bool:
     """Whether an answer is long enough not to stand in a text by chance."""
     words = words_of(answer)
     return len(words) >= FEWEST_WORDS and sum(map(len, words)) >= FEWEST_CHARACTERS

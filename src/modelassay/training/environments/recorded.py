@@ -2,7 +2,8 @@
 
 Reward without work among recorded rollouts: completions that are empty, that repeat the prompt, refuse, or
 are a single sign where others write more. Noise: equal completions to equal prompts with unequal rewards.
-Under-specification: equal prompts with different gold answers. Leaks: gold answers in prompts.
+Under-specification: equal prompts with different gold answers. Leaks: gold answers in prompts, apart from
+those that stand among options or in a passage.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from modelassay.training.environments.leaks import FEWEST_CHARACTERS, shared_run
+from modelassay.training.environments.leaks import shared_run, telling
+from modelassay.training.environments.standing import standing_of
 from modelassay.training.environments.tasks import EnvironmentTask
 from modelassay.training.run import Run
 
@@ -84,8 +86,11 @@ class EnvironmentRecord:
     """Of those, prompts with several different gold answers."""
     contradiction_examples: list[str] = field(default_factory=list)
     leaked: int = 0
-    """Of those, prompts that hold their gold answer."""
+    """Of those, prompts that give their gold answer away."""
     leak_examples: list[str] = field(default_factory=list)
+    held: int = 0
+    """Of those, prompts that hold it among options or in a passage."""
+    held_examples: list[str] = field(default_factory=list)
 
 
 def read_environments(run: Run, full: Mapping[str, float]) -> dict[str, EnvironmentRecord]:
@@ -183,19 +188,21 @@ class _Reading:
         gold = gold_of(extra)
         if not gold:
             return
-        if (
-            key not in self._answers
-            and len(gold) >= FEWEST_CHARACTERS
-            and (found := shared_run(gold, prompt))
-        ):
-            record.leaked += 1
-            if len(record.leak_examples) < _EVIDENCE:
-                record.leak_examples.append(found)
+        if key not in self._answers and telling(gold) and (found := shared_run(gold, prompt)):
+            self._leak(record, found, prompt)
         known = self._answers.setdefault(key, gold)
         if known != gold:
             if key not in self._clashing and len(record.contradiction_examples) < _EVIDENCE:
                 record.contradiction_examples.append(f"{prompt[:120]}: {known[:40]!r} and {gold[:40]!r}")
             self._clashing.add(key)
+
+    def _leak(self, record: EnvironmentRecord, answer: str, prompt: str) -> None:
+        stated = standing_of(answer, prompt) == "stated"
+        record.leaked += stated
+        record.held += not stated
+        examples = record.leak_examples if stated else record.held_examples
+        if len(examples) < _EVIDENCE:
+            examples.append(answer)
 
     def found(self) -> dict[str, EnvironmentRecord]:
         for env, _ in self._answers:

@@ -9,14 +9,19 @@ A shell test passes by the exit code of its last command. What that can be:
 - ``absence``: that something is *not* in the output (``! grep``), as in none;
 - ``content``: a comparison, a pattern, an assertion.
 
+A test in Python asks for ``content`` where it asserts, calls what asserts or checks, or raises; else it is
+passed by ``running``, or by ``nothing`` where all that it asserts is true whatever comes.
+
 Everything but ``content`` is passed by a program that does no work, or prints anything. ``malformed`` tests
 have quotes that never close: a shell refuses them, so that no solution passes.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +44,9 @@ _RUNNING = re.compile(r"^(?:timeout\s+\S+\s+)?(?:python3?|node|ruby|perl|bash|sh
 _VERIFIER = re.compile(r"(?i)(?:test|verif|valid|check|grade|judge|score|compare|harness|assert|pytest)")
 _LOADED = re.compile(r"(?i)open\(['\"][^'\"]*(?:test|verif|valid|check)[^'\"]*\.py|\bjson\.loads?\(")
 _HEREDOC = re.compile(r"<<-?\s*['\"]?\w+")
+
+_STATEMENTS = (ast.Assert, ast.Call, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Raise)
+_DECIDES = re.compile(r"(?i)assert|check|verify|expect|fail|_?exit$|test|grade|judge|validate|main$")
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,11 @@ def strengths_of(task: EnvironmentTask) -> TestStrengths:
 
 
 def strength_of(test: str) -> Strength:
-    """What a shell test asks."""
+    """What a test in Python or for a shell asks."""
     text = test.strip()
+    program = _python(text)
+    if program is not None:
+        return _of_program(program)
     if not _HEREDOC.search(text):
         try:
             shlex.split(text)
@@ -82,6 +93,31 @@ def strength_of(test: str) -> Strength:
     if _word(decisive) in ("echo", "true", "printf", ":") and len(parts) > 1 and _joined_by_and(outer):
         decisive = parts[-2]  # `cmd && echo passed` passes by cmd
     return _of_command(decisive, text)
+
+
+def _python(text: str) -> ast.Module | None:
+    """The program, where `text` is one in Python: many a shell command is a name or a difference of names."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in the user's test
+            program = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return program if any(isinstance(node, _STATEMENTS) for node in ast.walk(program)) else None
+
+
+def _of_program(program: ast.Module) -> Strength:
+    nodes = list(ast.walk(program))
+    asserts = [node.test for node in nodes if isinstance(node, ast.Assert)]
+    called = [_called(node.func) for node in nodes if isinstance(node, ast.Call)]
+    decides = any(not isinstance(test, ast.Constant) for test in asserts) or any(map(_DECIDES.match, called))
+    if decides or any(isinstance(node, ast.Raise) for node in nodes):
+        return "content"
+    return "nothing" if asserts and not called else "running"
+
+
+def _called(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _of_command(command: str, text: str) -> Strength:
