@@ -196,6 +196,20 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(
     )
 
 
+def test_a_campaign_that_could_try_nothing_is_inconclusive_and_says_why(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = {"sample": "", "request": "Of no dataset", "turns": ["Hi."], "found_with": "manual"}
+    (here / "kept.jsonl").write_text(json.dumps(kept | {"date": "2026-11-01"}) + "\n")
+    replay = [*options(), "--set", "attacks=[{use: replay, settings: {file: kept.jsonl}}]"]
+    assert run([*replay, "--json"]) == 12
+    told = printed(capsys)
+    assert (told["attacks"], told["exit_code"]) == (0, 12)
+    assert run(replay) == 12
+    reason = "attacks could not be tried: replay: no conversation was kept for this request 3."
+    assert reason in capsys.readouterr().out
+
+
 def test_a_campaign_without_any_result_is_inconclusive(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

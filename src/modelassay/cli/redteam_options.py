@@ -205,7 +205,11 @@ def _over(standing: Standing) -> bool:
 
 
 def exit_code(examination: Examination, *, stopped: bool = False) -> ExitCode:
-    """12 for one that a budget ended or that has no result, 10 when a finding is harmful."""
+    """12 for one that a budget ended or that has no result, 10 when a finding is harmful.
+
+    A person's session without a finding is a result; attacks and questions without one were not put.
+    """
     from modelassay.cli.inspect_options import concluded
 
-    return ExitCode.INCONCLUSIVE if stopped else concluded(examination)
+    nothing = not examination.findings and examination.kind != "manual_red_team"
+    return ExitCode.INCONCLUSIVE if stopped or nothing else concluded(examination)

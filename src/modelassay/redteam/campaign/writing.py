@@ -138,15 +138,20 @@ def coverage_of(campaign: Campaign) -> dict[str, Any]:
         outcomes = by_side.setdefault(each.unit.side, {})
         outcomes[each.played.outcome] = outcomes.get(each.played.outcome, 0) + 1
         languages[as_key(tags.get("language", "not said"))] += 1
-    reasons = Counter(f"{attack.partition('@')[0]}: {reason}" for _, attack, reason in campaign.unsuited)
     named = {each.name for each in campaign.strategies}
     return {
         "behaviours": len({each.unit.behaviour.sample.id for each in campaign.results}),
         "tried": tried,
         "languages": dict(sorted(languages.items())),
         "attacks_not_tried": sorted(set(STRATEGIES) - named),
-        "could_not_be_tried": dict(sorted(reasons.items())),
+        "could_not_be_tried": _untried(campaign),
     }
+
+
+def _untried(campaign: Campaign) -> dict[str, int]:
+    """Attacks on a behaviour that could not be tried, by attack and reason."""
+    reasons = Counter(f"{attack.partition('@')[0]}: {reason}" for _, attack, reason in campaign.unsuited)
+    return dict(sorted(reasons.items()))
 
 
 def as_key(text: str) -> str:
@@ -233,6 +238,10 @@ def _cannot(campaign: Campaign) -> Iterable[str]:
 
 
 def _notes(campaign: Campaign) -> Iterable[str]:
+    if untried := _untried(campaign):
+        words = "; ".join(f"{reason} {number}" for reason, number in untried.items())
+        count = sum(untried.values())
+        yield f"{count} attack{'' if count == 1 else 's'} could not be tried: {words}."
     if campaign.stopped:
         yield (
             f"Stopped before its end: {campaign.stopped}. Attacks that were not run count as without result."
