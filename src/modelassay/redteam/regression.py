@@ -1,20 +1,22 @@
 """Attacks that succeeded, kept as regression items: rows of a dataset that a later plan asks again.
 
 Each row holds the attacked question as it was put, what it really asked for, and where it comes from: the
-attack's id and date, the day on which it succeeded and the digest of the audit that shows it. Adding the same
-success twice adds nothing.
+attack's id and date, the day on which it succeeded and the digest of the audit, or session, that shows it.
+Adding the same success twice adds nothing; one that succeeds again is of the later day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from modelassay.errors import StoreError, UsageError
 from modelassay.records import Reading, Sample, Score
+from modelassay.records.dated import last_day
 from modelassay.records.red_team import FOUND_ON
 from modelassay.suites.columns import map_rows
 from modelassay.suites.files import read_rows
@@ -23,6 +25,7 @@ DATASET = "dataset"
 """Tag that names the dataset of a sample; the file of regression items is one of its own."""
 FOUND_IN = "found_in"
 _HALF = 0.5
+_UTF8_MARK = b"\xef\xbb\xbf"
 
 
 def successes(samples: Iterable[Sample], scores: Iterable[Score], measures: Sequence[str]) -> list[Sample]:
@@ -50,7 +53,7 @@ def row_of(sample: Sample, *, found_on: str, found_in: str) -> dict[str, Any]:
     Args:
         sample: attacked.
         found_on: day on which it succeeded, ISO 8601.
-        found_in: digest of the ``SHA256SUMS`` of the audit.
+        found_in: digest of what shows it; see `keep`.
     """
     tags = {name: value for name, value in sample.tags.items() if name != DATASET}
     row: dict[str, Any] = {
@@ -68,14 +71,24 @@ def row_of(sample: Sample, *, found_on: str, found_in: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value}
 
 
-def keep(samples: Sequence[Sample], path: Path, *, found_on: str, found_in: str) -> int:
-    """Add `samples` to the JSONL file at `path`, made if absent; how many were not there yet.
+class Kept(NamedTuple):
+    """What became of successes that were to be kept."""
+
+    added: int
+    """They were not there yet."""
+    renewed: int
+    """Rows that were there, of an earlier day."""
+
+
+def keep(samples: Sequence[Sample], path: Path, *, found_on: str, found_in: str) -> Kept:
+    """Add `samples` to the JSONL file at `path`, made if absent; what is there already and had its way again
+    is given the new day, for it is a danger of that day. Other lines stay as they are.
 
     Args:
         samples: attacked.
         path: of the file.
         found_on: day on which they succeeded, ISO 8601.
-        found_in: digest of the ``SHA256SUMS`` of the audit.
+        found_in: digest of what shows it: the ``SHA256SUMS`` of an audit, the events of a session.
 
     Raises:
         UsageError: the file's name does not end in ``.jsonl``.
@@ -85,13 +98,44 @@ def keep(samples: Sequence[Sample], path: Path, *, found_on: str, found_in: str)
     if path.suffix != ".jsonl":
         raise UsageError(f"{path.name} is no JSONL file", where="--into", mend="name a file ending in .jsonl")
     before = path.read_bytes() if path.is_file() else b""
-    known = set()
-    if before.strip():
-        placed = map_rows(read_rows(path), columns={}, kind="", origin=str(path))
-        known = {each.sample.id for each in placed}
+    there = map_rows(read_rows(path), columns={}, kind="", origin=str(path)) if before.strip() else []
+    known = {each.sample.id for each in there}
+    wanted = {each.id for each in samples}
+    lines = BytesIO(before).readlines()
+    older = [
+        each
+        for each in there
+        if each.sample.id in wanted and _is_older(each.sample.tags.get(FOUND_ON, ""), found_on)
+    ]
+    for each in older:
+        at = int(each.place.rpartition(":")[2]) - 1
+        lines[at] = _renewed(lines[at], found_on=found_on, found_in=found_in)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines[-1] += b"\n"
     new = [row_of(each, found_on=found_on, found_in=found_in) for each in samples if each.id not in known]
-    joint = b"" if not before or before.endswith(b"\n") else b"\n"
-    data = before + joint + b"".join(msgspec.json.encode(row) + b"\n" for row in new)
+    _write(path, b"".join((*lines, *(msgspec.json.encode(row) + b"\n" for row in new))))
+    return Kept(len(new), len(older))
+
+
+def _is_older(day: str, than: str) -> bool:
+    """Whether `day` lies before `than`; a day that is not known does."""
+    known, new = last_day(day), last_day(than)
+    return new is not None and (known is None or known < new)
+
+
+def _renewed(line: bytes, *, found_on: str, found_in: str) -> bytes:
+    """The row in `line` with another day, where the row has it: among its tags, or as a column."""
+    row: dict[str, Any] = msgspec.json.decode(line.removeprefix(_UTF8_MARK))
+    tags = row.get("tags", {})
+    new = {FOUND_ON: found_on, FOUND_IN: found_in}
+    if isinstance(tags, dict) and not new.keys() & row.keys():
+        row["tags"] = {**tags, **new}
+    else:
+        row |= new
+    return msgspec.json.encode(row) + b"\n"
+
+
+def _write(path: Path, data: bytes) -> None:
     beside = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,4 +143,3 @@ def keep(samples: Sequence[Sample], path: Path, *, found_on: str, found_in: str)
         beside.replace(path)
     except OSError as error:
         raise StoreError(f"cannot be written: {error.strerror}", where=str(path)) from error
-    return len(new)
