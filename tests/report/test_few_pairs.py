@@ -64,7 +64,7 @@ def test_the_table_says_nothing_of_what_it_cannot_judge(small: AuditRecord, bloc
     unheld = hit_of(small, "", "any_category.block")
     assert table_says(unheld, few) == "not judged"
     page = renderer_for("report.html").render(small).decode()
-    assert "point estimates alone of slices with enough pairs says" in page
+    assert "point estimates alone, of slices with enough pairs, says" in page
     judged = hit_of(blocked, FRAUD, "any_category.block")
     assert table_says(judged, in_few_pairs(blocked)) == "Blocked"
     assert table_says(hit_of(blocked, "comparison/refusal/overall", "least_rate"), ()) == "–"

@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from modelassay.records import AuditRecord, RuleHit
 from modelassay.report.text import OUTCOME_WORDS
 
-LOST_IN_FEW = "too few to judge; loss shown"
+LOST_IN_FEW = "too few; loss shown"
 """In place of the state of a slice that the table cannot judge and that people must look at."""
 
 
