@@ -55,8 +55,8 @@ def answers(*references: ModelReference) -> list[list[str]]:
     return asyncio.run(run())
 
 
-def tuned(base: Path, folder: Path, *, targets: Sequence[str], scale: float = 0.5, **config: Any) -> Path:
-    """An adapter of the tiny Llama as PEFT saves it, its updates random."""
+def tuned(base: Path, folder: Path, *, targets: Sequence[str], whole: Any = "auto", **config: Any) -> Path:
+    """An adapter as PEFT saves it, its updates random; `whole`: whether embeddings are saved beside it."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -67,8 +67,8 @@ def tuned(base: Path, folder: Path, *, targets: Sequence[str], scale: float = 0.
     )
     for parameter in lora.parameters():
         if parameter.requires_grad:
-            parameter.data += torch.randn_like(parameter) * scale
-    lora.save_pretrained(folder)
+            parameter.data += torch.randn_like(parameter) * 0.5
+    lora.save_pretrained(folder, save_embedding_layers=whole)
     return folder
 
 
@@ -128,10 +128,28 @@ def test_a_rewritten_embedding_never_reaches_the_baseline(
     assert copies(base, candidate) == 2
 
 
-def test_an_embedding_saved_as_the_base_has_it_needs_no_second_copy(tiny_models: Any, embedded: Path) -> None:
-    base, candidate = refer(tiny_models.base), refer(tiny_models.base, embedded)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_an_embedding_saved_as_the_base_has_it_needs_no_second_copy(
+    tiny_models: Any, embedded: Path, dtype: str
+) -> None:
+    options = {"dtype": dtype}
+    base = refer(tiny_models.base, options=options)
+    candidate = refer(tiny_models.base, embedded, options=options)
     assert copies(base, candidate) == 1
     assert answers(base, candidate) == [answers(base)[0], answers(candidate)[0]]
+
+
+def test_tied_embeddings_are_known_by_either_name(tiny_models: Any, tmp_path: Path) -> None:
+    """GPT-2 reads and writes with one tensor; PEFT may save it under both names."""
+    from safetensors.torch import load_file
+
+    held = tuned(tiny_models.gpt, tmp_path / "it", targets=["c_attn"], fan_in_fan_out=True, whole=True)
+    names = {name for name in load_file(held / "adapter_model.safetensors") if "lora_" not in name}
+    assert names == {"base_model.model.transformer.wte.weight", "base_model.model.lm_head.weight"}
+    base, candidate = refer(tiny_models.gpt), refer(tiny_models.gpt, held)
+    assert copies(base, candidate) == 1
+    other = rewritten(held, tmp_path / "other", "base_model.model.lm_head.weight", lambda it: it * 1.5)
+    assert copies(base, refer(tiny_models.gpt, other)) == 2
 
 
 @pytest.mark.parametrize("name", [MATRIX, "base_model.model.model.norm.weight"])
