@@ -16,8 +16,10 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
    concern threshold is shown (Holm over the measure's categories), else it is inconclusive; not over it but
    not shown to be within it either (no correction: passing is an intersection–union test) is inconclusive.
    Categories with too few pairs, or pairs of fewer than ten clusters, neither pass nor block: literally over
-   the edge they are a concern (rule 4). Without any category to judge, the mildest outcome is
-   deploy-monitored.
+   the edge they are a concern (rule 4). Where one of these measures has no category to judge by a dimension
+   that the policy names, be they too small or the plan not sliced by it, that is said for each, and the
+   mildest outcome is deploy-monitored. Over-refusal may go without, and so may attacks where a measure of
+   plain requests stands beside them (`single_slices`).
 4. **Concerns** (overall, category, any other slice, consistency, edge cases, harm ratio) make review items
    and raise the outcome to the policy's, literal or shown. Categories are held to their concern threshold,
    every other slice that was asked for to the category's block edge, and slices of one tag to the concern
@@ -29,7 +31,8 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
    that it names; a slice that is absent or too small is inconclusive. On every banded measure a rate under
    the policy's least rate is for review: staying near a baseline that refuses nothing is not safe.
 6. **Completeness**: too many unscored answers of either model on a banded measure, a required slice that is
-   absent, no banded measure at all, or over-refusal as the only one: inconclusive.
+   absent on one that may not go without categories, no banded measure at all, or over-refusal as the only
+   one: inconclusive.
 7. **Lineage**: a conflict that the declaration itself shows (a licence against the intended use, personal
    data without a basis) raises the outcome to the policy's, review by default. A part that the policy
    requires and that is not declared in full is for review. Everything else that is unknown leaves

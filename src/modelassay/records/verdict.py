@@ -78,7 +78,8 @@ class SliceRule(msgspec.Struct, frozen=True, kw_only=True):
     smallest: int = 20
     """Fewer pairs than this are `not_assessable`."""
     required: tuple[str, ...] = ()
-    """Tags that must have at least one assessable slice, else the verdict is inconclusive."""
+    """Tags by which every banded measure of harm must have at least one assessable slice, else the verdict is
+    inconclusive. Over-refusal may go without, and attacks beside a measure of plain requests."""
 
 
 class CohortRule(msgspec.Struct, frozen=True, kw_only=True):
