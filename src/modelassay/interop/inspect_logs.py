@@ -152,10 +152,14 @@ def _answer(choices: list[Fields], output: Fields, attached: Fields) -> tuple[Me
 
 
 def _conversation(sample: Fields, attached: Fields) -> tuple[Message, ...]:
-    """Every message of a sample with the calls that it makes; empty where the log keeps none."""
+    """Every message of a sample with the calls that it makes; empty where the log keeps none.
+
+    Calls that the provider ran in the middle of a message come before those that it left to Inspect.
+    """
     found: list[Message] = []
     for fields in sample.each("messages"):
-        calls = tuple(_call(call, attached) for call in fields.each("tool_calls"))
+        run = [_call(part, attached, "name") for part in _parts(fields) if part.get("type") == "tool_use"]
+        calls = (*run, *(_call(call, attached, "function") for call in fields.each("tool_calls")))
         (message,) = messages_of([fields.values], fields.where)
         found.append(msgspec.structs.replace(message, tool_calls=calls))
     return _resolved(tuple(found), attached)
@@ -205,15 +209,17 @@ def _reasons(part: Fields) -> bool:
     return bool(part.get("type") == "reasoning")
 
 
-def _call(call: Fields, attached: Fields) -> ToolCall:
+def _call(call: Fields, attached: Fields, named: str) -> ToolCall:
     arguments = call.get("arguments")
+    if isinstance(arguments, str):
+        arguments = _text(arguments, attached)
     if isinstance(arguments, dict):
         arguments = {
             key: _text(value, attached) if isinstance(value, str) else value
             for key, value in arguments.items()
         }
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return ToolCall(id=call.name("id"), name=call.text("function"), arguments=plain(text))
+    return ToolCall(id=call.name("id"), name=call.text(named), arguments=plain(text))
 
 
 def _resolved(messages: tuple[Message, ...], attached: Fields) -> tuple[Message, ...]:

@@ -221,8 +221,18 @@ def messages_of(value: Any, where: str) -> tuple[Message, ...]:
         if said not in ROLES:
             raise DatasetError(f"unknown role {said[:40]!r}", where=fields.where)
         content = text_of(fields.get("content"), fields.where)
-        found.append(Message(role=ROLES[said], content=content, tool_call_id=fields.name("tool_call_id")))
+        found.append(Message(role=ROLES[said], content=content, tool_call_id=_answered(fields)))
     return tuple(found)
+
+
+def _answered(message: Fields) -> str:
+    """The call that a message answers; several, as Inspect's users may answer them, with commas between."""
+    value = message.get("tool_call_id")
+    if not isinstance(value, list):
+        return message.name("tool_call_id")
+    if not all(isinstance(each, str) for each in value):
+        message.refuse("tool_call_id", "a list of texts", value)
+    return plain(",".join(value))
 
 
 def tags_of(values: Mapping[str, Any], *, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:

@@ -7,6 +7,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from modelassay.errors import DatasetError
 from modelassay.training.importers import import_run
 from modelassay.training.run import Run
 from modelassay.training.scanners.reasoning import reasoning_in
@@ -110,3 +113,38 @@ def test_answers_without_reasoning_are_as_they_were(tmp_path: Path) -> None:
     assert json.loads(row["completion"]) == [{"role": "assistant", "content": "4"}]
     assert row["grader_input"] is None
     assert "Reasoning" not in statements(run)
+
+
+def test_calls_that_the_provider_ran_are_calls(tmp_path: Path) -> None:
+    used = {
+        "type": "tool_use",
+        "tool_type": "code_execution",
+        "id": "s1",
+        "name": "code_execution",
+        "arguments": "attachment://0a",
+        "result": "ok",
+    }
+    call = {"id": "c1", "function": "bash", "arguments": {"cmd": "ls"}, "type": "function"}
+    answer = {
+        "role": "assistant",
+        "content": [used, {"type": "text", "text": "4"}],
+        "tool_calls": [call],
+    }
+    told = {"role": "user", "content": "both done", "tool_call_id": ["s1", "c1"]}
+    code = {"0a": json.dumps({"code": "import sys\nsys.exit(0)"})}
+    run = log(tmp_path, [{"role": "user", "content": "task"}, answer, told, answer], answer, attachments=code)
+    row = only_row(run)
+    said = json.loads(row["completion"])
+    assert [each["id"] for each in said[0]["tool_calls"]] == ["s1", "c1"]
+    assert said[0]["content"] == "4"
+    assert said[1] == {"role": "user", "content": "both done", "tool_call_id": "s1,c1"}
+    assert "import sys\nsys.exit(0)" in [c.text for c in rollout_of(row["prompt"], row["completion"]).codes]
+    coverage = run.coverage()
+    assert coverage is not None
+    assert coverage.quarantined == 0
+
+
+def test_a_message_that_answers_no_readable_call_is_put_apart(tmp_path: Path) -> None:
+    told = {"role": "user", "content": "done", "tool_call_id": [1]}
+    with pytest.raises(DatasetError, match="not a single rollout could be read"):
+        log(tmp_path, [told], {"role": "assistant", "content": "4"})
