@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,26 @@ def test_the_file_is_what_the_frozen_attack_takes(organisms: dict[str, Path], tm
     assert run(["inspect", "suffixes", str(organisms["base"]), "--dataset", str(suite), *told]) == 0
     attack = AdversarialSuffix(file=out)
     assert attack.draws == 2
+
+
+def test_what_was_found_is_in_the_file_when_the_search_is_interrupted(
+    organisms: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelassay.organisms import write_suite
+    from modelassay.whitebox.suffixes import optimising
+
+    suite, out = write_suite(tmp_path / "suite.jsonl"), tmp_path / "suffixes.jsonl"
+    begun = []
+    searched = optimising._Search.run
+
+    def interrupted(self: optimising._Search, *given: Any) -> Any:
+        begun.append(given)
+        if len(begun) == 3:
+            raise KeyboardInterrupt
+        return searched(self, *given)
+
+    monkeypatch.setattr(optimising._Search, "run", interrupted)
+    told = ["--threads", "1", "--device", "cpu", "-q"]
+    told += ["--steps", "2", "--tried", "8", "--count", "60", "--out", str(out)]
+    assert run(["inspect", "suffixes", str(organisms["base"]), "--dataset", str(suite), *told]) == 130
+    assert AdversarialSuffix(file=out).draws == 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +17,10 @@ from modelassay.cli.inspect_options import (
     write_rows,
 )
 from modelassay.cli.options import print_json, reader_may_leave
+from modelassay.errors import StoreError
+
+if TYPE_CHECKING:
+    from modelassay.whitebox.suffixes.optimising import Suffix
 
 
 @click.command("suffixes")
@@ -36,8 +42,9 @@ from modelassay.cli.options import print_json, reader_may_leave
 def command(model: str, **options: Any) -> int:
     """Search for suffixes that lift the refusals of MODEL, over several requests at once.
 
-    The file is what the attack adversarial_suffix takes, so that base and candidate are shown the same.
-    A suffix belongs to the model that it was found on.
+    The file is what the attack adversarial_suffix takes, so that base and candidate are shown the same. It is
+    written anew whenever one is found, so that an interruption loses the one that is searched alone. A suffix
+    belongs to the model that it was found on.
 
     \b
     modelassay inspect suffixes ./base --method gcg --count 4 --out suffixes.jsonl
@@ -49,6 +56,7 @@ def command(model: str, **options: Any) -> int:
     _, samples = samples_of(options)
     budget = Budget(steps=options["steps"], tried=options["tried"], seconds=options["budget_seconds"])
     with open_model(model, options=model_options(options)) as opened:
+        name = str(opened.identity.fingerprint)
         found = find_suffixes(
             opened,
             samples,
@@ -58,8 +66,8 @@ def command(model: str, **options: Any) -> int:
             budget=budget,
             seed=options["seed"],
             progress=_telling(quiet=options["quiet"]),
+            keep=_keeping(options["out"], name),
         )
-        name = str(opened.identity.fingerprint)
     rows = [each.row(name) for each in found]
     with reader_may_leave():
         if options["as_json"]:
@@ -72,6 +80,21 @@ def command(model: str, **options: Any) -> int:
     if options["out"] is not None:  # what was found is told even where it cannot be written
         write_rows(options["out"], rows, "suffixes")
     return 0
+
+
+def _keeping(out: Path | None, name: str) -> Callable[[Suffix], None]:
+    """Writes what was found so far; where that cannot be written, the command says so once all is found."""
+    from modelassay.whitebox.suffixes.optimising import best_first
+
+    found: list[Suffix] = []
+
+    def keep(suffix: Suffix) -> None:
+        found.append(suffix)
+        if out is not None:
+            with suppress(StoreError):  # raised again by the last writing, after all was searched and told
+                write_rows(out, [each.row(name) for each in best_first(found)], "suffixes")
+
+    return keep
 
 
 def _telling(*, quiet: bool) -> Callable[[int, int, float], None]:

@@ -33,6 +33,7 @@ from modelassay.records import (
     Transcript,
     sample_id,
 )
+from modelassay.redteam.campaign.writing import as_key
 from modelassay.redteam.tallies import Claim, Pair, Tally, Wording, adjusted, finding_of
 from modelassay.version import __version__
 
@@ -202,7 +203,7 @@ def _probes(runs: Mapping[str, Run]) -> dict[str, dict[str, int]]:
     counted: dict[str, dict[str, int]] = {}
     for side, each in runs.items():
         for item in each.items:
-            counts = counted.setdefault(item.tags.get("probe", "none"), {})
+            counts = counted.setdefault(as_key(item.tags.get("probe", "none")), {})
             counts[side] = counts.get(side, 0) + 1
     return dict(sorted(counted.items()))
 

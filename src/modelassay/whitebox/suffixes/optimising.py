@@ -14,7 +14,7 @@ Only words that are one token after a space are used, so that the text is read a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Final, Literal
 
@@ -72,6 +72,7 @@ def find_suffixes(
     budget: Budget | None = None,
     seed: int = 1,
     progress: Callable[[int, int, float], None] = lambda number, step, odds: None,
+    keep: Callable[[Suffix], None] = lambda found: None,
 ) -> list[Suffix]:
     """Suffixes for `model`, each from another start, the best first.
 
@@ -84,6 +85,7 @@ def find_suffixes(
         budget: for each of them.
         seed: of every draw.
         progress: told the number of the suffix, the step, and the log-odds so far.
+        keep: given each suffix when it is found: minutes of search that an interruption would lose.
 
     Raises:
         UsageError: no words can be used, or a length below 1.
@@ -97,12 +99,18 @@ def find_suffixes(
         raise DatasetError("the model refuses too few of these requests", where=model.reference.model)
     words = lexicon(model)
     search = _Search(pair.base, words, requests.searched, budget or Budget())
-    found = []
+    found: list[Suffix] = []
     for number in range(count):
         rng = Random(f"suffix {seed} {number}")
         told = _Told(number, progress)
         best, steps, odds = search.run(method, length, rng, told)
         found.append(_suffix(pair.base, words, requests, best, method, seed + number, steps, odds))
+        keep(found[-1])
+    return best_first(found)
+
+
+def best_first(found: Iterable[Suffix]) -> list[Suffix]:
+    """Suffixes that lift most requests first, of those the ones after which least is refused."""
     return sorted(found, key=lambda each: (-each.lifted, each.odds[1]))
 
 
