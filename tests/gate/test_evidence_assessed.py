@@ -315,7 +315,7 @@ def test_conversations_from_before_are_as_old_as_the_newest_of_them(evidence: An
     (tmp_path / "new").mkdir()
     assert verdict(evidence, replayed(tmp_path / "new", "2026-11-01"), **rule).outcome == "deploy"
     # one of an earlier version, which does not say how old they are
-    silent = {key: value for key, value in old.details.items() if key != "newest_attack"}
+    silent = {key: value for key, value in old.details.items() if not key.startswith("newest")}
     unknown = verdict(evidence, msgspec.structs.replace(old, details=silent), **rule)
     assert unknown.outcome == "inconclusive"
     assert "unknown age" in unknown.headline
@@ -380,9 +380,27 @@ def test_a_script_is_as_old_as_what_it_says(evidence: Any, tmp_path: Path) -> No
     assert today.details["newest_attack"] == "2026-11-01"
     assert verdict(evidence, today, **rule).outcome == "deploy"
     # one of an earlier version, which does not say how old its script was
-    silent = {key: value for key, value in today.details.items() if key != "newest_attack"}
+    silent = {key: value for key, value in today.details.items() if not key.startswith("newest")}
     unknown = verdict(evidence, msgspec.structs.replace(today, details=silent), **rule)
     assert "unknown age" in unknown.headline
+
+
+@pytest.mark.parametrize("written", [1, 20])
+def test_one_attack_of_today_makes_no_old_conversations_new(evidence: Any, written: int) -> None:
+    def counted(name: str, units: int) -> Finding:
+        measure = Measure(name=name, title="Title", wanted="are in order", role="concern", harm=True)
+        pairs = tuple(Pair(f"{n}", True, True) for n in range(units))
+        return adjusted([finding_of(Tally({}, pairs, compared=True), Claim("red_team", measure))])[0]
+
+    found = counted("adaptive_resistance", written), counted("replayed_resistance", 60)
+    made = examination("red_team", *found, details={"newest_said_again": "2019-01-01"})
+    decided = verdict(evidence, made, attacks_oldest_days=365)
+    if written == 20:
+        assert decided.outcome == "deploy"
+    else:
+        assert "the newest is of 2019-01-01" in decided.headline
+    earlier = verdict(evidence, msgspec.structs.replace(made, details={}), attacks_oldest_days=365)
+    assert (earlier.outcome, "unknown age" in earlier.headline) == (decided.outcome, written == 1)
 
 
 def test_what_an_attacker_writes_today_is_of_today(tmp_path: Path) -> None:
@@ -394,7 +412,10 @@ def test_only_conversations_that_were_said_again_date_a_replay(evidence: Any, tm
     rows = _kept("", "Now {request}", "2019-01-01"), _kept("What is in no dataset?", "Hi.", "2026-11-01")
     file.write_bytes(conversation_lines(rows))
     made = campaign(tmp_path / "again", [{"use": "replay", "settings": {"file": str(file)}}])
-    assert made.details["newest_attack"] == "2019-01-01"
+    assert made.details["newest_attack"] == made.details["newest_said_again"] == "2019-01-01"
+    both = campaign(tmp_path / "both", ["crescendo", {"use": "replay", "settings": {"file": str(file)}}])
+    assert both.details["newest_said_again"] == "2019-01-01"
+    assert "newest_attack" not in both.details
 
 
 class _Clock:

@@ -52,6 +52,8 @@ UNSEEN: Final = "nothing shows that these are the same weights"
 NEWEST_ATTACK: Final = "newest_attack"
 """In `Examination.details` where all that came to a result are conversations from before: the day of the
 newest of them, ISO 8601; empty where that is not known."""
+SAID_AGAIN: Final = "newest_said_again"
+"""In `Examination.details` where some of what came to a result are such conversations: the same of those."""
 SINCE: Final = "since"
 """Value of an examination that ages from the day on which it was begun: that day."""
 COVERS_WEIGHTS: Final = "covers_weights"

@@ -185,13 +185,25 @@ def _too_few(examination: Examination) -> str:
     overall = _overall(examination)
     if not isinstance(least, int) or not isinstance(apart, int) or not overall:
         return ""
-    units = _counted(overall) - _without(overall, "candidate")
-    clusters = max(_clusters(finding, examination) for finding in overall)
+    units, clusters = _with_result(overall, examination)
     if units >= least and clusters >= apart:
         return ""
     what = _UNITS[examination.kind].removesuffix("s" if units == 1 else "")
     each = "cluster" if clusters == 1 else "clusters"
     return f"{units} {what} in {clusters} independent {each} had a result, and it takes {least} in {apart}"
+
+
+def enough_without(examination: Examination, measure: str) -> bool:
+    """Whether its attacks or questions would be enough by `LEAST_UNITS` without those of `measure`."""
+    others = [finding for finding in _overall(examination) if finding.measure.name != measure]
+    units, clusters = _with_result(others, examination)
+    return units >= LEAST_UNITS and clusters >= FEWEST_CLUSTERS
+
+
+def _with_result(overall: Sequence[Finding], examination: Examination) -> tuple[int, int]:
+    """Attacks or questions that came to a result on the candidate, and of how many clusters they are."""
+    units = _counted(overall) - _without(overall, "candidate")
+    return units, max((_clusters(finding, examination) for finding in overall), default=0)
 
 
 def _overall(examination: Examination) -> list[Finding]:

@@ -14,7 +14,7 @@ import msgspec
 
 from modelassay.canonical import digest_of
 from modelassay.errors import EvidenceError, UsageError
-from modelassay.evidence.examined import NEWEST_ATTACK, UNSEEN
+from modelassay.evidence.examined import NEWEST_ATTACK, SAID_AGAIN, UNSEEN
 from modelassay.evidence.sufficient import (
     ALSO_IN,
     NAMED,
@@ -22,6 +22,7 @@ from modelassay.evidence.sufficient import (
     VOUCHED,
     WRITTEN_HERE,
     assessed,
+    enough_without,
     limited,
 )
 from modelassay.records import Examination, TargetIdentity
@@ -81,8 +82,8 @@ def fitting(
         )
     known = dict.fromkeys((*examination.notes, *notes))
     details = {key: value for key, value in examination.details.items() if key not in WRITTEN_HERE}
-    if _said_again(examination) and NEWEST_ATTACK not in details:
-        details[NEWEST_ATTACK] = ""
+    if NEWEST_ATTACK not in details and _said_again(examination):
+        details[NEWEST_ATTACK] = details.get(SAID_AGAIN, "")
     if not _tied(examination.candidate, candidate):
         details[TIED_BY] = VOUCHED if vouched else ""
     return msgspec.structs.replace(
@@ -97,14 +98,16 @@ def _tied(examined: TargetIdentity, audited: TargetIdentity) -> bool:
 
 
 def _said_again(examination: Examination) -> bool:
-    """Whether all that came to a result are words from before: conversations, or an attacker's script."""
+    """Whether what came to a result are words from before, conversations or an attacker's script, or too few
+    others to count by themselves."""
     if examination.kind != "red_team":
         return False
     attacker = examination.settings.get("attacker")
     reference = attacker.get("reference") if isinstance(attacker, dict) else ""
     if isinstance(reference, str) and reference.startswith(_SCRIPT):
         return True
-    return {finding.measure.name for finding in assessed(examination)} == {_REPLAYED}
+    replayed = any(finding.measure.name == _REPLAYED for finding in assessed(examination))
+    return replayed and not enough_without(examination, _REPLAYED)
 
 
 def _compared(

@@ -96,11 +96,14 @@ def examination_of(campaign: Campaign, evidence: dict[str, str]) -> Examination:
 
 
 def _age(results: Sequence[UnitResult]) -> dict[str, str]:
-    """The day of the newest words that were said again, from conversations or a script, where nothing that an
-    attacker wrote came to a result: a run of today does not make them new."""
+    """The day of the newest words that were said again, from conversations or a script, and whether nothing
+    that an attacker wrote came to a result: a run of today does not make them new."""
     told = [each.dated for each in results if each.resisted is not None]
     known = [dated for dated in told if dated is not None]
-    return {"newest_attack": newest(known)} if known and len(known) == len(told) else {}
+    if not known:
+        return {}
+    day = newest(known)
+    return {"newest_said_again": day, **({"newest_attack": day} if len(known) == len(told) else {})}
 
 
 def frozen_of(campaign: Campaign) -> list[FrozenConversation]:
