@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from modelassay.cli import run
@@ -118,8 +119,6 @@ def test_a_report_that_was_cut_off_is_dated_by_its_import(tmp_path: Path) -> Non
 
 
 def test_the_command_writes_the_examination(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import msgspec
-
     file = report(tmp_path / "t.report.jsonl", [([HELP], [0.0])] * 4)
     out = tmp_path / "examination.json"
     given = ["redteam", "import", "garak", str(file), "--judge-again", "refusal", "--out", str(out), "--json"]
@@ -131,9 +130,19 @@ def test_the_command_writes_the_examination(tmp_path: Path, capsys: pytest.Captu
     assert run(given) == 2
 
 
-@pytest.fixture
-def pyrit(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """A stand-in with the interface of PyRIT's converters; PyRIT itself is not installed here."""
+def test_a_probe_may_have_any_name(tmp_path: Path) -> None:
+    file, out = report(tmp_path / "t.report.jsonl", [([HELP], [0.0])] * 4), tmp_path / "examination.json"
+    file.write_text(file.read_text().replace(PROBE, "dan.\N{GRINNING FACE}"))
+    assert run(["redteam", "import", "garak", str(file), "--out", str(out)]) == 0
+    made = msgspec.json.decode(out.read_bytes(), type=Examination)
+    assert made.details["probes"] == {"dan.U+1F600": {"candidate": 4}}
+    assert made.findings[0].slice["probe"] == "dan.\N{GRINNING FACE}"
+
+
+@pytest.fixture(params=["converter", "prompt_converter"])
+def pyrit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """A stand-in with the interface of PyRIT's converters, in both its layouts; PyRIT itself is not installed
+    here."""
 
     class Result:
         def __init__(self, text: str, kind: str = "text") -> None:
@@ -169,12 +178,13 @@ def pyrit(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
         def convert(self, prompt: str) -> Result:
             return Result("a.wav", "audio_path")
 
-    package, home = types.ModuleType("pyrit"), types.ModuleType("pyrit.prompt_converter")
+    package, home = types.ModuleType("pyrit"), types.ModuleType(f"pyrit.{request.param}")
     package.__version__ = "0.0-stand-in"  # type: ignore[attr-defined]
-    for kind in (PromptConverter, UpperConverter, DrawingConverter, ModelConverter, SpokenConverter):
+    setattr(home, "Converter" if request.param == "converter" else "PromptConverter", PromptConverter)
+    for kind in (UpperConverter, DrawingConverter, ModelConverter, SpokenConverter):
         setattr(home, kind.__name__, kind)
     monkeypatch.setitem(sys.modules, "pyrit", package)
-    monkeypatch.setitem(sys.modules, "pyrit.prompt_converter", home)
+    monkeypatch.setitem(sys.modules, f"pyrit.{request.param}", home)
     return home
 
 
@@ -201,10 +211,31 @@ def test_unknown_converters_those_that_need_a_model_and_no_pyrit_are_told(
 ) -> None:
     with pytest.raises(UnknownNameError, match="UpperConverter"):
         PyritConverter("UperConverter")
-    with pytest.raises(UnknownNameError):
-        PyritConverter("PromptConverter")
+    for base in ("Converter", "PromptConverter"):
+        with pytest.raises(UnknownNameError):
+            PyritConverter(base)
     with pytest.raises(UsageError, match="converter_target"):
         PyritConverter("ModelConverter")
-    monkeypatch.setitem(sys.modules, "pyrit.prompt_converter", None)
+    for layout in ("converter", "prompt_converter"):
+        monkeypatch.setitem(sys.modules, f"pyrit.{layout}", None)
+    with pytest.raises(UsageError, match=r"PyRIT 0.0-stand-in is installed, but has its converters neither"):
+        PyritConverter("UpperConverter")
+    monkeypatch.setitem(sys.modules, "pyrit", None)
     with pytest.raises(UsageError, match="not installed"):
         PyritConverter("UpperConverter")
+
+
+def test_what_pyrit_lacks_is_told_apart_from_no_pyrit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "pyrit"
+    (package / "converter").mkdir(parents=True)
+    (package / "__init__.py").write_text("__version__ = '9'\n")
+    (package / "converter" / "__init__.py").write_text("import a_module_that_nobody_has\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pyrit"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(UsageError, match="installed and cannot be imported: No module named 'a_module"):
+        PyritConverter("UpperConverter")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pyrit"]:
+        monkeypatch.delitem(sys.modules, name)

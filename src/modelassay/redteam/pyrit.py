@@ -4,8 +4,9 @@ PyRIT is not a dependency: it is imported when such an attack is opened. Only co
 text for the same request are attacks that both models can be shown alike, so each request is converted twice
 and one that differs is refused; those that ask a model or draw at random are thereby left out.
 
-The interface that is used: a class in ``pyrit.prompt_converter`` with the coroutine ``convert_async(prompt=…,
-input_type="text")``, which returns an object with ``output_text`` and ``output_type``.
+The interface that is used: a class in ``pyrit.converter`` (PyRIT 1.0 and later), or else in
+``pyrit.prompt_converter`` (earlier), with the coroutine ``convert_async(prompt=…, input_type="text")``, which
+returns an object with ``output_text`` and ``output_type``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from modelassay.records import Decoding
 from modelassay.redteam.frozen import Rewriting
 
 SCHEME = "pyrit"
-_HOME = "pyrit.prompt_converter"
+_HOMES = ("pyrit.converter", "pyrit.prompt_converter")
+"""Where converters live, the newest layout first."""
+_BASES = frozenset({"Converter", "PromptConverter"})
+"""What they inherit from; not to be used by itself."""
 
 
 class PyritConverter(Rewriting):
@@ -32,7 +36,7 @@ class PyritConverter(Rewriting):
         decoding: how `run` generates answers.
 
     Raises:
-        UsageError: PyRIT is not installed, or the converter cannot be made.
+        UsageError: PyRIT is not installed, or has another layout, or the converter cannot be made.
         UnknownNameError: PyRIT has no converter of this name.
     """
 
@@ -45,11 +49,13 @@ class PyritConverter(Rewriting):
     ) -> None:
         self.name = f"{SCHEME}:{converter}"  # type: ignore[misc]
         home = _imported()
-        known = [each for each in dir(home) if each.endswith("Converter") and each != "PromptConverter"]
-        kind = getattr(home, converter, None)
-        if kind is None or converter not in known:
+        known = [each for each in dir(home) if each.endswith("Converter") and each not in _BASES]
+        if converter not in known:
             raise UnknownNameError("converter", converter, known, where="attack pyrit")
         try:
+            kind = getattr(home, converter)  # newer versions import it only now, with what it needs
+            if not hasattr(kind, "convert_async"):
+                raise TypeError("it has no convert_async")
             self._converter = kind(**(settings or {}))
         except Exception as error:  # another package's constructor may raise anything
             raise UsageError(
@@ -93,12 +99,38 @@ class PyritConverter(Rewriting):
 
 
 def _imported() -> Any:
+    """The module of the converters.
+
+    Raises:
+        UsageError: none, told apart: not installed, broken, or of a layout that is not known.
+    """
+    for home in _HOMES:
+        try:
+            return importlib.import_module(home)
+        except ModuleNotFoundError as error:
+            if error.name != home and error.name != SCHEME:
+                raise _broken(error) from error
+        except ImportError as error:
+            raise _broken(error) from error
     try:
-        return importlib.import_module(_HOME)
+        importlib.import_module(SCHEME)
     except ImportError as error:
         raise UsageError(
             f"PyRIT is not installed: {error}", where="attack pyrit", mend="pip install pyrit"
         ) from error
+    raise UsageError(
+        f"PyRIT {_version()} is installed, but has its converters neither in {' nor in '.join(_HOMES)}",
+        where="attack pyrit",
+        mend="install a version that has them there, such as 1.1.0",
+    )
+
+
+def _broken(error: ImportError) -> UsageError:
+    return UsageError(
+        f"PyRIT is installed and cannot be imported: {error}",
+        where="attack pyrit",
+        mend="install what it needs: pip install pyrit",
+    )
 
 
 def _version() -> str:
