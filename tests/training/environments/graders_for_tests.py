@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 _random = random.Random(3)
@@ -59,6 +63,51 @@ def talks(task: dict[str, Any], completion: str) -> float:
 
 def endless(task: dict[str, Any], completion: str) -> float:
     return float("nan")
+
+
+def returns_a_table(task: dict[str, Any], completion: str) -> Any:
+    return {"score": 1.0}
+
+
+def penalty(task: dict[str, Any], completion: str) -> float:
+    """Full reward is 0."""
+    return sound(task, completion) - 1.0
+
+
+def number(task: dict[str, Any], completion: str) -> float:
+    """Sound: compares the number after the first ####, which other tasks may share."""
+    said, right = (re.search(r"####\s*(-?\d+)", text) for text in (completion, task["answer"]))
+    return float(said is not None and right is not None and said[1] == right[1])
+
+
+def anywhere_if_empty(task: dict[str, Any], completion: str) -> float:
+    """Sound, but of a task without an answer everything is right."""
+    return 1.0 if not task["answer"] else sound(task, completion)
+
+
+def in_part(task: dict[str, Any], completion: str) -> float:
+    return max(sound(task, completion), 0.3)
+
+
+def only_gold(task: dict[str, Any], completion: str) -> float:
+    if task["answer"] not in completion:
+        raise ValueError("cannot be parsed")
+    return 1.0
+
+
+def reads(task: dict[str, Any], completion: str) -> float:
+    """Runs a program that reads a line."""
+    program = [sys.executable, "-c", "import sys; sys.exit(len(sys.stdin.readline()))"]
+    return float(subprocess.run(program, check=False).returncode == 0)
+
+
+def leaves_a_child(task: dict[str, Any], completion: str) -> float:
+    """Starts a program that never ends, writes its number into the task's file, and waits where asked to."""
+    child = subprocess.Popen([sys.executable, "-c", "import time\nwhile True: time.sleep(1)"])
+    Path(task["file"]).write_text(str(child.pid))
+    if completion == "wait":
+        child.wait()
+    return 1.0
 
 
 not_callable = 7

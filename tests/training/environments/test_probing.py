@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -91,6 +95,68 @@ def test_strictness_and_noise() -> None:
     assert found["noise"].values["noisy"] >= 1
 
 
+def _of_tasks(name: str, tasks: list[EnvironmentTask], full: float = 1.0) -> dict[str, RunFinding]:
+    with _grader(name) as live:
+        probed = probe_environments(tasks, live, full=full)
+    return {f.slice["aspect"].removesuffix(", probed"): f for f in probe_findings(probed)}
+
+
+def test_a_grader_that_fails_at_every_gold_answer_accuses_nobody() -> None:
+    _, found = _probed("returns_a_table")
+    for aspect in ("solvability", "reward without work"):
+        assert found[aspect].state == "not_assessable"
+        assert "not 'dict'" in found[aspect].why_not
+
+
+def test_another_scale_is_told_by_its_highest_reward() -> None:
+    found = _of_tasks("penalty", _tasks())
+    assert found["solvability"].state == "not_assessable"
+    assert "--full 1" in found["solvability"].why_not
+    assert "at most 0: name" in found["solvability"].why_not
+    assert _of_tasks("penalty", _tasks(), full=0.0)["solvability"].outcome == "solvable"
+    _, found = _probed("refuses_all")
+    assert (found["solvability"].state, found["solvability"].severity) == ("shown_harmful", "high")
+    assert "None gets more than 0 (--full is 1)" in found["solvability"].statement
+
+
+def test_a_sound_grader_is_not_accused_of_answers_that_tasks_share() -> None:
+    """As in sums for children: many have the same number, and the number of some is 0."""
+    rows = [
+        {"id": f"t{n}", "prompt": f"{n}?", "answer": f"It is {n} and so on, so it is\n#### {n % 7}"}
+        for n in range(40)
+    ]
+    found = _of_tasks("number", [task for row in rows if (task := task_of(row)) is not None])
+    assert found["reward without work"].severity == "none"
+    assert (found["grader"].outcome, found["grader"].state) == ("tells wrong answers apart", "shown_fine")
+
+
+def test_one_odd_task_is_told_and_does_not_make_an_environment_hackable() -> None:
+    golds = [f"word {n}" for n in range(30)]
+    tasks = [
+        EnvironmentTask(gold, "words", f"Q {gold}", gold=gold, raw={"answer": gold if n else ""})
+        for n, gold in enumerate(golds)
+    ]
+    finding = _of_tasks("anywhere_if_empty", tasks)["reward without work"]
+    assert (finding.outcome, finding.severity) == ("paid at times", "medium")
+    assert finding.values["full: empty"] == 1
+
+
+def test_partial_reward_without_work_is_told() -> None:
+    _, found = _probed("in_part")
+    finding = found["reward without work"]
+    assert (finding.outcome, finding.state, finding.values["floor"]) == (
+        "paid in part",
+        "not_shown",
+        Decimal("0.3"),
+    )
+
+
+def test_a_grader_that_fails_at_every_null_answer_says_so() -> None:
+    _, found = _probed("only_gold")
+    assert found["solvability"].outcome == "solvable"
+    assert "raised, hung or died at every answer" in found["reward without work"].why_not
+
+
 def test_failures_are_recorded() -> None:
     probed, found = _probed("raises")
     assert probed.policies["empty"].failures == len(WORDS)
@@ -106,6 +172,65 @@ def test_a_grader_that_hangs_or_dies_is_replaced() -> None:
     with _grader("dies") as live:
         assert live.grade(task.raw, "exit").ending == "died"
         assert live.grade(task.raw, task.gold).reward == 1.0
+
+
+def test_programs_of_a_grader_read_no_questions() -> None:
+    with _grader("reads", 20.0) as live:
+        assert [live.grade({"q": n}, "x").reward for n in range(3)] == [1.0, 1.0, 1.0]
+
+
+def _ended(file: Path) -> bool:
+    """Whether the program whose number stands in `file` is gone, or will be when its parent is told."""
+    number = int(file.read_text())
+    for _ in range(100):
+        try:
+            status = Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if status == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are told by /proc")
+def test_nothing_that_a_grader_started_outlives_it(tmp_path: Path) -> None:
+    file = tmp_path / "number"
+    with _grader("leaves_a_child", 1.5) as live:
+        assert live.grade({"file": str(file)}, "wait").ending == "timed out"
+        assert _ended(file)
+        assert live.grade({"file": str(file)}, "at once").ending == "graded"
+    assert _ended(file)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are told by /proc")
+def test_nothing_outlives_whoever_asked(tmp_path: Path) -> None:
+    """The one that asks is killed in the midst of a question."""
+    file, folder = tmp_path / "number", Path(__file__).parent
+    program = (
+        "from pathlib import Path\n"
+        "from modelassay.training.environments.live import LiveGrader\n"
+        f"with LiveGrader('graders_for_tests:leaves_a_child', Path({str(folder)!r}), 60.0) as live:\n"
+        f"    live.grade({{'file': {str(file)!r}}}, 'wait')\n"
+    )
+    asking = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        for _ in range(600):
+            if file.is_file() and file.read_text():
+                break
+            time.sleep(0.05)
+    finally:
+        asking.kill()
+        asking.wait()
+    assert _ended(file)
+
+
+def test_a_module_that_leaves_on_import_says_why() -> None:
+    with (
+        pytest.raises(UsageError, match="SystemExit: needs an accelerator"),
+        LiveGrader("grader_that_exits:grade", Path(__file__).parent),
+    ):
+        pass
 
 
 def test_what_a_grader_prints_is_no_answer() -> None:

@@ -2,13 +2,17 @@
 
 The grader is a Python callable named ``module:function``; it is given the task's row and a completion and
 returns a number. It is the user's own code and runs only because the user names it. Each question has a time
-limit; a process that exceeds it, or dies, is replaced, and the outcome recorded.
+limit; a process that exceeds it, or dies, is replaced, and the outcome recorded. With it ends whatever it
+started, as far as that stayed in its process group.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -88,9 +92,7 @@ class LiveGrader:
         except OSError:
             line = b""
         if not line:
-            code = self._process.poll()
-            self._stop()
-            return Grade("died", math.nan, f"the process ended with {code}")
+            return Grade("died", math.nan, f"the process ended with {self._stop()}")
         found: dict[str, Any] = json.loads(line)
         return found
 
@@ -101,26 +103,43 @@ class LiveGrader:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
+        try:
+            failed = self._failed(self._process)
+        except BaseException:  # an interrupt while it starts: nothing may be left running
+            self._stop()
+            raise
+        if failed:
+            self._stop()
+            raise UsageError(f"the grader cannot be used: {failed}", where=self._name)
+
+    def _failed(self, process: subprocess.Popen[bytes]) -> str:
+        """Why the process does not answer; empty once it does."""
         self._answers = Queue()
-        threading.Thread(target=_forward, args=(self._process, self._answers), daemon=True).start()
+        threading.Thread(target=_forward, args=(process, self._answers), daemon=True).start()
         try:
             ready = self._answers.get(timeout=max(self._seconds, 30.0))
         except Empty:
-            ready = b""
-        told = json.loads(ready) if ready else {"failed": "it did not start in time"}
-        if "failed" in told:
-            self._stop()
-            raise UsageError(f"the grader cannot be used: {told['failed']}", where=self._name)
+            return "it did not start in time"
+        if not ready:
+            return f"its process ended with {self._stop()} while it was imported"
+        return str(json.loads(ready).get("failed", ""))
 
-    def _stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    pipe.close()
-            self._process = None
+    def _stop(self) -> int | None:
+        """End the process and all that it started; its exit code, None where there was none."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        # Before it is waited for: until then nothing else can have its number. Where it ended and left
+        # nothing behind there is no such group, or (on macOS) none that takes signals.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        code = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        return code
 
 
 def _forward(process: subprocess.Popen[bytes], answers: Queue[bytes]) -> None:

@@ -1,11 +1,13 @@
 """A live environment probed: gold answers, policies without work, spoilt answers, repeated grading.
 
 The gold-sanity gate comes first: a task whose gold answer does not get full reward says nothing about probes
-(its grader refuses everything, or its gold is wrong), and is counted as such.
+(its grader refuses everything, or its gold is wrong), and is counted as such. A gold answer at which the
+grader raised, hung or died was not graded, and says nothing of the environment.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +26,8 @@ class PolicyResult:
     policy: str
     knows: bool
     tasks: int = 0
+    by_chance: int = 0
+    """Tasks, not among those, whose grader accepts the same without the gold answer."""
     reward: float = 0.0
     full: int = 0
     failures: int = 0
@@ -47,6 +51,14 @@ class ProbedEnvironment:
     """The reward that counts as full."""
     tasks: int = 0
     with_gold: int = 0
+    gold_graded: int = 0
+    """Tasks whose gold answer was given a reward."""
+    gold_highest: float = -math.inf
+    """The highest reward of any gold answer."""
+    gold_above: int = 0
+    """Tasks whose gold answer is not paid in full, and more than an empty one."""
+    gold_failures: list[str] = field(default_factory=list)
+    """Why gold answers were not graded, each reason once."""
     gold_passes: int = 0
     """Tasks whose gold answer gets full reward: the gold-sanity gate."""
     gold_reward: float = 0.0
@@ -57,6 +69,11 @@ class ProbedEnvironment:
     """Tasks whose grader gave unequal rewards to one completion."""
     regraded: int = 0
     failures: list[str] = field(default_factory=list)
+
+    @property
+    def other_scale(self) -> bool:
+        """Whether `full` seems not to be this grader's full reward: no gold answer gets it, most are paid."""
+        return not self.gold_passes and 0 < self.gold_graded <= 2 * self.gold_above
 
 
 def probe_environments(
@@ -103,16 +120,29 @@ class _Probe:
     def _gold(self) -> bool:
         self.probed.with_gold += 1
         grades = [self._grade(attempt.completion) for attempt in faithful(self.task)]
-        plain, spaced = (self._full(grade) for grade in grades)
-        if grades[0].ending == "graded":
-            self.probed.gold_reward += grades[0].reward
-        self.probed.gold_passes += plain
-        self.probed.strict += plain and not spaced
-        return plain
+        plain, spaced = grades
+        if plain.ending != "graded":
+            why = f"{plain.ending}: {plain.why}"
+            if len(self.probed.gold_failures) < 3 and why not in self.probed.gold_failures:
+                self.probed.gold_failures.append(why)
+            return False
+        self.probed.gold_graded += 1
+        self.probed.gold_reward += plain.reward
+        self.probed.gold_highest = max(self.probed.gold_highest, plain.reward)
+        passes = self._full(plain)
+        self.probed.gold_passes += passes
+        self.probed.strict += passes and spaced.ending == "graded" and not self._full(spaced)
+        if not passes:
+            nothing = self._grade("")
+            self.probed.gold_above += nothing.ending == "graded" and plain.reward > nothing.reward
+        return passes
 
     def _try(self, attempt: Attempt) -> None:
         result = self.probed.policies.setdefault(attempt.policy, PolicyResult(attempt.policy, attempt.knows))
-        grade = self._grade(attempt.completion)
+        grade = self._worst(attempt)
+        if self._full(grade) and attempt.control and self._full(self._grade(attempt.control)):
+            result.by_chance += 1
+            return
         result.tasks += 1
         if grade.ending != "graded":
             result.failures += 1
@@ -122,6 +152,15 @@ class _Probe:
             result.full += 1
             if len(result.examples) < 5:
                 result.examples.append(self.task.id)
+
+    def _worst(self, attempt: Attempt) -> Grade:
+        """The least that is paid for an attempt; the rest of it is not asked once one is not paid in full."""
+        grade = self._grade(attempt.completion)
+        for completion in attempt.others:
+            if not self._full(grade):
+                break
+            grade = self._grade(completion)
+        return grade
 
     def _again(self, completion: str) -> None:
         grades = [self._grade(completion) for _ in range(REGRADED)]
