@@ -24,7 +24,7 @@ from modelassay.audit import read_audit
 from modelassay.cli import run as run_command
 from modelassay.cli.audit_command import run_plan
 from modelassay.cli.options import places_of
-from modelassay.errors import EvidenceError, StoreError, UsageError
+from modelassay.errors import EvidenceError, StoreError, TargetError, UsageError
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.events import AuditClosed, AuditOpened, Heartbeat, PolicyChanged, VerdictIssued
 from modelassay.evidence.issue import abort_audit
@@ -361,6 +361,34 @@ def test_an_audit_that_is_given_up_stays_in_sight(tmp_path: Path, plan_of: PlanO
     histories = read_histories(store / "log")
     assert [(h.opening.attempt, h.is_open) for h in histories.values()] == [(1, False), (2, False)]
     assert kinds(plan).count("audit.aborted") == 1
+
+
+def test_an_attempt_that_was_left_open_is_told_with_what_ends_it(
+    plan_of: PlanOf, served: Any, setting: Setting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model that a server did not know, and the plan mended: that is another audit of the line."""
+    plan = plan_of("same", per_category=5)
+    served.status = lambda model, prompt: 404
+    with pytest.raises(TargetError):
+        audited(plan, setting.notary)
+    served.status = lambda model, prompt: 200
+    store = plan.parent / "assay"
+    left = next(iter(read_histories(store / "log")))
+    arguments = ["audit", str(plan), "--store", str(store), "--set", "seed=2", "--exit-zero"]
+    assert run_command([*arguments, "--json"]) == 0
+    out, err = capsys.readouterr()
+    (told,) = json.loads(out)["open_attempts"]
+    assert (told["audit"], told["attempt"]) == (left, 1)
+    assert told["abandon"] == f'modelassay abandon {left} --reason "…" --store {store}'
+    assert told["abandon"] in err
+    folder = audited(plan, setting.notary, overrides=("seed=2",))
+    (wrong,) = [check for check in setting.verify(folder).checks if check.state == "failed"]
+    assert (wrong.name, f"modelassay abandon {left} --reason" in wrong.statement) == ("attempts", True)
+    assert run_command(["abandon", left, "--reason", "a model of another name", "--store", str(store)]) == 0
+    capsys.readouterr()
+    assert run_command([*arguments, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["open_attempts"], left in err) == ([], False)
 
 
 def test_an_audit_that_was_given_up_while_it_ran_is_not_closed(plan_of: PlanOf, served: Any) -> None:

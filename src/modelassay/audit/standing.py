@@ -129,6 +129,17 @@ def unfinished(histories: Mapping[str, History]) -> list[OpenAudit]:
     return found
 
 
+def left_open(histories: Mapping[str, History], audit: str) -> list[OpenAudit]:
+    """Audits of its release line that were opened before `audit`, and neither closed nor given up since."""
+    this = histories[audit]
+    earlier = {
+        name: history
+        for name, history in histories.items()
+        if history.opening.line == this.opening.line and history.opened.place.seq < this.opened.place.seq
+    }
+    return [each for each in unfinished(earlier) if not each.aborted]
+
+
 class Parent(NamedTuple):
     """The audit whose answers are judged again."""
 

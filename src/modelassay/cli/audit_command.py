@@ -96,6 +96,7 @@ def command(
     modelassay audit plan.yaml --aa
     """
     from modelassay.cli.deciding import verdict_code
+    from modelassay.cli.open_attempts import open_attempts, open_attempts_in_json, tell_open_attempts
     from modelassay.cli.summary import print_summary, summary
     from modelassay.config import load_plan
 
@@ -116,12 +117,15 @@ def command(
     write_reports(writers, record)
     folder = places.store / "audits" / record.id
     code, clearance = verdict_code(record, places.store)
+    left = open_attempts(record, places.store)
     with reader_may_leave():
         if as_json:
-            print_json(summary(record, folder, code, clearance))
+            attempts = open_attempts_in_json(left, places.store)
+            print_json({**summary(record, folder, code, clearance), "open_attempts": attempts})
         else:
             print_summary(record, folder, [path for path, _ in writers], clearance)
     _hint(record, code, "" if quiet else unsigned_hint(notary))
+    tell_open_attempts(left, places.store)
     return 0 if exit_zero else int(code)
 
 

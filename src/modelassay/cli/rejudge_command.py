@@ -194,15 +194,19 @@ def _tell(
     record: AuditRecord, store: Path, writers: Sequence[tuple[Path, Renderer]], *, as_json: bool
 ) -> ExitCode:
     from modelassay.cli.deciding import verdict_code
+    from modelassay.cli.open_attempts import open_attempts, open_attempts_in_json, tell_open_attempts
     from modelassay.cli.summary import print_summary, summary
 
     folder = store / "audits" / record.id
     code, clearance = verdict_code(record, store)
+    left = open_attempts(record, store)
     with reader_may_leave():
         if as_json:
-            print_json(summary(record, folder, code, clearance))
+            attempts = open_attempts_in_json(left, store)
+            print_json({**summary(record, folder, code, clearance), "open_attempts": attempts})
         else:
             print_summary(record, folder, [path for path, _ in writers], clearance)
+    tell_open_attempts(left, store)
     return code
 
 

@@ -83,7 +83,8 @@ def attempts_close(log: WholeLog, chain: Chain) -> str:
     if left:
         raise EvidenceError(
             f"{len(left)} earlier audits of {line.name!r} were opened and never closed or given up: "
-            f"{left[0]}",
+            f"{', '.join(left)}; who keeps the log finishes each or says why not: "
+            f'`modelassay abandon {left[0]} --reason "…"`',
             where=str(log.folder),
         )
     ends = [line.ended.get(audit, "still open") for audit in line.opened]
