@@ -39,12 +39,11 @@ class InForce:
         """See `RunRecorder.configuration`."""
         recorder = self._recorder
         found = without_secrets(flattened(dict(settings)))
-        before, self._configuration = self._configuration, found
-        if before == found:
+        said, self._configuration = self._configuration, found
+        if said == found:
             return
         self.digests = (digest_of(found), self.digests[1])
-        if before is None:
-            before = self._first(found, step)
+        before = self._first(found, step) if said is None else said
         for name in sorted(before.keys() | found.keys()):
             if before.get(name) != found.get(name):
                 recorder.event(
@@ -67,7 +66,7 @@ class InForce:
         recorder = self._recorder
         recorder.describe(configuration={**found, **recorder.manifest.configuration})
         kept = recorder.place.kept_settings(self._rank())
-        body = {"digest": str(self.digests[0]), "libraries": library_versions()}
+        body: dict[str, Any] = {"digest": str(self.digests[0]), "libraries": library_versions()}
         if kept is not None:
             body["before"] = str(digest_of(kept))
         recorder.event("configuration", step=step, **body)
