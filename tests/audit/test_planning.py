@@ -310,6 +310,20 @@ def test_a_plan_that_holds_everything():
     assert item(forecast(limited, Policy(), asked, Assumptions()), "benchmark").state == "open"
 
 
+def test_time_by_hand_is_told_as_it_was_said():
+    plan = plan_with()
+
+    def said(**minutes: float) -> tuple[str, str]:
+        expected = forecast(plan, Policy(), questions(600), Assumptions(), **minutes)
+        return item(expected, "time").statement, item(expected, "manual_red_team").statement
+
+    time, manual = said()
+    assert "with the 30 min by hand that should be set aside" in time
+    assert manual == "nobody said that time is set aside; at least 30 min by a person"
+    assert said(manual_minutes=10)[1].startswith("10 min set aside, as said")
+    assert "with 45 min by hand" in said(manual_minutes=45)[0]
+
+
 def test_a_plan_that_takes_too_much():
     plan = plan_with(decoding=Decoding(max_tokens=100_000))
     assumed = Assumptions(output_tokens=50_000, seconds_per_request=60)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,3 +58,25 @@ def test_an_unsigned_audit_is_whole_and_nobodys_word(plan_of: Callable[..., Path
     found = verify_bundle(open_bundle(folder), Trust(keys=(new_key("ecdsa-p256", name="x").public,)))
     assert found.intact
     assert found.state == "not verified"
+
+
+@pytest.mark.parametrize("more", [[], ["--findings"], ["--json", "--findings"]])
+def test_a_reader_that_leaves_early_changes_no_exit_code(
+    plan_of: Callable[..., Path], tmp_path: Path, more: list[str]
+) -> None:
+    store = tmp_path / "store"
+    assert run(["audit", str(plan_of("same")), "--store", str(store), "-q", "--exit-zero"]) == 0
+    (folder,) = (store / "audits").iterdir()
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "modelassay", "show", folder.name, "--store", str(store), *more],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -207,3 +207,66 @@ def test_plugins_schema_and_doctor(tmp_path: Path) -> None:
     assert json.loads(run("schema", "policy").stdout)["title"] == "modelassay policy"
     facts = json.loads(run("doctor", "--json", cwd=tmp_path, no_network=True).stdout)
     assert facts["store_writable"] is True
+
+
+def shown(
+    store: Path, *arguments: str, encoding: str = "utf-8", out: Path | None = None
+) -> tuple[int, bytes, str]:
+    """Exit code, stdout and stderr of a command whose streams have `encoding`."""
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "MODELASSAY_STORE": str(store)}
+    with (out or Path(os.devnull)).open("wb") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "modelassay", *arguments],
+            env=environment,
+            stdout=file if out else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=120,
+            check=False,
+        )
+    return done.returncode, done.stdout or b"", done.stderr.decode()
+
+
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a plan; what is planned of it has arrows and dashes."""
+    folder = tmp_path_factory.mktemp("starter")
+    assert run("init", cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii"])
+def test_a_stream_that_lacks_letters_changes_no_exit_code(starter: Path, encoding: str) -> None:
+    arguments = ("plan", str(starter / "plan.yaml"), "--offline")
+    plain, wanted = (shown(starter, *arguments, encoding=each) for each in (encoding, "utf-8"))
+    assert any(ord(letter) > 0xFF for letter in wanted[1].decode()), "nothing that needs another encoding"
+    assert (plain[0], plain[2]) == (wanted[0], wanted[2])
+    assert wanted[0] == 0
+    whole, same = (shown(starter, *arguments, "--json", encoding=each)[1] for each in (encoding, "utf-8"))
+    assert whole == same
+    assert json.loads(whole)
+
+
+def test_what_has_a_plain_form_is_read_as_that() -> None:
+    code = "from modelassay.cli.streams import take_any_text; take_any_text(); print('90% → 80% ≥ … é 😀')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode() == "90% -> 80% >= ... \\xe9 \\U0001f600\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("more", [[], ["--json"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_under_stdout_is_one_message(
+    tmp_path: Path, more: list[str], unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    code, _, told = shown(tmp_path, "plugins", *more, out=Path("/dev/full"))
+    assert (code, told.count("error: "), "no space left on device" in told) == (1, 1, True)
+    assert "Traceback" not in told
+    assert "Exception ignored" not in told
+    code, _, told = shown(tmp_path, "show", "nothing", *more, out=Path("/dev/full"))
+    assert (code, "'nothing'" in told, "Traceback" in told) == (2, True, False)

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from modelassay.cli.lazy_group import LazyGroup
+from modelassay.cli.streams import let_stdout_go, stdout_is_closed, take_any_text
 from modelassay.errors import ExitCode, ModelassayError, StoreError, UsageError
 from modelassay.version import __version__
 
@@ -83,6 +84,7 @@ def modelassay() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its documented code."""
+    take_any_text()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(run(arguments))
 
@@ -105,12 +107,15 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()
         return int(ExitCode.BROKEN)
     except OSError as error:
-        expected = _of_a_path(error)
+        what = (error.strerror or str(error)).lower()
+        expected = StoreError(what, where=_STDOUT) if stdout_is_closed() else _of_a_path(error)
         if expected is None:
             raise
         return _tell(expected, arguments)
 
 
+_STDOUT = "stdout"
+"""Where an error is that stdout itself is: it is told on stderr."""
 _NO_PATH: dict[int, str] = {
     errno.ENOENT: "name a file that is there; to write one, its folder must be there",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
@@ -134,17 +139,22 @@ def _of_a_path(error: OSError) -> ModelassayError | None:
 
 
 def _tell(error: ModelassayError, arguments: Sequence[str]) -> int:
-    """Print `error` for people on stderr, or as one JSON object on stdout under ``--json``."""
-    if "--json" in arguments:
-        import msgspec
-
-        from modelassay.cli.options import error_body
-
-        body = {"error": error_body(error), "exit_code": int(error.exit_code)}
-        click.echo(msgspec.json.encode(body).decode())
-    else:
+    """Print `error` on stderr, or as one JSON object on stdout under ``--json`` where that takes it."""
+    if "--json" not in arguments or error.where == _STDOUT or not _told_as_json(error):
         place = f"{error.where}: " if error.where else ""
         click.echo(f"error: {place}{error.what}", err=True)
         if error.mend:
             click.echo(f"  {error.mend}", err=True)
     return int(error.exit_code)
+
+
+def _told_as_json(error: ModelassayError) -> bool:
+    """Print `error` as one JSON object; whether stdout took it."""
+    from modelassay.cli.options import error_body, print_json
+
+    try:
+        print_json({"error": error_body(error), "exit_code": int(error.exit_code)})
+    except OSError:  # stdout may be what the error is about; it is told on stderr then
+        let_stdout_go()
+        return False
+    return True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelassay.cli.admit_options import deployed_options, known_options, policy_option, target_option
-from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.options import chosen_store, json_option, print_json, reader_may_leave, store_option
 from modelassay.cli.signing import log_signing_options, log_witnessed, notary_of
 
 if TYPE_CHECKING:
@@ -89,10 +89,11 @@ def command(
     if record:
         notary = notary_of(log_key=log_key, witnesses=witnesses, actor=actor, passphrase_file=passphrase_file)
         log_witnessed(chosen_store(store), notary, recorded(admission), again=True)
-    if as_json:
-        print_json(_plain(admission))
-    else:
-        print_admission(admission)
+    with reader_may_leave():
+        if as_json:
+            print_json(_plain(admission))
+        else:
+            print_admission(admission)
     return int(admission.exit_code)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from modelassay.cli.streams import let_stdout_go
 from modelassay.errors import ModelassayError, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def reader_may_leave() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_stdout_go()
 
 
 def error_body(error: ModelassayError) -> dict[str, str]:
@@ -157,7 +158,14 @@ def error_body(error: ModelassayError) -> dict[str, str]:
 
 
 def print_json(value: Any) -> None:
-    """`value` as one line of JSON on stdout."""
+    """`value` as one line of JSON on stdout: in UTF-8, which JSON is in, whatever the terminal's encoding."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    line = msgspec.json.encode(value) + b"\n"
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:  # a notebook's stdout takes text alone
+        sys.stdout.write(line.decode())
+    else:
+        sys.stdout.flush()
+        binary.write(line)
+    sys.stdout.flush()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+from modelassay.cli.options import chosen_store, json_option, print_json, reader_may_leave, store_option
+
+if TYPE_CHECKING:
+    from modelassay.records import AuditRecord
 
 
 @click.command("show")
@@ -22,20 +26,24 @@ def command(audit: str, store: Path | None, findings: bool, as_json: bool) -> No
     from modelassay.audit import read_audit
     from modelassay.cli.deciding import verdict_code
     from modelassay.cli.summary import print_summary, summary
-    from modelassay.report.text import visible
 
     place = chosen_store(store)
     record = read_audit(place, audit)
     folder = place / "audits" / record.id
     code, clearance = verdict_code(record, place)
-    if as_json:
-        shown = summary(record, folder, code, clearance)
-        if findings:
-            shown["findings"] = record.findings
-        print_json(shown)
-        return
-    print_summary(record, folder, [], clearance)
-    if findings:
-        click.echo()
-        for finding in record.findings:
-            click.echo(f"{finding.state:15} {finding.id}: {visible(finding.statement)}")
+    with reader_may_leave():
+        if as_json:
+            more = {"findings": record.findings} if findings else {}
+            print_json({**summary(record, folder, code, clearance), **more})
+        else:
+            print_summary(record, folder, [], clearance)
+            if findings:
+                _print_findings(record)
+
+
+def _print_findings(record: AuditRecord) -> None:
+    from modelassay.report.text import visible
+
+    click.echo()
+    for finding in record.findings:
+        click.echo(f"{finding.state:15} {finding.id}: {visible(finding.statement)}")

@@ -56,7 +56,12 @@ def checklist(
 
 def _time(total: Total, manual_minutes: float) -> ChecklistItem:
     hours = (total.minutes + max(manual_minutes, FEWEST_MANUAL_MINUTES)) / 60
-    statement = f"about {hours:.1f} h, with {max(manual_minutes, FEWEST_MANUAL_MINUTES):g} min by hand"
+    by_hand = (
+        f"{manual_minutes:g} min by hand"
+        if manual_minutes >= FEWEST_MANUAL_MINUTES
+        else f"the {FEWEST_MANUAL_MINUTES:g} min by hand that should be set aside"
+    )
+    statement = f"about {hours:.1f} h, with {by_hand}"
     change = ""
     if hours > MOST_HOURS:
         change = (
@@ -164,9 +169,10 @@ def _domain(plan: Plan, asked: Questions, slices: Sequence[SliceForecast]) -> Ch
 
 def _manual(minutes: float) -> ChecklistItem:
     met = minutes >= FEWEST_MANUAL_MINUTES
+    said = f"{minutes:g} min set aside, as said" if minutes else "nobody said that time is set aside"
     return ChecklistItem(
         name="manual_red_team",
         state="met" if met else "open",
-        statement=f"{minutes:g} min set aside, as said; at least {FEWEST_MANUAL_MINUTES:g} min by a person",
+        statement=f"{said}; at least {FEWEST_MANUAL_MINUTES:g} min by a person",
         change="" if met else "set time aside for probing the domain by hand; say so with --manual-minutes",
     )
