@@ -86,17 +86,7 @@ def examine_adapters(
         *stack_findings(bench, found, confirmed, statistics, rests_on),
         *effects,
         *change_findings(bench, *_changes(bench, found, tick), rests_on),
-        *(
-            finding
-            for reading in bench.readings
-            for finding in profile_findings(
-                reading,
-                base=bench.base.reference,
-                community=settings.community,
-                rests_on=rests_on,
-                asked=bench.asked,
-            )
-        ),
+        *_profiles(bench, settings, rests_on),
     )
     return watch.examination(
         "adapters",
@@ -113,6 +103,18 @@ def examine_adapters(
             **_covered(bench, settings),
         },
     )
+
+
+def _profiles(bench: Bench, settings: Settings, rests_on: tuple[str, ...]) -> Iterator[Finding]:
+    """What the files of each adapter say of it."""
+    for reading in bench.readings:
+        yield from profile_findings(
+            reading,
+            base=bench.base.reference,
+            community=settings.community,
+            rests_on=rests_on,
+            asked=bench.asked,
+        )
 
 
 def _covered(bench: Bench, settings: Settings) -> dict[str, Any]:
