@@ -173,13 +173,13 @@ def transcript(text: str, before: str = "system", *, headed: bool = False) -> li
         before: who says what stands before the first turn.
         headed: whether ``### Instruction:`` begins a turn, as it does in rendered texts and not in answers.
     """
-    marks = list(_TEMPLATE.finditer(text))
+    marks = list(_TEMPLATE.finditer(text)) if "<" in text or "[" in text else []
     if marks and (any(_role(mark) == "assistant" for mark in marks) or not _bare(text[: marks[0].start()])):
         return _turns(text, marks, before)
     found = list(_HEADED.finditer(text)) if headed else []
     if {"user", "assistant"} <= {_role(mark) for mark in found}:
         return _turns(text, found, before)
-    talk = list(_TRANSCRIPT.finditer(text))
+    talk = list(_TRANSCRIPT.finditer(text)) if "Human:" in text or "Assistant:" in text else []
     if len(talk) < 2 or text[: talk[0].start()].strip():
         return []
     return _turns(text, talk, before)

@@ -59,7 +59,7 @@ class Reach:
             self.requested += answered and bool(row.request.strip())
             self.unread += bool(row.unread)
             self.foreign += tongue(row.taught if row.taught.strip() else row.asked) != "known"
-            self.unspaced += tongue(row.asked) == "unspaced"
+            self.unspaced += not row.asked.isascii() and tongue(row.asked) == "unspaced"
 
     def why_not(self, aspect: str, quarantined: int) -> str:
         """Why nothing that was not found counts as absent; empty where it does."""

@@ -123,7 +123,9 @@ def screen(rows: Sequence[DataRow]) -> Screened:
             [parts[part] for part in ("system", "asked") for parts in meant.values()]
         ),
         by_system={name: p["system"] & ~p["asked"] & ~p["taught"] for name, p in meant.items()},
-        unwanted={name: _meant(rejected, name) & unpaired for name in _SHIFTING},
+        unwanted={
+            name: _meant(rejected, name) & unpaired if unpaired.any() else unpaired for name in _SHIFTING
+        },
         refused=refused,
         rejected_refused=_refusals(rows, other) & (paired | unpaired),
         harm=harm,
