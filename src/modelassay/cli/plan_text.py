@@ -141,8 +141,9 @@ def _print_slices(expected: Forecast) -> None:
     )
     named = list(_named([(item.kind, item.slice, _shown(item)) for item in expected.slices]))
     width = max((len(name) for _, name, _ in named), default=0)
+    kinds = max((len(kind) for kind, _, _ in named), default=0)
     for kind, name, shown in named:
-        click.echo(f"  {kind:8} {name:{width}}  {shown}")
+        click.echo(f"  {kind:{kinds}} {name:{width}}  {shown}")
 
 
 def _shown(item: SliceForecast) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from modelassay.audit.parts import slices_of
 from modelassay.audit.planning.assumptions import Assumptions
+from modelassay.comparison import in_several_forms
 from modelassay.config import Plan
 from modelassay.drops import Scale, enough_pairs
 from modelassay.gate.policy import tighten
@@ -43,14 +44,27 @@ class SliceForecast(msgspec.Struct, frozen=True, kw_only=True):
 def slice_forecasts(
     plan: Plan, policy: Policy, samples: Sequence[Sample], assumed: Assumptions
 ) -> Iterable[SliceForecast]:
-    """Overall and each slice, for harmful and for benign prompts, and for harmful ones under attack."""
-    for name, kind, chosen in judged_apart(samples):
+    """Overall and each slice: of harmful prompts, of benign ones, of harmful ones under attack, and of
+    attacks of several forms, each counted as one."""
+    attacks: tuple[str, SampleKind, list[Sample]] = (EVERY_FORM, "harmful", _one_form_each(samples))
+    for name, kind, chosen in (*judged_apart(samples), *([attacks] if attacks[2] else [])):
         for each in _of_kind(kind, chosen, plan, policy, assumed):
             yield msgspec.structs.replace(each, kind=name)
 
 
 ATTACKED = "attacked"
 """In place of a kind: harmful prompts put as attacks, which have a measure of their own."""
+EVERY_FORM = "every form"
+"""Likewise: attacks of several forms, resisted only where every form is."""
+
+
+def _one_form_each(samples: Iterable[Sample]) -> list[Sample]:
+    """One sample in place of all forms of each attack that has several."""
+    by_id = {sample.id: sample for sample in samples}
+    first: dict[tuple[str, str], Sample] = {}
+    for name, attack in in_several_forms(by_id.values()).items():
+        first.setdefault(attack, by_id[name])
+    return list(first.values())
 
 
 def judged_apart(samples: Sequence[Sample]) -> Iterable[tuple[str, SampleKind, list[Sample]]]:
