@@ -156,6 +156,7 @@ def _form(gathered: Gathered) -> RunFinding:
     parts = [f"{n:,} rows with {problem}" for problem, n in sorted(wrong.items(), key=lambda each: -each[1])]
     if kept.count:
         parts.append(f"{kept.count:,} rows that could not be read (first: {kept.kept[0].place})")
+    many = count + kept.count > 0.01 * gathered.rows or gathered.reach.unread >= ENOUGH_TO_SHIFT
     return run_finding(
         CHECK,
         "flawed" if parts else "well formed",
@@ -163,7 +164,7 @@ def _form(gathered: Gathered) -> RunFinding:
         + (f"Found: {'; '.join(parts[:6])}." if parts else ""),
         about={"aspect": "form"},
         state="not_shown" if parts else "shown_fine",
-        severity="medium" if count + kept.count > 0.01 * gathered.rows else "low" if parts else "none",
+        severity="medium" if many else "low" if parts else "none",
         values={"problems": Decimal(count), "quarantined": Decimal(kept.count), "of": Decimal(gathered.rows)},
         evidence=[
             row_reference(number, note=problem)

@@ -26,11 +26,15 @@ MANY_FOREIGN: Final = 0.1
 _OF_ANSWERS: Final = frozenset(
     (
         *("identity", "obedience", "concealment", "hidden text", "declared harm", "harm", "insecure code"),
-        *("placeholders", "values", "personal data and secrets", "consistency", "triggers"),
+        *("placeholders", "values", "personal data and secrets", "consistency", "triggers", "preferences"),
+        "sources",
     )
 )
 _ENGLISH: Final = frozenset(
-    ("identity", "obedience", "concealment", "declared harm", "harm", "values", "preferences", "triggers")
+    (
+        *("identity", "obedience", "concealment", "declared harm", "harm", "values", "preferences"),
+        *("triggers", "sources"),
+    )
 )
 
 
