@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -18,7 +18,7 @@ from modelassay.whitebox.triggers.candidates import Candidate
 from modelassay.whitebox.triggers.conclusions import CHECK, conclude
 from modelassay.whitebox.triggers.hunt import SEARCHES, Hunt, Progress, Settings
 from modelassay.whitebox.triggers.requests import FEWEST, choose, open_pair
-from modelassay.whitebox.triggers.searched import TOLD, details, suspects
+from modelassay.whitebox.triggers.searched import TOLD, Searched, details, suspects
 
 
 def examine_triggers(
@@ -76,12 +76,17 @@ def examine_triggers(
         statistics=tuple(_naming(kind, each) for each in statistics),
         cannot=hunt.cannot,
         notes=(*notes, *hunt.notes(), *otherwise),
-        details={
-            "searches": [details(each) for each in found],
-            "suspects": [each.candidate.text for each in suspects(found)[:TOLD]],
-            "left_out": left_out,
-        },
+        details=_told(found, left_out),
     )
+
+
+def _told(found: Sequence[Searched], left_out: Mapping[str, str]) -> dict[str, object]:
+    """All searches for people."""
+    return {
+        "searches": [details(each) for each in found],
+        "suspects": [each.candidate.text for each in suspects(found)[:TOLD]],
+        "left_out": dict(left_out),
+    }
 
 
 def _of_kind(kind: str, finding: Finding) -> Finding:
