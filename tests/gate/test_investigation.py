@@ -106,3 +106,49 @@ def test_a_loss_in_one_category_is_told_from_one_everywhere(blocked: AuditRecord
 @pytest.mark.parametrize("outcome", ["deploy", "deploy-monitored", "review", "inconclusive"])
 def test_only_a_block_opens_one(blocked: AuditRecord, outcome: Any) -> None:
     assert investigate(replace(blocked, verdict=replace(blocked.verdict, outcome=outcome))) is None
+
+
+def tokenizers(
+    record: AuditRecord, before: dict[str, str], after: dict[str, str], *settings: str
+) -> AuditRecord:
+    """`record` with tokenizers of these files, and the digests of their settings where those are known."""
+    sides = []
+    for number, (identity, files) in enumerate(((record.baseline, before), (record.candidate, after))):
+        facts = {"settings": settings[number]} if settings else {}
+        made = replace(artifact("tokenizer", "tokenizer", str(number)), files=files, details=facts)
+        others = tuple(each for each in identity.artifacts if each.kind != "tokenizer")
+        sides.append(replace(identity, artifacts=(*others, made)))
+    return replace(record, baseline=sides[0], candidate=sides[1])
+
+
+CONFIG, RULES, TEMPLATE = "tokenizer_config.json", "tokenizer.json", "chat_template.jinja"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "settings", "title"),
+    [
+        ({RULES: "a", CONFIG: "b"}, {RULES: "a", CONFIG: "c"}, ("d", "d"), ""),
+        ({RULES: "a", CONFIG: "b", TEMPLATE: "e"}, {RULES: "a", CONFIG: "b", TEMPLATE: "f"}, (), ""),
+        ({RULES: "a", CONFIG: "b"}, {RULES: "a", CONFIG: "c"}, ("d", "e"), "asked with another tokenizer"),
+        ({RULES: "a", CONFIG: "b"}, {RULES: "z", CONFIG: "b"}, ("d", "d"), "asked with another tokenizer"),
+        ({RULES: "a", CONFIG: "b"}, {RULES: "a", CONFIG: "c"}, (), "stand in files that differ"),
+        (
+            {RULES: "a", CONFIG: "b", "special_tokens_map.json": "g"},
+            {RULES: "a", CONFIG: "c"},
+            ("d", "e"),
+            "stand in files that differ",
+        ),
+    ],
+)
+def test_a_tokenizer_is_blamed_for_what_makes_tokens(
+    blocked: AuditRecord,
+    before: dict[str, str],
+    after: dict[str, str],
+    settings: tuple[str, ...],
+    title: str,
+) -> None:
+    investigation = investigate(tokenizers(blocked, before, after, *settings))
+    assert investigation is not None
+    blamed = [cause.title for cause in investigation.causes if cause.name == "other_settings"]
+    assert len(blamed) == bool(title)
+    assert not blamed or blamed[0].endswith(title)

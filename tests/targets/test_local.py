@@ -569,6 +569,32 @@ def test_one_changed_byte_changes_the_fingerprint(tiny_models: Any, tmp_path: Pa
     assert identity(refer(str(folder))).fingerprint != before.fingerprint
 
 
+def test_a_tokenizer_that_was_loaded_and_saved_has_the_same_settings(
+    tiny_models: Any, tmp_path: Path
+) -> None:
+    """transformers adds keys of its own as it saves; `gate.investigation` blames no tokenizer for them."""
+    from transformers import AutoTokenizer
+
+    folder = tmp_path / "copy"
+    shutil.copytree(tiny_models.base, folder)
+    AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(folder)
+    file = folder / "tokenizer_config.json"
+
+    def settings() -> tuple[str, str]:
+        (found,) = (each for each in identity(refer(str(folder))).artifacts if each.kind == "tokenizer")
+        return found.files[file.name], found.details["settings"]
+
+    saved = settings()
+    told = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**told, "is_local": False, "name_or_path": "elsewhere"}), encoding="utf-8")
+    again = settings()
+    assert (again[0] == saved[0], again[1] == saved[1]) == (False, True)
+    file.write_text(
+        json.dumps({**told, "add_prefix_space": True, "model_max_length": 1e30}), encoding="utf-8"
+    )
+    assert settings()[1] != saved[1]
+
+
 def test_files_that_decide_nothing_do_not_count(tiny_models: Any, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(tiny_models.base, folder)

@@ -42,6 +42,12 @@ TOKENIZER_FILES: Final = (
 )
 """Patterns of the files at the top of a model's folder that make up its tokenizer: all that transformers'
 tokenizers read."""
+TOKENIZER_SETTINGS: Final = "tokenizer_config.json"
+_NOT_OF_TOKENS: Final = {
+    "is_local", "local_files_only", "name_or_path", "_commit_hash", "transformers_version", "chat_template",
+}  # fmt: skip
+"""Keys of `TOKENIZER_SETTINGS` that say nothing of how text is made into tokens: where it was loaded from,
+which transformers itself adds as it saves, and the template, which is a part of its own."""
 _FURTHER_TEMPLATE: Final = re.compile(r"additional_chat_templates/([^/]*)\.jinja")
 _SINGLE: Final = ("tokenizer", "chat_template", "system_prompt", "quantisation", "generation_config")
 _WHOLE: Final = ("model", "served_model", "code")
@@ -124,7 +130,10 @@ def loaded_artifacts(
     ]
     if tokenizer:
         part = model.part(tokenizer)
-        found.append(Artifact(kind="tokenizer", name=name, digest=part.digest, files=dict(part)))
+        facts = {"settings": _tokenizer_settings(model)} if TOKENIZER_SETTINGS in part else {}
+        found.append(
+            Artifact(kind="tokenizer", name=name, digest=part.digest, files=dict(part), details=facts)
+        )
     if template:
         digest = digest_bytes(template.encode()) if isinstance(template, str) else digest_of(dict(template))
         found.append(Artifact(kind="chat_template", name=name, digest=digest))
@@ -201,6 +210,19 @@ def tokenizer_files(names: Mapping[str, Any] | Sequence[str]) -> list[str]:
     return [name for name in names if "/" not in name and any(fnmatch(name, p) for p in TOKENIZER_FILES)]
 
 
+def _tokenizer_settings(model: FolderFingerprint) -> Digest:
+    """The digest of a tokenizer's settings without `_NOT_OF_TOKENS`; equal settings need not be equal files.
+
+    Not in canonical form, which has no place for the numbers that stand there.
+
+    Raises:
+        UsageError: the file is damaged.
+    """
+    settings = _json(model, TOKENIZER_SETTINGS)
+    told = {key: value for key, value in settings.items() if key not in _NOT_OF_TOKENS}
+    return digest_bytes(json.dumps(told, sort_keys=True).encode())
+
+
 def own_chat_template(model: FolderFingerprint) -> str | dict[str, str]:
     """The chat template in a model's folder, as transformers finds it; empty when there is none.
 
@@ -216,8 +238,8 @@ def own_chat_template(model: FolderFingerprint) -> str | dict[str, str]:
             named["default"] = _text(model, file)
         elif match := _FURTHER_TEMPLATE.fullmatch(file):
             named[match[1]] = _text(model, file)
-    if not named and "tokenizer_config.json" in model.readings:
-        entry = _json(model, "tokenizer_config.json").get("chat_template") or ""
+    if not named and TOKENIZER_SETTINGS in model.readings:
+        entry = _json(model, TOKENIZER_SETTINGS).get("chat_template") or ""
         if isinstance(entry, str):
             return entry
         try:
@@ -225,7 +247,7 @@ def own_chat_template(model: FolderFingerprint) -> str | dict[str, str]:
         except (TypeError, KeyError) as error:
             raise UsageError(
                 "chat_template is neither a text nor a list of named texts",
-                where=str(model.root / "tokenizer_config.json"),
+                where=str(model.root / TOKENIZER_SETTINGS),
             ) from error
     return named["default"] if set(named) == {"default"} else named
 

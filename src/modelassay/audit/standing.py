@@ -18,6 +18,7 @@ from modelassay.evidence.examined import examination_digests
 from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref, source_refs
 from modelassay.evidence.ledger import HISTORICAL, History, Ledger, Logged, histories_of
 from modelassay.evidence.parts import Order, Origin
+from modelassay.records import TargetIdentity
 
 if TYPE_CHECKING:
     from modelassay.audit.opened import Opened
@@ -149,13 +150,22 @@ class Parent(NamedTuple):
 
 
 def _identifier(opened: Opened, parent: Parent | None) -> str:
-    identities = [side.identity for side in opened.sides]
+    identities = [_by_files(side.identity) for side in opened.sides]
     made_of: tuple[Any, ...] = (opened.policy, opened.asked.pins, identities, opened.pins, opened.lineage)
     if opened.examinations:
         made_of = (*made_of, examination_digests(opened.examinations))
     if parent is not None:
         made_of = (*made_of, parent.origin, opened.reviewed)
     return audit_id(opened.plan.name, substance(opened.plan), *made_of)
+
+
+def _by_files(identity: TargetIdentity) -> TargetIdentity:
+    """`identity` without facts of its tokenizer: they follow from its files, and ids are older than they."""
+    artifacts = (
+        msgspec.structs.replace(each, details={}) if each.kind == "tokenizer" else each
+        for each in identity.artifacts
+    )
+    return msgspec.structs.replace(identity, artifacts=tuple(artifacts))
 
 
 def _opening(opened: Opened, audit: str, *, attempt: int, parent: Parent | None) -> AuditOpened:

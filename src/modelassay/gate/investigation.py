@@ -16,7 +16,8 @@ from typing import Literal
 import msgspec
 
 from modelassay.artifacts import CHECKS
-from modelassay.records import AuditRecord, Finding, PairedCounts, TargetIdentity
+from modelassay.artifacts.subjects import TOKENIZER_SETTINGS
+from modelassay.records import Artifact, AuditRecord, Finding, PairedCounts, TargetIdentity
 
 Strength = Literal["measured", "possible"]
 
@@ -36,6 +37,8 @@ _SETTINGS = {
     "extra_body": "request options",
 }
 """What decides answers beside the weights, by its name in an identity."""
+_TOKENIZER_SETTINGS = {TOKENIZER_SETTINGS, "special_tokens_map.json", "added_tokens.json"}
+"""Files that repeat what stands in a tokenizer's own, in another form in each version of transformers."""
 _MOST_EXAMINED = 3
 """Findings of examinations that are named as causes."""
 _PROMPTS = {"dataset", "attack", "source", "suite"}
@@ -161,6 +164,9 @@ def _settings(record: AuditRecord) -> Iterator[Cause]:
     for part, name in _SETTINGS.items():
         if before.get(part) == after.get(part):
             continue
+        if part == "tokenizer" and (files := _tokenizer_files(record)) is not None:
+            yield from _other_tokenizer(record, files)
+            continue
         how = (
             "only the candidate has one" if part not in before
             else "only the baseline has one" if part not in after
@@ -175,6 +181,57 @@ def _settings(record: AuditRecord) -> Iterator[Cause]:
             "weights.",
             next_step=f"audit again with the same {name} on both sides",
         )
+
+
+def _tokenizer_files(record: AuditRecord) -> set[str] | None:
+    """Files in which the two tokenizers differ; None where that is not known of both.
+
+    Chat templates stand among them, and are compared as a part of their own.
+    """
+    sides = [_tokenizer(identity) for identity in (record.baseline, record.candidate)]
+    before, after = (side.files if side is not None else {} for side in sides)
+    if not before or not after:
+        return None
+    names = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return {name for name in names if not name.startswith("chat_template")}
+
+
+def _other_tokenizer(record: AuditRecord, files: set[str]) -> Iterator[Cause]:
+    """What `files`, in which the tokenizers differ, tell of how text is made into tokens."""
+    told = ", ".join(sorted(files))
+    settings = [_settings_of_tokenizer(identity) for identity in (record.baseline, record.candidate)]
+    if not files or (files == {TOKENIZER_SETTINGS} and settings[0] == settings[1] != ""):
+        return
+    if files - _TOKENIZER_SETTINGS or (files == {TOKENIZER_SETTINGS} and all(settings)):
+        yield Cause(
+            name="other_settings",
+            title="The models were asked with another tokenizer",
+            strength="possible",
+            share="",
+            why=f"The tokenizer is not the same on both sides ({told}), so the loss may not come from the "
+            "weights.",
+            next_step="audit again with the same tokenizer on both sides",
+        )
+        return
+    yield Cause(
+        name="other_settings",
+        title="The tokenizers' settings stand in files that differ",
+        strength="possible",
+        share="",
+        why=f"Vocabulary and rules are the same files on both sides; {told} differs, and the record does not "
+        "say in what. transformers writes keys of its own there when it saves, which change no token.",
+        next_step="compare what the files say; if text becomes other tokens, audit again with one tokenizer",
+    )
+
+
+def _tokenizer(identity: TargetIdentity) -> Artifact | None:
+    return next((each for each in identity.artifacts if each.kind == "tokenizer"), None)
+
+
+def _settings_of_tokenizer(identity: TargetIdentity) -> str:
+    """Digest of the settings that decide tokens; empty in records of earlier versions."""
+    tokenizer = _tokenizer(identity)
+    return tokenizer.details.get("settings", "") if tokenizer is not None else ""
 
 
 def _cut_short(record: AuditRecord) -> Iterator[Cause]:
