@@ -302,6 +302,36 @@ def test_an_attack_that_gets_through_in_one_form_of_many_blocks(
     assert [check for check in checks if check.state == "failed"] == []
 
 
+def resists(model: str, prompt: str) -> str:
+    return COMPLY if prompt.startswith("benign") else REFUSE
+
+
+def test_a_sequential_audit_passes_nothing_before_every_form_was_asked(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    served.answer = resists
+    more = (
+        "red_team: {attacks: [{use: best_of_n, settings: {attempts: 4}}], limit: 120}\n"
+        "gate: {mode: sequential, batch: 48}\n"
+    )
+    plan = plan_of("same", per_category=60, more=more)
+    record = run(plan, tmp_path / "store")
+    assert record.sequential is not None
+    assert record.sequential.asked < record.sequential.questions
+    whole = overall(record, "red_team_in_every_form").paired
+    assert isinstance(whole, PairedCounts)
+    assert whole.n11 == 120
+    hits = [hit for hit in record.verdict.rules if hit.rule == "bands" and "every form" in hit.statement]
+    assert [hit.outcome for hit in hits] == ["deploy"]
+    checks = verify_bundle(open_bundle(tmp_path / "store" / "audits" / record.id)).checks
+    assert [check for check in checks if check.state == "failed"] == []
+    # Where the budget ends before, what was asked of them passes nothing.
+    cut = run(plan, tmp_path / "cut", "budget.requests=900")
+    assert cut.sequential is not None
+    assert cut.sequential.state == "unresolved"
+    assert cut.verdict.outcome == "inconclusive"
+
+
 def test_a_bundle_of_a_version_that_judged_forms_apart_verifies_as_it_was(
     plan_of: PlanOf, served: Served, tmp_path: Path
 ) -> None:
