@@ -17,8 +17,11 @@ from modelassay.report.text import OUTCOME_WORDS, slice_name, visible
 
 
 class JUnitReport:
-    """Renders an audit as JUnit XML: shown harmful fails, not assessable is skipped; the verdict is a case
-    of its own that fails unless the candidate may be deployed."""
+    """Renders an audit as JUnit XML: shown harmful fails, in slices too small to judge too; what else is
+    not assessable is skipped.
+
+    The verdict is a case of its own that fails unless the candidate may be deployed.
+    """
 
     name = "junit"
     suffix = ".xml"
