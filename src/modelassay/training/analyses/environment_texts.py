@@ -182,9 +182,9 @@ def _by_mean(
     low, span = each.scale.low, each.scale.span
     return run_finding(
         check,
-        _outcome(hackable, nothing, less),
+        "hackable" if hackable else "more without work" if more else _outcome(nothing, less),
         f"The {seen[name].rollouts:,} rollouts of {each.name!r} that are {name!r} get a mean reward of "
-        f"{low + span * found.with_it:.3g}, other rollouts {low + span * found.without:.3g}.",
+        f"{_shown(low + span * found.with_it)}, other rollouts {_shown(low + span * found.without)}.",
         about=about,
         state="shown_harmful" if hackable else "shown_fine" if less else "not_shown",
         severity="high" if hackable else "none" if less else "medium" if high or more else "low",
@@ -198,9 +198,11 @@ def _by_mean(
     )
 
 
-def _outcome(hackable: bool, nothing: bool, less: bool) -> str:
-    if hackable:
-        return "hackable"
+def _shown(reward: float) -> str:
+    return f"{round(reward, 9) + 0.0:.3g}"
+
+
+def _outcome(nothing: bool, less: bool) -> str:
     return "no reward without work" if nothing else "less without work" if less else "not told apart"
 
 

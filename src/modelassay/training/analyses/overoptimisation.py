@@ -4,7 +4,7 @@ The held-out measure (private tests, an exact grader, people) must come from the
 same tasks at each checkpoint, sampled alike.
 
 - *over-optimised*: in some stretch of training the proxy surely rises while the held-out measure surely
-  falls, or the run surely ends below its peak while the proxy rose;
+  falls, or the run surely ends below its peak and fell from there on while the proxy rose;
 - *decoupled*: the proxy rises, and the held-out measure gains surely less than `SHARE` of that;
 - *in step*: it surely rises too. Otherwise *not detected*.
 
@@ -41,6 +41,12 @@ _POINTS_LEAST = 8
 _WINDOW_LEAST = 8
 _STRETCHES = 10
 _GROUPS_LEAST = 30
+_MARGIN_OF_PEAK = 0.5
+"""Standard errors by which persistence is raised where a loss since the peak was shown on other tasks too.
+
+Simulated over 120 steps of 64 rollouts at a level that stays: drift of ρ 0.8 is never called, of 0.95 in 5 to
+8 % of runs with a spread of 0.03, in up to 20 % with one of 0.05; the loss alone would call up to 60 %.
+"""
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,8 @@ def assess_overoptimisation(
     diverging = _first(drifting, windows, 0.0)
     decoupled = _first(drifting, windows, SHARE)
     loss, at = _loss(course, confidence)
-    outcome = _outcome(drifting, diverging is not None, decoupled is not None, loss, confidence)
+    lost = loss.low > 0.0 and drifting.falls_from(at, confidence)
+    outcome = _outcome(drifting, diverging is not None, decoupled is not None, lost, confidence)
     values = _ends(course) | {
         "peak_step": at,
         "loss_low": loss.low,
@@ -224,15 +231,22 @@ class _Drifting:
         """Of the held-out measure less `share` of the proxy."""
         return persistence(self.step, self.held - share * self.proxy)
 
+    def falls_from(self, step: float, confidence: float) -> bool:
+        """Whether the held-out measure surely falls from a peak near `step` on; peaks share the error."""
+        after = slice(int(np.searchsorted(self.last, step)), None)
+        level = 1.0 - (1.0 - confidence) / _STRETCHES
+        rho = persistence(self.step, self.held, _MARGIN_OF_PEAK)
+        return drifting_slope(self.step[after], self.held[after], rho, level).interval.high < 0.0
+
     def rises(self, window: slice, level: float) -> bool:
         """Whether the proxy surely rises. No margin here: what is claimed is that the other does not."""
         rho = persistence(self.step, self.proxy, 0.0)
         return drifting_slope(self.step[window], self.proxy[window], rho, level).interval.low > 0.0
 
 
-def _outcome(drifting: _Drifting, diverging: bool, decoupled: bool, loss: Interval, confidence: float) -> str:
-    everything = slice(0, len(drifting.step))
-    if diverging or (loss.low > 0.0 and drifting.rises(everything, confidence)):
+def _outcome(drifting: _Drifting, diverging: bool, decoupled: bool, lost: bool, confidence: float) -> str:
+    """The verdict; `lost` is whether the run surely ends below its peak, beyond its own drift."""
+    if diverging or (lost and drifting.rises(slice(0, len(drifting.step)), confidence)):
         return "over-optimised"
     if decoupled:
         return "decoupled"
