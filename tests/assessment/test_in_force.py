@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,3 +226,32 @@ def test_settings_that_a_killed_process_could_not_tell_accuse_nobody(
     assert unknown.why_not == "settings came into force before train step 1 of which no event is here"
     kept.write_bytes(b"\xff")
     assert found(resumed(PATCHED))["configuration"].outcome == "not assessable"
+
+
+def test_what_a_killed_process_had_in_force_is_known_before_its_events_are_written_up(
+    resumed: Callable[..., Run], tmp_path: Path
+) -> None:
+    """It is gone at once, and the next begins while another process may still write up what it said."""
+    resumed(FLAWED)
+    code = (
+        "import os, sys\n"
+        "from modelassay import Recorder\n"
+        "run = Recorder(sys.argv[1], run='r', commit=False)\n"
+        f"run.configuration({ {**PATCHED, 'rank': 0}!r}, step=2)\n"
+        "run.rollout(prompt='1+1=', completion='2', rewards={'g': 1.0}, step=3, group='3')\n"
+        "run.step(3)\n"
+        "os._exit(1)\n"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], check=False, stderr=subprocess.DEVNULL
+        ).returncode
+        == 1
+    )
+    run = resumed(FLAWED)
+    told = [
+        (each.rank, each.body["old"], each.body["new"])
+        for each in run.events()
+        if each.kind == "configuration.changed" and each.rank == 2
+    ]
+    assert told == [(2, "patched", "flawed")]

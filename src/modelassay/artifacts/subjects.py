@@ -210,7 +210,7 @@ def tokenizer_files(names: Mapping[str, Any] | Sequence[str]) -> list[str]:
     return [name for name in names if "/" not in name and any(fnmatch(name, p) for p in TOKENIZER_FILES)]
 
 
-def _tokenizer_settings(model: FolderFingerprint) -> Digest:
+def _tokenizer_settings(model: FolderFingerprint) -> str:
     """The digest of a tokenizer's settings without `_NOT_OF_TOKENS`; equal settings need not be equal files.
 
     Not in canonical form, which has no place for the numbers that stand there.
