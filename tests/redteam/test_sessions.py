@@ -277,6 +277,7 @@ def test_a_session_in_a_pipe_from_the_first_turn_to_its_examination(
     told = capsys.readouterr()
     assert "has ended and nothing is said any more" in told.err
     assert "gives steps" in told.out
+    assert "modelassay redteam keep session --all-successes" in told.err
     assert {path.name: path.read_bytes() for path in session.iterdir()} == before
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -290,3 +291,6 @@ def _tell(examination: Examination, out: Path) -> None:
     )
     print_examination(examination)
     click.echo(f"\nexamination: {out / 'examination.json'}")
+    if any(finding.severity != "none" for finding in examination.findings):
+        again = f"modelassay redteam keep {quote(str(out))} --all-successes --into regressions.jsonl"
+        click.echo(f"to ask again what was found: {again}", err=True)
