@@ -165,31 +165,35 @@ def freeze(
                 left_out.append(LeftOut(sample=sample.id, attack=attack.id, reason=reason))
                 continue
             cut = forms and not (whole and attack.one_of_many)
-            draws = range(min(forms, attack.draws) if cut else attack.draws)
-            drawn = [
-                (
-                    attack.messages(sample, seed + draw),
-                    attack.follow_ups(sample, seed + draw),
-                    attack.dated_for(sample, seed + draw),
-                )
-                for draw in draws
-            ]
-            tools = attack.tools(sample)
-            keyed = "" if attack.unchanged else attack.id
-            asked += [
-                Attacked(
-                    sample=sample,
-                    key=PairKey(sample=sample.id, attack=keyed, seed=seed, epoch=epoch),
-                    attack=attack.id,
-                    family=attack.family,
-                    dated=drawn[epoch % len(drawn)][2],
-                    asked=drawn[epoch % len(drawn)][0],
-                    follow_ups=drawn[epoch % len(drawn)][1],
-                    tools=tools,
-                )
-                for epoch in range(epochs * len(drawn))
-            ]
+            draws = min(forms, attack.draws) if cut else attack.draws
+            asked += _drawn(sample, attack, draws, seed=seed, epochs=epochs)
     return FrozenQuestions(asked=tuple(_dated_alike(asked)), left_out=tuple(left_out))
+
+
+def _drawn(sample: Sample, attack: FrozenAttack, draws: int, *, seed: int, epochs: int) -> Iterator[Attacked]:
+    """One sample in `draws` forms of one attack, each as often as there are epochs."""
+    forms = [
+        (
+            attack.messages(sample, seed + draw),
+            attack.follow_ups(sample, seed + draw),
+            attack.dated_for(sample, seed + draw),
+        )
+        for draw in range(draws)
+    ]
+    tools = attack.tools(sample)
+    keyed = "" if attack.unchanged else attack.id
+    for epoch in range(epochs * len(forms)):
+        messages, follow_ups, dated = forms[epoch % len(forms)]
+        yield Attacked(
+            sample=sample,
+            key=PairKey(sample=sample.id, attack=keyed, seed=seed, epoch=epoch),
+            attack=attack.id,
+            family=attack.family,
+            dated=dated,
+            asked=messages,
+            follow_ups=follow_ups,
+            tools=tools,
+        )
 
 
 def _dated_alike(asked: Sequence[Attacked]) -> Iterator[Attacked]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelassay import Recorder
 from modelassay.records import RewardFunction, RunFinding, RunManifest
 from modelassay.training.analyses.environment_pressure import assess_environments
 from modelassay.training.analyses.pressure_index import environment_of, pressures
@@ -322,3 +323,25 @@ def test_published_runs(arm: str, root: str, data_dir: Path, tmp_path: Path) -> 
     else:
         assert not [f for f in found if f.severity in ("medium", "high")]
     assert pressures(frame, []) == []
+
+
+def test_another_grader_is_no_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELASSAY_KEYS", str(tmp_path / "no-keys"))
+
+    def rewarded(name: str, told: bool) -> str:
+        with Recorder(tmp_path, run=name) as recorder:
+            recorder.configuration({"length penalty": "0"}, step=1)
+            for step in range(1, 21):
+                if told and step == 11:
+                    recorder.configuration({"length penalty": "1"}, step=step)
+                for place in range(8):
+                    reward = place % 2 - (0.5 if step > 10 else 0.0)
+                    recorder.rollout(
+                        prompt="1+1=", completion=f"it is {place}", reward=reward, env="a", group="g"
+                    )
+                recorder.step(step)
+        run = Run(tmp_path / "runs" / name)
+        return _of(assess_environments(read_frame(run), run), "a", "noise").outcome
+
+    assert rewarded("told", True) == "consistent"
+    assert rewarded("untold", False) == "noisy"

@@ -92,8 +92,8 @@ def _noise(check: str, record: EnvironmentRecord) -> RunFinding:
     return run_finding(
         check,
         "noisy" if noisy else "consistent",
-        f"Of {record.regraded:,} completions of {record.name!r} that were graded more than once, "
-        f"{record.noisy:,} gradings differ from the first"
+        f"Of {record.regraded:,} completions of {record.name!r} that were graded more than once under the "
+        f"same settings and code, {record.noisy:,} were rewarded unequally"
         + (", as answers to these prompts contradict each other." if explained else "."),
         about=_about(record, "noise"),
         state="not_shown" if noisy else "shown_fine",

@@ -1,9 +1,9 @@
 """What the text of a run's rollouts says about its environments, read once and counted.
 
 Reward without work among recorded rollouts: completions that are empty, that repeat the prompt, refuse, or
-are a single sign where others write more. Noise: equal completions to equal prompts with unequal rewards.
-Under-specification: equal prompts with different gold answers. Leaks: gold answers in prompts, apart from
-those that stand among options or in a passage.
+are a single sign where others write more. Noise: equal completions to equal prompts with unequal rewards,
+while nothing of settings and code was changed. Under-specification: equal prompts with different gold
+answers. Leaks: gold answers in prompts, apart from those that stand among options or in a passage.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import re
 from array import array
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,11 @@ from modelassay.training.environments.leaks import shared_run, telling
 from modelassay.training.environments.standing import standing_of
 from modelassay.training.environments.tasks import EnvironmentTask
 from modelassay.training.run import Run
+from modelassay.training.stretches import processes_of
 
-COLUMNS = ("seq", "step", "env", "prompt", "completion", "format", "reward", "failure", "phase", "extra")
+COLUMNS = (
+    "seq", "step", "rank", "env", "prompt", "completion", "format", "reward", "failure", "phase", "extra",
+)  # fmt: skip
 ANSWERS = (
     "answer",
     "gold",
@@ -72,9 +76,9 @@ class EnvironmentRecord:
         default_factory=lambda: {name: Rewarded() for name in NULL_POLICIES}
     )
     noisy: int = 0
-    """Completions that were given unequal rewards."""
+    """Completions that were given unequal rewards, under the same settings and code."""
     regraded: int = 0
-    """Completions that were graded more than once."""
+    """Completions that were graded more than once, likewise."""
     noise_examples: list[tuple[int, int, str]] = field(default_factory=list)
     failed: int = 0
     """Rollouts with an infrastructure failure and a reward all the same."""
@@ -99,17 +103,31 @@ def read_environments(run: Run, full: Mapping[str, float]) -> dict[str, Environm
     Args:
         full: the reward from which a rollout counts as paid in full, by environment.
     """
-    reading = _Reading(full)
+    reading = _Reading(full, _changes(run), processes_of(run))
     for batch in run.batches(list(COLUMNS)):
         reading.see(batch)
     return reading.found()
 
 
+def _changes(run: Run) -> list[int]:
+    """Steps from which on other settings or other code were in force, in order."""
+    return sorted(event.step for event in run.events() if event.kind in ("configuration.changed", "code"))
+
+
 class _Reading:
-    def __init__(self, full: Mapping[str, float]) -> None:
-        self._full = full
+    """What is read, rollout by rollout.
+
+    Args:
+        full: see `read_environments`.
+        changes: steps from which on rewards may be given otherwise.
+        world: processes side by side; one that was resumed may give them otherwise, too.
+    """
+
+    def __init__(self, full: Mapping[str, float], changes: Sequence[int], world: int) -> None:
+        self._full, self._changes, self._world = full, changes, world
         self._records: dict[str, EnvironmentRecord] = {}
-        self._graded: dict[int, tuple[float, bool]] = {}
+        self._graded: dict[int, tuple[float, bool, bool]] = {}
+        """By completion: its first reward, whether it was graded again, and whether unequally."""
         self._answers: dict[tuple[str, int], str] = {}
         self._clashing: set[tuple[str, int]] = set()
         self._lengths: dict[str, list[int]] = {}
@@ -118,7 +136,7 @@ class _Reading:
 
     def see(self, batch: Any) -> None:
         columns = {name: batch.column(name).to_pylist() for name in COLUMNS}
-        for seq, step, env, prompt, completion, form, reward, failure, phase, extra in zip(
+        for seq, step, rank, env, prompt, completion, form, reward, failure, phase, extra in zip(
             *(columns[name] for name in COLUMNS), strict=True
         ):
             self._place += 1
@@ -131,7 +149,8 @@ class _Reading:
                 continue
             record.rollouts += 1
             self._work(record, (seq, step, prompt, completion, reward))
-            self._noise(record, (seq, step, prompt, completion, reward))
+            graded = rank // self._world, bisect_right(self._changes, step)
+            self._noise(record, graded, (seq, step, prompt, completion, reward))
             if extra:
                 self._answer(record, env, prompt, extra)
 
@@ -163,23 +182,24 @@ class _Reading:
             if len(found.examples) < _EVIDENCE:
                 found.examples.append(example)
 
-    def _noise(self, record: EnvironmentRecord, rollout: tuple[int, int, str, str, float]) -> None:
+    def _noise(
+        self, record: EnvironmentRecord, graded: tuple[int, int], rollout: tuple[int, int, str, str, float]
+    ) -> None:
         seq, step, prompt, completion, reward = rollout
-        key = hash((record.name, prompt, completion))
+        key = hash((record.name, graded, prompt, completion))
         before = self._graded.get(key)
         if before is None:
             if len(self._graded) < _MOST_PAIRS:
-                self._graded[key] = (reward, False)
+                self._graded[key] = (reward, False, False)
             return
-        first, told = before
-        if not told:
-            record.regraded += 1
+        first, again, told = before
         unequal = abs(first - reward) > 1e-6
-        self._graded[key] = (first, True)
-        if unequal:
+        record.regraded += not again
+        if unequal and not told:
             record.noisy += 1
             if len(record.noise_examples) < _EVIDENCE:
                 record.noise_examples.append((seq, step, f"{first:g} and {reward:g}: {completion[:80]}"))
+        self._graded[key] = (first, True, told or unequal)
 
     def _answer(self, record: EnvironmentRecord, env: str, prompt: str, extra: str) -> None:
         key = (env, hash(prompt))
