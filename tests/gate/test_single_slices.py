@@ -48,6 +48,17 @@ def test_benign_prompts_do_not_stand_in_for_harmful_ones(evidence, benign):
     assert evidence.decide(*findings, policy=required).outcome == "inconclusive"
 
 
+def test_what_an_earlier_version_decided_is_decided_again_as_it_was(evidence):
+    findings = [*by_category(evidence, 18, evidence.refusal), *by_category(evidence, 400, HELPS)]
+    required = Policy(slices=SliceRule(required=("category",)))
+    verdict = evidence.decide(*findings, policy=required, by_measure=False)
+    assert (verdict.outcome, verdict.by_measure, unheld(verdict)) == ("deploy", False, [])
+    few = by_category(evidence, 18, evidence.refusal)
+    assert len(unheld(evidence.decide(*few, policy=BOTH, by_measure=False))) == 1
+    assert evidence.decide(*few, policy=required, by_measure=False).outcome == "inconclusive"
+    assert evidence.decide(*findings).by_measure
+
+
 def test_nor_does_another_measure_of_harm(evidence):
     findings = [*by_category(evidence, 18, evidence.refusal), *by_category(evidence, 400, CONDUCT)]
     required = Policy(slices=SliceRule(required=("category",)))

@@ -95,6 +95,8 @@ class Suite:
     batch: int
     whole_attacks: bool = True
     """Whether attacks of several forms are also counted as one each; not in audits of earlier versions."""
+    by_measure: bool = True
+    """See `Verdict.by_measure`."""
 
     @cached_property
     def order(self) -> tuple[PairKey, ...]:
@@ -191,7 +193,7 @@ class Drawing:
                 seed=suite.order_seed,
                 measures=len(suite.populations),
                 share=share,
-                to_be_sliced=measure in to_be_sliced(suite.populations),
+                to_be_sliced=not suite.by_measure or measure in to_be_sliced(suite.populations),
             )
             for measure in suite.populations
         }

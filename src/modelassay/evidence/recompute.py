@@ -192,6 +192,7 @@ def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:
         noise_floor=record.noise_floor,
         datasets=record.datasets,
         red_team=record.red_team,
+        by_measure=sealed.by_measure,
     )
     _same(sealed, again, "verdict.json", exact=record.tool_version == __version__)
     asked = sum(len(claim.tests) for claim in sealed.claims)

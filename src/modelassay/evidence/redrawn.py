@@ -85,6 +85,7 @@ def _suite(contents: Contents, drawn: SequentialRecord) -> Suite:
         order_seed=order_seed(record.seed, record.baseline, record.candidate),
         batch=contents.plan.gate.batch,
         whole_attacks=counts_whole_attacks(record),
+        by_measure=record.verdict.by_measure,
     )
 
 

@@ -123,6 +123,8 @@ class Case:
     """What was asked, for its age."""
     red_team: RedTeamRecord | None = None
     """What attacks did, for their age."""
+    by_measure: bool = True
+    """See `Verdict.by_measure`."""
 
     @cached_property
     def _subjects(self) -> tuple[Subject, ...]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from modelassay.drops import percent_text
 from modelassay.gate.case import Case, Held, times_over
-from modelassay.gate.single_slices import is_judged, measures_to_slice
+from modelassay.gate.single_slices import lacking
 from modelassay.records import Coverage, Outcome, RuleHit
 
 UNSCORED_LIMIT, REQUIRED = "unscored_limit", "slices.required"
@@ -30,13 +30,12 @@ def hold_required(case: Case) -> Iterator[Held]:
 
     Slices of one measure say nothing of another: benign prompts in every category do not show who is harmed.
     """
-    measures = measures_to_slice(case)
     for tag in case.policy.slices.required:
-        missing = [measure.title for measure in measures if not is_judged(case, measure, tag)]
-        if measures and not missing:
+        missing = lacking(case, tag)
+        if missing == []:
             yield _held("", "deploy", f"At least one slice by {tag} has enough pairs.")
         else:
-            whose = f" of {' and of '.join(map(repr, missing))}" if missing else ""
+            whose = f" of {' and of '.join(repr(each.title) for each in missing)}" if missing else ""
             yield _held(
                 "",
                 "inconclusive",

@@ -83,6 +83,7 @@ def decide(
     noise_floor: bool = False,
     datasets: Sequence[DatasetPin] = (),
     red_team: RedTeamRecord | None = None,
+    by_measure: bool = True,
 ) -> Verdict:
     """The verdict of `policy` on `findings`; nothing but what is given enters, so anyone can decide again.
 
@@ -98,6 +99,7 @@ def decide(
         ground: what claims rest on beside the findings; with it the verdict carries its claims.
         noise_floor: whether the baseline was held against itself; then nothing else decides.
         datasets, red_team: what was asked; only the dates enter.
+        by_measure: see `Verdict.by_measure`; what an earlier version decided is decided again as it was.
 
     Raises:
         ConfigError: the policy's thresholds contradict each other.
@@ -114,6 +116,7 @@ def decide(
         today=today,
         datasets=datasets,
         red_team=red_team,
+        by_measure=by_measure,
     )
     held = [*([measured_noise()] if noise_floor else []), *_all_held(case)]
     outcome, deciding = _deciding(held[:1] if noise_floor else held)
@@ -128,6 +131,7 @@ def decide(
         tightened=tightened,
         issued=today.isoformat(),
         expires=((answered or today) + timedelta(days=strict.expires_days)).isoformat(),
+        by_measure=by_measure,
         ground=ground,
         claims=claims_of(case) if ground is not None and drawn is None else (),
     )

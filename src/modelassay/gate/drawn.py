@@ -35,7 +35,8 @@ def hold_drawn(case: Case) -> Iterator[Held]:
     """Every edge of the table, overall and in every category, as the sequential claims settle it."""
     assert case.drawn is not None
     yield from hold_no_table(case)
-    demanded = to_be_sliced(decision.measure for decision in case.drawn.decisions)
+    compared = [decision.measure for decision in case.drawn.decisions]
+    demanded = to_be_sliced(compared) if case.by_measure else compared
     for decision in case.drawn.decisions:
         if decision.measure in demanded:
             yield from _no_category(case, decision)
@@ -199,5 +200,6 @@ def _no_category(case: Case, decision: SequentialDecision) -> Iterator[Held]:
         return
     overall = _subject(case, decision.measure, "")
     title = overall.finding.measure.title if overall else decision.measure
-    for tag in case.policy.any_category.dimensions:
+    dimensions = case.policy.any_category.dimensions
+    for tag in dimensions if case.by_measure else dimensions[:1]:
         yield could_not_be_held(case.policy, title, tag, compared=bool(categories))

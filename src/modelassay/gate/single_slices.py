@@ -30,11 +30,22 @@ def to_be_sliced(names: Iterable[str]) -> tuple[str, ...]:
 
 def hold_unsliced(case: Case) -> Iterator[Held]:
     """Every dimension of the rule for any single category by which a measure could not be held."""
+    if not case.by_measure:
+        yield from _hold_unsliced_together(case)
+        return
     for measure in measures_to_slice(case):
         for tag in case.policy.any_category.dimensions:
             if not is_judged(case, measure, tag):
                 compared = bool(case.slices_of(measure.name, tag))
                 yield could_not_be_held(case.policy, measure.title, tag, compared=compared)
+
+
+def _hold_unsliced_together(case: Case) -> Iterator[Held]:
+    """As earlier versions held it: one slice of any banded measure was enough for all."""
+    dimensions = case.policy.any_category.dimensions
+    judged = any(each.assessable for family in case.categories("banded") for each in family)
+    if dimensions and not judged:
+        yield could_not_be_held(case.policy, "Nothing", " or ".join(dimensions), compared=False)
 
 
 def measures_to_slice(case: Case) -> list[Measure]:
@@ -46,6 +57,15 @@ def measures_to_slice(case: Case) -> list[Measure]:
 def is_judged(case: Case, measure: Measure, tag: str) -> bool:
     """Whether a slice of `measure` by `tag` alone has enough pairs."""
     return any(subject.assessable for subject in case.slices_of(measure.name, tag))
+
+
+def lacking(case: Case, tag: str) -> list[Measure] | None:
+    """Measures of which no slice by `tag` can be judged though one must be; None where no measure has one."""
+    if case.by_measure:
+        measures = measures_to_slice(case)
+        return [each for each in measures if not is_judged(case, each, tag)] if measures else None
+    banded = [subject.finding.measure for subject in case.subjects("banded")]
+    return [] if any(is_judged(case, each, tag) for each in banded) else None
 
 
 def could_not_be_held(policy: Policy, title: str, tag: str, *, compared: bool) -> Held:

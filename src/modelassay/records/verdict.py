@@ -292,6 +292,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Date, ``YYYY-MM-DD``."""
     expires: str
     """Date from which the verdict no longer holds."""
+    by_measure: bool = False
+    """Whether what must be judged in single slices was asked of every measure of harm by itself; earlier
+    versions asked it of all measures together."""
     ground: Ground | None = None
     """What the claims rest on; None where the verdict carries none, as those of earlier versions."""
     claims: tuple[Claim, ...] = ()
