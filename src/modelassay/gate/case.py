@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 from modelassay.drops import (
     Drop,
@@ -125,6 +126,21 @@ class Case:
     """What attacks did, for their age."""
     by_measure: bool = True
     """See `Verdict.by_measure`."""
+
+    @classmethod
+    def under(cls, written: Policy, strict: Policy, findings: Sequence[Finding], **asked: Any) -> Case:
+        """The case of a policy as it is written and as its risk context tightens it.
+
+        Args:
+            asked: further fields.
+        """
+        return cls(
+            policy=strict,
+            fine=strict.confidence.basis_points / 10_000,
+            harm=written.confidence.basis_points / 10_000,
+            findings=findings,
+            **asked,
+        )
 
     @cached_property
     def _subjects(self) -> tuple[Subject, ...]:

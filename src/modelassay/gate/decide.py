@@ -89,28 +89,24 @@ def decide(
 
     Args:
         policy: as written; its risk context tightens it here.
-        findings: of the comparison, whose `paired` figures decide, not their states; and of the declared
-            lineage and of examinations, whose states and severities do.
+        findings: of the comparison, whose `paired` figures decide; of lineage and examinations, as stated.
         coverage: of every banded measure, both models.
-        today: the day of issue.
-        answered: the day from which the verdict's time runs, where the answers are older than that.
-        drawn: of a sequential audit, what it decided with the pairs that it drew; its claims stand in place
-            of the table's tests.
+        today, answered: the day of issue; from when the verdict's time runs, where answers are older.
+        drawn: what a sequential audit decided; its claims stand in place of the table's tests.
         ground: what claims rest on beside the findings; with it the verdict carries its claims.
         noise_floor: whether the baseline was held against itself; then nothing else decides.
         datasets, red_team: what was asked; only the dates enter.
-        by_measure: see `Verdict.by_measure`; what an earlier version decided is decided again as it was.
+        by_measure: as `Verdict.by_measure`; what an earlier version decided is decided again as it was.
 
     Raises:
         ConfigError: the policy's thresholds contradict each other.
     """
     check_policy(policy)
     strict, tightened = tighten(policy)
-    case = Case(
-        policy=strict,
-        fine=strict.confidence.basis_points / 10_000,
-        harm=policy.confidence.basis_points / 10_000,
-        findings=findings,
+    case = Case.under(
+        policy,
+        strict,
+        findings,
         coverage=coverage,
         drawn=drawn,
         today=today,

@@ -138,13 +138,7 @@ def explain(
             questions, so no turn is looked for.
     """
     strict, _ = tighten(policy)
-    case = Case(
-        policy=strict,
-        fine=strict.confidence.basis_points / 10_000,
-        harm=policy.confidence.basis_points / 10_000,
-        findings=findings,
-        coverage=(),
-    )
+    case = Case.under(policy, strict, findings, coverage=(), by_measure=verdict.by_measure)
     claims = {claim.finding: claim for claim in verdict.claims}
     looked_at = set() if drawn else _looked_at(verdict)
     rest = [hit.outcome for hit in verdict.rules if hit.outcome != verdict.outcome]
