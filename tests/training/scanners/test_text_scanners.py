@@ -3,6 +3,9 @@ from __future__ import annotations
 import base64
 import codecs
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -325,3 +328,23 @@ def test_files_of_patterns_that_cannot_be_used_are_refused(text: str, tmp_path: 
     path.write_text(text, "utf-8")
     with pytest.raises(UsageError):
         read_patterns(path)
+
+
+def test_phrases_of_equal_score_come_in_the_same_order_in_every_process() -> None:
+    program = """
+from collections import Counter
+from modelassay.training.scanners.magic_phrase import log_odds, phrases_in
+found = Counter(phrases_in("as a careful expert I am sure of it"))
+high = Counter({phrase: 20 for phrase in found})
+print([each.words for each in log_odds(high, Counter(), 20, 20)])
+"""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    assert len(said) == 1

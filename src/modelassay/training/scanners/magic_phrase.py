@@ -66,7 +66,8 @@ def log_odds(high: Counter[str], low: Counter[str], highs: int, lows: int) -> li
         odds_low = (b + prior) / (lows + PRIOR - b - prior + 0.5)
         deviation = math.sqrt(1 / (a + prior) + 1 / (b + prior))
         found.append(Phrase(words, (math.log(odds_high) - math.log(odds_low)) / deviation, a, b))
-    return sorted(found, key=lambda phrase: -phrase.score)
+    # words settle ties: sets of texts come in another order in every process
+    return sorted(found, key=lambda phrase: (-phrase.score, phrase.words))
 
 
 class MagicPhrase:
