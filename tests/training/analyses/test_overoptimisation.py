@@ -122,6 +122,27 @@ def test_a_clear_rise_and_fall_is_still_seen() -> None:
         assert sum(seen) >= least
 
 
+def test_a_run_that_ends_below_its_peak_is_not_in_step() -> None:
+    """Its held-out measure rises over the run as a whole, to .8, and falls to .6 in the last fifth."""
+    rng, repetitions = np.random.default_rng(12), 20
+    for points, errors in ((20, 0.02), (40, 0.02), (40, None), (80, None)):
+        step = np.arange(points, dtype=float)
+        level = np.interp(step, [0.0, 0.8 * points, points], [0.3, 0.8, 0.6])
+        for _ in range(repetitions):
+            proxy = 0.2 + 0.5 * step / points + 0.02 * rng.normal(size=points)
+            held = level + 0.02 * rng.normal(size=points)
+            told = None if errors is None else np.full(points, errors)
+            finding = assess_overoptimisation(proxy_points(step, proxy, held, told))
+            assert finding.state != "shown_fine", (points, errors, finding.statement)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_a_rise_that_drifts_stays_in_step(rho: float) -> None:
+    rng = np.random.default_rng(13)
+    courses = (drifting(rng, 40, rho, 0.03, lambda u: 0.3 + 0.3 * u) for _ in range(40))
+    assert sum(assess_overoptimisation(course).outcome == "in step" for course in courses) >= 34
+
+
 def test_a_measure_that_never_moves_has_not_fallen() -> None:
     step = np.arange(30.0)
     finding = assess_overoptimisation(proxy_points(step, step / 30, np.full(30, 0.3)))

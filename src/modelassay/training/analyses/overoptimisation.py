@@ -6,7 +6,8 @@ same tasks at each checkpoint, sampled alike.
 - *over-optimised*: in some stretch of training the proxy surely rises while the held-out measure surely
   falls, or the run surely ends below its peak and fell from there on while the proxy rose;
 - *decoupled*: the proxy rises, and the held-out measure gains surely less than `SHARE` of that;
-- *in step*: it surely rises too. Otherwise *not detected*.
+- *in step*: it surely rises too, does not end surely below its peak, and no late part of it looks like a
+  fall. Otherwise *not detected*.
 
 What a policy scores drifts from step to step, and logged measures are smoothed: a rise or a fall is sure
 where it is beyond the run's own drift (`statistics.drift`).
@@ -29,6 +30,7 @@ from modelassay.statistics import (
     gao_fit,
     group_rank_correlations,
     normal_quantile,
+    slope,
 )
 from modelassay.statistics.drift import STRETCHES, drifting_slope, in_stretches, persistence, stretches
 from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
@@ -41,6 +43,10 @@ _POINTS_LEAST = 8
 _WINDOW_LEAST = 8
 _STRETCHES = 10
 _GROUPS_LEAST = 30
+_LATE = (2, 3, 4)
+"""The last half, third and fourth of a run are those in which a fall is looked for."""
+_LATE_LEAST = 4
+"""Points that such a part needs."""
 _MARGIN_OF_PEAK = 0.5
 """Standard errors by which persistence is raised where a loss since the peak was shown on other tasks too.
 
@@ -131,8 +137,14 @@ def assess_overoptimisation(
     diverging = _first(drifting, windows, 0.0)
     decoupled = _first(drifting, windows, SHARE)
     loss, at = _loss(course, confidence)
-    lost = loss.low > 0.0 and drifting.falls_from(at, confidence)
-    outcome = _outcome(drifting, diverging is not None, decoupled is not None, lost, confidence)
+    below = loss.low > 0.0
+    lost = below and drifting.falls_from(at, confidence)
+    if diverging is not None or (lost and drifting.rises(slice(0, len(drifting.step)), confidence)):
+        outcome = "over-optimised"
+    elif decoupled is not None:
+        outcome = "decoupled"
+    else:
+        outcome = "in step" if not below and drifting.keeps_up(confidence) else "not detected"
     values = _ends(course) | {
         "peak_step": at,
         "loss_low": loss.low,
@@ -238,20 +250,22 @@ class _Drifting:
         rho = persistence(self.step, self.held, _MARGIN_OF_PEAK)
         return drifting_slope(self.step[after], self.held[after], rho, level).interval.high < 0.0
 
+    def keeps_up(self, confidence: float) -> bool:
+        """Whether the held-out measure surely rises over the run, and no late part of it looks like a fall.
+
+        The rise of a whole run hides a fall at its end. A fall is doubt here and accuses nobody, so that
+        errors are taken as independent, which drift is not: rather no verdict than a fall called fine.
+        """
+        whole = drifting_slope(self.step, self.held, self.persistence(0.0), confidence)
+        level = 1.0 - (1.0 - confidence) / len(_LATE)
+        late = [length for part in _LATE if (length := len(self.step) // part) >= _LATE_LEAST]
+        falls = (slope(self.step[-n:], self.held[-n:], level).interval.high < 0.0 for n in late)
+        return whole.interval.low > 0.0 and not any(falls)
+
     def rises(self, window: slice, level: float) -> bool:
         """Whether the proxy surely rises. No margin here: what is claimed is that the other does not."""
         rho = persistence(self.step, self.proxy, 0.0)
         return drifting_slope(self.step[window], self.proxy[window], rho, level).interval.low > 0.0
-
-
-def _outcome(drifting: _Drifting, diverging: bool, decoupled: bool, lost: bool, confidence: float) -> str:
-    """The verdict; `lost` is whether the run surely ends below its peak, beyond its own drift."""
-    if diverging or (lost and drifting.rises(slice(0, len(drifting.step)), confidence)):
-        return "over-optimised"
-    if decoupled:
-        return "decoupled"
-    held = drifting_slope(drifting.step, drifting.held, drifting.persistence(0.0), confidence)
-    return "in step" if held.interval.low > 0.0 else "not detected"
 
 
 def _windows(points: int, confidence: float) -> list[tuple[slice, float]]:
