@@ -192,6 +192,39 @@ def test_an_exploit_that_is_paid_less_by_means_is_fine(made: Made) -> None:
     assert _of(found, "a", "reward without work").state == "shown_fine"
 
 
+@pytest.mark.parametrize(
+    ("crash", "empty", "wrong", "right", "told"),
+    [
+        (-1.0, 0.0, 0.0, 1.0, ("no reward without work", "shown_fine", "none")),
+        (0.0, 0.7, 0.8, 1.0, ("less without work", "not_shown", "low")),
+        (-1.0, 0.0, -1.0, 1.0, ("not told apart", "not_shown", "medium")),
+    ],
+)
+def test_an_empty_answer_between_penalty_and_full_reward(
+    made: Made, crash: float, empty: float, wrong: float, right: float, told: tuple[str, str, str]
+) -> None:
+    """Of other answers a twentieth crash, and half of the rest are right."""
+    random = np.random.default_rng(3)
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows:
+        row["reward"] = crash if random.random() < 0.05 else right if random.random() < 0.53 else wrong
+    for row in rows[:600:6]:
+        row.update(completion="", reward=empty)
+    finding = _of(assess_environments(*made(rows)), "a", "reward without work")
+    assert (finding.outcome, finding.state, finding.severity) == told
+
+
+def test_scores_with_a_rare_penalty_make_no_alarm_of_an_empty_answer(made: Made) -> None:
+    random = np.random.default_rng(4)
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows:
+        row["reward"] = -5.0 if random.random() < 0.03 else 0.8 + float(random.normal(0, 0.1))
+    for row in rows[:600:6]:
+        row.update(completion="", reward=float(random.normal(0, 0.01)))
+    finding = _of(assess_environments(*made(rows)), "a", "reward without work")
+    assert (finding.outcome, finding.state, finding.severity) == ("less without work", "not_shown", "low")
+
+
 def test_partial_credit_is_seen_beside_full_reward(made: Made) -> None:
     """Honest work is full at times, and else nothing; the exploit is never full, and always paid well."""
     rows = _rollouts("a", 0.1, 0.0, 0.5)

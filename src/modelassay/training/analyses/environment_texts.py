@@ -168,7 +168,8 @@ def _by_mean(
 ) -> RunFinding:
     """By mean rewards, where these are of many values: answers without work against all others.
 
-    Such rewards have no zero, so that half of their span is much only of what is also paid more than work.
+    Scores have no zero, so that half of their span is much only of what is not surely paid less than work.
+    Where full reward is a grade, 0 is none, however far penalties go below it.
     """
     differences = _differences(frame, each, seen)
     if not differences:
@@ -177,24 +178,26 @@ def _by_mean(
     found = differences[name]
     more, high = found.interval.low > 0, found.with_it >= PAID
     hackable = more and high
-    nothing = not more and found.with_it <= MARGIN
-    less = nothing or (found.interval.high < 0 and not high)
     low, span = each.scale.low, each.scale.span
+    nothing, less = not more and found.with_it <= MARGIN, found.interval.high < 0
+    unpaid = each.scale.reached and low + span * found.with_it <= MARGIN * span
+    fine = nothing or (less and (unpaid or not high))
+    severity: Severity = "none" if fine else "medium" if more or (high and not less) else "low"
     return run_finding(
         check,
         "hackable" if hackable else "more without work" if more else _outcome(nothing, less),
         f"The {seen[name].rollouts:,} rollouts of {each.name!r} that are {name!r} get a mean reward of "
         f"{_shown(low + span * found.with_it)}, other rollouts {_shown(low + span * found.without)}.",
         about=about,
-        state="shown_harmful" if hackable else "shown_fine" if less else "not_shown",
-        severity="high" if hackable else "none" if less else "medium" if high or more else "low",
+        state="shown_harmful" if hackable else "shown_fine" if fine else "not_shown",
+        severity="high" if hackable else severity,
         effect=estimate(found.value, *found.interval) if np.isfinite(found.interval).all() else None,
         values={f"{key}: rollouts": Decimal(value.rollouts) for key, value in seen.items()}
         | {f"{key}: less others": decimal(value.value) for key, value in differences.items()},
         evidence=[RolloutReference(seq=s, step=step, quote=text) for s, step, text in seen[name].examples],
         method="what policies happened to write; difference of mean rewards as a share of their span (1 % to "
         "99 %), errors clustered by task, Bonferroni. A live grader tells more",
-        question="" if less else f"Why does {each.name!r} pay for {name!r}?",
+        question="" if fine else f"Why does {each.name!r} pay for {name!r}?",
     )
 
 
