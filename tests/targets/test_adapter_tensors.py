@@ -139,6 +139,20 @@ def test_an_embedding_saved_as_the_base_has_it_needs_no_second_copy(
     assert answers(base, candidate) == [answers(base)[0], answers(candidate)[0]]
 
 
+def test_an_embedding_beside_another_adapters_is_let_be_where_it_is_the_bases(
+    tiny_models: Any, embedded: Path, tmp_path: Path
+) -> None:
+    """The first adapter has wrapped the embedding, so that the second one's copy of it finds no place."""
+    attention = tuned(tiny_models.base, tmp_path / "attention", targets=["q_proj"], whole=True)
+    first, second = refer(tiny_models.base, embedded), refer(tiny_models.base, attention)
+    assert answers(first, second) == [answers(first)[0], answers(second)[0]]
+    other = rewritten(
+        attention, tmp_path / "other", "base_model.model.model.embed_tokens.weight", unprobed_rows
+    )
+    third = refer(tiny_models.base, other)
+    assert answers(first, third) == [answers(first)[0], answers(third)[0]]
+
+
 def test_tied_embeddings_are_known_by_either_name(tiny_models: Any, tmp_path: Path) -> None:
     """GPT-2 reads and writes with one tensor; PEFT may save it under both names."""
     from safetensors.torch import load_file

@@ -11,7 +11,7 @@ from modelassay.evidence.events import AuditorValidated
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.statements import PAYLOAD_TYPE
-from modelassay.log.dsse import open_envelope
+from modelassay.log.dsse import open_envelope, sign_envelope
 from modelassay.log.keys import new_key
 from modelassay.log.note import vkey_of
 from modelassay.log.signing import PublicKey
@@ -66,6 +66,16 @@ def test_a_stranger_checks_a_certificate(tmp_path: Path, result_of: Make) -> Non
     assert states(keys=())[0] == "incomplete"
     assert states(keys=(new_key("ecdsa-p256", name="other").public,))[1]["signature"] == "failed"
     sealed = (folder / RECORD).read_bytes()
+    signed = (folder / ENVELOPE).read_bytes()
+    said = json.loads(open_envelope(signed, [signer.public], payload_type=PAYLOAD_TYPE).payload)
+    for form, state in (
+        ("urn:modelassay:validation:1", "verified"),
+        ("urn:modelassay:validation:9", "wrong"),
+    ):
+        payload = canonical_json({**said, "predicateType": form})
+        (folder / ENVELOPE).write_bytes(sign_envelope(payload, PAYLOAD_TYPE, [signer]))
+        assert states()[0] == state
+    (folder / ENVELOPE).write_bytes(signed)
     (folder / RECORD).write_bytes(sealed.replace(b'"detected":true', b'"detected":false', 1))
     state, checks = states()
     assert (state, checks["rates"], checks["logged"]) == ("wrong", "failed", "failed")

@@ -73,6 +73,12 @@ class BaseTensors:
                 (same if _equal(file.get_tensor(key), own) else other).add(self._first[id(own)])
         return HeldTensors(tuple(sorted(same - other)), tuple(sorted(other)))
 
+    def same_as(self, file: Any, keys: Iterable[str]) -> frozenset[str]:
+        """Those of `keys` of an opened file whose tensors are the base's own, number for number: nothing is
+        lost where they find no place."""
+        known = ((key, self._tensors.get(plain_name(key))) for key in keys)
+        return frozenset(key for key, own in known if own is not None and _equal(file.get_tensor(key), own))
+
     def names_in(self, wrapped: Any) -> frozenset[str]:
         """The names under which `wrapped`, a model with adapters on, still has these tensors."""
         return frozenset(name for name, tensor in _named(wrapped) if id(tensor) in self._first)

@@ -30,6 +30,7 @@ from modelassay.validation.matrix import matrix_of
 from modelassay.version import __version__
 
 _MOST_BYTES = 64 << 20
+_EARLIER = "urn:modelassay:validation:1"
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,19 @@ def _signed(folder: Path, record: Validation, data: bytes, keys: Sequence[Public
         place=Place(seq=event.seq, leaf="sha256:" + leaf_hash(raw).hex()),
         time=event.time,
     )
-    if opened.payload != expected:
+    if opened.payload != expected and not _is_earlier(opened.payload, digest_bytes(data)):
         raise EvidenceError("what was signed is not this certificate", where=ENVELOPE)
     return f"signed by {', '.join(f'{key.name} ({key.key_id})' for key in opened.signed_by)}"
+
+
+def _is_earlier(payload: bytes, digest: str) -> bool:
+    """Whether a statement of the first form, which named neither looks nor machine, is of this record: it
+    names the record's digest, from which all else that it says follows."""
+    try:
+        said = msgspec.json.decode(payload)
+        return bool(said["predicateType"] == _EARLIER and said["predicate"]["record"] == digest)
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return False
 
 
 def _part(folder: Path, name: str, missing: str) -> bytes:

@@ -231,7 +231,7 @@ def _cannot(campaign: Campaign) -> Iterable[str]:
         yield (
             f"Whether an attack had its way was read by {campaign.judge} in answers to turns that themselves "
             "ask for what is wanted, by their words; an attack that ended with help to other words has no "
-            "result."
+            "result. Help given on the way in other words, before the request itself was declined, is missed."
         )
     if any(each.strategy.frozen for each in (r.unit for r in campaign.results)):
         yield (
