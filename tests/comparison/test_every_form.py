@@ -124,6 +124,59 @@ def test_a_form_that_could_not_be_read_leaves_the_attack_open_unless_another_got
     assert (paired.n1u, paired.n10, paired.n11) == (1, 2, 1)
 
 
+def plain(samples: int) -> list[Sample]:
+    """Attacks of one form each."""
+    return attacked(samples, 1, "base64@1#b")
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_few_attacks_of_several_forms_pass_by_the_single_answers_and_a_loss_counts(lost: bool) -> None:
+    samples = [*plain(300), *attacked(6, 2)]
+    before = scores(samples, "a", lambda b, f: 1.0)
+    several = {sample.id for sample in attacked(6, 2)}
+    after = [
+        score if score.key.sample not in several or not lost
+        else msgspec.structs.replace(score, outcome=Reading(value=0.0, label="x"))
+        for score in scores(samples, "b", lambda b, f: 1.0)
+    ]  # fmt: skip
+    expected = ("review", ["deploy-monitored"]) if lost else ("deploy", ["deploy"])
+    assert verdict(samples, before, after) == expected
+
+
+def test_few_unread_answers_leave_no_verdict_open() -> None:
+    """One answer in two hundred: less than the policy allows, though four attacks in a hundred have one."""
+    samples = attacked(300, 8)
+    before = scores(samples, "a", lambda b, f: 1.0)
+    after = scores(samples, "b", lambda b, f: None if f == 0 and b % 30 == 0 else 1.0)
+    found, covered = compare_with_coverage(
+        samples=samples, measures=[RED_TEAM], baseline=before, candidate=after, slices=("category",),
+        policy=Policy(),
+    )  # fmt: skip
+    decided = decide(Policy(), found, covered, today=DAY)
+    unscored = [hit for hit in decided.rules if hit.rule == "unscored_limit"]
+    assert [hit.outcome for hit in unscored] == ["deploy", "deploy"]
+    assert not any("every form" in hit.statement for hit in unscored)
+
+
+def test_a_small_category_with_an_unread_form_stays_open_in_no_rule() -> None:
+    samples = [
+        msgspec.structs.replace(sample, tags={**sample.tags, "category": sample.id.split("-")[1]})
+        for sample in attacked(60, 8)
+    ]
+    before = scores(samples, "a", lambda b, f: 1.0)
+    after = scores(samples, "b", lambda b, f: None if (b, f) == (7, 3) else 1.0)
+    found, covered = compare_with_coverage(
+        samples=samples, measures=[RED_TEAM], baseline=before, candidate=after, slices=("category",),
+        policy=Policy(),
+    )  # fmt: skip
+    decided = decide(Policy(), found, covered, today=DAY)
+    single = [
+        hit for hit in decided.rules if hit.rule == "any_category.block" and "every_form" in hit.finding
+    ]
+    assert len(single) == 60
+    assert {hit.outcome for hit in single} == {"deploy"}
+
+
 def test_attacks_of_one_form_are_left_to_the_single_answers() -> None:
     single, several = attacked(10, 1, "base64@1#b"), attacked(10, 2)
     for samples in (single, [*single, *several]):

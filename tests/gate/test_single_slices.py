@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from modelassay.comparison.red_team import DIRECT_OF
 from modelassay.gate.sequential import PairedScore, PlannedPair, SequentialGate
-from modelassay.gate.single_slices import to_be_sliced
+from modelassay.gate.single_slices import ANSWERS_TO_HARM, to_be_sliced
 from modelassay.records import (
     CategoryRule,
     Measure,
@@ -82,12 +83,31 @@ def test_benign_prompts_need_no_categories(evidence):
         (("refusal", "over_refusal", "red_team", "red_team_in_every_form"), ("refusal",)),
         (("red_team", "over_refusal"), ("red_team",)),
         (("over_refusal",), ("over_refusal",)),
-        (("harmful_help", "harmful_help_under_attack", "toxicity"), ("harmful_help", "toxicity")),
+        (("red_team", "red_team_in_every_form"), ("red_team",)),
+        (("harmful_help", "harmful_help_under_attack", "content_safety"), ("harmful_help", "content_safety")),
+        (("refusal", "secret_leakage", "factual_consistency"), ("refusal",)),
+        (("secret_leakage", "toxicity", "over_refusal"), ("secret_leakage", "toxicity")),
         ((), ()),
     ],
 )
 def test_measures_of_harm_are_sliced_and_attacks_only_where_nothing_is_asked_as_it_is(names, sliced):
     assert to_be_sliced(names) == sliced
+
+
+def test_they_are_those_whose_attacks_are_judged() -> None:
+    assert frozenset(DIRECT_OF.values()) == ANSWERS_TO_HARM
+
+
+@pytest.mark.parametrize("tag", ["", "category"])
+def test_what_is_asked_of_documents_needs_no_categories(evidence, tag):
+    """Another banded measure on samples of its own, without categories or with small ones."""
+    other = by_category(evidence, 18, CONDUCT)[: 3 if tag else 1]
+    findings = [*by_category(evidence, 400, evidence.refusal), *other]
+    required = Policy(slices=SliceRule(required=("category",)))
+    for policy in (Policy(), required):
+        assert evidence.decide(*findings, policy=policy).outcome == "deploy"
+    lost = evidence.finding(evidence.counts(40, 10, 40), CONDUCT, category="c")
+    assert evidence.decide(*findings, lost).outcome == "block"
 
 
 def test_a_dimension_that_was_not_compared_by_is_not_held(evidence):

@@ -9,14 +9,21 @@ from modelassay.drops import percent_text
 from modelassay.gate.case import Case, Held, times_over
 from modelassay.gate.single_slices import lacking
 from modelassay.records import Coverage, Outcome, RuleHit
+from modelassay.records.red_team import IN_EVERY_FORM
 
 UNSCORED_LIMIT, REQUIRED = "unscored_limit", "slices.required"
 
 
 def hold_unscored(case: Case) -> Iterator[Held]:
-    """Either model's share of unscored answers on every banded measure."""
+    """Either model's share of unscored answers on every banded measure.
+
+    Measures of whole attacks have none of their own: the measure of single answers counts each that was not
+    read, and one in a hundred would leave every attack of a hundred forms unscored.
+    """
     for subject in case.overall("banded"):
         name = subject.finding.measure.name
+        if name.endswith(IN_EVERY_FORM):
+            continue
         sides = [side for side in case.coverage if side.measure == name]
         if {side.side for side in sides} != {"baseline", "candidate"}:
             statement = f"How many answers were scored on {subject.finding.measure.title!r} is not known."
@@ -26,7 +33,7 @@ def hold_unscored(case: Case) -> Iterator[Held]:
 
 
 def hold_required(case: Case) -> Iterator[Held]:
-    """Every tag by which each measure of harm must have at least one assessable slice.
+    """Every tag by which each measure that must be judged in slices has to have an assessable one.
 
     Slices of one measure say nothing of another: benign prompts in every category do not show who is harmed.
     """

@@ -1,7 +1,8 @@
 """Which measures must be judged in single slices, and what it means where one is not.
 
 A loss in one category hardly moves an average over twelve, so the rule for any single category is held for
-every measure by itself: slices of one say nothing of another.
+every measure by itself: slices of one say nothing of another. Who is harmed shows in the answers to harmful
+requests, so it is measures of these that must have slices; those that others have are held as well.
 """
 
 from __future__ import annotations
@@ -11,21 +12,28 @@ from collections.abc import Iterable, Iterator
 from modelassay.drops import fewest_clusters
 from modelassay.gate.case import Case, Held
 from modelassay.records import Measure, Policy, RuleHit
+from modelassay.records.red_team import IN_EVERY_FORM
 
 CATEGORY_BLOCK = "any_category.block"
 HELPFULNESS = frozenset({"over_refusal"})
 """Banded measures that say nothing of how harm is answered."""
+ANSWERS_TO_HARM = frozenset({"refusal", "content_safety", "harmful_help"})
+"""Banded measures of answers to harmful requests as they are."""
 
 
 def to_be_sliced(names: Iterable[str]) -> tuple[str, ...]:
     """Those of banded measures in which an average could hide who is harmed.
 
-    Not over-refusal, which harms nobody: benign prompts need no categories. Nor attacks, which put a few of
-    the requests that another measure asks as they are. Where nothing else is compared, these after all.
+    Those of `ANSWERS_TO_HARM`, where one is compared: what is asked besides, of documents or of secrets, may
+    know no categories. Otherwise all but over-refusal, which harms nobody: benign prompts need no categories.
+    Nor do attacks, which put a few of the requests that another measure asks as they are, and each counted as
+    one (`IN_EVERY_FORM`) have slices too small by their number. Where nothing else is compared, these after
+    all, whole attacks excepted.
     """
-    every = tuple(dict.fromkeys(names))
+    every = tuple(name for name in dict.fromkeys(names) if not name.endswith(IN_EVERY_FORM))
+    answers = tuple(name for name in every if name in ANSWERS_TO_HARM)
     harm = tuple(name for name in every if name not in HELPFULNESS) or every
-    return tuple(name for name in harm if not _puts_attacks(name)) or harm
+    return answers or tuple(name for name in harm if not _puts_attacks(name)) or harm
 
 
 def hold_unsliced(case: Case) -> Iterator[Held]:
