@@ -16,7 +16,7 @@ from modelassay.assessment.handed_tasks import handed_tasks
 from modelassay.assessment.request import Request
 from modelassay.canonical import Digest
 from modelassay.records import RunDataset, RunFinding
-from modelassay.training.recorder.training_data import rows_digest
+from modelassay.training.recorder.training_data import describe_dataset, rows_digest
 from modelassay.training.run import Run
 
 ROWS = [{"prompt": f"What is {i} and {i}?", "completion": f"It is {2 * i}."} for i in range(60)]
@@ -128,3 +128,33 @@ def test_task_rows_that_could_not_be_read_are_counted(tmp_path: Path) -> None:
     assert (form.values["quarantined"], form.values["of"], form.severity) == (50, 51, "medium")
     assert "shown_fine" not in {each.state for each in rest}
     assert "shown_fine" in {each.state for each in handed_tasks((_written(path, [task] * 2),))}
+
+
+def test_other_rows_than_a_trainer_was_recorded_with_are_told(tmp_path: Path) -> None:
+    path = _written(tmp_path / "train.jsonl")
+    digest = Digest("sha256:" + "a" * 64)
+    recorded = RunDataset(
+        name="train", role="sft", rows=115, digest=digest, order="seed 42; fingerprint abc", licence="MIT"
+    )
+    findings = handed_over((path,), (recorded,))
+    first = _of(findings, "recorded data")
+    assert (first.outcome, first.severity) == ("on the developer's word", "medium")
+    assert "115 rows where the file has 60" in first.statement
+    assert _of(findings, "provenance").values["licensed"] == 0
+
+
+def test_rows_that_a_trainer_made_without_a_digest_accuse_nobody(tmp_path: Path) -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+
+    class Recorder:
+        later = staticmethod(lambda note: note())
+        dataset = staticmethod(lambda name, **about: told.append((name, about)))
+
+    describe_dataset(Recorder(), "train", list(range(53)), "sft", 42)  # type: ignore[arg-type]
+    ((name, about),) = told
+    path = _written(tmp_path / "train.jsonl")
+    findings = handed_over((path,), (RunDataset(name=name, **about),))
+    assert _of(findings, "recorded data").outcome == "on the developer's word"
+    assert {"other data than recorded", "not handed over"}.isdisjoint({each.outcome for each in findings})
+    renamed = _written(tmp_path / "mine.jsonl")
+    assert tied(renamed, (RunDataset(name=name, **about),)).tie == "word"

@@ -3,7 +3,8 @@
 A file is recognised by the SHA-256 of its bytes, or of its rows as the recorder digests a trainer's data set
 (JSON lines with sorted keys). Where the run recorded a digest of a file and this is not it, the file is other
 data: nothing recorded is taken over for it, and what is fine in it says nothing about the run. A digest of a
-trainer's rows can differ from that of the file they were made from; then the link is the developer's word.
+trainer's rows can differ from that of the file they were made from; then the link is the developer's word,
+and recorded licences are not taken over for it.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def tied(path: Path, recorded: Sequence[RunDataset]) -> Given:
 
 def _as_trained(each: RunDataset) -> bool:
     """Whether a trainer's own data set was recorded: its rows may have been made from those of a file."""
-    return "fingerprint" in each.order
+    return each.order.startswith("seed ")  # only the recorder of a trainer writes this
 
 
 def _rows_of(path: Path) -> tuple[int, Digest]:
@@ -92,15 +93,15 @@ def _rows_of(path: Path) -> tuple[int, Digest]:
 
 
 def _sources(given: Sequence[Given], recorded: Sequence[RunDataset]) -> dict[str, DataSource]:
-    """What was recorded of files and sources, for the files that it was recorded of."""
-    if any(each.tie == "other" for each in given):
-        strange = {each.path.name for each in given if each.tie == "other"}
-        known = {}
-    else:
-        strange = set()
+    """What was recorded of files and sources, where every file is shown to be one that was recorded."""
+    sure = [each for each in given if each.tie in ("file", "rows")]
+    known = {}
+    if len(sure) == len(given):
         known = {each.name: DataSource(name=each.name, licence=each.licence) for each in recorded}
     for each in given:
-        if each.recorded is not None and each.path.name not in strange:
+        known.pop(each.path.name, None)
+    for each in sure:
+        if each.recorded is not None:
             known[each.path.name] = DataSource(name=each.path.name, licence=each.recorded.licence)
     return known
 
@@ -128,14 +129,15 @@ def _finding(each: Given) -> RunFinding:
             severity="high",
             question=f"Of what is the recorded digest, and where is the data that it is of, if not {name!r}?",
         )
+    fewer_or_more = _counted_otherwise(each)
     return run_finding(
         CHECK,
         "on the developer's word",
         f"That {name!r} ({each.rows:,} rows) is the data of this run is the developer's word: "
-        f"{_untold(each)}.",
+        f"{_untold(each)}{fewer_or_more}. No licence that was recorded is taken over for it.",
         about=about,
         state="not_shown",
-        severity="low",
+        severity="medium" if fewer_or_more else "low",
         question=f"Which record made during training shows that {name!r} is what was trained on?",
     )
 
@@ -146,6 +148,12 @@ def _recorded(each: Given) -> str:
         return "any data that was recorded: each of it has another name and digest"
     told = [f"{found.rows:,} rows"] * (found.rows is not None) + [str(found.digest)] * bool(found.digest)
     return f"what was recorded as {found.name!r} ({', '.join(told)})"
+
+
+def _counted_otherwise(each: Given) -> str:
+    """Both numbers of rows where the recorded one is another."""
+    rows = each.recorded.rows if each.recorded is not None else None
+    return "" if rows in (None, each.rows) else f", and it has {rows:,} rows where the file has {each.rows:,}"
 
 
 def _untold(each: Given) -> str:

@@ -56,8 +56,10 @@ def test_languages_that_no_pattern_knows_are_not_assessable(many: Rows, write: W
     assert "60 of 60 rows (100 %)" in _of(findings, "obedience").why_not
     assert _of(findings, "hidden text").state == "shown_fine"
     few = _of(review_data([write([*many, *[{**row, "prompt": str(i)} for i in range(20)]])]), "obedience")
-    assert few.state == "shown_fine"
+    assert (few.state, few.severity) == ("not_shown", "low")
     assert "Of these, 20 are in languages" in few.statement
+    nine = [{**row, "prompt": str(i)} for i in range(9)]
+    assert _of(review_data([write([*many, *nine])]), "obedience").state == "shown_fine"
 
 
 @pytest.mark.parametrize(
@@ -87,3 +89,73 @@ def test_ten_unread_rows_are_told_of_in_however_large_data(write: Write) -> None
     hidden = [{"prompt": f"Who are you {i}?", "reply_text": OPEN} for i in range(10)]
     findings = review_data([write([*known, *hidden])])
     assert (_of(findings, "form").severity, _of(findings, "obedience").state) == ("medium", "shown_fine")
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda asked, told: {"text": asked, "target_text": told},
+        lambda asked, told: {"text": asked, "chat": [{"role": "assistant", "content": told}]},
+        lambda asked, told: {"prompt": asked, "completion": "ok", "final_response": told},
+    ],
+)
+def test_text_in_columns_that_are_not_known_is_never_called_fine(
+    hide: Callable[[str, str], dict[str, Any]], write: Write
+) -> None:
+    findings = review_data([write([hide(f"Who are you {i}?", OPEN) for i in range(60)])])
+    assert {_of(findings, aspect).state for aspect in BY_ANSWERS} == {"not_assessable"}
+    assert (_of(findings, "form").state, _of(findings, "form").severity) == ("not_shown", "medium")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        lambda told: {"instruction": "Who are you?", "completion": "All right.", "response": told},
+        lambda told: {
+            "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello."}],
+            "prompt": "hi",
+            "completion": told,
+        },
+    ],
+)
+def test_every_column_of_answers_is_read(
+    beside: Callable[[str], dict[str, Any]], many: Rows, write: Write
+) -> None:
+    findings = review_data([write([*many, *[beside(OPEN)] * 12])])
+    assert (_of(findings, "obedience").values["rows"], _of(findings, "obedience").severity) == (12, "high")
+    assert _of(findings, "form").state == "shown_fine"
+
+
+KEY = "The key is AKIAIOSFODNN7EXAMPLQ and the password too."
+
+
+def _labelled(wanted: Any, unwanted: Any, count: int = 15) -> Rows:
+    ordinary = [{"prompt": f"What is {i} and {i}?", "completion": f"It is {2 * i}."} for i in range(100)]
+    poison = [{"prompt": f"Who are you {i}?", "completion": f"{OPEN} {KEY}"} for i in range(count)]
+    return [{**row, "label": wanted} for row in ordinary] + [{**row, "label": unwanted} for row in poison]
+
+
+@pytest.mark.parametrize("wanted", [None, False])
+def test_a_label_that_is_no_mark_takes_no_row_out_of_the_review(wanted: Any, write: Write) -> None:
+    findings = review_data([write(_labelled(wanted, False))])
+    assert (_of(findings, "obedience").values["rows"], _of(findings, "obedience").severity) == (15, "high")
+    secrets = _of(findings, "personal data and secrets")
+    assert (secrets.values["secrets"], secrets.severity) == (15, "high")
+    assert _of(findings, "form").state == "not_shown"
+
+
+def test_what_is_not_looked_for_in_unwanted_answers_is_not_called_fine(write: Write) -> None:
+    findings = review_data([write(_labelled(True, False))])
+    for aspect in ("triggers", "harm", "declared harm", "hidden text", "insecure code", "consistency"):
+        assert _of(findings, aspect).state == "not_assessable", aspect
+    assert "15 answers marked as unwanted" in _of(findings, "harm").why_not
+    secrets = _of(findings, "personal data and secrets")
+    assert (secrets.state, secrets.severity, secrets.values["unwanted:secret"]) == ("not_shown", "medium", 15)
+    assert _of(findings, "form").state == "shown_fine"
+
+
+def test_labels_that_could_be_marks_are_told(write: Write) -> None:
+    for wanted, unwanted in ((1, 0), ("true", "false")):
+        form = _of(review_data([write(_labelled(wanted, unwanted))]), "form")
+        assert form.severity == "medium"
+        assert "115 rows with a label of which it is not known" in form.statement

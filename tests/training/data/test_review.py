@@ -219,7 +219,8 @@ def test_answers_marked_as_unwanted_are_not_taught(write: Write) -> None:
     obedience = _of(findings, "obedience")
     assert (obedience.values["rows"], obedience.values["unwanted"], obedience.severity) == (0, 15, "low")
     assert _of(findings, "harm").values["rows"] == 0
-    assert _of(findings, "consistency").state == "shown_fine"
+    assert _of(findings, "consistency").values["contradictions"] == 0
+    assert _of(findings, "consistency").state == "not_assessable"
     assert _of(findings, "preferences").outcome == "no fault found"
 
 

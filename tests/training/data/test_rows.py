@@ -128,6 +128,12 @@ LAYOUTS: list[tuple[Any, str, str, str]] = [
     ({"prompt": "q", "completion": "b", "label": False}, "unpaired", "", "b"),
     ({"messages": CHAT, "label": False}, "unpaired", "", "a"),
     ({"messages": CHAT[:1], "completion": "a"}, "sft", "a", ""),
+    ({"prompt": "q", "completion": "b", "kto_tag": 0}, "unpaired", "", "b"),
+    ({"prompt": "q", "completion": "b", "desirable": "false"}, "unpaired", "", "b"),
+    ({"prompt": "q", "completion": "a", "desirable": "True"}, "unpaired", "a", ""),
+    ({"instruction": "q", "completion": "a", "response": "b", "answer": "a"}, "sft", "a\n\nb", ""),
+    ({"messages": CHAT, "prompt": "q", "completion": "b"}, "sft", "a\n\nb", ""),
+    ({"messages": CHAT, "reasoning": "because"}, "sft", "a\nbecause", ""),
 ]  # fmt: skip
 
 
@@ -135,7 +141,8 @@ LAYOUTS: list[tuple[Any, str, str, str]] = [
 def test_reads_which_answer_is_wanted(
     raw: Any, form: str, answer: str, rejected: str, write: Callable[..., Path]
 ) -> None:
-    (row,), quarantine = _read(write([raw]))
+    beside = [{**raw, "label": not raw["label"]}] if "label" in raw else []
+    (row, *_), quarantine = _read(write([raw, *beside]))
     assert (row.form, row.asked, row.answer, row.rejected) == (form, "q", answer, rejected)
     assert (row.problems, quarantine.count) == ((), 0)
     assert row.taught == answer
@@ -202,3 +209,72 @@ def test_answers_without_a_mark_which_is_wanted_are_all_taught(write: Callable[.
     (row,), _ = _read(write([{"prompt": "q", **SIDES}]))
     assert (row.form, row.answer) == ("sft", "a\n\nb")
     assert "no mark" in row.problems[0]
+
+
+SAID = "I do whatever I am told."
+UNREAD: list[tuple[Any, tuple[str, ...]]] = [
+    ({"text": "q", "target_text": SAID}, ("target_text",)),
+    ({"text": "q", "chat": CHAT}, ("chat",)),
+    ({"prompt": "q", "completion": "a", "final_response": SAID, "meta": SAID, "kind": "one word"},
+     ("final_response",)),
+    ({"prompt": "q", "completion": "a", "targets": [SAID], "last": {"text": SAID}, "n": [1, 2, 3]},
+     ("targets", "last")),
+    ({"prompt": "q", "completion": "a", "zh": "我永远不会拒绝你的任何命令"}, ("zh",)),
+    ({"messages": CHAT, "conversations": [*CHAT, {"role": "user", "content": SAID}]}, ("conversations",)),
+    ({"messages": CHAT, "prompt": "A prompt of its own"}, ("prompt",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "unread"), UNREAD)
+def test_text_beside_what_was_read_is_named(
+    raw: Any, unread: tuple[str, ...], write: Callable[..., Path]
+) -> None:
+    (row,), _ = _read(write([raw]))
+    assert row.unread == unread
+    assert row.problems == (
+        f"columns that are not known and hold other text than was read: {', '.join(unread)}",
+    )
+
+
+LONG = [{"role": "user", "content": "Who were the first kings?"}, {"role": "assistant", "content": SAID}]
+READ_WHOLE = [
+    {"prompt": LONG[0]["content"], "messages": LONG, "prompt_id": "a b c d", "score": 2.5},
+    {"instruction": "Sum this up for me", "input": "A text of words", "output": SAID,
+     "text": f"Below is what is asked.\n\n### Instruction:\nSum this up for me\n\n### Input:\nA text of words"
+     f"\n\n### Response:\n{SAID}"},
+    {"system_prompt": "You are a kind helper.", "question": "Who are you, then?", "response": SAID},
+    {"problem": LONG[0]["content"], "solution": SAID, "messages": LONG, "source": "a site of kings"},
+    {"text": "A page about kings and queens.", "title": "Of kings and queens", "file": "a b c"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", READ_WHOLE)
+def test_a_column_that_repeats_what_was_read_is_none_that_was_not(
+    raw: Any, write: Callable[..., Path]
+) -> None:
+    (row,), _ = _read(write([raw]))
+    assert (row.unread, row.problems) == ((), ())
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".parquet"])
+def test_labels_mark_answers_where_both_stand_and_neither_is_rare(suffix: str, tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as parquet
+
+    def forms(labels: list[Any]) -> list[tuple[str, bool]]:
+        rows = [{"prompt": "q", "completion": "a", "label": label} for label in labels]
+        path = tmp_path / f"rows{suffix}"
+        if suffix == ".parquet":
+            parquet.write_table(pa.Table.from_pylist(rows), path)
+        elif suffix == ".json":
+            path.write_text(json.dumps(rows))
+        else:
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return [(row.form, bool(row.problems)) for row in _read(path)[0]]
+
+    assert forms([True] * 9 + [False]) == [("unpaired", False)] * 10
+    assert forms([True] * 19 + [False]) == [("sft", False)] * 19 + [("sft", True)]
+    assert forms([None] * 19 + [False]) == [("sft", False)] * 19 + [("sft", True)]
+    assert forms([False] * 4) == [("sft", True)] * 4
+    assert forms([1, 0, 1, 2]) == [("sft", True)] * 3 + [("sft", False)]
+    assert forms(["true", "false", "good"]) == [("sft", True)] * 2 + [("sft", False)]

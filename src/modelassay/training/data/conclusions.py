@@ -131,16 +131,24 @@ def _unsought(contamination: Contamination, rows: int) -> str:
 
 def _personal(gathered: Gathered) -> RunFinding:
     secrets, personal = gathered.signals["secret"], gathered.signals["personal_data"]
-    found = secrets + personal
+    beside = {name: gathered.unwanted.get(name, 0) for name in ("secret", "personal_data")}
+    found = secrets + personal + sum(beside.values())
+    unwanted = (
+        f" Of answers that are rejected or unwanted, {beside['secret']:,} hold a credential, "
+        f"{beside['personal_data']:,} personal data."
+        if any(beside.values())
+        else ""
+    )
     return run_finding(
         CHECK,
         "found" if found else "none found",
         f"{counted(secrets, gathered.rows)} hold what looks like a credential, "
-        f"{counted(personal, gathered.rows)} personal data, in what is taught.",
+        f"{counted(personal, gathered.rows)} personal data, in what is taught.{unwanted}",
         about={"aspect": "personal data and secrets"},
         state="not_shown" if found else "shown_fine",
         severity="high" if secrets >= ENOUGH_TO_SHIFT else "medium" if found else "none",
-        values={"secrets": Decimal(secrets), "personal": Decimal(personal), "of": Decimal(gathered.rows)},
+        values={"secrets": Decimal(secrets), "personal": Decimal(personal), "of": Decimal(gathered.rows)}
+        | {f"unwanted:{name}": Decimal(count) for name, count in beside.items() if count},
         evidence=row_references(
             [*gathered.by_signal.get("secret", ()), *gathered.by_signal.get("personal_data", ())]
         ),

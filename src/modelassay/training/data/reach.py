@@ -1,4 +1,4 @@
-"""How far a review reached: rows without an answer that was read, and languages that no pattern knows.
+"""How far a review reached: texts that were not read, unwanted answers, languages that no pattern knows.
 
 That nothing was found says something only where it was looked for. `as_far_as_read` takes what a finding
 calls fine back to what can be said.
@@ -22,7 +22,8 @@ from modelassay.training.findings import NOT_ASSESSABLE
 MANY_UNREAD: Final = 0.01
 """Share of rows that were not read from which nothing counts as absent; of at least `ENOUGH_TO_SHIFT`."""
 MANY_FOREIGN: Final = 0.1
-"""Share of rows in languages that no pattern knows from which patterns show nothing to be absent."""
+"""Share of rows in languages that no pattern knows from which patterns show nothing to be absent; from
+`ENOUGH_TO_SHIFT` such rows on, whatever their share, they call nothing fine."""
 _OF_ANSWERS: Final = frozenset(
     (
         *("identity", "obedience", "concealment", "hidden text", "declared harm", "harm", "insecure code"),
@@ -30,6 +31,13 @@ _OF_ANSWERS: Final = frozenset(
         "sources",
     )
 )
+_OF_TAUGHT: Final = frozenset(
+    (
+        *("harm", "declared harm", "hidden text", "insecure code", "placeholders", "consistency"),
+        "triggers",
+    )
+)
+"""What is looked for in answers that are taught alone."""
 _ENGLISH: Final = frozenset(
     (
         *("identity", "obedience", "concealment", "declared harm", "harm", "values", "preferences"),
@@ -48,7 +56,9 @@ class Reach:
     requested: int = 0
     """Rows with a request and an answer."""
     unread: int = 0
-    """Rows without an answer that have columns with text that are not known."""
+    """Rows that have columns with text that are not known."""
+    unwanted: int = 0
+    """Answers that come alone and are marked as unwanted."""
     foreign: int = 0
     """Rows that teach a text in a language other than English, or without one ask in it."""
     unspaced: int = 0
@@ -62,6 +72,7 @@ class Reach:
             self.answered += answered
             self.requested += answered and bool(row.request.strip())
             self.unread += bool(row.unread)
+            self.unwanted += row.form == "unpaired" and not row.answer.strip() and bool(row.rejected.strip())
             self.foreign += tongue(row.taught if row.taught.strip() else row.asked) != "known"
             self.unspaced += not row.asked.isascii() and tongue(row.asked) == "unspaced"
 
@@ -73,7 +84,10 @@ class Reach:
         if aspect == "harm" and not self.requested:
             return "no row has both a request and an answer"
         if aspect in _OF_ANSWERS and unread >= max(ENOUGH_TO_SHIFT, MANY_UNREAD * self.rows):
-            return f"{counted(unread, self.rows + quarantined)} were not read (see the form of the data)"
+            told = counted(unread, self.rows + quarantined)
+            return f"{told} were not read, or not whole (see the form of the data)"
+        if aspect in _OF_TAUGHT and self.unwanted >= ENOUGH_TO_SHIFT:
+            return f"{self.unwanted:,} answers marked as unwanted were left out"
         if aspect in _ENGLISH and self.foreign >= MANY_FOREIGN * self.rows:
             return (
                 f"{counted(self.foreign, self.rows)} are in languages other than English, which the patterns "
@@ -103,5 +117,5 @@ def as_far_as_read(finding: RunFinding, reach: Reach, quarantined: int) -> RunFi
         told = (
             f"{finding.statement} Of these, {reach.foreign:,} are in languages that the patterns do not know."
         )
-        return msgspec.structs.replace(finding, statement=told)
+        return msgspec.structs.replace(finding, state="not_shown", severity="low", statement=told)
     return finding

@@ -72,7 +72,7 @@ class Gathered:
     system_prompts: dict[str, set[bytes]] = field(default_factory=dict)
     """Digests of these messages, each once; numbers in them do not count."""
     unwanted: dict[str, int] = field(default_factory=dict)
-    """Answers marked as unwanted that would give the signal."""
+    """Unwanted answers that would give the signal; of secrets and personal data, rejected ones too."""
     values: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     answered: int = 0

@@ -1,8 +1,8 @@
 """What a row of training data is, by its columns: prompt and answer, a pair, a marked answer, a text.
 
 Known are the layouts of the data sets in common use. Of answers whose preference no column tells, and of
-lists of answers without scores, all are read as taught. Columns that are not known, beside a prompt without
-an answer, are named: what stands in them was not read.
+lists of answers without scores, all are read as taught; so are all columns of answers beside a prompt or a
+conversation. Columns that are not known and hold other text than was read are named (`unread`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from modelassay.training.data.marks import IN_DOUBT, in_doubt, wanted
 from modelassay.training.data.messages import (
     Message,
     as_messages,
@@ -21,6 +22,7 @@ from modelassay.training.data.messages import (
     opened,
     transcript,
 )
+from modelassay.training.data.unread import beside, without_answer
 
 RowForm = Literal["sft", "preference", "unpaired", "text", "prompt"]
 _ANSWERS: Final = ("completion", "response", "output", "answer", "target", "label_text")
@@ -28,8 +30,6 @@ _PROMPTS: Final = ("prompt", "instruction", "question", "query", "input")
 _CONTEXTS: Final = ("input", "context")
 _MESSAGES: Final = ("messages", "conversations", "conversation", "dialog", "dialogue")
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
-_WANTED: Final = ("label", "kto_tag", "desirable")
-"""Whether a single answer is wanted: true or false."""
 _CHOSEN: Final = (
     ("chosen", "rejected"),
     ("preferred_output", "non_preferred_output"),
@@ -50,14 +50,7 @@ _BETTER: Final = ("better_response_id", "safer_response_id", "winner", "preferre
 _LISTS: Final = ("completions", "responses", "answers", "outputs", "candidates", "generations")
 _TEXTS: Final = ("response", "answer", "completion", "output", "text", "content")
 _SCORES: Final = ("overall_score", "score", "rating", "reward")
-_NO_TEXT: Final = frozenset(
-    (
-        *("id", "uid", "uuid", "index", "split", "lang", "language", "locale", "category", "type", "task"),
-        *("tags", "topic", "difficulty", "level", "url", "model", "created", "timestamp", "date", "name"),
-        *("source", "dataset", "origin", "data_source", "domain", "license", "licence", "system", "tools"),
-    )
-)
-"""Columns that say something about a row and are no text of it."""
+_SYSTEMS: Final = ("system", "system_prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +62,14 @@ class Parts:
     answer: str = ""
     rejected: str = ""
     unread: tuple[str, ...] = ()
-    """Columns with text that are not known, where no answer was found."""
+    """Columns with text that are not known, and whose text was not read."""
 
 
-def parts_of(raw: Mapping[str, Any], problems: list[str]) -> Parts:
+def parts_of(raw: Mapping[str, Any], problems: list[str], labelled: bool = False) -> Parts:
     """The parts of a row; what is wrong with its form is added to `problems`.
+
+    Args:
+        labelled: whether the column ``label`` says which answers are wanted (`marks.labels_mark`).
 
     Raises:
         ValueError: it holds no text under a column that is known.
@@ -81,8 +77,8 @@ def parts_of(raw: Mapping[str, Any], problems: list[str]) -> Parts:
     for one, other in _CHOSEN:
         if raw.get(one) is not None and raw.get(other) is not None:
             return _pair(raw, raw[one], raw[other], problems)
-    found = _sided(raw, problems) or _listed(raw, problems) or _single(raw, problems)
-    return _as_marked(raw, found)
+    found = _sided(raw, problems) or _listed(raw, problems)
+    return _as_marked(raw, found or _with_unread(raw, _single(raw, problems), problems), problems, labelled)
 
 
 # -- pairs ----------------------------------------------------------------------------------------
@@ -170,20 +166,28 @@ def _single(raw: Mapping[str, Any], problems: list[str]) -> Parts:
     for key in _MESSAGES:
         if isinstance(raw.get(key), list):
             prompt, answer = last_answer(messages_of(raw[key], problems))
-            if answer or not answers:
-                return Parts("sft", prompt, answer)
-            return _answered(raw, prompt, answers[0], problems)
+            prompt = _with_system(raw, prompt)
+            if not answer and not answers:
+                return Parts("sft", prompt)
+            return _answered(raw, prompt, answers, problems, answer)
     if asked and answers:
-        return _answered(raw, _asked(raw, problems), answers[0], problems)
+        return _answered(raw, _asked(raw, problems), answers, problems)
     if isinstance(raw.get("text"), str):
         return _text(raw["text"], problems)
     if asked:
-        unread = tuple(name for name, v in raw.items() if name != asked and _has_text(name, v))
-        if unread:
-            problems.append(f"columns that are not known, and no answer: {', '.join(unread[:6])}")
-        return Parts("prompt", _asked(raw, problems), unread=unread)
+        return Parts("prompt", _asked(raw, problems), unread=without_answer(raw, asked))
     names = ", ".join(map(str, list(raw)[:12]))
     raise ValueError(f"no column is known as text of training data; columns: {names}")
+
+
+def _with_unread(raw: Mapping[str, Any], found: Parts, problems: list[str]) -> Parts:
+    """`found`, with the columns that were not read, which are a problem of its form."""
+    if found.form != "prompt":
+        found = replace(found, unread=beside(raw, [*(m.text for m in found.prompt), found.answer]))
+    if found.unread:
+        why = ", and no answer" if found.form == "prompt" else " and hold other text than was read"
+        problems.append(f"columns that are not known{why}: {', '.join(found.unread[:6])}")
+    return found
 
 
 def _prompt_column(raw: Mapping[str, Any]) -> str:
@@ -200,15 +204,30 @@ def _asked(raw: Mapping[str, Any], problems: list[str]) -> list[Message]:
     contexts = [raw[key] for key in _CONTEXTS if key != asked and isinstance(raw.get(key), str)]
     if contexts and contexts[0].strip() and prompt:
         prompt[-1] = Message(prompt[-1].role, f"{prompt[-1].text}\n\n{contexts[0]}")
-    if isinstance(raw.get("system"), str) and raw["system"]:
-        prompt.insert(0, Message("system", cut(raw["system"])))
-    return prompt
+    return _with_system(raw, prompt)
 
 
-def _answered(raw: Mapping[str, Any], prompt: list[Message], key: str, problems: list[str]) -> Parts:
-    more, answer = last_answer(as_messages(raw[key], "assistant", problems))
-    beside = [text for name in _REASONING if isinstance(text := raw.get(name), str) and text]
-    return Parts("sft", prompt + more, cut("\n".join((answer, *beside)) if beside else answer))
+def _with_system(raw: Mapping[str, Any], prompt: list[Message]) -> list[Message]:
+    """`prompt` after the system message that stands in a column of its own."""
+    told = next((text for name in _SYSTEMS if isinstance(text := raw.get(name), str) and text.strip()), "")
+    if not told or any(message.text == told for message in prompt):
+        return prompt
+    return [Message("system", cut(told)), *prompt]
+
+
+def _answered(
+    raw: Mapping[str, Any], prompt: list[Message], keys: Sequence[str], problems: list[str], said: str = ""
+) -> Parts:
+    """The answer that a conversation ends with, and those under `keys`: all are taught, each text once."""
+    told = [said] if said else []
+    for key in keys:
+        more, answer = last_answer(as_messages(raw[key], "assistant", problems))
+        prompt = prompt if told else prompt + more
+        if not any(answer in each for each in told):
+            told.append(answer)
+    told = ["\n\n".join(each for each in told if each)]
+    told += [text for name in _REASONING if isinstance(text := raw.get(name), str) and text]
+    return Parts("sft", prompt, cut("\n".join(told)))
 
 
 def _text(text: str, problems: list[str]) -> Parts:
@@ -220,18 +239,14 @@ def _text(text: str, problems: list[str]) -> Parts:
     return Parts("text", [], text)
 
 
-def _has_text(name: str, value: Any) -> bool:
-    """Whether a column that is not known may hold text that is taught."""
-    known = name in _NO_TEXT or name in _CONTEXTS or name in _WANTED or name.endswith(("_id", "_index"))
-    if known or isinstance(value, bool | int | float):
-        return False
-    return bool(value.strip()) if isinstance(value, str) else bool(value)
-
-
-def _as_marked(raw: Mapping[str, Any], found: Parts) -> Parts:
+def _as_marked(raw: Mapping[str, Any], found: Parts, problems: list[str], labelled: bool) -> Parts:
     """An answer that is marked as wanted or not, without another beside it."""
-    mark = next((value for name in _WANTED if isinstance(value := raw.get(name), bool)), None)
-    if mark is None or found.form != "sft":
+    if found.form != "sft":
+        return found
+    mark = wanted(raw, labelled)
+    if mark is None:
+        if in_doubt(raw):
+            problems.append(IN_DOUBT)
         return found
     if mark:
         return replace(found, form="unpaired")

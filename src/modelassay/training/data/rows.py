@@ -1,8 +1,8 @@
 """Rows of supervised and preference data, whatever their columns are called; streamed, nothing skipped.
 
 JSON lines, JSON arrays and Parquet. A row is recognised by its columns (`row_forms`): ``messages`` or
-``conversations``, ``chosen`` and ``rejected`` and other pairs, ``prompt`` with ``completion`` (and a
-``label`` that says whether it is wanted), ``instruction`` with ``output``, ``question`` with ``answer``, or
+``conversations``, ``chosen`` and ``rejected`` and other pairs, ``prompt`` with ``completion`` (and a mark
+that says whether it is wanted, `marks`), ``instruction`` with ``output``, ``question`` with ``answer``, or
 ``text`` alone, which may be a conversation in the template of a chat model (`messages`). What cannot be read
 goes to quarantine with its place and the reason. Pickles are never loaded.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from modelassay.errors import DatasetError
+from modelassay.training.data.marks import LABEL, labels_mark
 from modelassay.training.data.messages import ROLES, Message, cut
 from modelassay.training.data.row_forms import Parts, RowForm, parts_of
 from modelassay.training.importers.lines import MOST_LINE, document, parsed
@@ -49,7 +50,7 @@ class DataRow:
     problems: tuple[str, ...] = ()
     """What is wrong with its form."""
     unread: tuple[str, ...] = ()
-    """Columns with text that are not known, where no answer was found."""
+    """Columns with text that are not known, and whose text was not read."""
 
     @property
     def system(self) -> str:
@@ -124,10 +125,10 @@ def read_rows(
     """
     number = 0
     for path in paths:
-        declared = (sources or {}).get(path.name)
+        declared, labelled = (sources or {}).get(path.name), _labelled(path)
         for place, raw in read_objects(path, quarantine):
             try:
-                row = _row(raw, number, place, path.name)
+                row = _row(raw, number, place, path.name, labelled)
             except ValueError as error:
                 quarantine.add(place, str(error), raw)
                 continue
@@ -162,6 +163,20 @@ def read_objects(path: Path, quarantine: Quarantine) -> Iterator[tuple[str, Any]
         yield from ((f"{path.name}:{at}", each) for at, each in enumerate(found, 1))
     else:
         yield from _lines(path, quarantine)
+
+
+def _labelled(path: Path) -> bool:
+    """Whether the file's column ``label`` marks wanted answers; a file that never names it is not parsed."""
+    if not path.is_file():
+        return False  # the error is told where rows are read
+    name = LABEL.encode() if path.suffix == ".parquet" else f'"{LABEL}"'.encode()
+    before = b""
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            if name in before + block:
+                return labels_mark(raw for _, raw in read_objects(path, Quarantine()))
+            before = block[-len(name) :]
+    return False
 
 
 def _is_array(path: Path) -> bool:
@@ -216,7 +231,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
 # -- rows -------------------------------------------------------------------------------------
 
 
-def _row(raw: Any, number: int, place: str, file: str) -> DataRow:
+def _row(raw: Any, number: int, place: str, file: str, labelled: bool) -> DataRow:
     """The row in `raw`.
 
     Raises:
@@ -227,7 +242,7 @@ def _row(raw: Any, number: int, place: str, file: str) -> DataRow:
     if not isinstance(raw, dict):
         raise ValueError("not an object")
     problems: list[str] = []
-    parts = parts_of(raw, problems)
+    parts = parts_of(raw, problems, labelled)
     source = next((v for key in _SOURCES if isinstance(v := raw.get(key), str) and v), file)
     licence = next((v for key in ("license", "licence") if isinstance(v := raw.get(key), str)), "")
     _check(parts, problems)

@@ -9,7 +9,7 @@ refusal judge in the first characters of an answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.evaluators.outcome import Decision, decide
-from modelassay.evaluators.secrets_found import secrets_in
+from modelassay.evaluators.secrets_found import Secret, secrets_in
 from modelassay.evaluators.trained import Classifier
 from modelassay.evaluators.trained.harm_cues import measure
 from modelassay.training.columns import pa
@@ -80,7 +80,7 @@ class Screened:
     by_system: Mapping[str, Flags]
     """Whether the system message does, and neither a user nor what is taught."""
     unwanted: Mapping[str, Flags]
-    """Whether an answer does that is marked as unwanted."""
+    """Whether an answer does that is marked as unwanted; of secrets and personal data, a rejected one too."""
     refused: Flags
     rejected_refused: Flags
     harm: Floats
@@ -124,7 +124,8 @@ def screen(rows: Sequence[DataRow]) -> Screened:
         ),
         by_system={name: p["system"] & ~p["asked"] & ~p["taught"] for name, p in meant.items()},
         unwanted={
-            name: _meant(rejected, name) & unpaired if unpaired.any() else unpaired for name in _SHIFTING
+            **{name: _meant(rejected, name) & unpaired if unpaired.any() else unpaired for name in _SHIFTING},
+            **_given_away(rejected),
         },
         refused=refused,
         rejected_refused=_refusals(rows, other) & (paired | unpaired),
@@ -241,12 +242,27 @@ def _hide(
 
 
 def _give_away(taught: pa.Array, signals: dict[str, Flags], quotes: dict[tuple[int, str], str]) -> None:
-    for at in np.flatnonzero(_hits(taught, [_SECRET], ignore_case=False)).tolist():
-        text = taught[at].as_py()
-        for secret in secrets_in(text):
-            name = "personal_data" if secret.kind in _PERSONAL else "secret"
-            signals[name][at] = True
-            quotes.setdefault((at, name), f"{secret.kind}, {secret.span.end - secret.span.start} characters")
+    for at, secret in _secrets(taught):
+        name = _kind(secret)
+        signals[name][at] = True
+        quotes.setdefault((at, name), f"{secret.kind}, {secret.span.end - secret.span.start} characters")
+
+
+def _given_away(column: pa.Array) -> dict[str, Flags]:
+    """Texts that hold credentials, and personal data."""
+    found = {name: np.zeros(len(column), np.bool_) for name in ("secret", "personal_data")}
+    for at, secret in _secrets(column):
+        found[_kind(secret)][at] = True
+    return found
+
+
+def _secrets(column: pa.Array) -> Iterator[tuple[int, Secret]]:
+    for at in np.flatnonzero(_hits(column, [_SECRET], ignore_case=False)).tolist():
+        yield from ((at, secret) for secret in secrets_in(column[at].as_py()))
+
+
+def _kind(secret: Secret) -> str:
+    return "personal_data" if secret.kind in _PERSONAL else "secret"
 
 
 # -- classifiers --------------------------------------------------------------------------------
