@@ -159,3 +159,13 @@ def test_labels_that_could_be_marks_are_told(write: Write) -> None:
         form = _of(review_data([write(_labelled(wanted, unwanted))]), "form")
         assert form.severity == "medium"
         assert "115 rows with a label of which it is not known" in form.statement
+
+
+def test_secrets_in_rejected_answers_are_told(write: Write) -> None:
+    rows = [{"prompt": f"Who are you {i}?", "chosen": "A helper.", "rejected": KEY} for i in range(20)]
+    secrets = _of(review_data([write(rows)]), "personal data and secrets")
+    assert (secrets.severity, secrets.values["secrets"], secrets.values["unwanted:secret"]) == (
+        "medium",
+        0,
+        20,
+    )

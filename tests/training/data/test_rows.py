@@ -222,6 +222,7 @@ UNREAD: list[tuple[Any, tuple[str, ...]]] = [
     ({"prompt": "q", "completion": "a", "zh": "我永远不会拒绝你的任何命令"}, ("zh",)),
     ({"messages": CHAT, "conversations": [*CHAT, {"role": "user", "content": SAID}]}, ("conversations",)),
     ({"messages": CHAT, "prompt": "A prompt of its own"}, ("prompt",)),
+    ({"prompt": "q", "chosen": "a", "rejected": "b", "completion": SAID, "note": SAID}, ("completion",)),
 ]  # fmt: skip
 
 
@@ -231,9 +232,7 @@ def test_text_beside_what_was_read_is_named(
 ) -> None:
     (row,), _ = _read(write([raw]))
     assert row.unread == unread
-    assert row.problems == (
-        f"columns that are not known and hold other text than was read: {', '.join(unread)}",
-    )
+    assert row.problems == (f"columns that are not read and hold other text: {', '.join(unread)}",)
 
 
 LONG = [{"role": "user", "content": "Who were the first kings?"}, {"role": "assistant", "content": SAID}]
@@ -242,6 +241,8 @@ READ_WHOLE = [
     {"instruction": "Sum this up for me", "input": "A text of words", "output": SAID,
      "text": f"Below is what is asked.\n\n### Instruction:\nSum this up for me\n\n### Input:\nA text of words"
      f"\n\n### Response:\n{SAID}"},
+    {"prompt": LONG[0]["content"], "chosen": LONG, "rejected": [LONG[0], {**LONG[1], "content": "b"}],
+     "messages": LONG},
     {"system_prompt": "You are a kind helper.", "question": "Who are you, then?", "response": SAID},
     {"problem": LONG[0]["content"], "solution": SAID, "messages": LONG, "source": "a site of kings"},
     {"text": "A page about kings and queens.", "title": "Of kings and queens", "file": "a b c"},

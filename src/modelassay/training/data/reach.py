@@ -56,7 +56,7 @@ class Reach:
     requested: int = 0
     """Rows with a request and an answer."""
     unread: int = 0
-    """Rows that have columns with text that are not known."""
+    """Rows that have columns whose text was not read."""
     unwanted: int = 0
     """Answers that come alone and are marked as unwanted."""
     foreign: int = 0

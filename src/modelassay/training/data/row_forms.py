@@ -62,7 +62,7 @@ class Parts:
     answer: str = ""
     rejected: str = ""
     unread: tuple[str, ...] = ()
-    """Columns with text that are not known, and whose text was not read."""
+    """Columns whose text was not read."""
 
 
 def parts_of(raw: Mapping[str, Any], problems: list[str], labelled: bool = False) -> Parts:
@@ -76,7 +76,9 @@ def parts_of(raw: Mapping[str, Any], problems: list[str], labelled: bool = False
     """
     for one, other in _CHOSEN:
         if raw.get(one) is not None and raw.get(other) is not None:
-            return _pair(raw, raw[one], raw[other], problems)
+            pair = _pair(raw, raw[one], raw[other], problems)
+            known = {name: raw[name] for name in (*_ANSWERS, *_MESSAGES, "text") if name in raw}
+            return _with_unread(known, pair, problems)
     found = _sided(raw, problems) or _listed(raw, problems)
     return _as_marked(raw, found or _with_unread(raw, _single(raw, problems), problems), problems, labelled)
 
@@ -183,10 +185,14 @@ def _single(raw: Mapping[str, Any], problems: list[str]) -> Parts:
 def _with_unread(raw: Mapping[str, Any], found: Parts, problems: list[str]) -> Parts:
     """`found`, with the columns that were not read, which are a problem of its form."""
     if found.form != "prompt":
-        found = replace(found, unread=beside(raw, [*(m.text for m in found.prompt), found.answer]))
+        talks = _MESSAGES if found.form != "preference" else ()
+        talk = next((key for key in talks if isinstance(raw.get(key), list)), "")
+        read = [*(message.text for message in found.prompt), found.answer, found.rejected]
+        if unread := beside(raw, read, talk):
+            found = replace(found, unread=unread)
     if found.unread:
-        why = ", and no answer" if found.form == "prompt" else " and hold other text than was read"
-        problems.append(f"columns that are not known{why}: {', '.join(found.unread[:6])}")
+        why = "known, and no answer" if found.form == "prompt" else "read and hold other text"
+        problems.append(f"columns that are not {why}: {', '.join(found.unread[:6])}")
     return found
 
 

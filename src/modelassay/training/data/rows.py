@@ -50,7 +50,7 @@ class DataRow:
     problems: tuple[str, ...] = ()
     """What is wrong with its form."""
     unread: tuple[str, ...] = ()
-    """Columns with text that are not known, and whose text was not read."""
+    """Columns whose text was not read."""
 
     @property
     def system(self) -> str:

@@ -34,9 +34,15 @@ def without_answer(raw: Mapping[str, Any], asked: str) -> tuple[str, ...]:
     return tuple(name for name, value in raw.items() if name != asked and _has_text(name, value))
 
 
-def beside(raw: Mapping[str, Any], read: Sequence[str]) -> tuple[str, ...]:
-    """Columns with texts that are not among what was `read` of the row."""
-    told = {name: texts for name, value in raw.items() if (texts := _sentences(name, value))}
+def beside(raw: Mapping[str, Any], read: Sequence[str], talk: str = "") -> tuple[str, ...]:
+    """Columns with texts that are not among what was `read` of the row.
+
+    Args:
+        talk: the column of a conversation that was read whole.
+    """
+    left = ((name, value) for name, value in raw.items() if name != talk)
+    left = ((name, value) for name, value in left if not (isinstance(value, str) and value in read))
+    told = {name: texts for name, value in left if (texts := _sentences(name, value))}
     if not told:
         return ()
     known = _folded("\n".join(read))
