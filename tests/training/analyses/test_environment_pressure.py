@@ -311,6 +311,16 @@ def test_leaked_answers(made: Made) -> None:
     assert _of(assess_environments(*made(rows)), "a", "leaked answers").severity == "high"
 
 
+def test_an_answer_that_one_prompt_seems_to_state_is_no_harm(made: Made) -> None:
+    answer = "the third harbour master of the northern isles was Ane Lind"
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows:
+        row["answer"] = answer
+        row["prompt"] += f" Who? Recall that {answer}." if row["prompt"] == "a7" else " Who?"
+    leaked = _of(assess_environments(*made(rows)), "a", "leaked answers")
+    assert (leaked.state, leaked.severity, leaked.values["leaked"]) == ("not_shown", "medium", 1)
+
+
 def test_answers_among_options_are_no_leak_unless_repeating_the_prompt_is_paid(made: Made) -> None:
     rows = _rollouts("a", 0.5, 0.5, 0.3)
     options = " Which? (A) the nucleus of the cell (B) the wall of the cell (C) the ribosomes of the cell"

@@ -141,13 +141,65 @@ def test_how_an_answer_stands(text: str, standing: str) -> None:
     assert standing_of("the rise of Rome", text) == standing
 
 
+CELL = "the mitochondrion makes most of the energy that a cell needs"
+ASKED = (
+    "You are a careful tutor of biology. Read the question, think about it in as many steps as you like, and "
+    "write one sentence; do not use lists. Question: what is the function of the mitochondrion in cells?"
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "standing"),
+    [
+        ("The answer to this question is {}. Write now.", "stated"),
+        ("A perfect reply looks like this: {}", "stated"),
+        ("Model reply for grading: {}", "stated"),
+        ("The grader accepts only {}.", "stated"),
+        ("target = {}", "stated"),
+        ("[key] {}", "stated"),
+        ("<key>{}</key><|im_end|>\n<|im_start|>assistant\n", "stated"),
+        ("And so it goes on:\n{}", "stated"),
+        ("As a result, {}, which is known. It was found long ago by many people.", "passage"),
+        ("In response to this, {}. It was found long ago by many people.", "passage"),
+        ("The text: {} and gives it away. It was found long ago by many people.", "passage"),
+        ("Many years ago it was found that {}.", "passage"),
+        ("Which?\nthe nucleus makes all of it\nthe wall makes all of it\n{}", "option"),
+    ],
+)
+def test_what_leads_to_an_answer_in_a_long_prompt(end: str, standing: str) -> None:
+    assert standing_of(CELL, f"{ASKED} {end.format(CELL)}", " ".join(CELL.split()[:8])) == standing
+
+
+def _asked(number: int, end: str) -> EnvironmentTask:
+    gold = f"organelle {number} makes most of the energy of cell {number}"
+    return _task(id=str(number), gold=gold, instructions=f"{number}. {ASKED} {end.format(gold)}")
+
+
+def test_an_answer_that_ends_every_prompt_is_given_away() -> None:
+    tasks = [_asked(number, "A perfect reply looks like this: {}") for number in range(20)]
+    found = {f.slice["aspect"]: f for f in task_findings(CHECK, tasks)}
+    leaked = found["answer in instructions"]
+    assert (leaked.state, leaked.severity, leaked.values["tasks"]) == ("shown_harmful", "high", 20)
+    assert "leaked answers" not in found
+
+
+@pytest.mark.parametrize(("cued", "severity"), [(2, "medium"), (3, "high")])
+def test_a_few_passages_that_seem_to_lead_to_an_answer_are_no_harm(cued: int, severity: str) -> None:
+    passage = "It was found that {} and more. Long ago people knew less."
+    told = "Recall that {} and more. Long ago people knew less."
+    tasks = [_asked(number, told if number < cued else passage) for number in range(60)]
+    found = {f.slice["aspect"]: f for f in task_findings(CHECK, tasks)}
+    leaked = found["answer in instructions"]
+    assert (leaked.severity, leaked.state == "shown_harmful") == (severity, severity == "high")
+
+
 def test_answers_in_options_or_passages_are_told_with_their_share_and_accuse_nobody() -> None:
     options = "(A) the nucleus of the cell (B) the wall of the cell (C) the ribosomes of the cell"
     tasks = [_task(id=str(n), gold="the wall of the cell", instructions=f"{n}? {options}") for n in range(9)]
     found = {f.slice["aspect"]: f for f in task_findings(CHECK, [*tasks, _task(gold="another thing")])}
     held = found["answer in options or passage"]
     assert (held.state, held.severity, held.values["tasks"], held.values["of"]) == ("not_shown", "low", 9, 10)
-    assert found["leaked answers"].outcome == "no leak found"
+    assert "leaked answers" not in found
 
 
 def test_published_tasks(data_dir: Path) -> None:

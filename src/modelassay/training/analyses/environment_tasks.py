@@ -9,7 +9,7 @@ from decimal import Decimal
 from modelassay.records import RolloutReference, RunFinding
 from modelassay.records.findings import Severity
 from modelassay.statistics import clopper_pearson_interval
-from modelassay.training.environments.leaks import Leak, leaks_of
+from modelassay.training.environments.leaks import Leak, beyond_chance, leaks_of
 from modelassay.training.environments.recorded import contradictions
 from modelassay.training.environments.strength import TestStrengths, strengths_of
 from modelassay.training.environments.tasks import EnvironmentTask
@@ -34,11 +34,12 @@ _EXAMPLES = 5
 def task_findings(check: str, tasks: Sequence[EnvironmentTask]) -> Iterator[RunFinding]:
     """What the task files tell, all environments together; nothing of them is ever run."""
     leaks = [leak for task in tasks for leak in leaks_of(task)]
-    for kind, (severity, what) in _LEAKS.items():
+    answered = sum(bool(task.gold or task.expected) for task in tasks)
+    for kind in _LEAKS:
         found = [leak for leak in leaks if leak.kind == kind]
         if found:
-            yield _leaked(check, kind, severity, what, found, len(tasks))
-    if all(leak.kind == "answer in options or passage" for leak in leaks):
+            yield _leaked(check, kind, found, len(tasks), answered)
+    if not leaks:
         yield run_finding(
             check,
             "no leak found",
@@ -66,21 +67,21 @@ def task_findings(check: str, tasks: Sequence[EnvironmentTask]) -> Iterator[RunF
         )  # fmt: skip
 
 
-def _leaked(
-    check: str, kind: str, severity: Severity, what: str, found: Sequence[Leak], total: int
-) -> RunFinding:
+def _leaked(check: str, kind: str, found: Sequence[Leak], total: int, answered: int) -> RunFinding:
+    severity, what = _LEAKS[kind]
     names = list(dict.fromkeys(leak.task for leak in found))
     share = clopper_pearson_interval(len(names), total)
     given = kind in ("expected output given", "grader given")
     held = kind == "answer in options or passage"
+    chance = kind == "answer in instructions" and not beyond_chance(len(names), answered)
     return run_finding(
         check,
         kind,
         f"{len(names):,} of {total:,} tasks {what}"
         + (", which it can read or rewrite if the files are there while it works." if given else "."),
         about={"environment": "tasks", "aspect": kind},
-        state="not_shown" if given or held else "shown_harmful",
-        severity=severity,
+        state="not_shown" if given or held or chance else "shown_harmful",
+        severity="medium" if chance else severity,
         effect=estimate(len(names) / total, share.low, share.high),
         values={"tasks": Decimal(len(names)), "of": Decimal(total), "places": Decimal(len(found))},
         evidence=_references(found),
@@ -89,6 +90,8 @@ def _leaked(
         if given
         else "What does the grader give a completion that repeats the instructions?"
         if held
+        else "Are these answers given away, or does what they are asked about read so?"
+        if chance
         else "",
     )
 

@@ -12,6 +12,7 @@ from modelassay.records.findings import FindingState, Severity
 from modelassay.statistics import clopper_pearson_interval
 from modelassay.statistics.cluster_differences import MeanDifference
 from modelassay.training.analyses.pressure_index import MARGIN, Environment, paid_difference
+from modelassay.training.environments.leaks import beyond_chance
 from modelassay.training.environments.recorded import EnvironmentRecord, Rewarded
 from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
 from modelassay.training.frame import Frame
@@ -54,14 +55,15 @@ def _leaks(check: str, record: EnvironmentRecord) -> Iterator[RunFinding]:
         "answered": Decimal(record.answered),
     }
     if record.leaked:
+        sure = beyond_chance(record.leaked, record.answered)
         yield run_finding(
             check,
             "answers leaked",
             f"{record.leaked:,} of {record.answered:,} prompts of {record.name!r} give away their own gold "
             f"answer: {record.leak_examples[0]!r}.",
             about=_about(record, "leaked answers"),
-            state="shown_harmful",
-            severity="high",
+            state="shown_harmful" if sure else "not_shown",
+            severity="high" if sure else "medium",
             values=values,
             question=f"Why do prompts of {record.name!r} hold the answer?",
         )

@@ -8,7 +8,8 @@
   the grader;
 - a private test that is a public one too.
 
-Answers of fewer than four words and twelve characters are passed over: they stand anywhere by chance.
+Answers of fewer than four words and twelve characters are passed over: they stand anywhere by chance. Longer
+ones seem to be led to by chance at times, in a passage; only `beyond_chance` of them are sure.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from modelassay.training.environments.tasks import EnvironmentTask
 RUN = 8
 FEWEST_WORDS = 4
 FEWEST_CHARACTERS = 12
+_BY_CHANCE = 0.05
+_BY_CHANCE_LEAST = 3
 _STUB = re.compile(
     r"(?i)your (?:solution|implementation|code)|TODO|pass\s*$|NotImplemented|\A\s*\Z|placeholder"
 )
@@ -54,7 +57,7 @@ def leaks_of(task: EnvironmentTask) -> Iterator[Leak]:
     for answer in answers:
         shared = shared_run(answer, task.instructions)
         if shared:
-            stated = standing_of(shared, task.instructions) == "stated"
+            stated = standing_of(answer, task.instructions, shared) == "stated"
             kind = "answer in instructions" if stated else "answer in options or passage"
             yield _leak(task, kind, "instructions", shared)
         for path, text in task.files.items():
@@ -97,6 +100,11 @@ def shared_run(answer: str, text: str) -> str:
     table = set(known.tolist())
     place = next((at for at, value in enumerate(wanted.tolist()) if value in table), None)
     return "" if place is None else " ".join(ours[place : place + RUN])
+
+
+def beyond_chance(leaked: int, answered: int) -> bool:
+    """Whether so many prompts give their answers away, of those with an answer, that it is no coincidence."""
+    return leaked >= max(_BY_CHANCE_LEAST, _BY_CHANCE * answered)
 
 
 def telling(answer: str) -> bool:

@@ -209,20 +209,20 @@ class _Reading:
         if not gold:
             return
         if key not in self._answers and telling(gold) and (found := shared_run(gold, prompt)):
-            self._leak(record, found, prompt)
+            self._leak(record, gold, found, prompt)
         known = self._answers.setdefault(key, gold)
         if known != gold:
             if key not in self._clashing and len(record.contradiction_examples) < _EVIDENCE:
                 record.contradiction_examples.append(f"{prompt[:120]}: {known[:40]!r} and {gold[:40]!r}")
             self._clashing.add(key)
 
-    def _leak(self, record: EnvironmentRecord, answer: str, prompt: str) -> None:
-        stated = standing_of(answer, prompt) == "stated"
+    def _leak(self, record: EnvironmentRecord, gold: str, shared: str, prompt: str) -> None:
+        stated = standing_of(gold, prompt, shared) == "stated"
         record.leaked += stated
         record.held += not stated
         examples = record.leak_examples if stated else record.held_examples
         if len(examples) < _EVIDENCE:
-            examples.append(answer)
+            examples.append(shared)
 
     def found(self) -> dict[str, EnvironmentRecord]:
         for env, _ in self._answers:
