@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from modelassay.audit import audit_ids
+from modelassay.audit import attacked, audit_ids, judging
 from modelassay.cli import run
+from modelassay.comparison import compare_with_coverage, red_team_of
+from modelassay.errors import EvidenceError
 from modelassay.evaluators.refusal import RefusalJudge
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.events import AuditOpened
 from modelassay.evidence.ledger import read_events
+from modelassay.evidence.questions import attacks_follow
 from modelassay.evidence.verification import verify_bundle
+from modelassay.gate import decide
+from modelassay.records import RedTeamRecord
+from modelassay.redteam import put_under
 
 Plans = Callable[..., Path]
 
@@ -111,3 +119,39 @@ def test_damaged_or_withheld_answers_are_refused(
     assert run(["records", "redact", first.name, "--tag", "category=fraud", "-o", str(redacted)]) == 0
     assert run(["rejudge", str(redacted), "-q"]) == 2
     assert "withheld" in capsys.readouterr().err
+
+
+def as_earlier_versions_judged(patch: pytest.MonkeyPatch) -> None:
+    """Attempts cut to the plan's forms, and every form judged by itself."""
+
+    def forms_apart(*given: Any, **more: Any) -> RedTeamRecord | None:
+        found = red_team_of(*given, **more)
+        return found and replace(found, whole_attacks=False)
+
+    patch.setattr(attacked, "put_under", partial(put_under, whole=False))
+    patch.setattr(judging, "compare_with_coverage", partial(compare_with_coverage, whole_attacks=False))
+    patch.setattr(judging, "red_team_of", forms_apart)
+    patch.setattr(judging, "decide", partial(decide, by_measure=False))
+    patch.setattr(judging, "__version__", "0.3.0")
+
+
+def test_of_an_audit_whose_attempts_an_earlier_version_cut(
+    plan_of: Plans, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers are those that were asked for; an audit that asks today cuts none."""
+    more = "red_team: {forms: 2, attacks: [{use: best_of_n, settings: {attempts: 4}}]}\n"
+    with monkeypatch.context() as earlier:
+        as_earlier_versions_judged(earlier)
+        first = audited(plan_of("same", per_category=3, more=more), store)
+    second = rejudged(store, first.name)
+    for folder, cut in ((first, ""), (second, ", attempts cut to the plan's forms as earlier versions did")):
+        found = verify_bundle(open_bundle(folder))
+        assert [check for check in found.checks if check.state == "failed"] == []
+        (said,) = (check.statement for check in found.checks if check.name == "attacks")
+        assert said == f"24 attacked samples: 24 are what their attacks make again{cut}"
+    contents = Contents(open_bundle(second))
+    assert contents.record.red_team is not None
+    assert contents.record.red_team.whole_attacks
+    vars(contents)["record"] = replace(contents.record, judged_again="")
+    with pytest.raises(EvidenceError, match="was not asked"):
+        attacks_follow(contents)

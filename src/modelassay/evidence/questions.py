@@ -15,7 +15,7 @@ from modelassay.evidence.bundle import SAMPLES
 from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.recompute import sides_of
-from modelassay.records import Sample
+from modelassay.records import AttackedRequest, Sample
 from modelassay.redteam import ATTACK_TAG, FAMILY_TAG, SAMPLE_TAG, attacks_at_hand, put_under, request_of
 from modelassay.suites import DATASET_TAG
 
@@ -63,10 +63,9 @@ def attacks_follow(contents: Contents) -> str:
         again = msgspec.structs.replace(again, whole_attacks=False)  # likewise, of an earlier version
     if again != record.red_team:
         raise EvidenceError("the outcomes of the attacks do not follow from the scores", where="audit.json")
-    whole = record.red_team is not None and record.red_team.whole_attacks
-    made = _made_again(contents.plan, samples.known, whole=whole)
+    made, told = _as_asked(contents)
     rest = len(attacked) - made
-    told = f"; {rest:,} are of attacks that are not at hand, and taken as signed" if rest else ""
+    told += f"; {rest:,} are of attacks that are not at hand, and taken as signed" if rest else ""
     return f"{len(attacked):,} attacked samples: {made:,} are what their attacks make again{told}"
 
 
@@ -89,29 +88,55 @@ def _check_behind(sample: Sample, by_id: Mapping[str, Sample]) -> None:
         raise EvidenceError(f"attacked sample {sample.id} {wrong}", where=SAMPLES)
 
 
-def _made_again(plan: Plan, samples: Sequence[Sample], *, whole: bool) -> int:
-    """How many of `samples` the attacks of `plan` make again of the others, letter for letter.
+def _as_asked(contents: Contents) -> tuple[int, str]:
+    """How many samples the attacks make again, and in words how they were cut where that is not today's way.
+
+    Earlier versions cut attempts of one attack to the plan's forms. Answers that are judged or decided again
+    may be theirs, so there either is right, whatever the newer record says of how they were judged.
+
+    Raises:
+        EvidenceError: one that the attacks make was not asked.
+    """
+    record, samples = contents.record, contents.samples.known
+    if record.red_team is not None and record.red_team.whole_attacks:
+        made = _made_again(contents.plan, samples, whole=True)
+        missing = _not_asked(made, samples)
+        if missing is None or not record.judged_again:
+            _refuse(missing)
+            return len(made), ""
+    made = _made_again(contents.plan, samples, whole=False)
+    _refuse(_not_asked(made, samples))
+    again = record.judged_again and record.red_team is not None
+    cut = ", attempts cut to the plan's forms as earlier versions did" if again else ""
+    return len(made), cut
+
+
+def _made_again(plan: Plan, samples: Sequence[Sample], *, whole: bool) -> Sequence[Sample]:
+    """What the attacks of `plan` make of `samples`, letter for letter.
 
     Args:
         plan: the audit's.
         samples: all that were asked.
         whole: whether every attempt of an attack was put, however few forms the plan asks for.
-
-    Raises:
-        EvidenceError: one that they make is not there.
     """
     if plan.red_team is None:
-        return 0
+        return ()
     given = [sample for sample in samples if sample.attacked is None]
     made, _ = put_under(plan.red_team, attacks_at_hand(plan.red_team), given, seed=plan.seed, whole=whole)
+    return made
+
+
+def _not_asked(made: Sequence[Sample], samples: Sequence[Sample]) -> AttackedRequest | None:
+    """What is behind the first of `made` that is not among `samples`."""
     there = {sample.id for sample in samples}
-    for sample in made:
-        if sample.id not in there and sample.attacked is not None:
-            behind = sample.attacked
-            raise EvidenceError(
-                f"what {behind.attack} makes of sample {behind.sample} was not asked", where=SAMPLES
-            )
-    return len(made)
+    return next((sample.attacked for sample in made if sample.id not in there and sample.attacked), None)
+
+
+def _refuse(missing: AttackedRequest | None) -> None:
+    if missing is not None:
+        raise EvidenceError(
+            f"what {missing.attack} makes of sample {missing.sample} was not asked", where=SAMPLES
+        )
 
 
 def _id_of(sample: Sample) -> str:

@@ -20,6 +20,7 @@ from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import SCORES, TRANSCRIPTS
 from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
+from modelassay.evidence.earlier import earlier_rules
 from modelassay.evidence.examined import KINDS, examined_findings
 from modelassay.evidence.withheld import counts_follow
 from modelassay.gate import decide
@@ -171,10 +172,12 @@ def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:
         ground: what the claims of the verdict rest on, if it carries any.
 
     Raises:
-        EvidenceError: names the field.
+        EvidenceError: names the field, or the record says that it was judged by rules that its version did
+            not have.
         NotDoneError: what the claims rest on is withheld.
     """
     record, sealed = contents.record, contents.record.verdict
+    rules = earlier_rules(record)
     try:
         issued = date.fromisoformat(sealed.issued)
     except ValueError as error:
@@ -198,7 +201,8 @@ def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:
     asked = sum(len(claim.tests) for claim in sealed.claims)
     claims = f"; its {len(sealed.claims):,} claims of {asked:,} tests come out again" if asked else ""
     rest = f"{len(record.findings):,} findings and the policy{claims}"
-    return f"the verdict, {sealed.outcome}, follows from {rest}"
+    told = f"; {rules}" if rules else ""
+    return f"the verdict, {sealed.outcome}, follows from {rest}{told}"
 
 
 def _answered(contents: Contents, issued: date) -> date | None:

@@ -90,5 +90,6 @@ class RedTeamRecord(msgspec.Struct, frozen=True, kw_only=True):
     (tag `FOUND_ON`), ISO 8601; empty where none is."""
     whole_attacks: bool = False
     """Whether attacks of several forms were also judged as one each: resisted only where every form was
-    (`IN_EVERY_FORM`), and attempts of one attack never cut by the plan's `forms`.
+    (`IN_EVERY_FORM`), and attempts of one attack not cut by the plan's `forms`, unless the answers are those
+    of an earlier audit, judged or decided again.
     False in audits that were sealed before this was done, which judge every form by itself."""

@@ -1,0 +1,41 @@
+"""By which rules an audit was judged: today's, or those of the earlier version that sealed it.
+
+Earlier versions asked for less, and what they sealed is judged again as it was. A record says itself which
+rules it was judged by, so two things hold them: a version that knows the stricter ones cannot have used the
+looser, and who verifies is told of looser ones.
+"""
+
+from __future__ import annotations
+
+import re
+
+from modelassay.errors import EvidenceError
+from modelassay.records import AuditRecord
+
+STRICTER_SINCE = (0, 4)
+"""The version whose audits are judged measure by measure, and count whole attacks."""
+
+_RELEASE = re.compile(r"(\d+)\.(\d+)(?:\D|$)")
+
+
+def earlier_rules(record: AuditRecord) -> str:
+    """What an earlier version asked less than today, in words; empty where it asked the same.
+
+    Raises:
+        EvidenceError: the version that sealed `record` cannot have judged so.
+    """
+    looser = []
+    if not record.verdict.by_measure:
+        looser.append("asked for single slices of all measures together")
+    if record.red_team is not None and not record.red_team.whole_attacks:
+        looser.append("judged every form of an attack by itself")
+    if not looser:
+        return ""
+    release = _RELEASE.match(record.tool_version)
+    if release is None or (int(release[1]), int(release[2])) >= STRICTER_SINCE:
+        raise EvidenceError(
+            f"it says that version {record.tool_version!r} {' and '.join(looser)}, as only versions before "
+            f"{'.'.join(map(str, STRICTER_SINCE))} did",
+            where="audit.json",
+        )
+    return f"by the rules of version {record.tool_version}, which {' and '.join(looser)}"

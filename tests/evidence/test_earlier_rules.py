@@ -1,0 +1,54 @@
+"""Looser rules of earlier versions: told where such a version sealed, refused where a later one says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from modelassay.errors import EvidenceError
+from modelassay.evidence.bundle import open_bundle
+from modelassay.evidence.contents import Contents
+from modelassay.evidence.earlier import earlier_rules
+from modelassay.evidence.verification import verify_bundle
+from modelassay.records import AuditRecord, RedTeamRecord
+from modelassay.version import __version__
+
+(BUNDLE, *_) = sorted((Path(__file__).parent / "fixtures").glob("*/bundle"))
+TOGETHER = "asked for single slices of all measures together"
+APART = "judged every form of an attack by itself"
+
+
+@pytest.fixture(scope="module")
+def record() -> AuditRecord:
+    return Contents(open_bundle(BUNDLE)).record
+
+
+def made_by(record: AuditRecord, version: str, *, by_measure: bool, whole: bool) -> AuditRecord:
+    verdict = replace(record.verdict, by_measure=by_measure)
+    attacks = RedTeamRecord(
+        measure="red_team", samples=0, questions=0, attacks=(), fallen=(), whole_attacks=whole
+    )
+    return replace(record, tool_version=version, verdict=verdict, red_team=attacks)
+
+
+def test_who_verifies_is_told_of_an_earlier_version(record: AuditRecord) -> None:
+    found = verify_bundle(open_bundle(BUNDLE))
+    (verdict,) = (check for check in found.checks if check.name == "verdict")
+    assert verdict.state == "passed"
+    assert verdict.statement.endswith(f"; by the rules of version {record.tool_version}, which {TOGETHER}")
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.3.0", "0.3.10", "0.3"])
+def test_earlier_versions_may_have_judged_so(record: AuditRecord, version: str) -> None:
+    both = made_by(record, version, by_measure=False, whole=False)
+    assert earlier_rules(both) == f"by the rules of version {version}, which {TOGETHER} and {APART}"
+
+
+@pytest.mark.parametrize("version", [__version__, "0.4.0", "0.4.0rc1", "0.10.0", "1.0", "10.3.0", "", "none"])
+@pytest.mark.parametrize(("by_measure", "whole"), [(False, True), (True, False), (False, False)])
+def test_later_ones_may_not(record: AuditRecord, version: str, by_measure: bool, whole: bool) -> None:
+    with pytest.raises(EvidenceError, match=r"as only versions before 0\.4 did"):
+        earlier_rules(made_by(record, version, by_measure=by_measure, whole=whole))
+    assert earlier_rules(made_by(record, version, by_measure=True, whole=True)) == ""
