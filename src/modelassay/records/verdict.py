@@ -78,8 +78,9 @@ class SliceRule(msgspec.Struct, frozen=True, kw_only=True):
     smallest: int = 20
     """Fewer pairs than this are `not_assessable`."""
     required: tuple[str, ...] = ()
-    """Tags by which every banded measure of harm must have at least one assessable slice, else the verdict is
-    inconclusive. Over-refusal may go without, and attacks beside a measure of plain requests."""
+    """Tags by which every banded measure of answers to harmful requests (refusal, content_safety,
+    harmful_help) must have at least one assessable slice, else the verdict is inconclusive. Where none of these
+    is compared, every other one must; over-refusal may go without, and attacks beside other measures."""
 
 
 class CohortRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -293,8 +294,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     expires: str
     """Date from which the verdict no longer holds."""
     by_measure: bool = False
-    """Whether what must be judged in single slices was asked of every measure of harm by itself; earlier
-    versions asked it of all measures together."""
+    """Whether what must be judged in single slices was asked of every measure of answers to harmful requests
+    by itself; earlier versions asked it of all measures together."""
     ground: Ground | None = None
     """What the claims rest on; None where the verdict carries none, as those of earlier versions."""
     claims: tuple[Claim, ...] = ()
