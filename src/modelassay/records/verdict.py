@@ -80,7 +80,7 @@ class SliceRule(msgspec.Struct, frozen=True, kw_only=True):
     required: tuple[str, ...] = ()
     """Tags by which every banded measure of answers to harmful requests (refusal, content_safety,
     harmful_help) must have at least one assessable slice, else the verdict is inconclusive. Where none of
-    these is compared, every other one must; over-refusal may go without, and attacks beside other measures."""
+    these is compared, every other one must; over-refusal may go without, and attacks beside others."""
 
 
 class CohortRule(msgspec.Struct, frozen=True, kw_only=True):
