@@ -137,24 +137,22 @@ def assess_overoptimisation(
     diverging = _first(drifting, windows, 0.0)
     decoupled = _first(drifting, windows, SHARE)
     loss, at = _loss(course, confidence)
-    below = loss.low > 0.0
-    lost = below and drifting.falls_from(at, confidence)
+    lost = loss.low > 0.0 and drifting.falls_from(at, confidence)
     if diverging is not None or (lost and drifting.rises(slice(0, len(drifting.step)), confidence)):
         outcome = "over-optimised"
     elif decoupled is not None:
         outcome = "decoupled"
     else:
-        outcome = "in step" if not below and drifting.keeps_up(confidence) else "not detected"
+        outcome = _unharmed(drifting, loss, confidence)
     values = _ends(course) | {
         "peak_step": at,
         "loss_low": loss.low,
         "loss_high": loss.high,
         "windows": len(windows),
         "persistence": drifting.persistence(0.0),
+        **_stretch("diverging", diverging),
+        **_stretch("decoupled", decoupled),
     }
-    for name, found in (("diverging", diverging), ("decoupled", decoupled)):
-        if found is not None:
-            values |= {f"{name}_from": found[0], f"{name}_to": found[1]}
     if ranks is not None:
         values |= {"ranks_early": sum(ranks[0]) / 2.0, "ranks_late": sum(ranks[1]) / 2.0}
     values |= _law(course, kl, form)
@@ -170,12 +168,21 @@ def assess_overoptimisation(
         method=f"slopes in {len(windows)} windows of training with errors that persist (Prais and Winsten), "
         "Bonferroni over them; loss since the peak "
         + ("with the peak chosen on other tasks" if course.halves else "by Bonferroni over points"),
-        question="Which checkpoint was released, and by which measure was it chosen?"
-        if outcome in _SEVERITIES
-        else "",
+        question=_RELEASED if outcome in _SEVERITIES else "",
     )
 
 
+def _unharmed(drifting: _Drifting, loss: Interval, confidence: float) -> str:
+    """What is said where neither is shown: in step only where nothing points the other way."""
+    return "in step" if not loss.low > 0.0 and drifting.keeps_up(confidence) else "not detected"
+
+
+def _stretch(name: str, found: tuple[float, float] | None) -> dict[str, float]:
+    """Where a window that was found begins and ends; nothing where none was."""
+    return {} if found is None else {f"{name}_from": found[0], f"{name}_to": found[1]}
+
+
+_RELEASED = "Which checkpoint was released, and by which measure was it chosen?"
 _STATES: dict[str, FindingState] = {
     "over-optimised": "shown_harmful",
     "decoupled": "shown_harmful",
