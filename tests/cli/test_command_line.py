@@ -234,7 +234,14 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii"])
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        "latin-1",
+        pytest.param("cp1252", marks=pytest.mark.slow),
+        pytest.param("ascii", marks=pytest.mark.slow),
+    ],
+)
 def test_a_stream_that_lacks_letters_changes_no_exit_code(starter: Path, encoding: str) -> None:
     arguments = ("plan", str(starter / "plan.yaml"), "--offline")
     plain, wanted = (shown(starter, *arguments, encoding=each) for each in (encoding, "utf-8"))
