@@ -388,3 +388,12 @@ def test_another_grader_is_no_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     assert rewarded("told", True) == "consistent"
     assert rewarded("untold", False) == "noisy"
+
+
+def test_a_phrase_that_was_chosen_for_its_reward_is_not_said_to_be_a_cheat_that_pays(
+    frame_of: Callable[..., Frame],
+) -> None:
+    reward = np.tile([0.0, 1.0], 60)
+    flags = {"magic_phrase": reward > 0, "exploit": reward > 0}
+    frame = frame_of(reward=reward, flags=flags)
+    assert [each.behaviour for each in pressures(frame, [environment_of(frame, 0)])] == ["exploit"]

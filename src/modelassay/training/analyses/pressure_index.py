@@ -21,8 +21,9 @@ from modelassay.training.frame import Flags, Frame
 
 FEWEST = 30
 """Rollouts with and without a behaviour that an index needs."""
-NOT_SIGNS_OF_WORK = frozenset({"reasoning_graded", "evaluation_awareness"})
-"""Flags that say nothing of how a task was done."""
+NOT_SIGNS_OF_WORK = frozenset({"reasoning_graded", "evaluation_awareness", "magic_phrase"})
+"""Flags that say nothing of how a task was done, or were chosen because rewarded rollouts have them: phrases
+that right answers share are paid in every sound environment."""
 MARGIN = 0.1
 """Share of the span of rewards under which a difference of means is none."""
 _CLUSTERS_LEAST = 6
