@@ -32,7 +32,7 @@ from modelassay.assessment.sealing import (
 from modelassay.assessment.statement import assessment_statement
 from modelassay.canonical import canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, UsageError
-from modelassay.evidence.checks import Check, NotDoneError, perform
+from modelassay.evidence.checks import Check, NotDoneError, perform, state_of
 from modelassay.evidence.events import body_of, decode
 from modelassay.evidence.parts import Place
 from modelassay.evidence.recompute import differences
@@ -83,11 +83,8 @@ class VerifiedAssessment:
 
     @property
     def state(self) -> str:
-        """``verified``, ``incomplete`` (nothing is wrong, something required was not checked), ``wrong``."""
-        if any(check.state == "failed" for check in self.checks):
-            return "wrong"
-        left = any(check.state != "passed" and check.required for check in self.checks)
-        return "incomplete" if left else "verified"
+        """See `checks.state_of`."""
+        return state_of(self.checks)
 
 
 def verify_assessment(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -38,6 +38,15 @@ class NotDoneError(Exception):
         super().__init__(why)
         self.why = why
         self.required = required
+
+
+def state_of(checks: Iterable[Check]) -> str:
+    """``verified``, ``incomplete`` (nothing is wrong, something required was not checked), ``wrong``."""
+    known = tuple(checks)
+    if any(check.state == "failed" for check in known):
+        return "wrong"
+    left = any(check.state != "passed" and check.required for check in known)
+    return "incomplete" if left else "verified"
 
 
 def perform(name: str, step: Callable[[], str]) -> Check:

@@ -14,7 +14,7 @@ import msgspec
 
 from modelassay.canonical import canonical_json, digest_bytes
 from modelassay.errors import EvidenceError
-from modelassay.evidence.checks import Check, NotDoneError, perform
+from modelassay.evidence.checks import Check, NotDoneError, perform, state_of
 from modelassay.evidence.events import AuditorValidated, body_of, decode
 from modelassay.evidence.parts import Place
 from modelassay.evidence.statements import PAYLOAD_TYPE
@@ -42,11 +42,8 @@ class VerifiedCertificate:
 
     @property
     def state(self) -> str:
-        """``verified``, ``incomplete`` (nothing is wrong, something required was not checked), ``wrong``."""
-        if any(check.state == "failed" for check in self.checks):
-            return "wrong"
-        left = any(check.state != "passed" and check.required for check in self.checks)
-        return "incomplete" if left else "verified"
+        """See `checks.state_of`."""
+        return state_of(self.checks)
 
 
 def is_certificate(folder: Path) -> bool:
