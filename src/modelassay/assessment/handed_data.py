@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-import msgspec
-
 from modelassay.assessment.inputs import file_digest
 from modelassay.canonical import Digest
 from modelassay.records import RunDataset, RunFinding
 from modelassay.training.data.conclusions import CHECK
 from modelassay.training.data.review import review_data
 from modelassay.training.data.rows import DataSource, Quarantine, read_objects
-from modelassay.training.findings import NOT_ASSESSABLE, run_finding
+from modelassay.training.findings import called_fine_no_longer, run_finding
 from modelassay.training.importers.rows import json_text
 
 _TAUGHT: Final = frozenset({"train", "sft", "preference"})
@@ -60,7 +58,7 @@ def handed_over(
     given = [tied(path, recorded) for path in paths]
     reviewed = (*review_data(paths, sources=_sources(given, recorded)), *beside)
     if any(each.tie == "other" for each in given):
-        reviewed = tuple(map(_of_other_data, reviewed))
+        reviewed = tuple(called_fine_no_longer(each, _OTHER) for each in reviewed)
     return (*map(_finding, given), *_missing(given, recorded), *reviewed)
 
 
@@ -186,17 +184,3 @@ def _missing(given: Sequence[Given], recorded: Sequence[RunDataset]) -> Iterator
             severity="medium",
             question=f"Where is {listed}, which the run recorded?",
         )
-
-
-def _of_other_data(finding: RunFinding) -> RunFinding:
-    """A finding of the review, which says nothing in favour of the run."""
-    if finding.state != "shown_fine":
-        return finding
-    return msgspec.structs.replace(
-        finding,
-        state="not_assessable",
-        outcome=NOT_ASSESSABLE,
-        severity="none",
-        statement=f"Cannot be assessed: {_OTHER}.",
-        why_not=_OTHER,
-    )

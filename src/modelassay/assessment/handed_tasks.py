@@ -7,14 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from modelassay.records import RunFinding
 from modelassay.training.analyses.environment_pressure import CHECK
 from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.data.rows import Quarantine
 from modelassay.training.environments.tasks import read_tasks
-from modelassay.training.findings import NOT_ASSESSABLE, run_finding
+from modelassay.training.findings import called_fine_no_longer, run_finding
 
 MANY_UNREAD: Final = 0.01
 """Share of rows that hold no task that could be read, from which nothing counts as absent from the tasks."""
@@ -37,7 +35,7 @@ def handed_tasks(paths: Sequence[Path]) -> tuple[RunFinding, ...]:
     if quarantine.count < MANY_UNREAD * (len(tasks) + quarantine.count):
         return (unread, *found)
     why = f"{quarantine.count:,} of {len(tasks) + quarantine.count:,} rows are no tasks that could be read"
-    return (unread, *(_as_far_as_read(each, why) for each in found))
+    return (unread, *(called_fine_no_longer(each, why) for each in found))
 
 
 def _unread(tasks: int, quarantine: Quarantine) -> RunFinding:
@@ -52,17 +50,4 @@ def _unread(tasks: int, quarantine: Quarantine) -> RunFinding:
         severity="medium" if quarantine.count >= MANY_UNREAD * rows else "low",
         values={"quarantined": Decimal(quarantine.count), "of": Decimal(rows)},
         question="What are the rows of the task files that hold no task?",
-    )
-
-
-def _as_far_as_read(finding: RunFinding, why: str) -> RunFinding:
-    if finding.state != "shown_fine":
-        return finding
-    return msgspec.structs.replace(
-        finding,
-        state="not_assessable",
-        outcome=NOT_ASSESSABLE,
-        severity="none",
-        statement=f"Cannot be assessed: {why}.",
-        why_not=why,
     )

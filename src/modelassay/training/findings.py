@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from modelassay.records import (
     Estimate,
     Measure,
@@ -85,4 +87,18 @@ def not_assessable(
         state="not_assessable",
         why_not=why,
         question=question,
+    )
+
+
+def called_fine_no_longer(finding: RunFinding, why: str) -> RunFinding:
+    """`finding`, not assessable where it calls fine what `why` says was not looked at; harm stays."""
+    if finding.state != "shown_fine":
+        return finding
+    return msgspec.structs.replace(
+        finding,
+        state="not_assessable",
+        outcome=NOT_ASSESSABLE,
+        severity="none",
+        statement=f"Cannot be assessed: {why}.",
+        why_not=why,
     )

@@ -17,7 +17,7 @@ from modelassay.training.data.languages import tongue
 from modelassay.training.data.references import counted
 from modelassay.training.data.rows import DataRow
 from modelassay.training.data.shifts import ENOUGH_TO_SHIFT
-from modelassay.training.findings import NOT_ASSESSABLE
+from modelassay.training.findings import called_fine_no_longer
 
 MANY_UNREAD: Final = 0.01
 """Share of rows that were not read from which nothing counts as absent; of at least `ENOUGH_TO_SHIFT`."""
@@ -105,14 +105,7 @@ def as_far_as_read(finding: RunFinding, reach: Reach, quarantined: int) -> RunFi
         return finding
     why = reach.why_not(aspect, quarantined)
     if why:
-        return msgspec.structs.replace(
-            finding,
-            state="not_assessable",
-            outcome=NOT_ASSESSABLE,
-            severity="none",
-            statement=f"Cannot be assessed: {why}.",
-            why_not=why,
-        )
+        return called_fine_no_longer(finding, why)
     if aspect in _ENGLISH and reach.foreign >= ENOUGH_TO_SHIFT:
         told = (
             f"{finding.statement} Of these, {reach.foreign:,} are in languages that the patterns do not know."
