@@ -3,10 +3,67 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+
+class Ended(NamedTuple):
+    """How one command line ended: its exit code and the bytes that it wrote."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+@pytest.fixture(scope="session")
+def command_line() -> Callable[..., Ended]:
+    """Runs a command line in this process, but with the folder, environment and streams of its own process.
+
+    Where a signal, a closed stream or the process itself is the point, tests start a real one; it imports
+    everything anew, which takes longer than most audits.
+    """
+    return _run_here
+
+
+def _run_here(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
+    from modelassay.cli import run
+
+    out, err = io.BytesIO(), io.BytesIO()
+    with (
+        _process_of_its_own(folder, environment or {}),
+        io.TextIOWrapper(out, "utf-8", "surrogateescape", write_through=True) as text_out,
+        io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True) as text_err,
+        redirect_stdout(text_out),
+        redirect_stderr(text_err),
+    ):
+        code = run(list(arguments))
+        return Ended(code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def _process_of_its_own(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Go to `folder` with `environment` and no other setting of ours; forget what was imported from there."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [name for name in os.environ if name.startswith("MODELASSAY")]:
+            patched.delenv(name)
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        patched.chdir(folder)
+        patched.setattr(sys, "path", [*sys.path])
+        patched.setattr(sys, "stdin", io.StringIO())
+        try:
+            yield
+        finally:
+            for name, module in list(sys.modules.items()):
+                if Path(getattr(module, "__file__", None) or "/").is_relative_to(folder):
+                    del sys.modules[name]
 
 
 @pytest.fixture(scope="session")
