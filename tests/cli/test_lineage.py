@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -38,9 +40,24 @@ lineage:
 """
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "modelassay", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(folder: Path, command_line: Callable[..., Any]) -> Run:
+    """How a command line in the test's folder ended."""
+
+    def ended(*arguments: str) -> Done:
+        code, out, err = command_line(folder, *arguments)
+        return Done(code, out.decode(), err.decode())
+
+    return ended
 
 
 @pytest.fixture
@@ -58,18 +75,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_plan_shows_conflicts_and_unknowns_before_anything_is_spent(folder: Path) -> None:
-    done = run(folder, "plan", "plan.yaml")
+def test_plan_shows_conflicts_and_unknowns_before_anything_is_spent(folder: Path, run: Run) -> None:
+    done = run("plan", "plan.yaml")
     assert done.returncode == 0
     assert "  conflict    Training data sft is under CC-BY-NC-4.0" in done.stdout
     assert "  unknown     The base model is not declared" in done.stdout
-    found = json.loads(run(folder, "plan", "plan.yaml", "--json").stdout)["lineage"]
+    found = json.loads(run("plan", "plan.yaml", "--json").stdout)["lineage"]
     assert {finding["check"] for finding in found} == {"lineage", "licences", "data_handling", "recipe"}
     assert not (folder / "assay").exists()
 
 
-def test_an_audit_seals_the_declaration_and_sends_its_conflict_to_people(folder: Path) -> None:
-    done = run(folder, "audit", "plan.yaml", "--json", "-q")
+def test_an_audit_seals_the_declaration_and_sends_its_conflict_to_people(folder: Path, run: Run) -> None:
+    done = run("audit", "plan.yaml", "--json", "-q")
     assert done.returncode == 10, done.stderr
     summary = json.loads(done.stdout)
     assert summary["decided_by"][0]["rule"] == "lineage.conflict"
@@ -79,36 +96,38 @@ def test_an_audit_seals_the_declaration_and_sends_its_conflict_to_people(folder:
     findings = json.loads((audit / "findings.json").read_bytes())
     again = {finding.id: finding.statement for finding in lineage_findings(sealed, ())}
     assert again.items() <= {finding["id"]: finding["statement"] for finding in findings}.items()
-    shown = run(folder, "show", summary["audit"])
+    shown = run("show", summary["audit"])
     assert "licences conflict (1)" in shown.stdout
 
 
-def test_changed_data_makes_another_audit(folder: Path) -> None:
-    first = json.loads(run(folder, "audit", "plan.yaml", "--json", "-q").stdout)["audit"]
-    assert json.loads(run(folder, "audit", "plan.yaml", "--json", "-q").stdout)["audit"] == first
+def test_changed_data_makes_another_audit(folder: Path, run: Run) -> None:
+    first = json.loads(run("audit", "plan.yaml", "--json", "-q").stdout)["audit"]
+    command = [sys.executable, "-m", "modelassay", "audit", "plan.yaml", "--json", "-q"]
+    another_process = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
+    assert json.loads(another_process.stdout)["audit"] == first
     (folder / "sft.jsonl").write_text('{"text": "b"}\n')
-    assert json.loads(run(folder, "audit", "plan.yaml", "--json", "-q").stdout)["audit"] != first
+    assert json.loads(run("audit", "plan.yaml", "--json", "-q").stdout)["audit"] != first
 
 
 @pytest.mark.parametrize("command", ["plan", "audit"])
 def test_a_digest_that_the_file_does_not_have_stops_before_anything_is_asked(
-    folder: Path, command: str
+    folder: Path, command: str, run: Run
 ) -> None:
     plan = (folder / "plan.yaml").read_text()
     (folder / "plan.yaml").write_text(plan.replace("name: sft,", f"name: sft, digest: 'sha256:{'0' * 64}',"))
-    done = run(folder, command, "plan.yaml")
+    done = run(command, "plan.yaml")
     assert done.returncode == 2
     assert "lineage.training_data[0].digest" in done.stderr
     assert "is not what was declared" in done.stderr
     assert not (folder / "assay" / "audits").exists()
 
 
-def test_a_required_part_sends_a_silent_plan_to_people(folder: Path) -> None:
+def test_a_required_part_sends_a_silent_plan_to_people(folder: Path, run: Run) -> None:
     (folder / "policy.yaml").write_text("version: 1\nlineage: {required: [recipe]}\n")
     (folder / "plan.yaml").write_text(PLAN.partition("lineage:")[0])
-    summary = json.loads(run(folder, "audit", "plan.yaml", "--json", "-q").stdout)
+    summary = json.loads(run("audit", "plan.yaml", "--json", "-q").stdout)
     assert (summary["outcome"], summary["decided_by"][0]["rule"]) == ("review", "lineage.required")
     (folder / "policy.yaml").write_text("version: 1\n")
-    summary = json.loads(run(folder, "audit", "plan.yaml", "--json", "-q").stdout)
+    summary = json.loads(run("audit", "plan.yaml", "--json", "-q").stdout)
     assert summary["outcome"] in ("deploy", "deploy-monitored")
     assert "lineage" in [item["concern"] for item in summary["review_items"]]

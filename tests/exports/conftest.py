@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,20 +46,6 @@ lineage:
 """
 
 
-def run(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, bytes, str]:
-    """Exit code, stdout and stderr of one command line."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("MODELASSAY")}
-    done = subprocess.run(
-        [sys.executable, "-m", "modelassay", *arguments],
-        cwd=folder,
-        env={**bare, **(environment or {})},
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr.decode()
-
-
 def write_plan(folder: Path, more: str = "") -> Path:
     """A plan whose candidate lost its refusals of fraud."""
     rows = [
@@ -87,40 +72,52 @@ def write_plan(folder: Path, more: str = "") -> Path:
     return plan
 
 
-def make(folder: Path, more: str = "", environment: dict[str, str] | None = None) -> SealedAudit:
+Command = Callable[..., tuple[int, bytes, str]]
+
+
+@pytest.fixture(scope="session")
+def command(command_line: Callable[..., Any]) -> Command:
+    """Exit code, stdout and stderr of one command line in a folder."""
+
+    def run(
+        folder: Path, *arguments: str, environment: dict[str, str] | None = None
+    ) -> tuple[int, bytes, str]:
+        code, out, err = command_line(folder, *arguments, environment=environment)
+        return code, out, err.decode()
+
+    return run
+
+
+def make(
+    command: Command, folder: Path, more: str = "", environment: dict[str, str] | None = None
+) -> SealedAudit:
     """The sealed audit of `write_plan`'s plan."""
     write_plan(folder, more)
-    code, out, error = run(folder, "audit", "plan.yaml", "--json", "-q", environment=environment)
+    code, out, error = command(folder, "audit", "plan.yaml", "--json", "-q", environment=environment)
     assert code == 11, error
     return find_audit(json.loads(out)["audit"], folder / "assay")
 
 
 @pytest.fixture(scope="session")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> SealedAudit:
+def plain(command: Command, tmp_path_factory: pytest.TempPathFactory) -> SealedAudit:
     """An audit without keys and without declared lineage."""
-    return make(tmp_path_factory.mktemp("plain"))
+    return make(command, tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture(scope="session")
-def declared(tmp_path_factory: pytest.TempPathFactory) -> SealedAudit:
+def declared(command: Command, tmp_path_factory: pytest.TempPathFactory) -> SealedAudit:
     """An audit whose plan declares lineage."""
-    return make(tmp_path_factory.mktemp("declared"), LINEAGE)
+    return make(command, tmp_path_factory.mktemp("declared"), LINEAGE)
 
 
 @pytest.fixture(scope="session")
-def signed(tmp_path_factory: pytest.TempPathFactory) -> SealedAudit:
+def signed(command: Command, tmp_path_factory: pytest.TempPathFactory) -> SealedAudit:
     """An audit with keys for verdict and log."""
     folder = tmp_path_factory.mktemp("signed")
     keys = {"MODELASSAY_KEYS": str(folder / "keys"), "MODELASSAY_KEY_PASSPHRASE": "only for this test"}
-    code, _, error = run(folder, "keys", "new", "tester", "--json", environment=keys)
+    code, _, error = command(folder, "keys", "new", "tester", "--json", environment=keys)
     assert code == 0, error
-    return make(folder, environment=keys)
-
-
-@pytest.fixture(scope="session")
-def command() -> Callable[..., tuple[int, bytes, str]]:
-    """`run`, for tests of the command line."""
-    return run
+    return make(command, folder, environment=keys)
 
 
 @pytest.fixture(scope="session")
