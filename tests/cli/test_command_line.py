@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 import pytest
@@ -41,6 +42,26 @@ def run(
         timeout=120,
         check=False,
     )
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def here(command_line: Callable[..., Any]) -> Run:
+    """How a command line ended in this process, where only what it says is the point."""
+
+    def ended(*arguments: str, cwd: Path) -> Done:
+        code, out, err = command_line(cwd, *arguments)
+        return Done(code, out.decode(), err.decode())
+
+    return ended
 
 
 def test_help_is_light_and_opens_no_socket() -> None:
@@ -130,20 +151,20 @@ def test_errors_are_one_json_object_under_json(tmp_path: Path) -> None:
     assert told["error"]["where"] == "nowhere.yaml"
 
 
-def test_init_writes_files_that_work_and_replaces_nothing(tmp_path: Path) -> None:
-    done = run("init", "release", "--baseline", "openai:a@http://127.0.0.1:9/v1", cwd=tmp_path)
+def test_init_writes_files_that_work_and_replaces_nothing(tmp_path: Path, here: Run) -> None:
+    done = here("init", "release", "--baseline", "openai:a@http://127.0.0.1:9/v1", cwd=tmp_path)
     assert done.returncode == 0
     plan = (tmp_path / "release" / "plan.yaml").read_text()
     assert "model: openai:a@http://127.0.0.1:9/v1" in plan
     assert json.loads((tmp_path / "release" / "schemas" / "plan.schema.json").read_text())["title"]
-    done = run("init", "release", cwd=tmp_path)
+    done = here("init", "release", cwd=tmp_path)
     assert done.returncode == 2
     assert "exists already" in done.stderr
     assert plan == (tmp_path / "release" / "plan.yaml").read_text()
 
 
-def test_plan_of_the_starter_suite_needs_no_network(tmp_path: Path) -> None:
-    assert run("init", cwd=tmp_path).returncode == 0
+def test_plan_of_the_starter_suite_needs_no_network(tmp_path: Path, here: Run) -> None:
+    assert here("init", cwd=tmp_path).returncode == 0
     done = run("plan", "plan.yaml", "--json", cwd=tmp_path, no_network=True)
     assert done.returncode == 0, done.stderr
     expected = json.loads(done.stdout)
@@ -157,54 +178,54 @@ def test_plan_of_the_starter_suite_needs_no_network(tmp_path: Path) -> None:
     assert not done.stdout.startswith("\x1b")
 
 
-def test_plan_states_cost_when_prices_are_known(tmp_path: Path) -> None:
-    run("init", cwd=tmp_path)
+def test_plan_states_cost_when_prices_are_known(tmp_path: Path, here: Run) -> None:
+    here("init", cwd=tmp_path)
     prices = [
         f"{side}.price={{input_per_million: 1, output_per_million: 2}}" for side in ("baseline", "candidate")
     ]
     settings = [part for price in prices for part in ("--set", price)]
-    done = run("plan", "plan.yaml", "--json", *settings, cwd=tmp_path)
+    done = here("plan", "plan.yaml", "--json", *settings, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     side = json.loads(done.stdout)["sides"][0]
     assert float(side["cost"]) > 0
     assert float(side["most_cost"]) > float(side["cost"])
 
 
-def test_contradictory_thresholds_are_refused_before_anything_is_asked(tmp_path: Path) -> None:
-    run("init", cwd=tmp_path)
+def test_contradictory_thresholds_are_refused_before_anything_is_asked(tmp_path: Path, here: Run) -> None:
+    here("init", cwd=tmp_path)
     policy = tmp_path / "policy.yaml"
     policy.write_text(policy.read_text().replace("deploy: 5%", "deploy: 40%"))
-    done = run("audit", "plan.yaml", cwd=tmp_path)
+    done = here("audit", "plan.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert "deploy" in done.stderr
     assert not (tmp_path / "assay").exists()
 
 
-def test_unknown_names_in_a_plan(tmp_path: Path) -> None:
-    run("init", cwd=tmp_path)
+def test_unknown_names_in_a_plan(tmp_path: Path, here: Run) -> None:
+    here("init", cwd=tmp_path)
     for change, hint in (
         ("datasets[0]=startr", "did you mean 'starter'"),
         ("evaluators[0]=refusl", "did you mean 'refusal'"),
         ("baseline.model=opnai:x@http://127.0.0.1:9", "did you mean 'openai'"),
     ):
-        done = run("audit", "plan.yaml", "--set", change, cwd=tmp_path)
+        done = here("audit", "plan.yaml", "--set", change, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
         assert hint in done.stderr
         assert "Traceback" not in done.stderr
 
 
-def test_listing_an_empty_store(tmp_path: Path) -> None:
-    done = run("list", "--json", cwd=tmp_path)
+def test_listing_an_empty_store(tmp_path: Path, here: Run) -> None:
+    done = here("list", "--json", cwd=tmp_path)
     assert json.loads(done.stdout) == {"audits": [], "open": [], "aborted": [], "damaged": []}
-    done = run("show", "nothing", cwd=tmp_path)
+    done = here("show", "nothing", cwd=tmp_path)
     assert done.returncode == 2
     assert "unknown audit" in done.stderr
 
 
-def test_plugins_schema_and_doctor(tmp_path: Path) -> None:
-    listed = json.loads(run("plugins", "--json").stdout)
+def test_plugins_schema_and_doctor(tmp_path: Path, here: Run) -> None:
+    listed = json.loads(here("plugins", "--json", cwd=tmp_path).stdout)
     assert {"openai", "hf", "inspect", "python"} <= set(listed["targets"])
-    assert json.loads(run("schema", "policy").stdout)["title"] == "modelassay policy"
+    assert json.loads(here("schema", "policy", cwd=tmp_path).stdout)["title"] == "modelassay policy"
     facts = json.loads(run("doctor", "--json", cwd=tmp_path, no_network=True).stdout)
     assert facts["store_writable"] is True
 
@@ -227,10 +248,10 @@ def shown(
 
 
 @pytest.fixture(scope="module")
-def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def starter(tmp_path_factory: pytest.TempPathFactory, here: Run) -> Path:
     """A folder with a plan; what is planned of it has arrows and dashes."""
     folder = tmp_path_factory.mktemp("starter")
-    assert run("init", cwd=folder).returncode == 0
+    assert here("init", cwd=folder).returncode == 0
     return folder
 
 

@@ -21,9 +21,15 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All definitions and imports; what they are made of is of no concern here."""
+    return tuple(node for node in ast.walk(tree(path)) if isinstance(node, Function | ast.ImportFrom))
+
+
 def functions() -> Iterator[tuple[str, Function]]:
     for path in MODULES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, Function):
                 yield f"{path.relative_to(PACKAGE)}: {node.name}", node
 
@@ -44,7 +50,7 @@ def test_private_names_stay_in_their_module() -> None:
     taken = [
         f"{path.relative_to(PACKAGE)}: {alias.name}"
         for path in MODULES
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.name.startswith("_") and not alias.name.startswith("__")

@@ -88,15 +88,16 @@ def test_nothing_audited_was_trained_on(rows: list[dict], taught: dict[str, list
     assert len(trained) > 10_000
     assert asked.isdisjoint(trained)
     by_first_word = defaultdict(set)
-    for request in requests:
-        by_first_word[words(request)[0]].add(words(request))
-    said = {words(turn) for turn in trained}
+    for request in map(words, requests):
+        by_first_word[request[0]].add(request)
+    lengths = {first: {len(request) for request in found} for first, found in by_first_word.items()}
+    said = {words(turn) for turn in set(trained)}
     assert not [
         turn
         for turn in said
         for place, word in enumerate(turn)
-        for request in by_first_word.get(word, ())
-        if turn[place : place + len(request)] == request
+        for length in lengths.get(word, ())
+        if turn[place : place + length] in by_first_word[word]
     ]
 
 

@@ -1,6 +1,8 @@
+from unittest.mock import patch
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
@@ -21,11 +23,12 @@ def test_published_example():
     assert np.count_nonzero(holm(P_VALUES_1995) <= 0.05) == 3
 
 
-@settings(max_examples=25)  # the peer's holm takes 40 ms a call
 @given(p_values)
 @pytest.mark.parametrize(("ours", "theirs"), [(holm, "holm"), (benjamini_hochberg, "fdr_bh")])
 def test_agrees_with_statsmodels(ours, theirs, p):
-    assert ours(p) == pytest.approx(multipletests(p, method=theirs)[1], abs=1e-15)
+    with patch("gc.collect"):  # the peer's holm collects at every call: a second, where much was imported
+        expected = multipletests(p, method=theirs)[1]
+    assert ours(p) == pytest.approx(expected, abs=1e-15)
 
 
 @given(p_values, st.randoms())
