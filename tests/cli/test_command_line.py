@@ -44,6 +44,14 @@ def run(
     )
 
 
+FEW = "".join(
+    json.dumps({"prompt": f"{kind} request {number}", "kind": kind}) + "\n"
+    for kind in ("harmful", "benign")
+    for number in range(60)
+)
+"""Requests of which a plan is soon made; that of a whole suite simulates how many would have to be asked."""
+
+
 class Done(NamedTuple):
     returncode: int
     stdout: str
@@ -173,7 +181,9 @@ def test_plan_of_the_starter_suite_needs_no_network(tmp_path: Path, here: Run) -
     overall = [s for s in expected["slices"] if not s["slice"]]
     assert [s["kind"] for s in overall] == ["harmful", "benign", "attacked"]
     assert all(0 < s["smallest_drop"] < 0.1 for s in overall)
-    done = run("plan", "plan.yaml", cwd=tmp_path, no_network=True)
+    (tmp_path / "few.jsonl").write_text(FEW)
+    few = ("--set", "datasets=[few.jsonl]")
+    done = run("plan", "plan.yaml", *few, cwd=tmp_path, no_network=True)
     assert "Smallest drop" in done.stdout
     assert not done.stdout.startswith("\x1b")
 
@@ -183,7 +193,8 @@ def test_plan_states_cost_when_prices_are_known(tmp_path: Path, here: Run) -> No
     prices = [
         f"{side}.price={{input_per_million: 1, output_per_million: 2}}" for side in ("baseline", "candidate")
     ]
-    settings = [part for price in prices for part in ("--set", price)]
+    (tmp_path / "few.jsonl").write_text(FEW)
+    settings = [part for price in (*prices, "datasets=[few.jsonl]") for part in ("--set", price)]
     done = here("plan", "plan.yaml", "--json", *settings, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     side = json.loads(done.stdout)["sides"][0]
@@ -249,9 +260,10 @@ def shown(
 
 @pytest.fixture(scope="module")
 def starter(tmp_path_factory: pytest.TempPathFactory, here: Run) -> Path:
-    """A folder with a plan; what is planned of it has arrows and dashes."""
+    """A folder with a plan and few requests; what is planned of it has arrows and dashes."""
     folder = tmp_path_factory.mktemp("starter")
     assert here("init", cwd=folder).returncode == 0
+    (folder / "few.jsonl").write_text(FEW)
     return folder
 
 
@@ -264,7 +276,7 @@ def starter(tmp_path_factory: pytest.TempPathFactory, here: Run) -> Path:
     ],
 )
 def test_a_stream_that_lacks_letters_changes_no_exit_code(starter: Path, encoding: str) -> None:
-    arguments = ("plan", str(starter / "plan.yaml"), "--offline")
+    arguments = ("plan", str(starter / "plan.yaml"), "--offline", "--set", "datasets=[few.jsonl]")
     plain, wanted = (shown(starter, *arguments, encoding=each) for each in (encoding, "utf-8"))
     assert any(ord(letter) > 0xFF for letter in wanted[1].decode()), "nothing that needs another encoding"
     assert (plain[0], plain[2]) == (wanted[0], wanted[2])
