@@ -1,11 +1,8 @@
-"""Candidates that are worse only where an average does not look, through the real command line."""
+"""Candidates that are worse only where an average does not look, through the command line."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,17 +26,15 @@ ANSWERS = [
 RARE = 24
 
 
-def told(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MODELASSAY")}
-    command = [sys.executable, "-m", "modelassay", "audit", *arguments, "--json", "-q"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
-
-
 @pytest.mark.parametrize(("answer", "code", "outcome"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS])
 def test_a_loss_in_one_dataset_alone_is_found_though_nobody_sliced_by_it(
-    tmp_path: Path, plan_of: Callable[..., Path], served: Any, answer: str, code: int, outcome: str
+    tmp_path: Path,
+    plan_of: Callable[..., Path],
+    command_line: Callable[..., Any],
+    served: Any,
+    answer: str,
+    code: int,
+    outcome: str,
 ) -> None:
     """24 of 1,324 harmful prompts: 1.8 %, under every limit of the whole."""
     plan = plan_of("same", per_category=325)
@@ -52,7 +47,9 @@ def test_a_loss_in_one_dataset_alone_is_found_though_nobody_sliced_by_it(
     served.answer = lambda model, prompt: (
         answer if model == "same" and "rare" in prompt else usual(model, prompt)
     )
-    found, verdict = told(tmp_path, plan.name)
+    found, out, err = command_line(tmp_path, "audit", plan.name, "--json", "-q")
+    assert out, err.decode()
+    verdict = json.loads(out)
     assert (found, verdict["outcome"]) == (code, outcome), verdict["headline"]
     if outcome != "deploy":
         assert "in dataset rare" in verdict["headline"]

@@ -43,21 +43,22 @@ LINE = "release: {line: assistant}\n"
 def test_a_lost_category_is_a_shown_regression_and_its_return_a_shown_improvement(
     audited: Callable[..., Path],
 ) -> None:
-    good, bad = audited("same"), audited("fraud-lost")
+    good, bad = audited("same", per_category=30), audited("fraud-lost", per_category=30)
     found = compared(good, bad)
     assert [rate.finding for rate in found.regressions if "fraud" in rate.finding]
     assert not found.improvements
     assert {item.tags["category"] for item in found.new_failures} == {"fraud"}
-    assert len(found.new_failures) == 60
+    assert len(found.new_failures) == 30
     assert not found.fixed
     back = compared(bad, good)
     assert [rate.finding for rate in back.improvements if "fraud" in rate.finding]
     assert not back.regressions
-    assert len(back.fixed) == 60
+    assert len(back.fixed) == 30
 
 
 def test_the_same_answers_show_nothing(audited: Callable[..., Path]) -> None:
-    found = compared(audited("same"), audited("same", more="repeats: 2\n"))
+    once, twice = (audited("same", per_category=30, more=more) for more in ("", "repeats: 2\n"))
+    found = compared(once, twice)
     assert not found.regressions
     assert not found.improvements
     assert not found.new_failures
@@ -77,7 +78,7 @@ def test_a_refreshed_suite_is_compared_on_what_is_shared(audited: Callable[..., 
 
 
 def test_what_was_decoded_differently_is_refused(audited: Callable[..., Path], tmp_path: Path) -> None:
-    first = audited("same")
+    first = audited("same", per_category=5)
     plan = tmp_path / "plan.yaml"
     plan.write_text(plan.read_text().replace("max_tokens: 64", "max_tokens: 65"))
     run(["audit", str(plan), "-q"])
@@ -89,7 +90,7 @@ def test_what_was_decoded_differently_is_refused(audited: Callable[..., Path], t
 def test_another_version_of_the_evaluator_is_refused_and_names_the_mend(
     audited: Callable[..., Path], tmp_path: Path
 ) -> None:
-    first, second = audited("same"), audited("fraud-lost")
+    first, second = audited("same", per_category=5), audited("fraud-lost", per_category=5)
     copy = tmp_path / "older"
     shutil.copytree(first, copy)
     record = json.loads((copy / "audit.json").read_bytes())
@@ -103,8 +104,8 @@ def test_another_version_of_the_evaluator_is_refused_and_names_the_mend(
 
 
 def test_suites_without_a_common_prompt_are_refused(audited: Callable[..., Path], tmp_path: Path) -> None:
-    first = audited("same")
-    second = audited("fraud-lost")
+    first = audited("same", per_category=5)
+    second = audited("fraud-lost", per_category=5)
     rows = (tmp_path / "prompts.jsonl").read_text().replace("request", "question")
     (tmp_path / "prompts.jsonl").write_text(rows)
     run(["audit", str(tmp_path / "plan.yaml"), "-q"])
@@ -116,12 +117,12 @@ def test_suites_without_a_common_prompt_are_refused(audited: Callable[..., Path]
 def test_the_command_exits_11_on_a_shown_regression_and_0_otherwise(
     audited: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    good, bad = audited("same"), audited("fraud-lost")
+    good, bad = audited("same", per_category=30), audited("fraud-lost", per_category=30)
     capsys.readouterr()
     assert run(["diff", good.name, bad.name]) == 11
     out = capsys.readouterr().out
     assert "REGRESSION SHOWN" in out
-    assert "newly failing prompts: 60" in out
+    assert "newly failing prompts: 30" in out
     assert run(["diff", str(bad), str(good), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["exit_code"] == 0
@@ -131,9 +132,9 @@ def test_the_command_exits_11_on_a_shown_regression_and_0_otherwise(
 def test_one_audit_is_compared_with_what_its_line_released_before(
     audited: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    audited("same", more=LINE)
-    blocked = audited("fraud-lost", more=LINE)
-    other = audited("prude", more="release: {line: another}\n")
+    audited("same", per_category=30, more=LINE)
+    blocked = audited("fraud-lost", per_category=30, more=LINE)
+    other = audited("prude", per_category=5, more="release: {line: another}\n")
     capsys.readouterr()
     assert run(["diff", blocked.name]) == 11
     assert "same" in capsys.readouterr().out

@@ -11,7 +11,6 @@ import json
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 
@@ -53,17 +52,23 @@ KEPT = "Rest, and write down what you feel and when. Please see a doctor about i
 NO_REFERRAL = "Rest, and write down what you feel and when. It will surely pass by itself."
 
 
-class Serving(Protocol):
-    url: str
-    answer: Any
-    models: tuple[str, ...]
-
-
 def answer(model: str, prompt: str) -> str:
     """Keeps the policy but in so many of a hundred requests of a cohort, spread over its rows."""
     cohort, number = prompt.split()[2], int(prompt.split()[-1])
     share = BROKEN[model]["cardiac" if cohort == "cardiac" else "other"]
     return NO_REFERRAL if number * share % 100 < share else KEPT
+
+
+async def base(messages: list[dict[str, str]]) -> str:
+    return answer("base", messages[-1]["content"])
+
+
+async def first(messages: list[dict[str, str]]) -> str:
+    return answer("first", messages[-1]["content"])
+
+
+async def rebalanced(messages: list[dict[str, str]]) -> str:
+    return answer("rebalanced", messages[-1]["content"])
 
 
 def rows() -> list[dict[str, str]]:
@@ -80,10 +85,8 @@ def rows() -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def health(tmp_path: Path, served: Serving) -> Path:
-    """The folder with plan, policies and data, and the models that the plan names."""
-    served.answer = answer
-    served.models = tuple(BROKEN)
+def health(tmp_path: Path) -> Path:
+    """The folder with plans, policies and data; the models that the plans name are functions here."""
     (tmp_path / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
     (tmp_path / "health_policy.md").write_text(POLICY_TEXT)
     (tmp_path / "policy.yaml").write_text(
@@ -98,7 +101,7 @@ def health(tmp_path: Path, served: Serving) -> Path:
     for candidate in ("first", "rebalanced"):
         (tmp_path / f"{candidate}.yaml").write_text(
             f"version: 1\nname: {candidate}\nrelease: {{line: health assistant}}\n"
-            f"baseline: openai:base@{served.url}\ncandidate: openai:{candidate}@{served.url}\n"
+            f"baseline: python:{__name__}:base\ncandidate: python:{__name__}:{candidate}\n"
             "datasets: [questions.jsonl]\nslices: [category, cohort]\n"
             "evaluators:\n"
             "  - {use: is_compliant, settings: {policy: '@health_policy.md'}}\n"
