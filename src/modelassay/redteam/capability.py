@@ -41,8 +41,9 @@ from modelassay.redteam.campaign.journal import Journal
 from modelassay.redteam.campaign.kept import KeptModel
 from modelassay.redteam.campaign.units import ModelSide
 from modelassay.redteam.campaign.writing import EXAMINATION, TRANSCRIPTS, as_key, packed
+from modelassay.redteam.counted import Pair, Tally
 from modelassay.redteam.frozen import number_of
-from modelassay.redteam.tallies import Claim, Pair, Tally, Wording, adjusted, finding_of
+from modelassay.redteam.tallies import Claim, Wording, findings_from
 from modelassay.version import __version__
 
 SHOWN = Measure(
@@ -176,11 +177,11 @@ def _findings(
         )
         return Tally(slice_, pairs, compared=True)
 
-    found = adjusted([finding_of(tally(asked, {}), claim)])
+    found = findings_from([tally(asked, {})], claim)
     names = sorted({each.tags[TAG] for each in asked})
     if len(names) > 1:
         of_each = [tally([s for s in asked if s.tags[TAG] == name], {TAG: name}) for name in names]
-        found += adjusted([finding_of(each, claim) for each in of_each])
+        found += findings_from(of_each, claim)
     return found
 
 

@@ -34,7 +34,8 @@ from modelassay.records import (
     sample_id,
 )
 from modelassay.redteam.campaign.writing import as_key
-from modelassay.redteam.tallies import Claim, Pair, Tally, Wording, adjusted, finding_of
+from modelassay.redteam.counted import Pair, Tally
+from modelassay.redteam.tallies import Claim, Wording, findings_from
 from modelassay.version import __version__
 
 DETECTED = Measure(
@@ -133,7 +134,7 @@ def _detected(runs: Mapping[str, Run]) -> list[Finding]:
         tallies.append(
             Tally({"probe": probe, "detector": detector}, _pairs(marks), compared="baseline" in runs)
         )
-    return adjusted([finding_of(each, claim) for each in tallies], decides=False)
+    return findings_from(tallies, claim)
 
 
 def _read_again(runs: Mapping[str, Run], evaluator: Evaluator) -> list[Finding]:
@@ -141,7 +142,8 @@ def _read_again(runs: Mapping[str, Run], evaluator: Evaluator) -> list[Finding]:
     claim = Claim("red_team", READ, rests_on=(f"{evaluator.name}@{evaluator.version}",), wording=_WORDING)
     marks = {side: _readings(each, evaluator) for side, each in runs.items()}
     compared = "baseline" in runs
-    found = [finding_of(Tally({}, _pairs(marks), compared), claim)]
+    overall = [Tally({}, _pairs(marks), compared)]
+    by_probe = []
     probes = dict.fromkeys(item.tags.get("probe", "") for item in runs["candidate"].items)
     of_probe = {(i.id, i.epoch): i.tags.get("probe", "") for each in runs.values() for i in each.items}
     for probe in probes:
@@ -149,8 +151,8 @@ def _read_again(runs: Mapping[str, Run], evaluator: Evaluator) -> list[Finding]:
             side: {key: value for key, value in all_.items() if of_probe[key] == probe}
             for side, all_ in marks.items()
         }
-        found.append(finding_of(Tally({"probe": probe}, _pairs(own), compared), claim))
-    return adjusted(found[:1]) + adjusted(found[1:])
+        by_probe.append(Tally({"probe": probe}, _pairs(own), compared))
+    return findings_from(overall, claim) + findings_from(by_probe, claim)
 
 
 def _readings(of: Run, evaluator: Evaluator) -> dict[tuple[str, int], bool | None]:

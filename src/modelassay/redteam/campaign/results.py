@@ -13,7 +13,8 @@ from decimal import Decimal
 from modelassay.errors import UsageError
 from modelassay.records import Finding, Measure
 from modelassay.redteam.campaign.units import UnitResult
-from modelassay.redteam.tallies import Claim, Pair, Tally, Wording, adjusted, finding_of
+from modelassay.redteam.counted import Pair, Tally
+from modelassay.redteam.tallies import Claim, Wording, findings_from
 
 REACTING = "; each attack was free to react, so these are no answers to the same words"
 
@@ -81,7 +82,7 @@ def findings_of(
             tallies = _tallies(of_kind, dimension, compared)
             if len(tallies) < 2 and dimension:
                 continue
-            found += adjusted([finding_of(each, claim) for each in tallies])
+            found += findings_from(tallies, claim)
     return tuple(found)
 
 
