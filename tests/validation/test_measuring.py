@@ -53,7 +53,8 @@ ASKED = Asked(samples=(), origin="none")
 
 @pytest.fixture(scope="session")
 def held_out() -> tuple[Sample, ...]:
-    return Dataset.from_records(held_out_rows(), name="held_out").samples
+    """A quarter of the organisms' suite: what is measured of it does not matter here."""
+    return Dataset.from_records(held_out_rows(), name="held_out").samples[::4]
 
 
 def go(
@@ -244,6 +245,7 @@ def test_numbers_are_held_against_those_of_the_same_requests_and_seed_alone(
     organisms: dict[str, Path], tmp_path: Path
 ) -> None:
     suite, part, out = write_suite(tmp_path / "all.jsonl"), tmp_path / "part.jsonl", tmp_path / "nulls.json"
+    suite.write_bytes(b"".join(suite.read_bytes().splitlines(keepends=True)[::3]))
     part.write_bytes(b"".join(suite.read_bytes().splitlines(keepends=True)[::2]))
     base, benign = str(organisms["base"]), str(organisms["benign"])
     measuring = ["nulls", base, "--variants", benign, "--checks", "refusal_margin", "--quiet"]
