@@ -148,6 +148,32 @@ def test_the_logged_deviation_tells_whether_rollouts_without_a_score_count(weigh
     assert reward_weights(["a"], without, pieces).values == (None,)
 
 
+def logged_rewards(weights: tuple[float, ...], steps: int = 40) -> dict[int, dict[str, float]]:
+    """Logs of two functions, of which the second pays in every fourth step only."""
+    rng = np.random.default_rng(4)
+    logs = {}
+    for step in range(1, steps + 1):
+        parts = [float(rng.random()), float(rng.random()) if step % 4 == 0 else 0.0]
+        means = {f"rewards/{name}/mean": part for name, part in zip("ab", parts, strict=True)}
+        logs[step] = {**means, "reward": sum(w * part for w, part in zip(weights, parts, strict=True))}
+    return logs
+
+
+@pytest.mark.parametrize("weights", [(1.0, 1.0), (0.5, 2.0), (1.0, 0.25)])
+def test_an_edited_log_does_not_hide_the_weights(weights: tuple[float, ...]) -> None:
+    told = tuple(Decimal(str(weight)) for weight in weights)
+    for edited in ((9,), (8,), (1, 4, 9, 40), (1, 2, 3, 4, 5)):
+        logs = logged_rewards(weights)
+        for step in edited:
+            logs[step]["reward"] += 0.07
+        known = reward_weights(["a", "b"], logs, []).values
+        assert known == (told if len(edited) <= 4 else (None, None)), edited
+    # too few logs to pardon one
+    few = logged_rewards(weights, steps=4)
+    few[2]["reward"] += 0.07
+    assert reward_weights(["a", "b"], few, []).values == (None, None)
+
+
 @pytest.mark.parametrize(("scale", "formula"), [("none", "centred"), ("batch", "batch")])
 def test_the_formula_of_the_advantages_is_found(grpo: Grpo, tmp_path: Path, scale: str, formula: str) -> None:
     run = import_run(grpo(scale_rewards=scale, max_steps=4, save_steps=4), tmp_path / "run")

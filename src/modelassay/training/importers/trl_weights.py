@@ -24,6 +24,10 @@ WEIGHT_ERROR = 1e-5
 """Largest deviation of a logged reward from the weighted sum of its parts; float32 means agree to 1e-6."""
 SPREAD_ERROR = 1e-4
 """Likewise of a logged deviation."""
+PARDONED = 0.1
+"""Share of logs that the weights of a run need not explain."""
+FEWEST_TO_PARDON = 5
+"""Logs from which on one need not be explained."""
 
 Parts = NDArray[np.float64]
 """A row for each log, a column for each function."""
@@ -61,7 +65,10 @@ class _Batches:
 def reward_weights(
     names: Sequence[str], logs: Mapping[int, Mapping[str, Any]], batches: Iterable[Piece]
 ) -> Weights:
-    """The weights that explain every log; weights of 1, TRL's default, are tried first.
+    """The weights that explain nearly every log; weights of 1, TRL's default, where others do no better.
+
+    One log that was edited must not take the reward from a whole run: what few logs say otherwise is for
+    reconciliation to name.
 
     Args:
         names: reward functions.
@@ -73,13 +80,13 @@ def reward_weights(
         return unknown
     told = _told(names, logs, batches)
     if not told.partial:
-        solved = _solved(*_logged(names, logs))
+        solved = _best(*_logged(names, logs))
         return Weights(solved) if solved else unknown
     if told.totals:
         return _of_rollouts(told) or unknown
     # One function, or several that score the same rollouts: the means are enough to try weights of 1.
-    parts, totals = _logged(names, logs)
-    return unknown if told.mixed or not _ones(parts, totals) else Weights((Decimal(1),) * len(names))
+    ones = _ones(*_logged(names, logs))
+    return unknown if told.mixed or ones is None else Weights(ones.weights)
 
 
 def _told(names: Sequence[str], logs: Mapping[int, Mapping[str, Any]], batches: Iterable[Piece]) -> _Batches:
@@ -121,16 +128,17 @@ def _of_rollouts(told: _Batches) -> Weights | None:
     weights explain the means in each case, but not the logged deviations.
     """
     scored, every, totals = np.array(told.scored), np.array(told.every), np.array(told.totals)
-    count = int(scored.shape[1])
-    for parts, zero in ((scored, False), (every, True)):
-        if _ones(parts, totals):
-            return Weights((Decimal(1),) * count, unscored_is_zero=zero)
-    found = {
-        solved: zero
-        for parts, zero in ((every, True), (scored, False))
-        if (solved := _solved(parts, totals)) is not None
-    }
-    several = [Weights(solved, unscored_is_zero=zero) for solved, zero in found.items()]
+    ones = [(_ones(parts, totals), zero) for parts, zero in ((scored, False), (every, True))]
+    solved = [(_solved(parts, totals), zero) for parts, zero in ((every, True), (scored, False))]
+    fits = [(fit, zero) for fit, zero in (*ones, *solved) if fit is not None]
+    fewest = min((fit.missed for fit, _ in fits), default=0)
+    best = [(fit, zero) for fit, zero in fits if fit.missed == fewest]
+    if best and best[0] in ones:
+        return Weights(best[0][0].weights, unscored_is_zero=best[0][1])
+    several = [
+        Weights(weights, unscored_is_zero=zero)
+        for weights, zero in {fit.weights: zero for fit, zero in best}.items()
+    ]
     if len(several) > 1:
         several = [weights for weights in several if _spreads(weights, told)]
     return several[0] if len(several) == 1 else None
@@ -161,23 +169,61 @@ def _logged(names: Sequence[str], logs: Mapping[int, Mapping[str, Any]]) -> tupl
     return known[:, :-1], known[:, -1]
 
 
-def _solved(parts: Parts, totals: Parts) -> tuple[Decimal, ...] | None:
-    """The weights that give `totals`; None where none do, or many."""
-    if _ones(parts, totals):
-        return (Decimal(1),) * int(parts.shape[1])
+@dataclass(frozen=True)
+class _Fit:
+    """Weights that explain the logged rewards."""
+
+    weights: tuple[Decimal, ...]
+    missed: int
+    """Logs that they do not explain."""
+
+
+def _best(parts: Parts, totals: Parts) -> tuple[Decimal, ...] | None:
+    """The weights that give most of `totals`, 1 where others do no better; None where none do, or many."""
+    fits = [fit for fit in (_ones(parts, totals), _solved(parts, totals)) if fit is not None]
+    return min(fits, key=lambda fit: fit.missed).weights if fits else None
+
+
+def _ones(parts: Parts, totals: Parts) -> _Fit | None:
+    return _explain((Decimal(1),) * int(parts.shape[1]), parts, totals)
+
+
+def _solved(parts: Parts, totals: Parts) -> _Fit | None:
+    """The weights that give `totals`; those that fit least are left out one by one, as long as few are."""
+    kept = np.arange(len(totals))
+    least = max(len(totals) - _pardoned(len(totals)), 1)
+    while len(kept) >= least:
+        solution, _, rank, _ = np.linalg.lstsq(parts[kept], totals[kept], rcond=None)
+        if rank < parts.shape[1] or (len(kept) < len(totals) and len(kept) <= rank):
+            return None
+        weights = tuple(Decimal(str(float(each))) for each in np.round(solution, 4))
+        fit = _explain(weights, parts, totals)
+        if fit is not None:
+            return fit
+        off = np.abs(parts[kept] @ solution - totals[kept])
+        own = np.einsum("ij,ji->i", parts[kept], np.linalg.pinv(parts[kept]))
+        kept = np.delete(kept, int((off / np.maximum(1 - own, 1e-9)).argmax()))
+    return None
+
+
+def _explain(weights: tuple[Decimal, ...], parts: Parts, totals: Parts) -> _Fit | None:
+    """How well `weights` explain the logs; None where they leave out more than may have been written wrong.
+
+    A log in which a function gave nothing tells nothing of its weight: of those that tell, of every function,
+    most must be explained too.
+    """
     if not len(totals):
         return None
-    solution, _, rank, _ = np.linalg.lstsq(parts, totals, rcond=None)
-    rounded = np.round(solution, 4)
-    if rank < parts.shape[1] or not _explain(parts @ rounded, parts, totals):
-        return None
-    return tuple(Decimal(str(float(weight))) for weight in rounded)
-
-
-def _ones(parts: Parts, totals: Parts) -> bool:
-    return len(totals) > 0 and _explain(parts.sum(axis=1), parts, totals)
-
-
-def _explain(sums: Parts, parts: Parts, totals: Parts) -> bool:
     scale = max(1.0, float(np.abs(parts).max()))
-    return float(np.abs(sums - totals).max()) <= WEIGHT_ERROR * scale
+    sums = parts @ np.array([float(each) for each in weights])
+    missed = np.abs(sums - totals) > WEIGHT_ERROR * scale
+    telling = parts != 0
+    mostly_missed = 2 * (missed[:, None] & telling).sum(0) > telling.sum(0)
+    if missed.sum() > _pardoned(len(totals)) or mostly_missed.any():
+        return None
+    return _Fit(weights, int(missed.sum()))
+
+
+def _pardoned(logs: int) -> int:
+    """Of so many logs, how many may be explained by no weights: these were written wrong, or edited since."""
+    return max(int(PARDONED * logs), int(logs >= FEWEST_TO_PARDON))
