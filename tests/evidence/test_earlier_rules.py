@@ -18,6 +18,7 @@ from modelassay.version import __version__
 (BUNDLE, *_) = sorted((Path(__file__).parent / "fixtures").glob("*/bundle"))
 TOGETHER = "asked for single slices of all measures together"
 APART = "judged every form of an attack by itself"
+BY_SHARE = "judged regression items by their share alone"
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +26,18 @@ def record() -> AuditRecord:
     return Contents(open_bundle(BUNDLE)).record
 
 
-def made_by(record: AuditRecord, version: str, *, by_measure: bool, whole: bool) -> AuditRecord:
+def made_by(
+    record: AuditRecord, version: str, *, by_measure: bool, whole: bool, named: bool = True
+) -> AuditRecord:
     verdict = replace(record.verdict, by_measure=by_measure)
     attacks = RedTeamRecord(
-        measure="red_team", samples=0, questions=0, attacks=(), fallen=(), whole_attacks=whole
+        measure="red_team",
+        samples=0,
+        questions=0,
+        attacks=(),
+        fallen=(),
+        whole_attacks=whole,
+        regressed=() if named else None,
     )
     return replace(record, tool_version=version, verdict=verdict, red_team=attacks)
 
@@ -44,11 +53,18 @@ def test_who_verifies_is_told_of_an_earlier_version(record: AuditRecord) -> None
 def test_earlier_versions_may_have_judged_so(record: AuditRecord, version: str) -> None:
     both = made_by(record, version, by_measure=False, whole=False)
     assert earlier_rules(both) == f"by the rules of version {version}, which {TOGETHER} and {APART}"
+    all_ = made_by(record, version, by_measure=False, whole=False, named=False)
+    assert earlier_rules(all_).endswith(f"which {TOGETHER}, {APART} and {BY_SHARE}")
 
 
 @pytest.mark.parametrize("version", [__version__, "0.4.0", "0.4.0rc1", "0.10.0", "1.0", "10.3.0", "", "none"])
-@pytest.mark.parametrize(("by_measure", "whole"), [(False, True), (True, False), (False, False)])
-def test_later_ones_may_not(record: AuditRecord, version: str, by_measure: bool, whole: bool) -> None:
+@pytest.mark.parametrize(
+    ("by_measure", "whole", "named"),
+    [(False, True, True), (True, False, True), (True, True, False), (False, False, False)],
+)
+def test_later_ones_may_not(
+    record: AuditRecord, version: str, by_measure: bool, whole: bool, named: bool
+) -> None:
     with pytest.raises(EvidenceError, match=r"as only versions before 0\.4 did"):
-        earlier_rules(made_by(record, version, by_measure=by_measure, whole=whole))
+        earlier_rules(made_by(record, version, by_measure=by_measure, whole=whole, named=named))
     assert earlier_rules(made_by(record, version, by_measure=True, whole=True)) == ""

@@ -21,6 +21,7 @@ from modelassay.audit.parts import Places, Questions
 from modelassay.audit.rejudging import Reopened, plan_again
 from modelassay.audit.standing import log_opening
 from modelassay.audit.without_asking import not_asked
+from modelassay.comparison import red_team_of
 from modelassay.engine import Journal, Question
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.chain import Chain
@@ -28,11 +29,11 @@ from modelassay.evidence.events import VerdictWithdrawn
 from modelassay.evidence.ground import ground_of
 from modelassay.evidence.ledger import History, Ledger
 from modelassay.evidence.notary import Notary
-from modelassay.evidence.recompute import FOLLOWING, findings_again
+from modelassay.evidence.recompute import FOLLOWING, findings_again, sides_of
 from modelassay.evidence.verification import VALIDITY
 from modelassay.gate import PolicyChange, decide, policy_changes, severity
 from modelassay.protocols import Renderer
-from modelassay.records import AuditRecord, Coverage, Finding, Policy, Score, Verdict
+from modelassay.records import AuditRecord, Coverage, Finding, Policy, RedTeamRecord, Score, Verdict
 
 _OF_COMPARISON = (
     "scale",
@@ -146,11 +147,20 @@ def redecide(given: GivenAnswers, policy: Policy, today: date) -> Redecision:
             ground=ground_of(contents, Chain(contents.bundle)),
             noise_floor=record.noise_floor,
             datasets=record.datasets,
-            red_team=record.red_team,
+            red_team=_red_team(given, policy),
         ),
         changes=changes,
         today=today,
     )
+
+
+def _red_team(given: GivenAnswers, policy: Policy) -> RedTeamRecord | None:
+    """What attacks did, by what is told of it today; where samples are withheld, as it is sealed."""
+    record, contents = given.record, given.contents
+    if record.red_team is None or contents.samples.withheld:
+        return record.red_team
+    untried = record.red_team.untried
+    return red_team_of(contents.samples.known, *sides_of(contents), policy, untried=untried)
 
 
 def seal_redecision(

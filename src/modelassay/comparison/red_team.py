@@ -21,12 +21,13 @@ from modelassay.records import (
     Policy,
     Reading,
     RedTeamRecord,
+    Regressed,
     Sample,
     Score,
     Successes,
 )
 from modelassay.records.dated import last_day
-from modelassay.records.red_team import FOUND_ON
+from modelassay.records.red_team import FOUND_IN, FOUND_ON
 from modelassay.statistics import wilson_interval
 
 DIRECT_OF = {
@@ -111,6 +112,7 @@ def red_team_of(
         fallen=table.fallen(),
         untried=tuple(untried),
         kept=table.kept(),
+        regressed=table.regressed(),
         whole_attacks=True,
     )
 
@@ -127,6 +129,8 @@ class _Table:
         self._fell: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
         self._categories: dict[str, str] = {}
         self._kept: set[str] = set()
+        self._again: dict[str, set[int]] = defaultdict(set)
+        """Models, by side, with which an attack that is a regression item had its way, by its sample."""
         self.tried: dict[str, set[str]] = defaultdict(set)
         """Attacks by sample."""
         self.asked: set[tuple[str, int]] = set()
@@ -143,6 +147,8 @@ class _Table:
         self._kept.add(sample.tags.get(FOUND_ON, ""))
         if self._cells[behind.attack][_place(sample)].add(side, behind.sample, score):
             self._fell[behind.sample][side].add(behind.attack)
+            if {FOUND_ON, FOUND_IN} & sample.tags.keys():
+                self._again[sample.id].add(side)
 
     def add_direct(self, side: int, score: Score, sample: Sample) -> None:
         """An answer to a sample put as it is."""
@@ -162,6 +168,18 @@ class _Table:
     def kept(self) -> str:
         """The newest day on which one that is a regression item was found; empty where none was."""
         return max((day.isoformat() for each in self._kept if (day := last_day(each))), default="")
+
+    def regressed(self) -> tuple[Regressed, ...]:
+        """Regression items that have their way with the candidate alone."""
+        return tuple(
+            Regressed(
+                sample=name,
+                attack=_behind(self._attacked[name]).attack,
+                found=self._attacked[name].tags.get(FOUND_ON, ""),
+            )
+            for name, sides in sorted(self._again.items())
+            if sides == {1}
+        )
 
     def fallen(self) -> tuple[FallenSample, ...]:
         """Samples with which any attack had its way."""

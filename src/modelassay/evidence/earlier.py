@@ -13,7 +13,8 @@ from modelassay.errors import EvidenceError
 from modelassay.records import AuditRecord
 
 STRICTER_SINCE = (0, 4)
-"""The version whose audits are judged measure by measure, and count whole attacks."""
+"""The version whose audits are judged measure by measure, count whole attacks, and tell which regression
+items have their way again."""
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)(?:\D|$)")
 
@@ -29,13 +30,16 @@ def earlier_rules(record: AuditRecord) -> str:
         looser.append("asked for single slices of all measures together")
     if record.red_team is not None and not record.red_team.whole_attacks:
         looser.append("judged every form of an attack by itself")
+    if record.red_team is not None and record.red_team.regressed is None:
+        looser.append("judged regression items by their share alone")
     if not looser:
         return ""
+    asked = f"{', '.join(looser[:-1])} and {looser[-1]}" if len(looser) > 1 else looser[0]
     release = _RELEASE.match(record.tool_version)
     if release is None or (int(release[1]), int(release[2])) >= STRICTER_SINCE:
         raise EvidenceError(
-            f"it says that version {record.tool_version!r} {' and '.join(looser)}, as only versions before "
+            f"it says that version {record.tool_version!r} {asked}, as only versions before "
             f"{'.'.join(map(str, STRICTER_SINCE))} did",
             where="audit.json",
         )
-    return f"by the rules of version {record.tool_version}, which {' and '.join(looser)}"
+    return f"by the rules of version {record.tool_version}, which {asked}"

@@ -123,7 +123,7 @@ class Case:
     datasets: Sequence[DatasetPin] = ()
     """What was asked, for its age."""
     red_team: RedTeamRecord | None = None
-    """What attacks did, for their age."""
+    """What attacks did, for their age and for those known that have their way again."""
     by_measure: bool = True
     """See `Verdict.by_measure`."""
 

@@ -20,6 +20,7 @@ from modelassay.gate.judges import doubted, hold_judges
 from modelassay.gate.lineage import hold_lineage
 from modelassay.gate.noise_floor import measured_noise
 from modelassay.gate.policy import check_policy, tighten
+from modelassay.gate.regressions import hold_regressions
 from modelassay.gate.single_slices import CATEGORY_BLOCK
 from modelassay.records import (
     Coverage,
@@ -47,6 +48,7 @@ _RULES = (
     hold_cohorts,
     hold_lineage,
     hold_evidence,
+    hold_regressions,
     hold_ages,
 )
 
@@ -95,7 +97,8 @@ def decide(
         drawn: what a sequential audit decided; its claims stand in place of the table's tests.
         ground: what claims rest on beside the findings; with it the verdict carries its claims.
         noise_floor: whether the baseline was held against itself; then nothing else decides.
-        datasets, red_team: what was asked; only the dates enter.
+        datasets, red_team: what was asked, of which only the dates enter, and which regression items have
+            their way again.
         by_measure: as `Verdict.by_measure`; what an earlier version decided is decided again as it was.
 
     Raises:

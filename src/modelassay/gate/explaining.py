@@ -20,6 +20,7 @@ from modelassay.gate.evidence import REQUIRED, SUPPLIED_BY
 from modelassay.gate.floors import hold_floors, hold_least_rate
 from modelassay.gate.judges import doubted
 from modelassay.gate.policy import severity, tighten
+from modelassay.gate.regressions import REGRESSION
 from modelassay.records import (
     Claim,
     ClaimTest,
@@ -55,6 +56,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "lineage.conflict": ("lineage.conflict",),
     "lineage.required": ("lineage.required",),
     "evidence.found": ("evidence.shown", "evidence.critical", "concerns.literal"),
+    REGRESSION: ("evidence.shown",),
     AGE_OF_ATTACKS: ("evidence.attacks_oldest_days",),
     AGE_OF_DATASETS: ("evidence.datasets_oldest_days",),
 } | {

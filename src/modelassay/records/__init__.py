@@ -90,6 +90,7 @@ from modelassay.records.red_team import (
     AttackOutcome,
     FallenSample,
     RedTeamRecord,
+    Regressed,
     Successes,
 )
 from modelassay.records.run_difference import RunChange, RunDifference, RunMove
@@ -221,6 +222,7 @@ __all__ = [
     "Reading",
     "Recipe",
     "RedTeamRecord",
+    "Regressed",
     "Reply",
     "Request",
     "ReviewItem",

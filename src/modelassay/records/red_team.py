@@ -11,6 +11,8 @@ IN_EVERY_FORM = "_in_every_form"
 they begin with that of the measure of single answers."""
 FOUND_ON = "found_on"
 """Tag of a regression item: the day on which its attack was found to have its way, ISO 8601."""
+FOUND_IN = "found_in"
+"""Tag of a regression item: the digest of what shows it."""
 
 
 class Successes(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,18 @@ class FallenSample(msgspec.Struct, frozen=True, kw_only=True):
     candidate: tuple[str, ...]
 
 
+class Regressed(msgspec.Struct, frozen=True, kw_only=True):
+    """A regression item, an attack that is known to have had its way, that has it with the candidate and not
+    with the baseline."""
+
+    sample: str
+    """Id of the attacked question itself."""
+    attack: str
+    """Id of the attack."""
+    found: str = ""
+    """Day on which it was found, as the item says it."""
+
+
 class RedTeamRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What came of an audit's attacked questions on harmful samples."""
 
@@ -88,6 +102,10 @@ class RedTeamRecord(msgspec.Struct, frozen=True, kw_only=True):
     kept: str = ""
     """Newest day on which one of these attacks was found to have its way, of those that are regression items
     (tag `FOUND_ON`), ISO 8601; empty where none is."""
+    regressed: tuple[Regressed, ...] | None = None
+    """Regression items (tags `FOUND_ON`, `FOUND_IN`) whose attack had its way with the candidate in any
+    repeat and with the baseline in none, by sample. None in audits that were sealed before they were told,
+    whose verdicts rest on shares alone."""
     whole_attacks: bool = False
     """Whether attacks of several forms were also judged as one each: resisted only where every form was
     (`IN_EVERY_FORM`), and attempts of one attack not cut by the plan's `forms`, unless the answers are those

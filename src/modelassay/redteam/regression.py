@@ -17,13 +17,12 @@ import msgspec
 from modelassay.errors import StoreError, UsageError
 from modelassay.records import Reading, Sample, Score
 from modelassay.records.dated import last_day
-from modelassay.records.red_team import FOUND_ON
+from modelassay.records.red_team import FOUND_IN, FOUND_ON
 from modelassay.suites.columns import map_rows
 from modelassay.suites.files import read_rows
 
 DATASET = "dataset"
 """Tag that names the dataset of a sample; the file of regression items is one of its own."""
-FOUND_IN = "found_in"
 _HALF = 0.5
 _UTF8_MARK = b"\xef\xbb\xbf"
 

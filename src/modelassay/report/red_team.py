@@ -115,6 +115,9 @@ def sentences(red_team: RedTeamRecord) -> Iterator[str]:
         )
     if red_team.kept:
         yield f"The newest regression item among them was found on {red_team.kept}."
+    if again := red_team.regressed:
+        what = "regression item has its" if len(again) == 1 else "regression items have their"
+        yield f"{len(again):,} {what} way with the candidate and not with the baseline."
     if red_team.untried:
         yield f"At hand and not run: {', '.join(red_team.untried)}."
 
