@@ -12,6 +12,7 @@ import msgspec
 from modelassay.errors import DatasetError, UnknownNameError, UsageError
 from modelassay.records import RunCoverage, RunMetrics
 from modelassay.training.columns import pa
+from modelassay.training.importers.left_unread import left_unread, named, what_is_here
 from modelassay.training.importers.opened import Framework, ImportOptions, Notes, OpenedRun, coverage_of
 from modelassay.training.importers.tally import Tally
 from modelassay.training.run import Run
@@ -24,8 +25,8 @@ FRAMEWORKS: dict[str, str] = {
     "openrlhf": "OpenRLHF: exported table of generated samples, captured reward calls",
     "nemo-rl": "NeMo-RL: train_data_step{N}.jsonl, val_data_step{N}.jsonl",
     "open-instruct": "open-instruct: {run}_rollouts_{shard}.jsonl, {run}_metadata.jsonl",
-    "prime-rl": "prime-rl: rollouts/step_{N}/{train,eval}/{all,effective}/traces.jsonl",
-    "verifiers": "verifiers: results.jsonl with metadata.json",
+    "prime-rl": "prime-rl: rollouts/step_{N}/{train,eval}/{all,effective}/traces.jsonl, traces/stream",
+    "verifiers": "verifiers: results.jsonl with metadata.json, traces.jsonl",
     "tinker": "Tinker cookbook: iteration_{N}/*_rollout_summaries.jsonl, logtrees, captures",
     "atropos": "Atropos: groups as lines of JSON",
     "inspect": "Inspect: .eval logs",
@@ -48,10 +49,11 @@ def detect(source: Path) -> str:
     for name in FRAMEWORKS:
         if framework(name).recognises(source):
             return name
+    here = what_is_here(source)
     raise DatasetError(
-        "no framework's layout is recognised here",
+        f"no framework's layout is recognised here{f'; {here}' if here else ''}",
         where=str(source),
-        mend="name it with --framework, or describe the columns with --map FILE",
+        mend="name it with --framework, or describe the columns of JSONL or Parquet with --map FILE",
     )
 
 
@@ -105,7 +107,7 @@ def import_run(
     )
     remove_abandoned(folder.parent)
     with RunWriter(folder, manifest) as writer:
-        coverage = _write(opened, writer, progress)
+        coverage = _write(opened, source, writer, progress)
         if not coverage.found:
             raise DatasetError(
                 "not a single rollout could be read",
@@ -117,7 +119,9 @@ def import_run(
     return Run(folder)
 
 
-def _write(opened: OpenedRun, writer: RunWriter, progress: Callable[[int], None]) -> RunCoverage:
+def _write(
+    opened: OpenedRun, source: Path, writer: RunWriter, progress: Callable[[int], None]
+) -> RunCoverage:
     notes, tally = Notes(writer), Tally()
     for batch in _merged(opened, writer, notes):
         tally.count(batch)
@@ -130,9 +134,29 @@ def _write(opened: OpenedRun, writer: RunWriter, progress: Callable[[int], None]
             if record.time < clock:
                 notes.say("The clock of the metrics goes back from one step to the next.")
             clock = record.time
+    unread = left_unread(source, notes.opened)
+    if unread:
+        notes.say(
+            f"Files that may hold rollouts were not read ({len(unread):,}): {named(source, unread)}.",
+            grave=True,
+        )
     coverage = coverage_of(tally, notes, opened.coverage(tally, notes))
+    if unread:
+        coverage = _without_claim(coverage, len(unread))
     writer.coverage(coverage)
     return coverage
+
+
+def _without_claim(coverage: RunCoverage, unread: int) -> RunCoverage:
+    """`coverage` of a source that holds files which were not read: it cannot be called whole."""
+    if coverage.expected_train is not None and coverage.found_train < coverage.expected_train:
+        return coverage
+    return msgspec.structs.replace(
+        coverage,
+        expected_train=None,
+        basis=f"files of the source that may hold rollouts were not read ({unread:,}), so how many rollouts "
+        f"there were cannot be said",
+    )
 
 
 def _merged(opened: OpenedRun, writer: RunWriter, notes: Notes) -> Iterator[pa.RecordBatch]:

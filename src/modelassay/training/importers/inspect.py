@@ -76,6 +76,7 @@ def _first_readable(files: list[Path]) -> Log:
 
 
 def _read(path: Path, step: int, notes: Notes) -> Iterator[Rollout]:
+    notes.read(path)
     try:
         log = read_inspect(*read_source(path), conversations=True)
     except DatasetError as error:

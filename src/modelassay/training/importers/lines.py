@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
 from modelassay.errors import DatasetError
 from modelassay.records import RunMetrics
+from modelassay.training.columns import pa
 from modelassay.training.importers.opened import Notes
 from modelassay.training.importers.rows import clean, json_text, number, whole
 
@@ -25,8 +27,9 @@ _decode = msgspec.json.Decoder().decode
 
 def json_rows(path: Path, notes: Notes) -> Iterator[tuple[str, dict[str, Any]]]:
     """Place and object of every line of `path`; a file that cannot be opened or decoded is quarantined."""
+    notes.read(path)
     try:
-        with path.open("rb") as file:
+        with opened_lines(path) as file:
             number = 0
             while line := file.readline(MOST_LINE + 1):
                 number += 1
@@ -44,7 +47,19 @@ def json_rows(path: Path, notes: Notes) -> Iterator[tuple[str, dict[str, Any]]]:
                 else:
                     notes.quarantine(where, reason, line)
     except OSError as error:
-        notes.quarantine(path.name, f"cannot be read: {error.strerror}", "")
+        notes.quarantine(path.name, f"cannot be read: {error.strerror or error}", "")
+
+
+def opened_lines(path: Path) -> IO[bytes]:
+    """A file of lines, unpacked while it is read where it ends in ``.zst``.
+
+    Raises:
+        OSError: it cannot be opened; likewise later, where what was packed is damaged.
+    """
+    if path.suffix != ".zst":
+        return path.open("rb")
+    unpacked: IO[bytes] = io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
+    return unpacked
 
 
 def parsed(line: bytes) -> tuple[dict[str, Any] | None, str]:
@@ -82,7 +97,7 @@ def first_object(path: Path) -> dict[str, Any]:
 def first_objects(path: Path, most: int) -> Iterator[dict[str, Any]]:
     """Objects among the first `most` lines of a file; what cannot be read is passed over."""
     try:
-        with path.open("rb") as file:
+        with opened_lines(path) as file:
             for line in islice(iter(lambda: file.readline(MOST_LINE), b""), most):
                 row, _reason = parsed(line) if line.strip() else (None, "")
                 if row is not None:
@@ -117,15 +132,18 @@ def numbered(paths: Iterable[Path], pattern: str) -> list[tuple[int, Path]]:
 
 
 def metric_lines(
-    path: Path, step_key: str, notes: Notes, inner: str = "", shift: int = 0
+    path: Path, step_key: str, notes: Notes, inner: str = "", shift: int = 0, timed: bool = False
 ) -> Iterator[RunMetrics]:
     """Lines that each hold what was logged at a step: numbers beside the step, or in the object `inner`.
 
     Args:
         step_key: where the step stands.
         shift: added to it, for frameworks that count from 0.
+        timed: lines whose step is null are of a time instead, and are passed over.
     """
     for where, row in json_rows(path, notes):
+        if timed and step_key in row and row[step_key] is None:
+            continue
         step = whole(row.get(step_key))
         values = row.get(inner) if inner else row
         if step is None or not isinstance(values, dict):

@@ -26,7 +26,7 @@ from modelassay.training.importers.conversations import (
 )
 from modelassay.training.importers.lines import first_object, json_rows
 from modelassay.training.importers.nemo_rl_starts import Start, starts_of, tell_starts
-from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
+from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
 from modelassay.training.importers.rows import (
     Rollout,
     gathered,
@@ -40,6 +40,7 @@ from modelassay.training.importers.rows import (
 )
 from modelassay.training.importers.settings import yaml_settings
 from modelassay.training.importers.tally import Tally
+from modelassay.training.importers.trained_steps import Trained
 
 NAME = "nemo-rl"
 _KNOWN = frozenset(
@@ -81,10 +82,15 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     def rollouts(notes: Notes) -> Iterator[Rows]:
         return gathered((each for start in starts for each in _of_start(start, taken, notes)), ("reward",))
 
-    def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
-        return _coverage(tally, notes, starts, max(taken.values(), default=0), filtered)
+    trained = Trained()
 
-    return OpenedRun(manifest, rollouts, lambda notes: checkpoints_in(source, r"step_(\d+)", notes), coverage)
+    def records(notes: Notes) -> Iterator[Record]:
+        return trained.noted(checkpoints_in(source, r"step_(\d+)", notes))
+
+    def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+        return _coverage(tally, notes, starts, max(taken.values(), default=0), filtered, trained)
+
+    return OpenedRun(manifest, rollouts, records, coverage)
 
 
 def _of_start(start: Start, taken: Counter[tuple[str, int]], notes: Notes) -> Iterator[Rollout]:
@@ -238,14 +244,16 @@ def _ones(mask: Any) -> int | None:
     return sum(1 for each in mask if each) if isinstance(mask, list) else None
 
 
-def _coverage(tally: Tally, notes: Notes, starts: list[Start], batch: int, filtered: bool) -> dict[str, Any]:
+def _coverage(
+    tally: Tally, notes: Notes, starts: list[Start], batch: int, filtered: bool, trained: Trained
+) -> dict[str, Any]:
     times = Counter(step for start in starts for step, _ in start.train)
     again = times.total() - len(times)
     notes.repeated.update(step for step, count in times.items() if count > 1)
-    last = max(times)
+    last, known_by = trained.last(times)
     missing = set(range(1, last + 1)) - set(times)
     retaken = f", {again:,} of them taken again" if again else ""
-    basis = f"{last:,} steps up to the last{retaken}, times {batch:,} rollouts in the largest"
+    basis = f"{last:,} steps up to the last{known_by}{retaken}, times {batch:,} rollouts in the largest"
     if filtered:
         basis = "with dynamic sampling the source says only what was trained on"
         notes.say(

@@ -190,7 +190,7 @@ def _coverage(tally: Tally, notes: Notes, starts: list[Start], whole_population:
     steps = sorted(tally.train_steps)
     return {
         "basis": f"{'what else' if whole_population else 'what'} was dropped is not counted in the source",
-        "missing_steps": tuple(sorted(set(range(steps[0], steps[-1] + 1)) - set(steps))) if steps else (),
+        "missing_steps": tuple(sorted(set(range(1, steps[-1] + 1)) - set(steps))) if steps else (),
         "filtered": notes.filtered if kept else None,
         "statements": (*notes.statements, *tally.statements()),
     }

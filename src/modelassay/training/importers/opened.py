@@ -47,6 +47,12 @@ class Notes:
     repeated: set[int] = field(default_factory=set)
     said: dict[str, bool] = field(default_factory=dict)
     """Statements for the reader, and whether each is grave."""
+    opened: set[Path] = field(default_factory=set)
+    """Files of the source that were read."""
+
+    def read(self, path: Path) -> None:
+        """Note that `path` is being read, or that what it says is known otherwise."""
+        self.opened.add(path)
 
     def quarantine(self, where: str, reason: str, row: bytes | str) -> None:
         """Keep a row that cannot be read apart, with its place and the reason."""

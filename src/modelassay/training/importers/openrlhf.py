@@ -68,10 +68,12 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     def rollouts(notes: Notes) -> Iterator[Rows]:
         def each() -> Iterator[Rollout]:
             # The table is logged anew with every sample, so the longest copy holds all of them.
+            for path in tables:
+                notes.read(path)
             for path in calls:
                 yield from _of_calls(path, notes)
             if not calls:
-                for path in tables:
+                for path in tables[:1]:
                     yield from _of_table(path, notes)
                 for path in samples:
                     yield from _of_samples(path, notes)
@@ -94,6 +96,7 @@ def _files(source: Path, pattern: str) -> list[Path]:
 
 
 def _tables(source: Path) -> list[Path]:
+    """Exported tables of samples, the longest first."""
     found = []
     for path in _files(source, "*.table.json"):
         try:
@@ -102,7 +105,7 @@ def _tables(source: Path) -> list[Path]:
             continue
         if isinstance(data, dict) and data.get("columns") == list(_SAMPLE):
             found.append((len(listed(data.get("data"))), path))
-    return [max(found)[1]] if found else []
+    return [path for _, path in sorted(found, reverse=True)]
 
 
 def _samples(source: Path) -> list[Path]:

@@ -1,70 +1,115 @@
 """prime-rl: ``rollouts/step_{N}/{train,eval}/{all,effective}/traces.jsonl``, one episode a line.
 
-``all`` holds everything that was generated and ``effective`` what was trained on: the best native log. The
-reward of a trace is Σ score·weight. Older versions wrote ``step_{N}/train_rollouts.jsonl`` in the legacy
-format of verifiers (prime-rl 559b447; PR 2248).
+``all`` holds everything that was generated and ``effective`` what was trained on: the best native log. Older
+versions wrote ``step_{N}/train_rollouts.jsonl`` in the legacy format of verifiers, newer ones a stream of
+episodes (`prime_rl_stream`). Episodes that failed have no part in advantages, which are computed among the
+others of their group (prime-rl 559b447, 004274e; PR 2248).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from modelassay.errors import DatasetError
 from modelassay.records import Population, RewardFunction, RunManifest, RunPhase
 from modelassay.training.importers.checkpoints import checkpoints_in
+from modelassay.training.importers.episodes import (
+    Learned,
+    Place,
+    agents_in,
+    is_episode,
+    rewards_in,
+    rollouts_of,
+)
 from modelassay.training.importers.lines import first_object, json_rows, metric_lines, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
-from modelassay.training.importers.rows import Rollout, gathered, json_text, listed, name_of, number
+from modelassay.training.importers.prime_rl_stream import Stream, stream_in
+from modelassay.training.importers.rows import Rollout, gathered, json_text, name_of
 from modelassay.training.importers.starts import one_run
 from modelassay.training.importers.tally import Tally
+from modelassay.training.importers.trained_steps import Trained
 from modelassay.training.importers.verifiers import legacy_rollouts
 from modelassay.training.importers.verifiers import reward_names as legacy_names
 
 NAME = "prime-rl"
+_TRAINING = ("train/", "reward/", "loss", "optim/", "entropy/", "mismatch_kl/")
+"""How names of metrics begin that are logged where something was trained."""
 
 
 def recognises(source: Path) -> bool:
-    """Folders step_{N} with traces, or with train_rollouts.jsonl."""
-    return any(_traces(step) or _legacy(step) for _, step in _steps(source))
+    """Folders step_{N} with traces or train_rollouts.jsonl, or a stream of episodes."""
+    return any(_traces(step) or _legacy(step) for _, step in _steps(source)) or stream_in(source) is not None
 
 
 def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     """See `Framework.open_run`."""
+    stream = stream_in(source)
+    if stream is not None:
+        return _open_stream(source, stream, options)
     steps = _steps(source)
     if not steps:
-        raise DatasetError("no rollouts/step_{N} with traces.jsonl", where=str(source))
+        raise DatasetError("no rollouts/step_{N} with traces.jsonl, and no traces/stream", where=str(source))
     one_run(source, _by_folder(steps))
     legacy = [path for _, folder in steps for path in _legacy(folder)]
-    weights = _weights([path for _, folder in steps for path in _traces(folder).values()])
-    names = tuple(dict.fromkeys((*weights, *legacy_names(legacy))))
-    manifest = RunManifest(
+    looked_at = [first_object(path) for _, folder in steps for path in _traces(folder).values()]
+    names = tuple(dict.fromkeys((*rewards_in(looked_at), *legacy_names(legacy))))
+    agents = agents_in(looked_at)
+    manifest = _manifest(source, names, options, _population([folder for _, folder in steps]))
+    trained = Trained(_TRAINING)
+
+    def rollouts(notes: Notes) -> Iterator[Rows]:
+        return gathered(
+            (rollout for step, folder in steps for rollout in _of_step(step, folder, agents, notes)),
+            names,
+        )
+
+    def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+        filtered = sum(_is_filtered(folder) for _, folder in steps)
+        return _coverage(tally, notes, trained, [step for step, _ in steps], filtered)
+
+    return OpenedRun(
+        manifest, rollouts, lambda notes: trained.noted(_records(_root(source), notes)), coverage
+    )
+
+
+def _open_stream(source: Path, stream: Stream, options: ImportOptions) -> OpenedRun:
+    looked_at = list(stream.first_episodes())
+    names, agents = tuple(rewards_in(looked_at)), agents_in(looked_at)
+    trained = Trained(_TRAINING)
+
+    def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+        here = sorted({*tally.train_steps, *tally.eval_steps})
+        return _coverage(tally, notes, trained, here, 0)
+
+    return OpenedRun(
+        _manifest(source, names, options, "generated"),
+        lambda notes: gathered(stream.rollouts(agents, notes), names),
+        lambda notes: trained.noted(_records(stream.run, notes)),
+        coverage,
+    )
+
+
+def _manifest(
+    source: Path, names: tuple[str, ...], options: ImportOptions, population: Population
+) -> RunManifest:
+    return RunManifest(
         id="",
         name="",
         origin="imported",
         framework=NAME,
         rewards=tuple(RewardFunction(name=name) for name in names),
         group_size=options.group_size,
-        population=_population([folder for _, folder in steps]),
+        population=population,
         source=source.name,
     )
 
-    def rollouts(notes: Notes) -> Iterator[Rows]:
-        return gathered(
-            (rollout for step, folder in steps for rollout in _of_step(step, folder, notes)), names
-        )
 
-    def records(notes: Notes) -> Iterator[Record]:
-        for path in sorted(_root(source).rglob("metrics.jsonl")):
-            yield from metric_lines(path, "step", notes)
-        yield from checkpoints_in(_root(source) / "checkpoints", r"step_(\d+)", notes)
-
-    def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
-        filtered = sum(_is_filtered(folder) for _, folder in steps)
-        return _coverage(tally, notes, [step for step, _ in steps], filtered)
-
-    return OpenedRun(manifest, rollouts, records, coverage)
+def _records(root: Path, notes: Notes) -> Iterator[Record]:
+    for path in sorted(root.rglob("metrics.jsonl")):
+        yield from metric_lines(path, "step", notes, timed=True)
+    yield from checkpoints_in(root / "checkpoints", r"step_(\d+)", notes)
 
 
 def _root(source: Path) -> Path:
@@ -114,16 +159,7 @@ def _population(folders: list[Path]) -> Population:
     return "unknown" if any(map(_legacy, folders)) else "generated"
 
 
-def _weights(paths: list[Path]) -> dict[str, None]:
-    found: dict[str, None] = {}
-    for path in paths:
-        for trace in listed(first_object(path).get("traces")):
-            if isinstance(trace, dict) and isinstance(trace.get("rewards"), dict):
-                found.update(dict.fromkeys(trace["rewards"]))
-    return found
-
-
-def _of_step(step: int, folder: Path, notes: Notes) -> Iterator[Rollout]:
+def _of_step(step: int, folder: Path, agents: frozenset[str], notes: Notes) -> Iterator[Rollout]:
     for path in _legacy(folder):
         yield from legacy_rollouts(path, step, "train", "", notes)
     traces = _traces(folder)
@@ -134,80 +170,46 @@ def _of_step(step: int, folder: Path, notes: Notes) -> Iterator[Rollout]:
             continue
         if everything is None:
             notes.say("Some steps have only effective traces: what was filtered out is gone.", grave=True)
+        if effective is not None:
+            notes.read(effective)  # of evaluations it repeats what is in the other file
         trained = None
         if phase == "train" and everything is not None and effective is not None:
             trained = {name_of(row.get("id")) for _, row in json_rows(effective, notes)}
+        mark = f"{step}{'e' if phase == 'eval' else ''}."
         for where, row in json_rows(everything or effective or folder, notes):
-            if phase == "train" and everything is None:
-                trained = {name_of(row.get("id"))}
-            yield from _episode(row, where, step, phase, trained, notes)
+            if not is_episode(row):
+                notes.quarantine(where, "no episode", json_text(row))
+                continue
+            kept = everything is None or (None if trained is None else name_of(row.get("id")) in trained)
+            yield from rollouts_of(row, Place(step, phase, where, mark), _known(kept), agents)
 
 
-def _episode(
-    row: Mapping[str, Any], where: str, step: int, phase: RunPhase, trained: set[str] | None, notes: Notes
-) -> Iterator[Rollout]:
-    traces = [trace for trace in listed(row.get("traces")) if isinstance(trace, dict)]
-    if not traces:
-        notes.quarantine(where, "an episode without traces", json_text(row))
-        return
-    episode = name_of(row.get("id"))
-    env, task, group = _inner(row, "env"), _inner(row, "task"), _inner(row, "group")
-    trainable = [t for t in traces if _inner(t, "agent").get("trainable", True)] or traces
-    for trace in trainable:
-        prompt, completion = _messages(trace)
-        scores = {n: v for n, v in _inner(trace, "rewards").items() if isinstance(v, dict)}
-        parts = [(number(v.get("score")), number(v.get("weight", 1))) for v in scores.values()]
-        known = [s * w for s, w in parts if s is not None and w is not None]
-        info, policy = _inner(trace, "info"), _inner(_inner(_inner(row, "run"), "work"), "policy")
-        failed = row.get("ok") is False or row.get("errors")
-        yield Rollout(
-            step=step,
-            phase=phase,
-            prompt=prompt,
-            completion=completion,
-            env=name_of(env.get("name") or env.get("id")),
-            task=name_of(task.get("key") or task.get("hash")),
-            group=f"{step}{'e' if phase == 'eval' else ''}.{name_of(group.get('id')) or episode or where}",
-            reward=sum(known) if known else None,
-            rewards={name: number(value.get("score")) for name, value in scores.items()},
-            advantage=number(info.get("advantage")),
-            trained_on=None if phase == "eval" or trained is None else episode in trained,
-            policy=name_of(policy.get("start")) or None,
-            grader_output=json_text(info["judge"]) if info.get("judge") else None,
-            failure=json_text(row.get("errors") or "not ok")[:500] if failed else "",
-            finish=name_of(trace.get("stop_condition")),
-            extra={
-                "episode": episode,
-                "weights": {n: number(v.get("weight", 1)) for n, v in scores.items()},
-                **({"metrics": trace["metrics"]} if trace.get("metrics") else {}),
-            },
-        )
+def _known(trained_on: bool | None) -> Callable[[str], Learned]:
+    learned = Learned(trained_on=trained_on)
+    return lambda trace: learned
 
 
-def _messages(trace: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-    """Messages before the first that was sampled, and the rest, in the order of the nodes."""
-    nodes = [node for node in listed(trace.get("nodes")) if isinstance(node, dict)]
-    first = next((i for i, node in enumerate(nodes) if node.get("sampled")), len(nodes))
-    messages = [node.get("message") for node in nodes]
-    return messages[:first], messages[first:]
+def _coverage(tally: Tally, notes: Notes, trained: Trained, here: list[int], filtered: int) -> dict[str, Any]:
+    """Fields of the coverage statement.
 
-
-def _inner(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _coverage(tally: Tally, notes: Notes, steps: list[int], filtered: int) -> dict[str, Any]:
-    missing = set(range(min(steps), max(steps) + 1)) - set(steps)
-    sizes = tally.train_steps.values()
-    batch = max(sizes, default=0)
-    basis = f"all traces of {len(steps):,} steps, and {batch:,} for each missing step"
+    Args:
+        here: steps that have rollouts of training or evaluations.
+        filtered: how many of them hold only what was trained on.
+    """
+    first = min(1, *here)
+    # A checkpoint is named by how many steps were done, which is one more where they count from 0.
+    trained.saved = {step - 1 for step in trained.saved} if first < 1 else trained.saved
+    last, known_by = trained.last(here)
+    missing = set(range(first, last + 1)) - set(here)
+    batch = max(tally.train_steps.values(), default=0)
+    named = f", of which the last is named{known_by}" if known_by else ""
+    basis = f"all traces of {len(here):,} steps, and {batch:,} for each missing step{named}"
     if filtered:
-        basis = f"of {filtered:,} of {len(steps):,} steps the source says only what was trained on"
+        basis = f"of {filtered:,} of {len(here):,} steps the source says only what was trained on"
     return {
         "expected_train": None if filtered else tally.train + len(missing) * batch,
         "basis": basis,
-        "batches_expected": len(steps) + len(missing),
+        "batches_expected": len(here) + len(missing),
         "missing_steps": tuple(sorted(missing)),
         "statements": (*notes.statements, *tally.statements()),
     }

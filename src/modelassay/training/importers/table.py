@@ -165,6 +165,7 @@ def _rows(path: Path, notes: Notes) -> Iterator[tuple[str, dict[str, Any]]]:
     if path.suffix == ".jsonl":
         yield from json_rows(path, notes)
         return
+    notes.read(path)
     number_ = 0
     try:
         with parquet.ParquetFile(path) as file:

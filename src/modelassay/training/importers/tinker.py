@@ -20,8 +20,11 @@ from modelassay.training.importers.rows import Rollout, gathered, json_text, lis
 from modelassay.training.importers.settings import json_settings
 from modelassay.training.importers.tally import Tally
 from modelassay.training.importers.tinker_texts import Told, texts_of
+from modelassay.training.importers.trained_steps import Trained
 
 NAME = "tinker"
+_TRAINING = ("env/", "optim/", "train/", "loss")
+"""How names of metrics begin that are logged where something was trained; of evaluations with ``test/``."""
 _SUMMARIES = re.compile(r"(?:(train|eval_.+?)_)(?:iteration_(\d+)_)?rollout_summaries\.jsonl")
 
 
@@ -36,6 +39,7 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     if not files:
         raise DatasetError("no *_rollout_summaries.jsonl", where=str(source))
     settings = json_settings(source / "config.json")
+    filtered = settings.get("remove_constant_reward_groups", "").lower() == "true"
     manifest = RunManifest(
         id="",
         name="",
@@ -43,24 +47,26 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         framework=NAME,
         rewards=(RewardFunction(name="final_reward"),),
         group_size=options.group_size,
+        population="trained_on" if filtered else "unknown",
         base=settings.get("model_name", ""),
         configuration=settings,
         source=source.name,
     )
 
     def rollouts(notes: Notes) -> Iterator[Rows]:
-        filtered = settings.get("remove_constant_reward_groups", "").lower() == "true"
         return gathered((each for path in files for each in _read(path, filtered, notes)), ("final_reward",))
+
+    trained = Trained(_TRAINING)
 
     def records(notes: Notes) -> Iterator[Record]:
         if (source / "metrics.jsonl").is_file():
-            yield from metric_lines(source / "metrics.jsonl", "step", notes, shift=1)
-        yield from _checkpoints(source / "checkpoints.jsonl", notes)
+            yield from trained.noted(metric_lines(source / "metrics.jsonl", "step", notes, shift=1))
+        yield from trained.noted(_checkpoints(source / "checkpoints.jsonl", notes))
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
         if (source / "capture").is_dir():
             notes.say("Captured samples carry no key of their trajectory; they were not joined to rewards.")
-        return _coverage(tally, notes)
+        return _coverage(tally, notes, trained, filtered)
 
     return OpenedRun(manifest, rollouts, records, coverage)
 
@@ -85,6 +91,7 @@ def _read(path: Path, filtered: bool, notes: Notes) -> Iterator[Rollout]:
             )
         rows.append(row)
     tree = path.with_name(path.name.replace("_rollout_summaries.jsonl", "_logtree.json"))
+    notes.read(tree)
     known = texts_of(tree, rows, filtered, notes)
     for place, row in enumerate(rows):
         yield _rollout(row, known.get(place), path.name)
@@ -135,15 +142,22 @@ def _checkpoints(path: Path, notes: Notes) -> Iterator[RunCheckpoint]:
             )
 
 
-def _coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
+def _coverage(tally: Tally, notes: Notes, trained: Trained, filtered: bool) -> dict[str, Any]:
     steps = set(tally.train_steps)
-    last = max(steps, default=0)
+    last, known_by = trained.last(steps)
     missing = set(range(1, last + 1)) - steps
     batch = max(tally.train_steps.values(), default=0)
     notes.say("Summaries keep lengths; text is known only of groups whose conversations were logged.")
+    basis = f"{last:,} iterations up to the last{known_by}, times {batch:,} rollouts in the largest"
+    if filtered:
+        basis = "with remove_constant_reward_groups the source says only what was trained on"
+        notes.say(
+            "Groups of equal rewards were left out of the summaries: what was filtered out is gone.",
+            grave=True,
+        )
     return {
-        "expected_train": last * batch if batch else None,
-        "basis": f"{last:,} iterations up to the last, times {batch:,} rollouts in the largest",
+        "expected_train": last * batch if batch and not filtered else None,
+        "basis": basis,
         "batches_expected": last or None,
         "missing_steps": tuple(sorted(missing)),
         "statements": (*notes.statements, *tally.statements()),

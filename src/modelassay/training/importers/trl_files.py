@@ -57,6 +57,8 @@ def pieces(
 
     for path in files:
         match = _NUMBER.fullmatch(path.name)
+        if notes is not None:
+            notes.read(path)
         try:
             with parquet.ParquetFile(path) as file:
                 names = file.schema_arrow.names

@@ -33,10 +33,13 @@ from modelassay.training.importers.rows import (
 )
 from modelassay.training.importers.starts import MOST_NAMED, one_place, one_run
 from modelassay.training.importers.tally import Tally
+from modelassay.training.importers.trained_steps import Trained
 
 NAME = "verl"
 _ROW = frozenset(("input", "output", "score"))
 _KNOWN = frozenset(("input", "output", "score", "step", "uid", "data_source"))
+_TRAINING = ("critic/", "actor/")
+"""How names of metrics begin that are logged where something was trained."""
 _STEP = r"(\d+)\.jsonl"
 
 
@@ -79,18 +82,15 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
             ("score",),
         )
 
-    logged: set[int] = set()
+    trained = Trained(_TRAINING)
 
     def records(notes: Notes) -> Iterator[Record]:
         for path in _metrics_of(source, notes):
-            for metrics in metric_lines(path, "step", notes, inner="data"):
-                if any(key.startswith(("critic/", "actor/")) for key in metrics.values):
-                    logged.add(metrics.step)
-                yield metrics
-        yield from checkpoints_in(source, r"global_step_(\d+)", notes)
+            yield from trained.noted(metric_lines(path, "step", notes, inner="data"))
+        yield from trained.noted(checkpoints_in(source, r"global_step_(\d+)", notes))
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
-        return _coverage(tally, notes, logged)
+        return _coverage(tally, notes, trained)
 
     return OpenedRun(manifest, rollouts, records, coverage)
 
@@ -181,12 +181,11 @@ def _read(path: Path, step: int, mark: str, notes: Notes) -> Iterator[Rollout]:
         )
 
 
-def _coverage(tally: Tally, notes: Notes, logged: set[int]) -> dict[str, Any]:
+def _coverage(tally: Tally, notes: Notes, trained: Trained) -> dict[str, Any]:
     steps = set(tally.train_steps)
-    last = max([*steps, *logged], default=0)
-    missing = (logged or set(range(1, last + 1))) - steps
+    last, known_by = trained.last(steps)
+    missing = set(range(1, last + 1)) - steps
     batch = max(tally.train_steps.values(), default=0)
-    expected = len(logged | steps) if logged else last
     notes.say("Rewards are sums of token-level scores before the KL penalty; advantages are not in the dump.")
     notes.say("Special tokens were dropped when texts were decoded: markers of thinking and tools are gone.")
     notes.say(
@@ -194,10 +193,9 @@ def _coverage(tally: Tally, notes: Notes, logged: set[int]) -> dict[str, Any]:
     )
     notes.say("Whether filter_groups (DAPO) removed groups before the dump cannot be seen here.")
     return {
-        "expected_train": expected * batch if tally.train else None,
-        "basis": f"{expected:,} steps{' in the metrics' if logged else ' up to the last'}, "
-        f"times {batch:,} rollouts in the largest",
-        "batches_expected": expected if tally.train else None,
+        "expected_train": last * batch if tally.train else None,
+        "basis": f"{last:,} steps up to the last{known_by}, times {batch:,} rollouts in the largest",
+        "batches_expected": last if tally.train else None,
         "missing_steps": tuple(sorted(missing)) if tally.train else (),
         "statements": (*notes.statements, *tally.statements()),
     }

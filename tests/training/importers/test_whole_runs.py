@@ -1,0 +1,191 @@
+"""A run of which only a part is there, or was read, is never called complete."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from modelassay.errors import DatasetError
+from modelassay.records import RunCoverage
+from modelassay.training.coverage_gate import coverage_findings
+from modelassay.training.importers import ImportOptions, detect, import_run
+
+
+def _beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+layouts = _beside("layouts")
+
+
+def covered(source: Path, to: Path, **options: Any) -> tuple[RunCoverage, str]:
+    """The statement of coverage of an import, and what its gate calls it."""
+    run = import_run(source, to / "imported", options=ImportOptions(**options))
+    coverage = run.coverage()
+    assert coverage is not None
+    return coverage, coverage_findings(run.manifest, coverage)[0].outcome
+
+
+def tinker_without_its_end(folder: Path) -> tuple[Path, tuple[int, ...]]:
+    source = layouts.tinker(folder)
+    (source / "checkpoints.jsonl").unlink()
+    shutil.rmtree(source / "iteration_000001")
+    return source, (2,)
+
+
+def tinker_with_a_later_checkpoint(folder: Path) -> tuple[Path, tuple[int, ...]]:
+    source = layouts.tinker(folder)
+    layouts.lines(source / "checkpoints.jsonl", [{"name": "4", "batch": 4, "sampler_path": "a"}])
+    return source, (3, 4)
+
+
+def prime_without_its_start(folder: Path) -> tuple[Path, tuple[int, ...]]:
+    source = layouts.prime_rl(folder)
+    shutil.rmtree(source / "rollouts" / "step_1")
+    return source, (1, 2)
+
+
+def prime_without_its_end(folder: Path) -> tuple[Path, tuple[int, ...]]:
+    source = layouts.prime_rl(folder)
+    shutil.rmtree(source / "rollouts" / "step_3")
+    return source, (2, 3)
+
+
+def old_prime_with_a_later_checkpoint(folder: Path) -> tuple[Path, tuple[int, ...]]:
+    source = layouts.prime_legacy(folder)  # steps 0 and 1: a checkpoint after two steps is called step_2
+    for step in (2, 3):
+        (source / "checkpoints" / f"step_{step}").mkdir(parents=True)
+    return source, (2,)
+
+
+def nemo_with_a_later_checkpoint(folder: Path) -> tuple[Path, tuple[int, ...]]:
+    source = layouts.nemo_rl(folder)
+    (source / "step_6").mkdir()
+    return source, (3, 5, 6)
+
+
+def verl_without_metrics(folder: Path) -> tuple[Path, tuple[int, ...]]:
+    source = layouts.verl(folder)
+    shutil.rmtree(source / "log")
+    (source / "checkpoints" / "global_step_5").mkdir()
+    return source, (4, 5)
+
+
+def verl_whose_metrics_end_early(folder: Path) -> tuple[Path, tuple[int, ...]]:
+    source = layouts.verl(folder, steps=(1, 2))
+    (source / "checkpoints" / "global_step_5").mkdir()
+    return source, (3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        tinker_without_its_end,
+        tinker_with_a_later_checkpoint,
+        prime_without_its_start,
+        prime_without_its_end,
+        old_prime_with_a_later_checkpoint,
+        nemo_with_a_later_checkpoint,
+        verl_without_metrics,
+        verl_whose_metrics_end_early,
+    ],
+)
+def test_steps_that_metrics_or_checkpoints_name_are_expected(tmp_path: Path, cut: Any) -> None:
+    source, missing = cut(tmp_path / "out")
+    coverage, outcome = covered(source, tmp_path)
+    assert coverage.missing_steps == missing
+    assert coverage.expected_train is not None
+    assert coverage.found_train < coverage.expected_train
+    assert outcome in ("incomplete", "remnant")
+
+
+def test_open_instruct_lacks_the_steps_before_its_first(tmp_path: Path) -> None:
+    source = layouts.open_instruct(tmp_path / "out")
+    (source / "run_rollouts_000000.jsonl").unlink()
+    coverage, _ = covered(source, tmp_path)
+    assert coverage.missing_steps == (1,)
+
+
+def test_tinker_that_leaves_out_equal_groups_holds_survivors(tmp_path: Path) -> None:
+    source = layouts.tinker(tmp_path / "out")
+    (source / "config.json").write_text(json.dumps({"remove_constant_reward_groups": True}))
+    path = source / "iteration_000001" / "train_rollout_summaries.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    run = import_run(source, tmp_path / "imported")
+    coverage = run.coverage()
+    assert coverage is not None
+    assert coverage.expected_train is None
+    outcomes = [finding.outcome for finding in coverage_findings(run.manifest, coverage)]
+    assert outcomes == ["not assessable", "survivors only"]
+
+
+ROW = {"step": 1, "prompt": "what is it?", "completion": "this", "reward": 1.0}
+
+
+def packed(path: Path) -> Path:
+    with gzip.open(path, "wt") as file:
+        file.write(json.dumps(ROW) + "\n")
+    return path
+
+
+def test_files_beside_a_table_that_are_not_read_are_named(tmp_path: Path) -> None:
+    source = tmp_path / "out"
+    layouts.lines(source / "a.jsonl", [ROW, ROW])
+    layouts.lines(source / "more" / "b.jsonl", [ROW])
+    packed(source / "c.jsonl.gz")
+    (source / "d.pkl").write_bytes(b"\x80\x04.")
+    coverage, outcome = covered(source, tmp_path)
+    told = coverage.statements[0]
+    assert told == (
+        "Files that may hold rollouts were not read (3): c.jsonl.gz (packed: unpack it), d.pkl (a pickle, which "
+        "is never loaded), more/b.jsonl."
+    )
+    assert outcome == "not assessable"
+
+
+def test_a_run_whose_other_half_is_packed_is_not_complete(tmp_path: Path) -> None:
+    source = layouts.verl(tmp_path / "out", steps=(1, 2, 3))
+    whole, outcome = covered(source, tmp_path)
+    assert (outcome, any("not read" in each for each in whole.statements)) == ("complete", False)
+    packed(source / "rollouts" / "extra.jsonl.gz")
+    coverage, outcome = covered(source, tmp_path / "again")
+    assert coverage.expected_train is None
+    assert "were not read (1)" in coverage.basis
+    assert outcome == "not assessable"
+
+
+@pytest.mark.parametrize(
+    "layout",
+    ["verl", "nemo_rl", "open_instruct", "prime_rl", "prime_legacy", "verifiers", "tinker", "atropos",
+     "openrlhf_table", "openrlhf_calls"],
+)  # fmt: skip
+def test_what_frameworks_leave_beside_rollouts_is_not_called_unread(tmp_path: Path, layout: str) -> None:
+    source = getattr(layouts, layout)(tmp_path / "out")
+    (source / "config.json").write_text(json.dumps({"model": "m", "output_dir": "x"}))
+    (source / "trainer_state.json").write_text(json.dumps({"log_history": [{"step": 1, "loss": 0.5}]}))
+    layouts.lines(source / "timing_spans.jsonl", [{"name": "sample", "start": 0.1, "tokens": 12}])
+    layouts.lines(source / "wandb" / "run" / "table.jsonl", [ROW])
+    (source / "checkpoints" / "step_9").mkdir(parents=True)
+    (source / "checkpoints" / "step_9" / "data.json").write_text(json.dumps([ROW]))
+    coverage, _ = covered(source, tmp_path)
+    assert not any("not read" in each for each in coverage.statements)
+
+
+def test_what_cannot_be_read_at_all_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rollouts.pkl").write_bytes(b"\x80\x04.")
+    with pytest.raises(DatasetError, match=r"here are rollouts.pkl \(a pickle, which is never loaded\)"):
+        detect(tmp_path)
+    with pytest.raises(DatasetError, match="a pickle"):
+        detect(tmp_path / "rollouts.pkl")
