@@ -33,6 +33,7 @@ from modelassay.records import (
     Transcript,
     sample_id,
 )
+from modelassay.redteam.aligned import Aligned, aligned
 from modelassay.redteam.campaign.writing import as_key
 from modelassay.redteam.counted import Pair, Tally
 from modelassay.redteam.tallies import Claim, Wording, findings_from
@@ -93,11 +94,12 @@ def import_garak(
     if baseline is not None:
         runs["baseline"] = read_run(baseline, format="garak")
     known = {side: (identities or {}).get(side) or _named(each.model) for side, each in runs.items()}
-    findings = _detected(runs)
+    beside = aligned(runs)
+    findings = _detected(beside)
     if evaluator is not None:
-        findings += _read_again(runs, evaluator)
+        findings += _read_again(beside, evaluator)
     made = [each.made for each in runs.values() if each.made] or [now]
-    notes = [note for each in runs.values() for note in each.notes]
+    notes = [*(note for each in runs.values() for note in each.notes), *beside.notes]
     notes += [] if all(each.made for each in runs.values()) else [UNDATED]
     return Examination(
         kind="red_team",
@@ -118,10 +120,11 @@ def import_garak(
     )
 
 
-def _detected(runs: Mapping[str, Run]) -> list[Finding]:
+def _detected(beside: Aligned) -> list[Finding]:
     """One finding for each probe and detector, told and not decided."""
     claim = Claim("red_team", DETECTED, rests_on=("garak",), wording=_WORDING, decides=False)
     tallies = []
+    runs = beside.runs
     for probe, detector in _applied(runs["candidate"]):
         marks = {
             side: {
@@ -131,18 +134,18 @@ def _detected(runs: Mapping[str, Run]) -> list[Finding]:
             }
             for side, each in runs.items()
         }
-        tallies.append(
-            Tally({"probe": probe, "detector": detector}, _pairs(marks), compared="baseline" in runs)
-        )
+        pairs = _pairs(marks, beside.clusters)
+        tallies.append(Tally({"probe": probe, "detector": detector}, pairs, compared="baseline" in runs))
     return findings_from(tallies, claim)
 
 
-def _read_again(runs: Mapping[str, Run], evaluator: Evaluator) -> list[Finding]:
+def _read_again(beside: Aligned, evaluator: Evaluator) -> list[Finding]:
     """One finding for all answers and one for each probe, read by `evaluator`."""
     claim = Claim("red_team", READ, rests_on=(f"{evaluator.name}@{evaluator.version}",), wording=_WORDING)
+    runs = beside.runs
     marks = {side: _readings(each, evaluator) for side, each in runs.items()}
     compared = "baseline" in runs
-    overall = [Tally({}, _pairs(marks), compared)]
+    overall = [Tally({}, _pairs(marks, beside.clusters), compared)]
     by_probe = []
     probes = dict.fromkeys(item.tags.get("probe", "") for item in runs["candidate"].items)
     of_probe = {(i.id, i.epoch): i.tags.get("probe", "") for each in runs.values() for i in each.items}
@@ -151,7 +154,7 @@ def _read_again(runs: Mapping[str, Run], evaluator: Evaluator) -> list[Finding]:
             side: {key: value for key, value in all_.items() if of_probe[key] == probe}
             for side, all_ in marks.items()
         }
-        by_probe.append(Tally({"probe": probe}, _pairs(own), compared))
+        by_probe.append(Tally({"probe": probe}, _pairs(own, beside.clusters), compared))
     return findings_from(overall, claim) + findings_from(by_probe, claim)
 
 
@@ -181,11 +184,15 @@ async def _scored(evaluator: Evaluator, cases: Sequence[tuple[Sample, Transcript
     return await evaluator.score(cases)
 
 
-def _pairs(marks: Mapping[str, Mapping[tuple[str, int], bool | None]]) -> tuple[Pair, ...]:
-    """Answers to the same prompt of the same probe; several to one prompt are one cluster."""
+def _pairs(
+    marks: Mapping[str, Mapping[tuple[str, int], bool | None]], clusters: Mapping[str, str]
+) -> tuple[Pair, ...]:
+    """Answers to the same prompt of the same probe; several to one prompt are one cluster, unless `clusters`
+    names another."""
     keys = dict.fromkeys(key for each in marks.values() for key in each)
     return tuple(
-        Pair(key[0], marks.get("baseline", {}).get(key), marks["candidate"].get(key)) for key in keys
+        Pair(clusters.get(key[0], key[0]), marks.get("baseline", {}).get(key), marks["candidate"].get(key))
+        for key in keys
     )
 
 
