@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from modelassay.errors import UnknownNameError, UsageError
 from modelassay.records import Message, Sample
 from modelassay.records.conversation import sample_id
-from modelassay.redteam import FrozenAttack, open_attack, open_attacks
+from modelassay.redteam import FrozenAttack, freeze, open_attack, open_attacks
 from modelassay.redteam.supplied import AdversarialSuffix, Translation
 from modelassay.redteam.templates import DocumentInjection, Persona, RolePlay, ToolOutputInjection
 from modelassay.redteam.turns import ManyShot, Prefill, SystemOverride
@@ -89,6 +90,26 @@ def test_a_table_translates_what_it_has(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="cy, sw"):
         Translation(table=table, language="de")
     assert attack.id != Translation(table=table, language="sw").id
+
+
+def test_a_translation_counts_under_its_own_language_and_name(tmp_path: Path) -> None:
+    table = lines(
+        tmp_path / "t.jsonl",
+        *(
+            {"request": "Hello", "language": name, "text": f"In {name}"}
+            for name in ("sw", "zh-Hant", "a@b#c")
+        ),
+    )
+    attacks = [Translation(table=table, language=name) for name in ("sw", "zh-Hant", "a@b#c")]
+    asked = freeze([msgspec.structs.replace(sample("Hello"), tags={"language": "en", "topic": "x"})], attacks)
+    made = [each.as_sample() for each in asked.asked]
+    assert tuple(each.tags["language"] for each in made) == names
+    assert {each.tags["topic"] for each in made} == {"x"}
+    assert [each.attacked and each.attacked.attack.partition("@")[0] for each in made] == [
+        "translation_sw",
+        "translation_zh-Hant",
+        "translation_a_b_c",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -75,12 +75,15 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
     """When the attack was written or last changed."""
     follow_ups: tuple[str, ...] = ()
     """Further user turns, each put once the turn before was answered."""
+    tags: dict[str, str] = {}
+    """In which it is otherwise than the sample (`FrozenAttack.tags`)."""
 
     def as_sample(self) -> Sample:
         """A sample of its own that asks the same, for whoever knows no attacks.
 
-        It keeps kind, reference and tags, and adds `ATTACK_TAG`, `FAMILY_TAG` and `SAMPLE_TAG`; forms of one
-        sample are one cluster. Evaluators then see the attacked text in place of the request.
+        It keeps kind and reference, and those tags in which the attack makes it no other, and adds
+        `ATTACK_TAG`, `FAMILY_TAG` and `SAMPLE_TAG`; forms of one sample are one cluster. Evaluators then see
+        the attacked text in place of the request.
         """
         given = self.sample
         tags = {ATTACK_TAG: self.attack, FAMILY_TAG: self.family, SAMPLE_TAG: given.id}
@@ -99,7 +102,7 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
             reference=given.reference,
             context=given.context,
             choices=given.choices,
-            tags={**given.tags, **tags},
+            tags={**given.tags, **self.tags, **tags},
             follow_ups=self.follow_ups,
             attacked=AttackedRequest(
                 sample=given.id,
@@ -193,6 +196,7 @@ def _drawn(sample: Sample, attack: FrozenAttack, draws: int, *, seed: int, epoch
             asked=messages,
             follow_ups=follow_ups,
             tools=tools,
+            tags=attack.tags(sample),
         )
 
 

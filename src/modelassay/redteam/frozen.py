@@ -103,6 +103,10 @@ class FrozenAttack:
         an attack of several turns."""
         return ()
 
+    def tags(self, sample: Sample) -> dict[str, str]:
+        """Tags of what is asked in which it is otherwise than the sample, such as its language."""
+        return {}
+
     def dated_for(self, sample: Sample, seed: int) -> str:
         """How old the texts are that it puts to a sample: `dated`, unless each of them has its own day."""
         return self.dated

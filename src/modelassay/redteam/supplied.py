@@ -80,6 +80,16 @@ class Translation(FrozenAttack):
         content = {"language": self.language, "texts": sorted(self._texts.items())}
         super().__init__(content, decoding)
 
+    @property
+    def id(self) -> str:
+        """With the language in its name: two of them are two attacks, and told apart."""
+        language = "".join(c if c.isalnum() or c in "-." else "_" for c in self.language)
+        return super().id.replace(self.name, f"{self.name}_{language}", 1)
+
+    def tags(self, sample: Sample) -> dict[str, str]:
+        """The language in which the request is put, whatever that of the sample is."""
+        return {"language": self.language}
+
     def unsuited(self, sample: Sample) -> str:
         """Also a sample whose request the table does not have."""
         if reason := super().unsuited(sample):
