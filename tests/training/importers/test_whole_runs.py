@@ -149,8 +149,8 @@ def test_files_beside_a_table_that_are_not_read_are_named(tmp_path: Path) -> Non
     coverage, outcome = covered(source, tmp_path)
     told = coverage.statements[0]
     assert told == (
-        "Files that may hold rollouts were not read (3): c.jsonl.gz (packed: unpack it), d.pkl (a pickle, which "
-        "is never loaded), more/b.jsonl."
+        "Files that may hold rollouts were not read (3): c.jsonl.gz (packed: unpack it), d.pkl (a pickle, "
+        "which is never loaded), more/b.jsonl."
     )
     assert outcome == "not assessable"
 

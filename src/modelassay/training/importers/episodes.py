@@ -183,7 +183,8 @@ def _task(of: Mapping[str, Any]) -> str:
 
 
 def _group(row: Mapping[str, Any], place: Place) -> str:
-    named = name_of(inner(row, "group").get("id")) or name_of(row.get("id"))
+    """The group that an episode names, else that of its task, else one of its own."""
+    named = name_of(inner(row, "group").get("id")) or _task(row) or name_of(row.get("id"))
     return f"{place.mark}{named or place.where}"
 
 

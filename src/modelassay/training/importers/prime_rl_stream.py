@@ -55,8 +55,8 @@ class Stream:
 
     def first_episodes(self) -> Iterator[dict[str, Any]]:
         """The first episodes."""
-        for path in _chunks(self.folder / "stream")[:1]:
-            yield from islice(first_objects(path, LOOKED_AT), LOOKED_AT)
+        chunks = _chunks(self.folder / "stream")
+        yield from islice((row for path in chunks for row in first_objects(path, LOOKED_AT)), LOOKED_AT)
 
     def rollouts(self, agents: frozenset[str], notes: Notes) -> Iterator[Rollout]:
         """The rollouts of all episodes, in the order in which they arrived."""
@@ -94,7 +94,7 @@ def stream_in(source: Path) -> Stream | None:
 
 
 def _is_stream(folder: Path) -> bool:
-    return any(is_episode(row) for path in _chunks(folder)[:1] for row in first_objects(path, 1))
+    return any(is_episode(row) for path in _chunks(folder) for row in first_objects(path, 1))
 
 
 def _chunks(folder: Path) -> list[Path]:

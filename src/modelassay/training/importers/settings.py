@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,4 +33,14 @@ def json_settings(path: Path) -> dict[str, str]:
     try:
         return flattened(document(path)) if path.is_file() else {}
     except DatasetError:
+        return {}
+
+
+def toml_settings(path: Path) -> dict[str, str]:
+    """The settings of a TOML file, flattened; empty when there is none or it cannot be read."""
+    try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return {}
+        return flattened(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         return {}

@@ -1,7 +1,9 @@
-"""verifiers, legacy format: ``results.jsonl`` with ``metadata.json``; and prime-rl's older training rollouts.
+"""verifiers: ``traces.jsonl`` with ``config.toml``; before 0.3.1 ``results.jsonl`` with ``metadata.json``.
 
-A line holds example_id, prompt, completion, reward, metrics, answer, info, error, stop_condition, timing, and
-whether it was cut off. Results are an evaluation; ``step_{N}/train_rollouts.jsonl`` is training.
+Of ``traces.jsonl`` a line is an episode (`episodes`; verifiers 041e0a3, `write_trace`). A legacy line holds
+example_id, prompt, completion, reward, metrics, answer, info, error, stop_condition, timing, and whether it
+was cut off. Both are evaluations, unless an episode says that it was for training; prime-rl's older
+``step_{N}/train_rollouts.jsonl`` has the legacy format too, and is training.
 """
 
 from __future__ import annotations
@@ -12,6 +14,16 @@ from typing import Any
 
 from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunManifest, RunPhase
+from modelassay.training.importers.episodes import (
+    Learned,
+    Place,
+    agents_in,
+    inner,
+    is_episode,
+    kind_of,
+    rewards_in,
+    rollouts_of,
+)
 from modelassay.training.importers.lines import first_object, json_rows
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
 from modelassay.training.importers.rows import (
@@ -25,11 +37,12 @@ from modelassay.training.importers.rows import (
     text_of,
     whole,
 )
-from modelassay.training.importers.settings import json_settings
+from modelassay.training.importers.settings import json_settings, toml_settings
 from modelassay.training.importers.starts import MOST_NAMED
 from modelassay.training.importers.tally import Tally
 
 NAME = "verifiers"
+_FILES = ("results.jsonl", "traces.jsonl")
 _ROW = frozenset(("prompt", "completion", "reward"))
 _KNOWN = frozenset(
     (
@@ -41,17 +54,19 @@ _KNOWN = frozenset(
 
 
 def recognises(source: Path) -> bool:
-    """results.jsonl of prompts, completions and rewards."""
-    return any(first_object(path).keys() >= _ROW for path in _files(source)[:1])
+    """results.jsonl of prompts, completions and rewards, or traces.jsonl of episodes."""
+    return any(_is_row(first_object(path)) for path in _files(source)[:1])
 
 
 def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     """See `Framework.open_run`."""
     files = _files(source)
     if not files:
-        raise DatasetError("no results.jsonl", where=str(source))
-    names = reward_names(files)
-    told = [json_settings(path.parent / "metadata.json") for path in files]
+        raise DatasetError("neither results.jsonl nor traces.jsonl", where=str(source))
+    looked_at = [first_object(path) for path in files]
+    names = tuple(dict.fromkeys((*reward_names(files), *rewards_in(looked_at))))
+    agents = agents_in(looked_at)
+    told = [_settings_of(path) for path in files]
     settings = _agreed(told)
     models = sorted({each["model"] for each in told if each.get("model")})
     manifest = RunManifest(
@@ -70,14 +85,19 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         def each() -> Iterator[Rollout]:
             for step, (path, own) in enumerate(zip(files, told, strict=True), 1):
                 env, policy = own.get("env_id", ""), own.get("model") or None
-                for rollout in legacy_rollouts(path, step, "eval", env, notes):
-                    rollout.policy = policy
+                if path.name == "traces.jsonl":
+                    rollouts = _of_episodes(path, step, agents, notes)
+                else:
+                    rollouts = legacy_rollouts(path, step, "eval", env, notes)
+                for rollout in rollouts:
+                    rollout.policy = rollout.policy or policy
                     yield rollout
 
         return gathered(each(), names)
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
-        notes.say("These are results of an evaluation; nothing here was trained on.")
+        if not tally.train:
+            notes.say("These are results of an evaluation; nothing here was trained on.")
         if len(files) > 1:
             notes.say(f"{len(files):,} files of results: steps number them by name.")
         if len(models) > 1:
@@ -87,9 +107,33 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
                 f"policy of each rollout says which model answered.",
                 grave=True,
             )
-        return {"basis": "an evaluation", "statements": (*notes.statements, *tally.statements())}
+        return {
+            "basis": "nothing says how many episodes there were" if tally.train else "an evaluation",
+            "statements": (*notes.statements, *tally.statements()),
+        }
 
     return OpenedRun(manifest, rollouts, coverage=coverage)
+
+
+def _is_row(row: dict[str, Any]) -> bool:
+    return row.keys() >= _ROW or is_episode(row)
+
+
+def _settings_of(path: Path) -> dict[str, str]:
+    legacy = json_settings(path.parent / "metadata.json")
+    return legacy or toml_settings(path.parent / "config.toml")
+
+
+def _of_episodes(path: Path, step: int, agents: frozenset[str], notes: Notes) -> Iterator[Rollout]:
+    """The rollouts of a file of episodes, at the step that each names or else at that of the file."""
+    for where, row in json_rows(path, notes):
+        if not is_episode(row):
+            notes.quarantine(where, "no episode", json_text(row))
+            continue
+        phase = kind_of(row) or "eval"
+        told = whole(inner(inner(row, "run"), "work").get("step"))
+        place = Place(step if told is None else told, phase, where, f"{step}e." if phase == "eval" else "")
+        yield from rollouts_of(row, place, lambda trace: Learned(), agents)
 
 
 def _agreed(told: list[dict[str, str]]) -> dict[str, str]:
@@ -141,5 +185,11 @@ def legacy_rollouts(path: Path, step: int, phase: RunPhase, env: str, notes: Not
 
 def _files(source: Path) -> list[Path]:
     if source.is_file():
-        return [source] if source.name == "results.jsonl" else []
-    return sorted(source.rglob("results.jsonl"))
+        return [source] if source.name in _FILES else []
+    found = (path for name in _FILES for path in source.rglob(name))
+    return sorted(path for path in found if not _is_copy(path))
+
+
+def _is_copy(path: Path) -> bool:
+    """Whether a file repeats some episodes of another: prime-rl keeps what it trained on twice."""
+    return path.parent.name == "effective" and (path.parent.parent / "all" / path.name).is_file()
