@@ -93,14 +93,10 @@ def test_a_table_translates_what_it_has(tmp_path: Path) -> None:
 
 
 def test_a_translation_counts_under_its_own_language_and_name(tmp_path: Path) -> None:
-    table = lines(
-        tmp_path / "t.jsonl",
-        *(
-            {"request": "Hello", "language": name, "text": f"In {name}"}
-            for name in ("sw", "zh-Hant", "a@b#c")
-        ),
-    )
-    attacks = [Translation(table=table, language=name) for name in ("sw", "zh-Hant", "a@b#c")]
+    names = "sw", "zh-Hant", "a@b#c"
+    rows = ({"request": "Hello", "language": name, "text": f"In {name}"} for name in names)
+    table = lines(tmp_path / "t.jsonl", *rows)
+    attacks = [Translation(table=table, language=name) for name in names]
     asked = freeze([msgspec.structs.replace(sample("Hello"), tags={"language": "en", "topic": "x"})], attacks)
     made = [each.as_sample() for each in asked.asked]
     assert tuple(each.tags["language"] for each in made) == names
