@@ -15,7 +15,8 @@ from modelassay.records import RunEvent, RunManifest, RunMetrics
 from modelassay.training.frame import Frame, read_frame
 from modelassay.training.importers import import_run
 from modelassay.training.lacking import Lack, lacks_of
-from modelassay.training.reconciliation import reconcile, reconciliation_findings
+from modelassay.training.reconciled import reconciliation_findings
+from modelassay.training.reconciliation import reconcile
 from modelassay.training.run import Run
 from modelassay.training.writing import RunWriter
 
@@ -359,6 +360,126 @@ def test_another_formula_of_advantages_from_a_step_on_is_told_as_such(first: int
     telling = np.flatnonzero((FRAME.step == 9) & (np.abs(FRAME.advantage) > 0.1))[0]
     advantage[telling] += 0.25
     assert reconcile(replace(changed, advantage=advantage), METRICS, group_size=SIZE).steps == (9,)
+
+
+def renamed(name: str, metrics: list[RunMetrics] = METRICS, **edits: float) -> list[RunMetrics]:
+    """The logged mean rewards alone, under another name; `edits` by step (``s5``)."""
+    return [
+        RunMetrics(step=m.step, values={name: m.values["reward"] + edits.get(f"s{m.step}", 0.0)})
+        for m in metrics
+    ]
+
+
+def test_rewards_that_were_logged_and_not_compared_are_not_said_to_agree() -> None:
+    totals = replace(FRAME, reward=np.full(len(FRAME), np.nan))
+    (finding,) = reconciliation_findings(reconcile(totals, METRICS, group_size=SIZE), totals)
+    assert (finding.state, finding.assurance) == ("not_assessable", "T1")
+    assert "a total reward was logged (reward)" in finding.why_not
+    assert "rewards/grader/mean" in finding.why_not  # was compared, and says nothing of that
+    # what disagrees beside it is told as ever
+    tokens = FRAME.tokens.copy()
+    tokens[0] += 90
+    found = reconciliation_findings(reconcile(replace(totals, tokens=tokens), METRICS), totals)
+    assert [each.outcome for each in found] == ["disagrees", "not assessable"]
+
+
+@pytest.mark.parametrize("name", ["train/reward_avg", "my rewards", "policy.reward"])
+def test_rewards_under_a_name_that_nobody_knows_are_not_said_to_agree(name: str) -> None:
+    result = reconcile(FRAME, renamed(name), group_size=SIZE)
+    assert (result.disagreements, result.compared["advantage"]) == ((), STEPS)
+    (finding,) = reconciliation_findings(result, FRAME)
+    assert finding.state == "not_assessable"
+    assert f"names that are not known here ({name})" in finding.why_not
+    for other in ("loss", "timing_s/reward", "eval/reward", "grpo/reward_loss"):
+        (finding,) = reconciliation_findings(reconcile(FRAME, renamed(other), group_size=SIZE), FRAME)
+        assert finding.outcome == "agrees"
+
+
+def test_advantages_of_an_unknown_formula_are_told_as_such() -> None:
+    strange = replace(FRAME, advantage=np.tanh(FRAME.reward) * 3)
+    (finding,) = reconciliation_findings(reconcile(strange, [], group_size=SIZE), strange)
+    assert "the advantages of 240 rollouts follow no formula that is known here" in finding.why_not
+
+
+PRIME_RL = "train/agg/all/agent/reward/mean"
+
+
+@pytest.mark.parametrize("name", [PRIME_RL, "train/agg/all/reward/mean", "reward/all/mean"])
+def test_mean_rewards_of_prime_rl_are_compared(name: str) -> None:
+    assert reconcile(FRAME, renamed(name)).compared[name] == STEPS
+    assert reconcile(FRAME, renamed(name)).disagreements == ()
+    assert reconcile(FRAME, renamed(name, s5=0.07)).steps == (5,)
+
+
+def test_prime_rl_logs_by_agent_what_was_generated_and_what_was_trained_on() -> None:
+    agents = np.where(np.arange(len(FRAME)) % 2, "solver", "proposer")
+    kept = (FRAME.group % GROUPS) != 0
+    frame = replace(FRAME, trained_on=kept.astype(np.int8))
+
+    def means(of: np.ndarray, agent: str, subset: str) -> dict[str, float]:
+        name = f"train/agg/{subset}/{agent}/reward/mean"
+        return {name: float(FRAME.reward[of & (agents == agent)].mean())}
+
+    logs = [
+        RunMetrics(
+            step=step,
+            values={
+                **means(FRAME.step == step, "solver", "all"),
+                **means(FRAME.step == step, "proposer", "all"),
+                **means((FRAME.step == step) & kept, "solver", "effective"),
+            },
+        )
+        for step in range(1, STEPS + 1)
+    ]
+    result = reconcile(frame, logs, agents=agents)
+    assert result.disagreements == ()
+    assert {result.compared[name] for name in logs[0].values} == {STEPS}
+    flipped = frame.trained_on.copy()
+    flipped[np.flatnonzero((agents == "solver") & (FRAME.step == 3) & (FRAME.reward == 1) & kept)[0]] = 0
+    wrong = reconcile(replace(frame, trained_on=flipped), logs, agents=agents)
+    assert {(each.step, each.what) for each in wrong.disagreements} == {
+        (3, "train/agg/effective/solver/reward/mean")
+    }
+
+
+def test_what_prime_rl_generated_of_other_rollouts_than_are_here_is_not_compared() -> None:
+    counted = [
+        RunMetrics(step=m.step, values={**m.values, "progress/rollouts": float(BATCH + (m.step == 5))})
+        for m in renamed(PRIME_RL, s5=0.2, s6=0.2)
+    ]
+    result = reconcile(FRAME, counted)
+    assert (result.compared[PRIME_RL], result.steps) == (STEPS - 1, (6,))
+
+
+def test_a_trace_without_a_reward_may_count_as_0() -> None:
+    reward = FRAME.reward.copy()
+    reward[[BATCH * 4 + 1, BATCH * 4 + 2]] = np.nan
+    frame = replace(FRAME, reward=reward, advantage=np.full(len(FRAME), np.nan))
+    zeros = float(np.nan_to_num(reward[FRAME.step == 5]).mean())
+    logs = renamed(PRIME_RL, s5=zeros - METRICS[4].values["reward"])
+    result = reconcile(frame, logs)
+    assert result.disagreements == ()
+    assert result.ways == (f"{PRIME_RL} with 0 for rollouts that have no reward in 1 steps",)
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 2])
+def test_verl_leaves_responses_of_no_tokens_out_of_its_scores(left_out: int) -> None:
+    rows = [BATCH * 4 + 1, BATCH * 4 + 2]
+    reward, empty, characters = FRAME.reward.copy(), FRAME.empty.copy(), FRAME.characters.copy()
+    reward[rows], empty[rows], characters[rows] = 0.0, True, 0
+    silent = np.full(len(FRAME), np.nan)
+    frame = replace(FRAME, reward=reward, empty=empty, characters=characters, advantage=silent)
+    of_step = reward[FRAME.step == 5]
+    logged = of_step.sum() / (len(of_step) - left_out)
+    logs = renamed("critic/score/mean", s5=float(logged) - METRICS[4].values["reward"])
+    result = reconcile(frame, logs)
+    assert result.disagreements == ()
+    assert bool(result.ways) == bool(left_out)
+    (finding,) = reconciliation_findings(result, frame)
+    assert ("critic/score/mean without empty completions in 1 steps" in finding.statement) == bool(left_out)
+    assert reconcile(replace(frame, empty=FRAME.empty), logs).steps == ((5,) if left_out else ())
+    other = renamed("reward/mean", s5=float(logged) - METRICS[4].values["reward"])
+    assert reconcile(frame, other).steps == ((5,) if left_out else ())
 
 
 def test_what_a_record_lacks_is_read_from_its_gaps_and_its_quarantine(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from modelassay.records import (
     RunPhase,
 )
 from modelassay.records.findings import AssuranceTier
+from modelassay.training.agents import agents_of
 from modelassay.training.analyses.developer_response import assess_response
 from modelassay.training.analyses.environment_pressure import assess_environments
 from modelassay.training.analyses.fix_class import FixClassed
@@ -48,12 +49,12 @@ from modelassay.training.analyses.length import assess_length
 from modelassay.training.analyses.response_context import ResponseContext
 from modelassay.training.coverage_gate import torn_ends, unread_lines
 from modelassay.training.event_times import in_order
-from modelassay.training.findings import not_assessable
 from modelassay.training.frame import Frame, Scanner, read_frame
 from modelassay.training.gates import Gates, run_gates
 from modelassay.training.happenings import Episode, episodes
 from modelassay.training.lacking import lacks_of
-from modelassay.training.reconciliation import prompt_tokens_of, reconcile, reconciliation_findings
+from modelassay.training.reconciled import reconciliation_findings
+from modelassay.training.reconciliation import prompt_tokens_of, reconcile
 from modelassay.training.run import Run
 from modelassay.training.scanners.opening import open_scanners
 from modelassay.training.scanners.template_collapse import TemplateCollapse
@@ -71,8 +72,6 @@ LIMITS = (
 )
 
 
-_SHAPES = ("rollouts", "one task in each group", "groups of ")
-"""What reconciliation compares rollouts with that nobody logged: it takes no run to T2."""
 _TRAINING: Final[tuple[RunPhase, ...]] = ("train",)
 _EVALUATIONS: Final[tuple[RunPhase, ...]] = ("eval",)
 _BOTH: Final = (*_TRAINING, *_EVALUATIONS)
@@ -231,12 +230,9 @@ def _reconciled(read: _Read) -> tuple[RunFinding, ...]:
         stretch=stretches_of(read.run),
         lacks=lacks_of(read.run),
         survivors=read.run.manifest.population == "trained_on",
+        agents=agents_of(read.run),
     )
-    found = reconciliation_findings(result, read.frame)
-    told = [name for name in result.compared if not name.startswith(_SHAPES)]
-    if not told and all(each.outcome == "agrees" for each in found):
-        return (not_assessable("reconciliation", "nothing was logged that rollouts could be held against"),)
-    return found
+    return reconciliation_findings(result, read.frame)
 
 
 def _judged(read: _Read) -> tuple[RunFinding, ...]:

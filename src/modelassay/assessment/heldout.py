@@ -13,10 +13,10 @@ from modelassay.training.analyses.overoptimisation import (
     rank_agreement,
 )
 from modelassay.training.frame import Frame
+from modelassay.training.logged_statistics import statistic_named
 
 _PREFIXES = ("held_out/", "heldout/", "held-out/")
 """Metrics that say by their name that they were not optimised."""
-_PROXIES = ("reward", "critic/score/mean", "reward/mean", "env/all/reward/total")
 
 
 def heldout_findings(
@@ -57,4 +57,12 @@ def _finding(frame: Frame, metrics: Sequence[RunMetrics], name: str, logged: Seq
 
 
 def _proxy(values: Mapping[str, float]) -> float | None:
-    return next((values[name] for name in _PROXIES if name in values), None)
+    """The mean total reward that was logged, of all rollouts where it is; None where agents have one each."""
+    named = {name: statistic_named(name) for name in sorted(values)}
+    totals = {name: found for name, found in named.items() if found is not None and found.is_total}
+    for trained_on in (False, True):
+        means = [values[name] for name, found in totals.items() if found.trained_on == trained_on]
+        agents = {found.agent for found in totals.values() if found.trained_on == trained_on}
+        if means:
+            return means[0] if len(agents) == 1 else None
+    return None

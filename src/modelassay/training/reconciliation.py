@@ -18,19 +18,28 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.records import RolloutReference, RunFinding, RunMetrics
+from modelassay.records import RunMetrics
 from modelassay.training.advantages import NEEDS_WHOLE_STEP, Followed, followed
 from modelassay.training.columns import pa
-from modelassay.training.findings import decimal, not_assessable, run_finding
 from modelassay.training.frame import Frame
 from modelassay.training.lacking import Lack, lacking_steps, usual_size
-from modelassay.training.logged_statistics import STATISTICS, statistic_of
+from modelassay.training.logged_statistics import (
+    ALL_OF_AGENTS,
+    COUNTS,
+    FUNCTIONS,
+    Recomputed,
+    Statistic,
+    recomputed,
+    statistic_named,
+    statistic_of,
+)
 from modelassay.training.run import Run
 from modelassay.training.stretches import last_logs
 from modelassay.training.trained import Train, unclear_steps
+from modelassay.training.unheld import no_formula, unheld
 
-CHECK = "reconciliation"
-SHOWN_STEPS = 10
+SHAPES = ("rollouts", "one task in each group", "groups of ")
+"""What rollouts are compared with that nobody logged."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,11 @@ class Reconciliation:
     """Largest deviation where it agrees."""
     disagreements: tuple[Disagreement, ...]
     notes: tuple[str, ...] = ()
-    """What could not be compared, and why."""
+    """What could not be compared, and why; what says most of the run first."""
+    unheld: str = ""
+    """Why rewards that were logged could be held against the rollouts of no step; empty where they were."""
+    ways: tuple[str, ...] = ()
+    """What was logged as other than all rollouts give it, and in how many steps."""
     formula: str = ""
     """How advantages come from rewards, as found; of several the one that most steps follow."""
     formulae: tuple[tuple[int, str], ...] = ()
@@ -67,6 +80,11 @@ class Reconciliation:
     """Steps of training with rollouts."""
 
     @property
+    def logged(self) -> tuple[str, ...]:
+        """What was compared that somebody logged."""
+        return tuple(name for name in self.compared if not name.startswith(SHAPES))
+
+    @property
     def steps(self) -> tuple[int, ...]:
         """Steps that disagree in anything."""
         return tuple(sorted({each.step for each in self.disagreements}))
@@ -77,6 +95,21 @@ class _Ledger:
     compared: dict[str, int] = field(default_factory=dict)
     largest: dict[str, float] = field(default_factory=dict)
     found: list[Disagreement] = field(default_factory=list)
+    ways: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Steps in which a statistic agrees in another way than usual, by name and way."""
+
+    def put_one_of(self, step: int, what: str, logged: float, among: Iterable[Recomputed]) -> None:
+        """Compare a number with the first of `among` that it agrees with, or with the first."""
+        first: Recomputed | None = None
+        for each in among:
+            first = first or each
+            if abs(logged - each.value) <= each.allowed:
+                if each.way:
+                    self.ways[what, each.way] = self.ways.get((what, each.way), 0) + 1
+                self.put(step, what, logged, each.value, each.allowed)
+                return
+        if first is not None:
+            self.put(step, what, logged, first.value, first.allowed)
 
     def put(self, step: int, what: str, logged: float, recomputed: float, allowed: float) -> None:
         """Compare two numbers that should agree up to `allowed`."""
@@ -98,6 +131,7 @@ def reconcile(
     stretch: NDArray[np.int64] | None = None,
     lacks: Sequence[Lack] = (),
     survivors: bool = False,
+    agents: NDArray[np.str_] | None = None,
 ) -> Reconciliation:
     """Hold what was logged of training against the rollouts.
 
@@ -112,10 +146,11 @@ def reconcile(
         stretch: of `stretches.stretches_of`; None when no rollout is of a resumed process.
         lacks: of `lacking.lacks_of`.
         survivors: whether only rollouts are here that were trained on: steps and groups may then be smaller.
+        agents: of `agents_of`.
     """
     chosen = np.flatnonzero(frame.is_train)
     taken = np.zeros(len(chosen), np.int64) if stretch is None else stretch[chosen]
-    train = Train.of(frame, chosen, prompt_tokens, taken)
+    train = Train.of(frame, chosen, prompt_tokens, taken, agents)
     again = {*repeated, *train.again}
     whole = _whole_groups(train, group_size)
     lacking = _lacking(train, lacks, whole, group_size, survivors)
@@ -124,22 +159,27 @@ def reconcile(
     ledger, notes = _Ledger(), []
     logs = last_logs(metrics, again)
     if not any(_known(values) for values in logs.values()):
-        notes.append("nothing that follows from rollouts was logged of training")
+        notes.append("nothing was logged of training that follows from rollouts")
     for step, window, values in _windows(logs, set(train.steps) - left_out):
         for name, logged in values.items():
-            _compare(ledger, train, frame, step, window, name, logged)
+            if not _of_others(train, values, step, name, survivors):
+                _compare(ledger, train, step, window, name, logged)
     _compare_tokens(ledger, train, logs, left_out)
     if not survivors:
         _compare_sizes(ledger, train, group_size, left_out)
     _compare_groups(ledger, train, None if survivors else group_size, lacking)
     found = _compare_advantages(ledger, train, whole, lacking, survivors)
+    if not ledger.compared.keys() & {name for values in logs.values() for name in values} and not notes:
+        notes.append("what was logged of training is of no step of which all rollouts are here")
     if found is None:
-        notes.append("advantages are not recorded, or follow no formula that is known here")
+        notes.append(no_formula(train.groups))
     return Reconciliation(
         ledger.compared,
         ledger.largest,
         tuple(sorted(ledger.found, key=lambda each: (each.step, each.what))),
         tuple(notes),
+        unheld(ledger.compared, [logs.get(step, {}) for step in sorted(set(train.steps) - left_out)]),
+        tuple(f"{name} {way} in {count:,} steps" for (name, way), count in ledger.ways.items()),
         found.formula if found else "",
         found.formulae if found else (),
         len(unclear),
@@ -193,93 +233,24 @@ def prompt_tokens_of(run: Run) -> NDArray[np.float64]:
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def reconciliation_findings(result: Reconciliation, frame: Frame) -> tuple[RunFinding, ...]:
-    """What the comparison says, a finding in all and one for each thing that disagrees."""
-    if not result.compared:
-        return (not_assessable(CHECK, result.notes[0] if result.notes else "nothing to compare"),)
-    if not result.disagreements:
-        return (_too_few(result),) if 2 * len(result.lacking) >= result.taken else (_agreement(result),)
-    named: dict[str, list[Disagreement]] = {}
-    for each in result.disagreements:
-        named.setdefault(each.what, []).append(each)
-    return tuple(_disagreement(what, cases, result, frame) for what, cases in named.items())
-
-
-def _left_out(result: Reconciliation) -> str:
-    """Which steps were not compared, as a sentence to follow another; empty of none."""
-    told = f" {result.left_out:,} steps that were taken twice are left out." if result.left_out else ""
-    if result.lacking:
-        told += (
-            f" {len(result.lacking):,} of {result.taken:,} steps ({_shown(result.lacking)}) are left out, as "
-            f"the record says itself that it lacks rollouts of them."
-        )
-    return told
-
-
-def _shown(steps: Sequence[int]) -> str:
-    return ", ".join(map(str, steps[:SHOWN_STEPS])) + (" …" if len(steps) > SHOWN_STEPS else "")
-
-
-def _too_few(result: Reconciliation) -> RunFinding:
-    """Most of the run could not be compared: what agrees says nothing of it."""
-    return not_assessable(
-        CHECK,
-        f"rollouts are missing of {len(result.lacking):,} of {result.taken:,} steps "
-        f"({_shown(result.lacking)}), so that most steps could not be compared",
-        question="Can all rollouts of these steps be handed over?",
-    )
-
-
-def _agreement(result: Reconciliation) -> RunFinding:
-    steps = max(result.compared.values())
-    worst = max(result.largest.values(), default=0.0)
-    changed = len(result.formulae) > 1
-    spoken = [f"{name!r} from step {step}" for step, name in result.formulae[:SHOWN_STEPS]]
-    how = f" Advantages follow another formula as it goes: {', '.join(spoken)}." if changed else ""
-    return run_finding(
-        CHECK,
-        "agrees",
-        f"What was logged follows from the rollouts in all {steps:,} steps that could be compared "
-        f"({', '.join(result.compared)}); the largest deviation is {worst:.1e}.{_left_out(result)}{how}",
-        state="shown_fine",
-        severity="low" if changed else "none",
-        assurance="T2",
-        values={
-            "steps": decimal(steps),
-            "largest_deviation": decimal(worst, 9),
-            **({"lacking_steps": decimal(len(result.lacking))} if result.lacking else {}),
-        },
-        method="recomputed in float64, float32 rounding allowed",
-        rests_on=result.notes,
-        question=f"Which setting of advantages changed at step {result.formulae[1][0]}, and why?"
-        if changed
-        else "",
-    )
-
-
-def _disagreement(what: str, cases: list[Disagreement], result: Reconciliation, frame: Frame) -> RunFinding:
-    steps = [case.step for case in cases]
-    first = cases[0]
-    rows = np.flatnonzero(frame.is_train & np.isin(frame.step, steps[:SHOWN_STEPS]))
-    _, places = np.unique(frame.step[rows], return_index=True)
-    return run_finding(
-        CHECK,
-        "disagrees",
-        f"{what} does not follow from the rollouts of {len(steps):,} of {result.compared[what]:,} steps "
-        f"({_shown(steps)}): at step {first.step} {first.logged:.6g} stands against {first.recomputed:.6g}."
-        f"{_left_out(result)}",
-        about={"what": what},
-        state="shown_harmful",
-        severity="critical" if len(steps) <= max(3, result.compared[what] // 10) else "high",
-        values={"steps": decimal(len(steps)), "compared": decimal(result.compared[what])},
-        evidence=[RolloutReference(seq=int(rows[i]), step=int(frame.step[rows[i]])) for i in places],
-        method="recomputed in float64, float32 rounding allowed",
-        question=f"Why does {what} at step {first.step} not follow from the rollouts handed over?",
-    )
-
-
 def _known(values: Mapping[str, float]) -> bool:
-    return any(name in STATISTICS or name.startswith("rewards/") for name in values)
+    return any(statistic_named(name) is not None or name.startswith(FUNCTIONS) for name in values)
+
+
+def _of_others(train: Train, values: Mapping[str, float], step: int, name: str, survivors: bool) -> bool:
+    """Whether a statistic of all that prime-rl generated is of more or fewer rollouts than are here.
+
+    What was generated stands at the step that it served, as far as it did; the log counts by the clock.
+
+    Args:
+        values: the log of the step.
+    """
+    if not name.startswith(ALL_OF_AGENTS):
+        return False
+    count = next((values[each] for each in COUNTS if each in values), None)
+    rewards = train.groups.reward[train.steps[step]]
+    few, many = int((~np.isnan(rewards)).sum()), len(rewards)
+    return survivors or (count is not None and not few <= count <= many)
 
 
 def _windows(
@@ -297,27 +268,47 @@ def _windows(
             yield step, window, values
 
 
-def _compare(
-    ledger: _Ledger,
-    train: Train,
-    frame: Frame,
-    step: int,
-    window: list[int],
-    name: str,
-    logged: float,
-) -> None:
-    statistic, of = STATISTICS.get(name, ""), train.groups.reward
-    if name.startswith("rewards/") and name.endswith(("/mean", "/std")):
-        function, _, which = name.removeprefix("rewards/").rpartition("/")
-        if function not in train.rewards:
-            return
-        statistic, of = f"reward {which}", train.rewards[function]
-    found = [statistic_of(statistic, train, of, train.steps[each]) for each in window]
-    if not statistic or any(each is None for each in found):
+def _compare(ledger: _Ledger, train: Train, step: int, window: list[int], name: str, logged: float) -> None:
+    if name.startswith(FUNCTIONS):
+        _compare_function(ledger, train, step, window, name, logged)
         return
+    statistic = statistic_named(name)
+    if statistic is None:
+        return
+    if len(window) == 1:
+        among = recomputed(name, statistic, train, train.steps[step])
+        ledger.put_one_of(step, name, logged, among)
+        return
+    found = [_as_usual(name, statistic, train, each) for each in window]
+    values = [(each.value, each.allowed) for each in found if each is not None]
+    if len(values) == len(window):
+        _put_mean(ledger, step, name, logged, values)
+
+
+def _as_usual(name: str, statistic: Statistic, train: Train, step: int) -> Recomputed | None:
+    return next(recomputed(name, statistic, train, train.steps[step]), None)
+
+
+def _compare_function(
+    ledger: _Ledger, train: Train, step: int, window: list[int], name: str, logged: float
+) -> None:
+    """What TRL logs of one reward function."""
+    function, _, which = name.removeprefix(FUNCTIONS).rpartition("/")
+    if which not in ("mean", "std") or function not in train.rewards:
+        return
+    of = train.rewards[function]
+    found = [statistic_of(f"reward {which}", train, of, train.steps[each]) for each in window]
     values = [each for each in found if each is not None]
-    recomputed = sum(value for value, _ in values) / len(values)
-    ledger.put(step, name, logged, recomputed, max(allowed for _, allowed in values))
+    if len(values) == len(window):
+        _put_mean(ledger, step, name, logged, values)
+
+
+def _put_mean(
+    ledger: _Ledger, step: int, name: str, logged: float, values: Sequence[tuple[float, float]]
+) -> None:
+    """Compare what was logged of several steps with the mean of their statistics."""
+    mean = sum(value for value, _ in values) / len(values)
+    ledger.put(step, name, logged, mean, max(allowed for _, allowed in values))
 
 
 def _compare_tokens(

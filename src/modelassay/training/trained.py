@@ -23,6 +23,12 @@ class Train:
     tokens: NDArray[np.float64]
     prompt_tokens: NDArray[np.float64] | None
     truncated: NDArray[np.bool_]
+    blank: NDArray[np.bool_]
+    """Completions without a single character."""
+    trained_on: NDArray[np.int8]
+    """1 trained on, 0 filtered out, -1 unknown."""
+    agents: NDArray[np.str_] | None
+    """Whose rollout each is; None where the run has one agent, or does not tell."""
     rewards: Mapping[str, NDArray[np.float64]]
     discarded: NDArray[np.bool_]
     """Rollouts that failed and have no reward: training took others in their place, or ended."""
@@ -43,6 +49,7 @@ class Train:
         chosen: NDArray[np.int64],
         prompts: NDArray[np.float64] | None,
         taken: NDArray[np.int64],
+        agents: NDArray[np.str_] | None = None,
     ) -> Train:
         """Training rollouts `chosen` of a frame; each time that a step was taken (`taken`) on its own."""
         step = frame.step[chosen]
@@ -59,6 +66,9 @@ class Train:
             tokens=frame.tokens[chosen],
             prompt_tokens=None if prompts is None else prompts[chosen],
             truncated=frame.truncated[chosen],
+            blank=frame.empty[chosen] & (frame.characters[chosen] == 0),
+            trained_on=frame.trained_on[chosen],
+            agents=None if agents is None else agents[chosen],
             discarded=frame.failed[chosen] & np.isnan(frame.reward[chosen]),
             rewards={name: each[chosen] for name, each in frame.rewards.items()},
             steps=rows_by_step(step, np.flatnonzero(last_times(step, taken))),
