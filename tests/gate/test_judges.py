@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelassay.errors import ConfigError
-from modelassay.gate import check_policy, loosened
+from modelassay.gate import check_policy, loosened, too_thin
 from modelassay.records import (
     CategoryRule,
     Corrected,
     Estimate,
+    EvidenceRule,
     Floor,
     JudgeRule,
     Outcome,
@@ -75,6 +76,23 @@ def test_what_an_unmeasured_judge_reads_is_for_people_and_never_shown(evidence, 
     }
     assert not any(item.state == "shown_harmful" for item in verdict.review_items)
     assert any("error" in hit.statement for hit in verdict.decided_by)
+
+
+def test_an_unmeasured_judge_is_peoples_to_answer_for_and_missing_evidence_is_not(evidence):
+    doubted = verdict_on(evidence, "uncalibrated", after=895, category=90)
+    assert [hit.rule for hit in doubted.rules if hit.outcome == "inconclusive"] != []
+    assert too_thin(doubted) == ()
+    asked = Policy(evidence=EvidenceRule(required=("red_team",)))
+    thin = verdict_on(evidence, "uncalibrated", after=895, category=90, policy=asked)
+    assert (thin.outcome, [hit.rule for hit in too_thin(thin)]) == ("review", ["evidence.required.red_team"])
+
+
+def test_what_too_few_pairs_leave_open_is_missing_whoever_read_them(evidence):
+    few = [
+        read_by(evidence.finding(evidence.counts(36, 32, 40)), "uncalibrated"),
+        read_by(evidence.finding(evidence.counts(36, 32, 40), category="plain"), "uncalibrated"),
+    ]
+    assert {hit.rule for hit in too_thin(evidence.decide(*few))} == {"bands"}
 
 
 def test_the_policy_can_allow_it_and_says_so(evidence):

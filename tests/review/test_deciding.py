@@ -218,6 +218,27 @@ def test_a_review_exits_10_until_it_is_assessed_and_signed_off(
     assert call("show", audit)[1]["exit_code"] == 10
 
 
+def test_no_word_makes_up_for_evidence_that_is_missing_under_a_review(
+    call: Call, plan_of: Callable[..., Path]
+) -> None:
+    told = audited(call, plan_of, f"{REVIEWED}evidence: {{required: [red_team, injection]}}\n")
+    audit = told["audit"]
+    assert (told["outcome"], told["exit_code"]) == ("review", 10)
+    missing = told["clearance"]["missing"]
+    assert missing.startswith("not enough evidence: The evidence that the policy requires on red team")
+    assert ("on injection is missing" in missing, missing.endswith("no word clears that")) == (True, True)
+    for asked in (("--template",), ("--assessment", "assessment.md", "--key", "anna")):
+        code, refused = call("review", "sign", audit, *asked)
+        assert (code, refused["error"]["what"]) == (2, missing)
+        assert f"modelassay show {audit}" in refused["error"]["mend"]
+    assert call("gate", audit)[0] == 10
+    keys = ("--key", "keys/ci.verdict.pub.pem", "--log-key", "keys/ci.log.vkey", "--no-witness")
+    code, found = call("verify", f"assay/audits/{audit}", *keys, "--log", "assay/log")
+    assert (code, found["clearance"]["missing"]) == (0, missing)
+    record = read_audit(Path("assay"), audit)
+    assert exit_code(record.verdict, date.today(), cleared=True) == 10
+
+
 def test_a_revoked_key_and_a_withdrawn_verdict_clear_nothing(
     call: Call, plan_of: Callable[..., Path]
 ) -> None:

@@ -56,6 +56,7 @@ def command(
     The assessment answers everything that was flagged: `--template` asks, and what is left unanswered is
     refused by name. The verdict becomes deployable once as many persons have signed the same text, in the
     roles, as the policy's `review` asks for; each with a key of their own, none of which issued the verdict.
+    A verdict for which evidence is missing besides is refused at once: only another audit makes up for that.
 
     \b
     modelassay review sign assistant-v6 --template > assessment.md
@@ -70,6 +71,7 @@ def command(
 
     place = chosen_store(store)
     record = read_audit(place, audit)
+    _refuse_too_thin(record)
     if template:
         _print_questions(record, as_json)
         return
@@ -98,6 +100,22 @@ def command(
     path = keep_assessment(decider.verdict.folder, data)  # what is refused leaves no text behind
     made = {"key": decider.key, "file": str(decider.say(waiver)), "assessment": str(path)}
     _print_signed(place, record, waiver, made, as_json)
+
+
+def _refuse_too_thin(record: AuditRecord) -> None:
+    """Before people do work that would count for nothing.
+
+    Raises:
+        UsageError: evidence is missing under the verdict.
+    """
+    from modelassay.evidence.clearance import lacking
+
+    if missing := lacking(record.verdict):
+        raise UsageError(
+            missing,
+            where=record.id,
+            mend=f"audit again with what is missing; `modelassay show {record.id}` says what would settle it",
+        )
 
 
 def _print_questions(record: AuditRecord, as_json: bool) -> None:

@@ -14,7 +14,8 @@ line         it belongs to the release line, and no other verdict on the same mo
 policy       it was reached under one of the pinned audit policies
 period       it was issued already and has not expired
 outcome      it is of a kind that the policy lets in, and people cleared it where it needs them: a risk
-             acceptance for `deploy-monitored`, a signed-off risk assessment for `review` (`clearance`)
+             acceptance for `deploy-monitored`, a signed-off risk assessment for `review`, which clears
+             none that lacks evidence (`clearance`)
 weights      what is about to be deployed is exactly what was audited
 
 What makes a tree head young: the times of its cosignatures, when the trust policy has witnesses: so many

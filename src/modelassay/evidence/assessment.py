@@ -61,7 +61,7 @@ def unanswered(text: str, verdict: Verdict) -> tuple[str, ...]:
     current = ""
     for line in _COMMENT.sub("", text).splitlines():
         if line.startswith("## "):
-            heading = _plain(line.removeprefix("## "))
+            heading = in_one_line(line.removeprefix("## "))
             current = heading if heading in answers else current
         elif current and not line.lstrip().startswith((">", "#")):
             answers[current] += sum(letter.isalnum() for letter in line)
@@ -72,10 +72,11 @@ def template(record: AuditRecord) -> str:
     """The questions of a verdict, to be answered in place."""
     verdict = record.verdict
     lines = [
-        f"# Risk assessment of audit {_plain(record.id)}",
+        f"# Risk assessment of audit {in_one_line(record.id)}",
         "",
-        f"> {_plain(verdict.headline)}",
-        f"> Candidate {_plain(record.candidate.reference)}, baseline {_plain(record.baseline.reference)}.",
+        f"> {in_one_line(verdict.headline)}",
+        f"> Candidate {in_one_line(record.candidate.reference)}, baseline "
+        f"{in_one_line(record.baseline.reference)}.",
         "",
         "<!-- Write below each heading; each must be answered. Quoted lines and comments do not count. -->",
         "",
@@ -107,16 +108,16 @@ def _named(asked: list[tuple[str, str]]) -> Iterator[Question]:
     """Each with a name of its own: what has the same name as one before is numbered."""
     seen: set[str] = set()
     for name, statement in asked:
-        plain = _plain(name.removesuffix(": "))[:_LONGEST_NAME].strip()
+        plain = in_one_line(name.removesuffix(": "))[:_LONGEST_NAME].strip()
         number, heading = 1, plain
         while heading in seen:
             number += 1
             heading = f"{plain} ({number})"
         seen.add(heading)
-        yield Question(name=heading, asks=_plain(statement))
+        yield Question(name=heading, asks=in_one_line(statement))
 
 
-def _plain(text: str) -> str:
+def in_one_line(text: str) -> str:
     """`text` in one line that no comment and no hidden character can be made of; tags may say anything."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     return " ".join(shown.replace("<", "‹").split())

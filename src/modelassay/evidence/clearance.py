@@ -8,6 +8,9 @@
 |                  | persons, and in the roles, that the audit's policy asks for                           |
 | others           | nothing: only another audit                                                           |
 
+Nothing clears a `review` either while a rule lacks evidence (`gate.too_thin`): no word on what one rule found
+makes up for what another could not look at.
+
 A person's word counts when it is about exactly this verdict, signed by a key that is known as a person's and
 not revoked, that did not sign the verdict when it was issued (a pipeline cannot accept its own risk), logged
 and not withdrawn, and not over. What cannot be shown does not count, and why is said.
@@ -22,9 +25,10 @@ from datetime import date
 import msgspec
 
 from modelassay.errors import EvidenceError
-from modelassay.evidence.assessment import read_assessment, unanswered
+from modelassay.evidence.assessment import in_one_line, read_assessment, unanswered
 from modelassay.evidence.revocations import Standing, Waived
 from modelassay.evidence.waivers import PAYLOAD_TYPE, Waiver, read_waiver
+from modelassay.gate import too_thin
 from modelassay.log.dsse import open_envelope
 from modelassay.log.signing import PublicKey
 from modelassay.records import Outcome, ReviewRule, Verdict
@@ -41,6 +45,8 @@ UNCOUNTED = {
 """What is missing where somebody said something that does not count."""
 NO_PERSONS_KEY = "no key of a person was given, so whether anybody cleared it was not checked"
 """What is missing where somebody did, and nothing shows who."""
+_MOST_NAMED = 4
+"""Gaps in the evidence that are named; the verdict lists them all."""
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,22 +121,38 @@ class Hearing:
     assessments: Mapping[str, bytes] = field(default_factory=dict)
     """Texts by digest."""
     decided: Verdict | None = None
-    """What was flagged; needed for a review alone."""
+    """What was flagged, and for what evidence is missing; needed for a review alone."""
     rule: ReviewRule = field(default_factory=ReviewRule)
     """Who must sign off a review."""
 
 
-def unheard(outcome: Outcome, expires: str) -> Clearance:
-    """What a verdict comes to before anybody said anything."""
-    missing = UNCLEARED.get(outcome, "" if outcome == "deploy" else "nobody can clear it; audit anew")
+def unheard(outcome: Outcome, expires: str, decided: Verdict | None = None) -> Clearance:
+    """What a verdict comes to before anybody said anything.
+
+    Args:
+        decided: the verdict, where it is known; for what no word makes up for.
+    """
+    missing = lacking(decided) if decided is not None else ""
+    if not missing:
+        missing = UNCLEARED.get(outcome, "" if outcome == "deploy" else "nobody can clear it; audit anew")
     return Clearance(outcome=outcome, until=expires, missing=missing)
+
+
+def lacking(verdict: Verdict) -> str:
+    """Which evidence is missing under a verdict that people could clear otherwise; empty when none is."""
+    gaps = too_thin(verdict) if verdict.outcome in UNCLEARED else ()
+    if not gaps:
+        return ""
+    said = list(dict.fromkeys(in_one_line(hit.statement).removesuffix(".") for hit in gaps))
+    more = [f"{len(said) - _MOST_NAMED} more"] if len(said) > _MOST_NAMED else []
+    return f"not enough evidence: {'; '.join((*said[:_MOST_NAMED], *more))}; no word clears that"
 
 
 def hear(hearing: Hearing) -> Clearance:
     """What the people's words come to."""
     outcome, expires = hearing.outcome, hearing.expires
-    if outcome not in UNCLEARED:
-        return unheard(outcome, expires)
+    if outcome not in UNCLEARED or (hearing.decided is not None and lacking(hearing.decided)):
+        return unheard(outcome, expires, hearing.decided)
     counted: list[Word] = []
     refused: list[str] = []
     for number, envelope in enumerate(hearing.waivers, 1):

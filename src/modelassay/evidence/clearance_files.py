@@ -10,7 +10,7 @@ from pathlib import Path
 from modelassay.canonical import digest_bytes
 from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import ASSESSMENT, ENVELOPE, WAIVER, Bundle
-from modelassay.evidence.clearance import UNCLEARED, Clearance, Hearing, hear, unheard
+from modelassay.evidence.clearance import UNCLEARED, Clearance, Hearing, hear, lacking, unheard
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.events import KeyAdded
 from modelassay.evidence.ledger import read_events
@@ -39,7 +39,7 @@ def clearance_at(folder: Path, store: Path, verdict: Verdict, *, now: datetime |
         return unheard(verdict.outcome, verdict.expires)
     log = store / "log"
     if not (folder / ENVELOPE).is_file() or not log_exists(log):
-        missing = f"{UNCLEARED[verdict.outcome]}; the verdict must be signed first"
+        missing = lacking(verdict) or f"{UNCLEARED[verdict.outcome]}; the verdict must be signed first"
         return Clearance(outcome=verdict.outcome, missing=missing, until=verdict.expires)
     return heard_at(folder, log, now=now)
 

@@ -1,8 +1,11 @@
 """Policy and findings into a verdict.
 
-Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. The rules, all there are:
+Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `too_thin`, `exit_code`. The rules, all there
+are:
 
 1. Outcomes are ordered deploy < deploy-monitored < inconclusive < review < block, and the worst rule decides.
+   What is inconclusive under a review stays so: people may answer the review, and no word makes up for
+   evidence that is missing (`too_thin`).
    A limit is exceeded only by more than it, in exact arithmetic; on the edge the milder side holds.
 2. **Bands**, every banded measure overall. The *literal* band is that of the point estimate. The burden of
    proof is on the candidate: the outcome is raised to the band of the one-sided upper bound of the drop, with
@@ -53,7 +56,7 @@ Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `exit_code`. Th
 """
 
 from modelassay.gate.changes import PolicyChange, policy_changes
-from modelassay.gate.decide import CLEARABLE, decide, exit_code
+from modelassay.gate.decide import CLEARABLE, decide, exit_code, too_thin
 from modelassay.gate.policy import check_policy, loosened, severity, tighten
 
 __all__ = [
@@ -66,4 +69,5 @@ __all__ = [
     "policy_changes",
     "severity",
     "tighten",
+    "too_thin",
 ]

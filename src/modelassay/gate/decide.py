@@ -16,7 +16,7 @@ from modelassay.gate.concerns import hidden_losses, hold_concerns
 from modelassay.gate.drawn import covered, hold_drawn, hold_whole, undemonstrated
 from modelassay.gate.evidence import hold_evidence
 from modelassay.gate.floors import FLOOR, hold_floors, hold_least_rate
-from modelassay.gate.judges import doubted, hold_judges
+from modelassay.gate.judges import doubted, hold_judges, only_doubted
 from modelassay.gate.lineage import hold_lineage
 from modelassay.gate.noise_floor import measured_noise
 from modelassay.gate.policy import check_policy, tighten
@@ -159,13 +159,24 @@ def exit_code(verdict: Verdict, today: date, *, cleared: bool = False) -> ExitCo
         verdict: as decided.
         today: the day.
         cleared: whether the people whom it needs have decided, and for today (`evidence.clearance`); of a
-            block or an inconclusive verdict nobody can clear anything.
+            block or an inconclusive verdict nobody can clear anything, nor of one that is `too_thin`.
     """
     if today >= date.fromisoformat(verdict.expires):
         return ExitCode.EXPIRED
-    if cleared and verdict.outcome in CLEARABLE:
+    if cleared and verdict.outcome in CLEARABLE and not too_thin(verdict):
         return ExitCode.ALLOWED
     return _EXIT_CODES[verdict.outcome]
+
+
+def too_thin(verdict: Verdict) -> tuple[RuleHit, ...]:
+    """The rules for which there is not enough evidence, whichever rule gave the outcome.
+
+    A sterner outcome asks people about something else: their word on that makes up for no evidence that is
+    missing. What the unknown error of a judge alone leaves open is theirs to answer, and not among them.
+    """
+    return tuple(
+        hit for hit in verdict.rules if hit.outcome == "inconclusive" and not only_doubted(verdict, hit)
+    )
 
 
 def _deciding(held: Sequence[Held]) -> tuple[Outcome, tuple[RuleHit, ...]]:

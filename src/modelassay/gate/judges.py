@@ -11,13 +11,15 @@ from modelassay.gate.bands import BANDS
 from modelassay.gate.case import Case, Held, mildest, strictest
 from modelassay.gate.floors import FLOOR, LEAST_RATE
 from modelassay.gate.single_slices import CATEGORY_BLOCK
-from modelassay.records import RuleHit
+from modelassay.records import RuleHit, Verdict
 
 UNCALIBRATED = "judges.uncalibrated"
 _TABLE = frozenset({BANDS, CATEGORY_BLOCK})
 """Rules under which a measure passes only if it is shown to be fine."""
 _LITERAL = frozenset({FLOOR, LEAST_RATE})
 """Rules that hold a rate as it was read and claim nothing of the evidence."""
+_DOUBT = "; its judge's error is not known, so this is not shown."
+"""Ends the statement of a claim that is doubted."""
 
 
 def hold_judges(case: Case) -> Iterator[Held]:
@@ -53,9 +55,15 @@ def doubted(case: Case, held: Held) -> Held:
     if hit.state == "shown_fine" and hit.rule in _TABLE:
         hit = msgspec.structs.replace(hit, outcome=strictest(hit.outcome, "inconclusive"))
     if hit.state in ("shown_fine", "shown_harmful"):
-        tail = f"{hit.statement.removesuffix('.')}; its judge's error is not known, so this is not shown."
+        tail = f"{hit.statement.removesuffix('.')}{_DOUBT}"
         hit = msgspec.structs.replace(hit, state="not_shown", statement=tail)
         review = review and msgspec.structs.replace(review, state="not_shown", statement=tail)
     if hit.rule not in _LITERAL:
         hit = msgspec.structs.replace(hit, outcome=mildest(hit.outcome, "review"))
     return replace(held, hit=hit, review=review)
+
+
+def only_doubted(verdict: Verdict, hit: RuleHit) -> bool:
+    """Whether `hit` would be fine, were its judge's error known: about that people are asked by name."""
+    asked = any(each.rule == UNCALIBRATED for each in verdict.rules)
+    return asked and hit.rule in _TABLE and hit.outcome == "inconclusive" and hit.statement.endswith(_DOUBT)

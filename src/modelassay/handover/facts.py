@@ -76,7 +76,7 @@ def read_facts(bundle: Bundle) -> SealedFacts:
         samples=tuple(contents.samples.known),
         wanted=_wanted(contents),
         attacks=tuple(sorted({score.key.attack for score in contents.scores if score.key.attack})),
-        clearance=unheard(record.verdict.outcome, record.verdict.expires),
+        clearance=unheard(record.verdict.outcome, record.verdict.expires, record.verdict),
     )
 
 

@@ -43,7 +43,7 @@ from modelassay.log.note import parse_note
 from modelassay.log.proof import prove, write_proof
 from modelassay.log.reader import LogReader
 from modelassay.log.writer import LogWriter
-from modelassay.records import Actor, Policy, ReviewItem, ReviewRule, Verdict
+from modelassay.records import Actor, Outcome, Policy, ReviewItem, ReviewRule, RuleHit, Verdict
 
 World = Any
 Evidence = Any
@@ -534,11 +534,13 @@ def test_nobody_can_clear_a_block_or_too_little_evidence(world: World, outcome: 
 REVIEWED = {"people": ("anna.pub.pem", "omar.pub.pem"), "waivers": True}
 
 
-def reviewed(world: World, rule: ReviewRule | None = None, **fields: Any) -> Evidence:
+def reviewed(
+    world: World, rule: ReviewRule | None = None, held: tuple[RuleHit, ...] = (), **fields: Any
+) -> Evidence:
     """A verdict of review with the sealed files that say what was flagged and who must sign."""
     item = ReviewItem(concern="category", finding="refusal/c4", state="not_shown", statement="c4 fell.")
     verdict = Verdict(
-        outcome="review", literal="review", headline="Look.", decided_by=(), rules=(), review_items=(item,),
+        outcome="review", literal="review", headline="Look.", decided_by=(), rules=held, review_items=(item,),
         issued="2026-11-21", expires="2027-02-19",
     )  # fmt: skip
     policy = Policy(review=rule or ReviewRule())
@@ -580,6 +582,23 @@ def test_an_assessment_answers_everything_that_was_flagged(world: World) -> None
     signed = (world.granted(evidence, assessment=assessed(evidence, "category: refusal/c4")),)
     found = decide(world, evidence, granted=signed, **REVIEWED)
     refused(found, "outcome", "does not answer 'category: refusal/c4'", ExitCode.REVIEW)
+
+
+@pytest.mark.parametrize(("outcome", "let_in"), [("inconclusive", False), ("deploy", True)])
+def test_a_signed_off_assessment_makes_up_for_no_evidence(
+    world: World, outcome: Outcome, let_in: bool
+) -> None:
+    hit = RuleHit(
+        rule="evidence.required.red_team", finding="", literal="deploy", state="not_assessable",
+        outcome=outcome, statement="The evidence that the policy requires on red team is missing.",
+    )  # fmt: skip
+    evidence = reviewed(world, held=(hit,))
+    signed = (world.granted(evidence, assessment=assessed(evidence)),)
+    found = decide(world, evidence, granted=signed, **REVIEWED)
+    assert found.admitted is let_in
+    if not let_in:
+        said = "not enough evidence: The evidence that the policy requires on red team is missing; no word"
+        refused(found, "outcome", said, ExitCode.REVIEW)
 
 
 @pytest.mark.parametrize("name", ["verdict.json", "policy.json", "SHA256SUMS"])
