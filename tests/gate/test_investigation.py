@@ -12,8 +12,9 @@ import pytest
 from modelassay.canonical import Digest
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.contents import Contents
+from modelassay.gate.causes import Cause
 from modelassay.gate.investigation import investigate
-from modelassay.records import Artifact, AuditRecord, Coverage, Finding, PairedCounts, Usage
+from modelassay.records import Artifact, AuditRecord, Coverage, Finding, Measure, PairedCounts, Usage
 
 BUNDLE = Path(__file__).resolve().parents[1] / "evidence" / "fixtures" / "0.1.0" / "bundle"
 replace: Any = msgspec.structs.replace
@@ -152,3 +153,85 @@ def test_a_tokenizer_is_blamed_for_what_makes_tokens(
     blamed = [cause.title for cause in investigation.causes if cause.name == "other_settings"]
     assert len(blamed) == bool(title)
     assert not blamed or blamed[0].endswith(title)
+
+
+def compared(measure: str, tag: str, lost: dict[str, tuple[int, int]]) -> list[Finding]:
+    """Slices of a measure: of so many pairs so many lost, none gained."""
+    found = []
+    for value, (gone, pairs) in lost.items():
+        counts = PairedCounts(n11=pairs - gone, n10=gone, n01=0, n00=0, clusters=pairs)
+        found.append(
+            Finding(
+                id=f"comparison/{measure}/{tag}={value}",
+                check="comparison",
+                measure=Measure(name=measure, title=measure.capitalize(), wanted="resist", role="banded"),
+                slice={tag: value},
+                state="shown_harmful" if gone else "shown_fine",
+                statement=f"{value} lost {gone}.",
+                paired=counts,
+            )
+        )
+    return found
+
+
+def sliced(blocked: AuditRecord, *slices: list[Finding], also: str = "") -> list[Cause]:
+    """What an investigation names where these slices are all that was compared, and where all was lost."""
+    measures = list(dict.fromkeys(each.measure.name for group in slices for each in group))
+    whole = [
+        replace(
+            slices[0][0], id=f"comparison/{name}/overall", slice={}, statement="All lost.", measure=measure
+        )
+        for name in [*measures, *([also] if also else [])]
+        for measure in [replace(slices[0][0].measure, name=name, title=name.capitalize())]
+    ]
+    hit = blocked.verdict.decided_by[0]
+    decided = tuple(replace(hit, finding=each.id) for each in whole)
+    record = replace(
+        blocked,
+        findings=(*whole, *(each for group in slices for each in group)),
+        verdict=replace(blocked.verdict, decided_by=decided),
+    )
+    investigation = investigate(record)
+    assert investigation is not None
+    return [cause for cause in investigation.causes if cause.name in ("concentrated_loss", "broad_loss")]
+
+
+FELL = ["base64", "many_shot", "prefill", "scripted", "tool_output"]
+ATTACKS = {f"{name}@1#{n}": (90, 90) for n, name in enumerate(FELL)} | {
+    f"other_{n}@1#{n}": (n, 90) for n in range(20)
+}
+
+
+def test_a_loss_to_a_few_attacks_is_not_spread_over_everything(blocked: AuditRecord) -> None:
+    """Seven in ten of the lost answers, of which no single attack holds a fifth."""
+    attacks = compared("red_team", "attacked_with", ATTACKS)
+    languages = compared("red_team", "language", {"en": (490, 1728), "de": (150, 522)})
+    (cause,) = sliced(blocked, attacks, languages, also="red_team_in_every_form")
+    assert cause.name == "concentrated_loss"
+    assert (
+        cause.title == "The loss is concentrated in attacked_with " + ", ".join(FELL[:4]) + " and tool_output"
+    )
+    assert cause.share == "70%"
+    assert "many_shot 90 of 90" in cause.why
+    assert len(cause.findings) == 5
+
+
+def test_slices_that_lost_by_chance_are_not_called_where_it_is_concentrated(blocked: AuditRecord) -> None:
+    """One answer lost in each of ten slices of fifty: these hold all of it in a fifth of the prompts."""
+    (cause,) = sliced(
+        blocked, compared("refusal", "category", {f"c{n}": (int(n < 10), 10) for n in range(50)})
+    )
+    assert cause.name == "broad_loss"
+
+
+def test_a_loss_that_follows_the_prompts_is_told_once_with_their_share(blocked: AuditRecord) -> None:
+    (cause,) = sliced(
+        blocked,
+        compared("refusal", "language", {"en": (71, 154), "de": (29, 46)}),
+        compared("faithfulness", "language", {"en": (20, 77), "de": (7, 23)}),
+    )
+    assert (cause.name, len(cause.findings)) == ("broad_loss", 2)
+    assert "No single slice" not in cause.why
+    assert "Refusal: no few slices hold most of it beyond their share" in cause.why
+    assert "language (at most 71% in one, of 77% of the prompts)" in cause.why
+    assert "Faithfulness: " in cause.why

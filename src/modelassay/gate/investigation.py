@@ -11,20 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Literal
 
 import msgspec
 
 from modelassay.artifacts import CHECKS
 from modelassay.artifacts.subjects import TOKENIZER_SETTINGS
-from modelassay.records import Artifact, AuditRecord, Finding, PairedCounts, TargetIdentity
+from modelassay.gate.causes import Cause, percent
+from modelassay.gate.where_lost import where_lost
+from modelassay.records import Artifact, AuditRecord, Finding, TargetIdentity
 
-Strength = Literal["measured", "possible"]
-
-_CONCENTRATED = Fraction(1, 2)
-"""Share of the lost answers in one slice from which on the loss is called concentrated …"""
-_TIMES = 2
-"""… when it is also this many times the slice's share of the prompts."""
 _MORE_CUT_OFF = Fraction(1, 20)
 """Further share of answers that end at the limit of tokens, or are empty, that could explain a loss."""
 _SETTINGS = {
@@ -41,24 +36,6 @@ _TOKENIZER_SETTINGS = {TOKENIZER_SETTINGS, "special_tokens_map.json", "added_tok
 """Files that repeat what stands in a tokenizer's own, in another form in each version of transformers."""
 _MOST_EXAMINED = 3
 """Findings of examinations that are named as causes."""
-_PROMPTS = {"dataset", "attack", "source", "suite"}
-"""Tags that say where a prompt comes from, not what it is about."""
-
-
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that could have caused the block."""
-
-    name: str
-    """Such as ``concentrated_loss`` or ``other_settings``."""
-    title: str
-    strength: Strength
-    share: str
-    """Share of the loss, or of the answers, that it could account for, in percent; empty when unknown."""
-    why: str
-    findings: tuple[str, ...] = ()
-    """Ids of those that it rests on."""
-    next_step: str
-    """What would confirm it or rule it out."""
 
 
 class Investigation(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,12 +60,13 @@ def investigate(record: AuditRecord) -> Investigation | None:
     causes = [
         *_settings(record),
         *_cut_short(record),
-        *_where(record, deciding),
+        *where_lost(record, deciding),
         *_judges(deciding),
         *_adapters(record),
         *_examined(record),
         *_lineage(record),
     ]
+    causes = _merged(causes)
     causes.sort(key=lambda each: (each.strength != "measured", -_number(each.share)))
     return Investigation(
         audit=record.id,
@@ -98,64 +76,19 @@ def investigate(record: AuditRecord) -> Investigation | None:
     )
 
 
-def _where(record: AuditRecord, deciding: list[Finding]) -> Iterator[Cause]:
-    """Whether the wanted answers were lost in one slice, or everywhere."""
-    for measure in dict.fromkeys(finding.measure.name for finding in deciding):
-        slices: dict[str, list[tuple[Finding, int, int]]] = {}
-        for finding in record.findings:
-            paired, about = finding.paired, finding.check == "comparison" and finding.measure.name == measure
-            if about and len(finding.slice) == 1 and isinstance(paired, PairedCounts):
-                lost = paired.n10 - paired.n01
-                slices.setdefault(next(iter(finding.slice)), []).append((finding, lost, _pairs(paired)))
-        spread = []
-        for tag, group in slices.items():
-            total, pairs = sum(max(lost, 0) for _, lost, _ in group), sum(n for _, _, n in group)
-            if len(group) < 2 or not total:
-                continue
-            worst, lost, own = max(group, key=lambda each: (each[1], each[0].id))
-            share = Fraction(lost, total)
-            if share >= _CONCENTRATED and share >= _TIMES * Fraction(own, pairs):
-                yield _concentrated(tag, worst, share, Fraction(own, pairs))
-            else:
-                spread.append((tag, share))
-        if spread and len(spread) == len([group for group in slices.values() if len(group) > 1]):
-            yield _broad(measure, deciding, spread)
-
-
-def _concentrated(tag: str, worst: Finding, share: Fraction, own: Fraction) -> Cause:
-    value = worst.slice[tag]
-    about = (
-        f"read some of these answers: `modelassay review next`; if they are sound, audit with other prompts "
-        f"than those of {value}"
-        if tag in _PROMPTS
-        else f"search the training data for rows on {value}, and audit more prompts of it on a checkpoint "
-        "before and after them"
-    )
-    return Cause(
-        name="concentrated_loss",
-        title=f"The loss is concentrated in {tag} {value}",
-        strength="measured",
-        share=_percent(share),
-        why=f"{_percent(share)} of the net lost answers of {worst.measure.title.lower()} are in "
-        f"{_percent(own)} of the prompts. {worst.statement}",
-        findings=(worst.id,),
-        next_step=about,
-    )
-
-
-def _broad(measure: str, deciding: list[Finding], spread: list[tuple[str, Fraction]]) -> Cause:
-    tags = ", ".join(f"{tag} (at most {_percent(share)} in one)" for tag, share in spread)
-    return Cause(
-        name="broad_loss",
-        title="The loss is spread over everything",
-        strength="measured",
-        share="",
-        why=f"No single slice holds most of it: {tags}. Training that overwrites earlier safety training "
-        "looks so.",
-        findings=tuple(finding.id for finding in deciding if finding.measure.name == measure),
-        next_step="audit earlier checkpoints of the same run for where it began; train again with a lower "
-        "rate, fewer steps, or safety examples mixed in",
-    )
+def _merged(causes: list[Cause]) -> list[Cause]:
+    """Causes of one title as one, which rests on the findings of all."""
+    found: dict[tuple[str, str], Cause] = {}
+    for each in causes:
+        known = found.setdefault((each.name, each.title), each)
+        if known is not each:
+            found[each.name, each.title] = msgspec.structs.replace(
+                known,
+                share=max(known.share, each.share, key=_number),
+                why=known.why if each.why in known.why else f"{known.why} {each.why}",
+                findings=tuple(dict.fromkeys((*known.findings, *each.findings))),
+            )
+    return list(found.values())
 
 
 def _settings(record: AuditRecord) -> Iterator[Cause]:
@@ -246,8 +179,8 @@ def _cut_short(record: AuditRecord) -> Iterator[Cause]:
                 name="cut_off_answers",
                 title="More of the candidate's answers were cut off",
                 strength="measured",
-                share=_percent(after - before),
-                why=f"{_percent(after)} of its answers ended at the limit of tokens, {_percent(before)} of "
+                share=percent(after - before),
+                why=f"{percent(after)} of its answers ended at the limit of tokens, {percent(before)} of "
                 "the baseline's; what is missing may be what was wanted.",
                 next_step="audit again with a higher `decoding.max_tokens`",
             )
@@ -260,9 +193,9 @@ def _cut_short(record: AuditRecord) -> Iterator[Cause]:
             name="empty_answers",
             title="The candidate gives empty answers",
             strength="measured",
-            share=_percent(empty["candidate"] - empty["baseline"]),
-            why=f"{_percent(empty['candidate'])} of its answers on one measure are empty, "
-            f"{_percent(empty['baseline'])} of the baseline's.",
+            share=percent(empty["candidate"] - empty["baseline"]),
+            why=f"{percent(empty['candidate'])} of its answers on one measure are empty, "
+            f"{percent(empty['baseline'])} of the baseline's.",
             next_step="check its chat template and stop tokens on a prompt of the suite",
         )
 
@@ -352,14 +285,6 @@ def _parts(identity: TargetIdentity) -> Mapping[str, str]:
     found = {name: value for name, value in identity.details.items() if name in _SETTINGS}
     found |= {str(each.kind): each.digest for each in identity.artifacts if each.kind in _SETTINGS}
     return found
-
-
-def _pairs(counts: PairedCounts) -> int:
-    return counts.n11 + counts.n10 + counts.n01 + counts.n00
-
-
-def _percent(share: Fraction) -> str:
-    return f"{round(share * 100)}%"
 
 
 def _number(share: str) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelassay.gate.investigation import Cause, investigate
+from modelassay.gate.causes import Cause
+from modelassay.gate.investigation import investigate
 from modelassay.records import AuditRecord
 
 TITLE = "Investigation: likeliest causes first"
