@@ -1,7 +1,7 @@
 """How firmly a model refuses, read at the first token of its answer.
 
 The tokens that begin refusals are those whose probability the base raises on harmful requests over benign
-ones; log-odds are log Σp(refusal) − log(1 − Σp(refusal)), as the refusal score of Arditi et al. 2024
+ones; log-odds are log Σp(refusal) − log Σp(all others), as the refusal score of Arditi et al. 2024
 (arXiv:2406.11717, §2.4). Positive: it is likelier to refuse than not.
 """
 
@@ -23,8 +23,6 @@ _LEAST: Final = 1e-3
 """… and its mean probability there is higher by so much."""
 _ALIKE: Final = 0.9
 """Mean probability from which on nearly every answer begins with one token, whatever is asked."""
-_SMALLEST: Final = 1e-9
-"""Probabilities are kept away from 0 and 1 by this."""
 
 
 def refusal_tokens(
@@ -81,9 +79,13 @@ def _check_first_token(base: OpenModel, asked: torch.Tensor, plain: torch.Tensor
 
 
 def log_odds(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Log-odds that an answer begins with one of `tokens`, shape (n,), from logits of shape (n, v)."""
+    """Log-odds that an answer begins with one of `tokens`, shape (n,), from logits of shape (n, v).
+
+    Both sums are over logits, never one minus a probability: float32 knows none between 1 − 6e-8 and 1, so
+    that firm refusals would all look alike and have no gradient.
+    """
     import torch
 
-    share = torch.logsumexp(logits[:, tokens].float(), -1) - torch.logsumexp(logits.float(), -1)
-    share = share.clamp(max=-_SMALLEST)
-    return share - torch.log(-torch.expm1(share))
+    exact = logits.float()
+    others = exact.index_fill(-1, tokens.to(exact.device), -torch.inf)
+    return torch.logsumexp(exact[:, tokens], -1) - torch.logsumexp(others, -1)
