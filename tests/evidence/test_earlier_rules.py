@@ -12,7 +12,7 @@ from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.earlier import earlier_rules
 from modelassay.evidence.verification import verify_bundle
-from modelassay.records import AuditRecord, RedTeamRecord
+from modelassay.records import AuditRecord, Declaration, EvidenceRule, Lineage, ModelOrigin, RedTeamRecord
 from modelassay.version import __version__
 
 (BUNDLE, *_) = sorted((Path(__file__).parent / "fixtures").glob("*/bundle"))
@@ -55,6 +55,16 @@ def test_earlier_versions_may_have_judged_so(record: AuditRecord, version: str) 
     assert earlier_rules(both) == f"by the rules of version {version}, which {TOGETHER} and {APART}"
     all_ = made_by(record, version, by_measure=False, whole=False, named=False)
     assert earlier_rules(all_).endswith(f"which {TOGETHER}, {APART} and {BY_SHARE}")
+
+
+@pytest.mark.parametrize(("base", "told"), [(None, True), (ModelOrigin(name="acme/base"), False)])
+def test_an_empty_lineage_that_was_taken_for_evidence_is_told(
+    record: AuditRecord, base: ModelOrigin | None, told: bool
+) -> None:
+    policy = replace(record.policy, evidence=EvidenceRule(required=("lineage",)))
+    lineage = Lineage(declared=Declaration(use="internal", base=base))
+    earlier = replace(made_by(record, "0.3.0", by_measure=False, whole=True), policy=policy, lineage=lineage)
+    assert ("a lineage without data or base" in earlier_rules(earlier)) is told
 
 
 @pytest.mark.parametrize("version", [__version__, "0.4.0", "0.4.0rc1", "0.10.0", "1.0", "10.3.0", "", "none"])

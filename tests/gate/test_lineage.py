@@ -10,15 +10,20 @@ from hypothesis import strategies as st
 
 from modelassay.artifacts import lineage_findings
 from modelassay.artifacts.claims import MEASURES, claim
+from modelassay.canonical import Digest
 from modelassay.gate import loosened
 from modelassay.records import (
+    Artifact,
     Declaration,
+    EvidenceRule,
     FindingState,
     Lineage,
     LineagePart,
     LineageRule,
+    ModelOrigin,
     Outcome,
     Policy,
+    Recipe,
     Severity,
     TrainingData,
 )
@@ -31,6 +36,10 @@ CONFLICTING = Lineage(
 )
 
 
+ADAPTER = Artifact(kind="adapter", name="style", digest=Digest(f"sha256:{'1' * 64}"))
+REQUIRED = Policy(evidence=EvidenceRule(required=("lineage",)))
+
+
 def fine(evidence):
     counts = evidence.counts(480, 480, 500)
     return evidence.finding(counts), evidence.finding(counts, category="plain")
@@ -38,6 +47,32 @@ def fine(evidence):
 
 def verdict(evidence, *findings, **rule):
     return evidence.decide(*fine(evidence), *findings, policy=Policy(lineage=LineageRule(**rule)))
+
+
+@pytest.mark.parametrize(
+    ("declared", "outcome"),
+    [
+        (None, "inconclusive"),
+        (Declaration(), "inconclusive"),
+        (Declaration(use="internal", licence="MIT"), "inconclusive"),
+        (Declaration(recipe=Recipe(command="python train.py")), "inconclusive"),
+        (Declaration(adapters=(ModelOrigin(name="acme/style"),)), "inconclusive"),
+        (Declaration(base=ModelOrigin(name="acme/base")), "deploy"),
+        (Declaration(base=ModelOrigin(name="acme/base", digest=f"sha256:{'0' * 64}")), "deploy"),
+        (Declaration(training_data=(TrainingData(name="sft"),)), "deploy"),
+    ],
+)
+def test_lineage_that_is_required_says_what_the_candidate_was_made_from(evidence, declared, outcome):
+    found = lineage_findings(Lineage(declared=declared) if declared is not None else None)
+    loaded = lineage_findings(Lineage(declared=declared), [ADAPTER]) if declared is not None else found
+    for findings in (found, loaded):
+        decided = evidence.decide(*fine(evidence), *findings, policy=REQUIRED)
+        assert decided.outcome == outcome
+        if outcome == "inconclusive":
+            said = "is missing" if declared is None else "names neither training data nor a base model"
+            assert f"lineage {said}." in decided.headline
+    earlier = evidence.decide(*fine(evidence), *found, policy=REQUIRED, by_measure=False)
+    assert (earlier.outcome == "inconclusive") is (declared is None)
 
 
 def test_nothing_declared_is_an_item_for_people_and_changes_no_outcome(evidence):

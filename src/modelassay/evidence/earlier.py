@@ -28,6 +28,7 @@ def earlier_rules(record: AuditRecord) -> str:
     looser = []
     if not record.verdict.by_measure:
         looser.append("asked for single slices of all measures together")
+        looser += ["took a lineage without data or base for evidence"] if _took_any_lineage(record) else []
     if record.red_team is not None and not record.red_team.whole_attacks:
         looser.append("judged every form of an attack by itself")
     if record.red_team is not None and record.red_team.regressed is None:
@@ -43,3 +44,11 @@ def earlier_rules(record: AuditRecord) -> str:
             where="audit.json",
         )
     return f"by the rules of version {record.tool_version}, which {asked}"
+
+
+def _took_any_lineage(record: AuditRecord) -> bool:
+    """Whether a lineage that today's rules find empty was what the policy requires."""
+    if record.lineage is None or "lineage" not in record.policy.evidence.required:
+        return False
+    declared = record.lineage.declared
+    return declared.base is None and not declared.training_data

@@ -39,6 +39,9 @@ _AHEAD: Final = 1
 """Days by which an examination may be later than the verdict: clocks and time zones differ."""
 _RED_TEAM, _INJECTION = "red_team", "prompt_injection"
 """Measures of the comparison: resistance to attacks, and answers that obey no injection."""
+_ORIGIN: Final = frozenset({"training_data", "base_model"})
+"""Measures of a declaration that say what the candidate was made from; of a part that is not declared the one
+finding has no slice."""
 _INDIRECT: Final = "indirect injection"
 """The family of attacks that hide a request in documents and in what tools return."""
 _SEVERITIES: Final[tuple[Severity, ...]] = ("none", "low", "medium", "high", "critical")
@@ -47,7 +50,7 @@ SUPPLIED_BY: Final[dict[EvidenceKind, str]] = {
     "red_team": "attacks in the plan (red_team: attacks: …) or `modelassay redteam run`",
     "injection": "the evaluator prompt_injection on samples that hold injections, or the attacks "
     "document_injection and tool_output_injection in the plan",
-    "lineage": "what the candidate was made from in the plan (lineage: …)",
+    "lineage": "what the candidate was made from in the plan (lineage: training_data: … or base: …)",
     "manual_red_team": "`modelassay redteam chat`",
     "capability": "`modelassay redteam capability`",
     "weights": "`modelassay inspect weights BASE CANDIDATE --out FILE`, or of adapters `modelassay inspect "
@@ -135,6 +138,8 @@ def _lacking(case: Case, kind: EvidenceKind) -> tuple[str, str]:
         return "", SUPPLIED_BY[kind]
     if stale:
         return f"does not count, for the conversations that were said again {stale[0]}", RENEWED_BY
+    if kind == "lineage" and _appraised(case):
+        return "names neither training data nor a base model", SUPPLIED_BY[kind]
     return _why_not(case, examined), SUPPLIED_BY[kind]
 
 
@@ -198,8 +203,21 @@ def _injected(case: Case) -> bool:
 
 
 def _declared(case: Case) -> bool:
+    """Whether training data or a base is declared; earlier versions took any declaration.
+
+    A use, a licence or a recipe says nothing of what the candidate was made from.
+    """
+    told = _appraised(case)
+    if not case.by_measure:
+        return bool(told)
+    unknown = {f.measure.name for f in told if f.state == "not_assessable" and not f.slice}
+    return bool(_ORIGIN & {f.measure.name for f in told} - unknown)
+
+
+def _appraised(case: Case) -> list[Finding]:
+    """Findings about the declaration; none where there is no declaration."""
     told = [finding for finding in case.findings if finding.check in LINEAGE_CHECKS]
-    return bool(told) and all(finding.measure.name != UNDECLARED for finding in told)
+    return [] if any(finding.measure.name == UNDECLARED for finding in told) else told
 
 
 _OTHERWISE: Final[dict[EvidenceKind, Callable[[Case], bool]]] = {

@@ -295,7 +295,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Date from which the verdict no longer holds."""
     by_measure: bool = False
     """Whether what must be judged in single slices was asked of every measure of answers to harmful requests
-    by itself; earlier versions asked it of all measures together."""
+    by itself; earlier versions asked it of all measures together, and took any declaration for lineage."""
     ground: Ground | None = None
     """What the claims rest on; None where the verdict carries none, as those of earlier versions."""
     claims: tuple[Claim, ...] = ()
