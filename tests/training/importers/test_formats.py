@@ -329,6 +329,32 @@ def test_atropos(tmp_path: Path) -> None:
     assert coverage.batches_found is None
 
 
+@pytest.mark.parametrize(
+    ("prompt", "answers"),
+    [
+        ("one\ntwo\n", ["three", "four"]),
+        ("<|im_start|>user\nwhat?<|im_end|>\n<|im_start|>assistant\n", ["the same\nno", "the same\nyes"]),
+        ("<|im_start|>assistant\n", ["a<|im_end|>\n<|im_start|>assistant\nb"] * 2),
+        ("", ["all are\nthe same"] * 2),
+    ],
+)
+def test_atropos_keeps_texts_without_roles(tmp_path: Path, prompt: str, answers: list[str]) -> None:
+    group = {"tokens": [[1], [1]], "scores": [0.0, 1.0], "messages": [prompt + each for each in answers]}
+    layouts.lines(tmp_path / "g" / "groups.jsonl", [group])
+    _, rows, coverage = imported(tmp_path / "g", tmp_path)
+    assert [(row["prompt"], row["completion"]) for row in rows] == [(prompt, each) for each in answers]
+    assert {row["format"] for row in rows} == {"text"}
+    assert "texts without roles" in coverage.statements[0]
+
+
+def test_atropos_says_where_there_are_only_tokens(tmp_path: Path) -> None:
+    layouts.lines(tmp_path / "g" / "groups.jsonl", [{"tokens": [[1], [2]], "scores": [0.0, 1.0]}])
+    _, rows, coverage = imported(tmp_path / "g", tmp_path)
+    assert {row["format"] for row in rows} == {"absent"}
+    assert "Of 2 rollouts there are only token ids" in coverage.statements[0]
+    assert "--tokenizer" in coverage.statements[0]
+
+
 def test_atropos_keeps_what_an_agent_did_out_of_the_prompt(tmp_path: Path) -> None:
     call = {"id": "1", "type": "function", "function": {"name": "python", "arguments": '{"code": "exit(0)"}'}}
     talks = [
@@ -371,6 +397,14 @@ def test_inspect(tmp_path: Path) -> None:
     _, rows, _ = imported(path, tmp_path)
     assert (rows[0]["reward/match"], rows[0]["position"], rows[0]["phase"]) == (1.0, 1, "eval")
     assert rows[0]["task"] == "sums/s1"
+    # As `inspect log convert --to json` writes it.
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.json").write_text(json.dumps({**header, "samples": [sample]}, indent=2))
+    (tmp_path / "logs" / "listing.json").write_text(json.dumps({"a.json": header}))
+    assert detect(tmp_path / "logs") == "inspect"
+    _, converted, coverage = imported(tmp_path / "logs", tmp_path / "json")
+    assert converted == rows
+    assert not any("not read" in each for each in coverage.statements)
 
 
 def test_inspect_keeps_what_an_agent_did(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from modelassay.errors import DatasetError
+from modelassay.errors import ConfigError, DatasetError
 from modelassay.training.frame import read_frame
 from modelassay.training.importers import ImportOptions, import_run
 from modelassay.training.importers.table_cells import failure_of
@@ -177,3 +177,37 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     parquet.write_table(pa.Table.from_arrays(columns, names=names), tmp_path / "rows.parquet")
     with pytest.raises(DatasetError, match="not a single rollout"):
         import_run(tmp_path / "rows.parquet", tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("reward: rewad", r"no such columns: 'rewad' \(for reward\).*did you mean 'reward'"),
+        ("step: stp", r"'stp' \(for step\).*did you mean 'step'"),
+        ("completion: respons", r"'respons' \(for completion\)"),
+        ("env: info.nam", r"'info.nam' \(for env\).*did you mean 'info.name'"),
+        ("rewards: {tests: scor}", r"'scor' \(for rewards.tests\)"),
+    ],
+)
+def test_a_mapped_column_that_no_file_has_is_refused(tmp_path: Path, line: str, told: str) -> None:
+    row = {"prompt": "q", "completion": "a", "score": 1.0, "info": {"name": "e"}}
+    mapping = {"completion": "completion", "reward": "score"}
+    part, _, column = line.partition(": ")
+    text = "".join(f"{name}: {value}\n" for name, value in {**mapping, part: column}.items())
+    with pytest.raises(ConfigError, match=told):
+        imported(tmp_path, [row] * 3, text)
+
+
+def test_a_mapped_column_may_stand_in_late_rows_and_files_alone(tmp_path: Path) -> None:
+    plain = {"prompt": "q", "completion": "a"}
+    late = {**plain, "info": {"broken": True}}
+    parquet.write_table(pa.Table.from_pylist([{**plain, "env": "e", "step": 2}]), tmp_path / "z.parquet")
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(json.dumps({"step": 1, **row}) + "\n" for row in [*([plain] * 200), late])
+    )
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text("step: step\nprompt: prompt\ncompletion: completion\nenv: env\nfailure: info.broken\n")
+    run = import_run(tmp_path, tmp_path / "run", options=ImportOptions(mapping=mapping))
+    rows = rows_of(run)
+    assert [row["failure"] for row in rows[-2:]] == ["info.broken", ""]
+    assert rows[-1]["env"] == "e"

@@ -29,7 +29,7 @@ FRAMEWORKS: dict[str, str] = {
     "verifiers": "verifiers: results.jsonl with metadata.json, traces.jsonl",
     "tinker": "Tinker cookbook: iteration_{N}/*_rollout_summaries.jsonl, logtrees, captures",
     "atropos": "Atropos: groups as lines of JSON",
-    "inspect": "Inspect: .eval logs",
+    "inspect": "Inspect: logs, .eval or .json",
     "table": "any JSONL or Parquet, with a YAML map of its columns",
 }
 """What can be imported, in the order in which a source is tried; one module each."""

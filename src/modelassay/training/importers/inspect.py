@@ -1,4 +1,4 @@
-"""Inspect AI: ``.eval`` logs, one evaluation of one checkpoint each.
+"""Inspect AI: logs, ``.eval`` or ``.json``, one evaluation of one checkpoint each.
 
 Rollouts are of the phase ``eval``: sample and epoch name them, scores become rewards. What an agent did is
 its completion: all from its first answer on, reasoning and calls of tools included. Logs are read by
@@ -7,6 +7,7 @@ its completion: all from its first answer on, reasoning and calls of tools inclu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,19 @@ from modelassay.interop.reading import read_source
 from modelassay.interop.run import Item, Mark
 from modelassay.interop.run import Run as Log
 from modelassay.records import Message, RewardFunction, RunManifest
+from modelassay.training.importers.left_unread import what_is_here
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
 from modelassay.training.importers.rows import Rollout, gathered
 from modelassay.training.importers.tally import Tally
 
 NAME = "inspect"
+_HEAD = 1 << 16
+"""First bytes of a file, by which a log is known."""
+_LOG = re.compile(rb'\s*\{\s*"version"\s*:\s*\d')
 
 
 def recognises(source: Path) -> bool:
-    """Files ending in .eval."""
+    """Logs: files ending in .eval, or in .json that begin as logs do."""
     return bool(_files(source))
 
 
@@ -35,7 +40,7 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     """See `Framework.open_run`."""
     files = _files(source)
     if not files:
-        raise DatasetError("no .eval logs", where=str(source))
+        raise DatasetError("no logs of Inspect, .eval or .json", where=str(source), mend=what_is_here(source))
     first = _first_readable(files)
     names = tuple(scorer.name for scorer in first.scorers)
     manifest = RunManifest(
@@ -60,9 +65,19 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
 
 
 def _files(source: Path) -> list[Path]:
-    if source.is_file():
-        return [source] if source.suffix == ".eval" else []
-    return sorted(source.glob("*.eval"))
+    paths = [source] if source.is_file() else [*source.glob("*.eval"), *source.glob("*.json")]
+    return sorted(path for path in paths if path.suffix == ".eval" or _begins_as_log(path))
+
+
+def _begins_as_log(path: Path) -> bool:
+    if path.suffix != ".json":
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    return _LOG.match(head) is not None and b'"eval"' in head
 
 
 def _first_readable(files: list[Path]) -> Log:
@@ -72,7 +87,7 @@ def _first_readable(files: list[Path]) -> Log:
             return read_inspect(*read_source(path))
         except DatasetError as error:
             failure = failure or error
-    raise failure or DatasetError("no .eval logs")
+    raise failure or DatasetError("no logs of Inspect")
 
 
 def _read(path: Path, step: int, notes: Notes) -> Iterator[Rollout]:

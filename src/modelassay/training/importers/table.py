@@ -23,14 +23,16 @@ rows.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modelassay.errors import DatasetError
+from modelassay.errors import ConfigError, DatasetError, did_you_mean
 from modelassay.records import RewardFunction, RunManifest
 from modelassay.training.columns import pa
+from modelassay.training.importers.left_unread import what_is_here
 from modelassay.training.importers.lines import first_object, first_objects, json_rows, utc
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Rows
 from modelassay.training.importers.phases import phase_in_row
@@ -47,7 +49,7 @@ from modelassay.training.importers.rows import (
     whole,
 )
 from modelassay.training.importers.table_cells import Unclear, absent, failure_of, parted, truth
-from modelassay.training.importers.table_map import ColumnMap, plain_map, reached, read_map
+from modelassay.training.importers.table_map import ColumnMap, plain_map, reached, read_map, there
 from modelassay.training.importers.tally import Tally
 
 NAME = "table"
@@ -69,9 +71,11 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
     """See `Framework.open_run`."""
     files = _files(source)
     if not files:
-        raise DatasetError("no .jsonl or .parquet files", where=str(source))
+        raise DatasetError("no .jsonl or .parquet files", where=str(source), mend=what_is_here(source))
     names = {name for path in files for name in _names(path)}
     chosen = read_map(options.mapping) if options.mapping else plain_map(names)
+    if options.mapping:
+        _refuse_absent(chosen, files, names, options.mapping)
     if not {"completion", "messages"} & set(chosen.paths):
         raise DatasetError(
             "no column is the completion",
@@ -106,6 +110,38 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         }
 
     return OpenedRun(manifest, rollouts, coverage=coverage)
+
+
+def _refuse_absent(chosen: ColumnMap, files: list[Path], names: set[str], mapping: Path) -> None:
+    """Make sure that each mapped column is in some row of some file.
+
+    Raises:
+        ConfigError: some are in none.
+    """
+    wanted = {column: part for part, column in chosen.paths.items()}
+    wanted |= {column: f"rewards.{name}" for name, column in chosen.rewards.items()}
+    absent = set(wanted) - names
+    found = set(names)
+    for rows in (*map(_first_rows, files), *(first_objects(path, sys.maxsize) for path in _lines(files))):
+        for row in rows if absent else ():
+            absent -= {column for column in absent if there(row, column)}
+            found |= {
+                f"{name}.{key}" for name, inner in row.items() if isinstance(inner, dict) for key in inner
+            }
+            if not absent:
+                break
+    if absent:
+        told = ", ".join(f"{column!r} (for {wanted[column]})" for column in sorted(absent))
+        guesses = dict.fromkeys(did_you_mean(column, sorted(found)) for column in sorted(absent))
+        raise ConfigError(
+            f"the table has no such columns: {told}",
+            where=str(mapping),
+            mend="; ".join(filter(None, guesses)),
+        )
+
+
+def _lines(files: list[Path]) -> list[Path]:
+    return [path for path in files if path.suffix == ".jsonl"]
 
 
 def _with_rewards(chosen: ColumnMap, files: list[Path]) -> ColumnMap:

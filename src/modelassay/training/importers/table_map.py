@@ -83,6 +83,17 @@ def plain_map(names: set[str]) -> ColumnMap:
     return ColumnMap({part: part for part in PARTS if part in names or part not in _DECIDING}, {}, rewards)
 
 
+def there(row: Mapping[str, Any], path: str) -> bool:
+    """Whether `row` has a dotted path, whatever stands there."""
+    here: Any = row
+    while isinstance(here, Mapping):
+        if path in here:
+            return True
+        name, dot, path = path.partition(".")
+        here = here.get(name) if dot else None
+    return False
+
+
 def reached(row: Mapping[str, Any], path: str) -> Any:
     """What stands at a dotted path; a column whose own name has dots comes first."""
     here: Any = row
