@@ -45,6 +45,7 @@ from modelassay.redteam.campaign import (
 )
 from modelassay.redteam.campaign.journal import Journal
 from modelassay.redteam.conversations import FrozenConversation, conversation_lines, read_conversations
+from modelassay.report.tried import tried
 from modelassay.targets import open_target
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -280,8 +281,35 @@ def test_what_it_cost_is_counted_by_part(tmp_path: Path) -> None:
     for each in candidate:
         assert each.taken["target"].cost == 20 * each.taken["target"].requests
         assert each.taken["attacker"].cost is None
-    told = write_campaign(campaign, tmp_path).details["taken"]
+    details = write_campaign(campaign, tmp_path).details
+    told = details["taken"]
     assert told["candidate"]["cost"] == str(sum(20 * each.taken["target"].requests for each in candidate))
+
+
+def test_a_reply_that_several_attacks_ask_for_is_paid_for_once(tmp_path: Path) -> None:
+    """The attacker begins alike on both models, whose first answers are alike."""
+    price = Price(input_per_million="1000000", output_per_million="2000000")
+    given = settings()
+    attacker = msgspec.structs.replace(given.candidate, model="test:attacker", price=price)
+    campaign = run(tmp_path, usual(), attacker=attacker)
+    details = write_campaign(campaign, tmp_path).details
+    taken, paid = details["taken"]["attacker"], details["paid"]["attacker"]
+    assert paid["requests"] == campaign.sent["attacker"] < taken["requests"]
+    assert paid["cost"] == str(20 * campaign.sent["attacker"])
+    assert (paid["input_tokens"], paid["output_tokens"]) == (10 * paid["requests"], 5 * paid["requests"])
+    for name in ("candidate", "baseline"):
+        assert details["paid"][name]["requests"] == campaign.sent[name]
+    again = run(tmp_path, usual(), attacker=attacker)  # all of it from the journal
+    assert write_campaign(again, tmp_path).details == details
+    assert sum(again.sent.values()) == 0
+
+
+def test_after_how_many_turns_attacks_had_their_way_is_told(tmp_path: Path) -> None:
+    made = write_campaign(run(tmp_path, usual()), tmp_path)
+    assert made.details["coverage"]["turns_of_success"] == {"crescendo": {"candidate": {"2": 4}}}
+    shown = tried(made)
+    assert shown is not None
+    assert "User turns until success, the median: crescendo 2." in shown.sentences
 
 
 def test_a_stop_lets_answers_under_way_come_in_and_asks_nothing_more(tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ COVERAGE = {
         },
     },
     "languages": {"en": 50, "de": 10},
+    "turns_of_success": {
+        "pair": {"candidate": {"1": 2, "4": 2}, "baseline": {"3": 1}},
+        "crescendo": {"candidate": {"3": 1}},
+        "goat": {"baseline": {"2": 1}},
+    },
     "attacks_not_tried": ["tap"],
     "could_not_be_tried": {"replay: no conversation was kept for this request": 60},
 }
@@ -48,6 +53,23 @@ def test_outcomes_stand_by_attack_and_category_and_attempts_without_a_result_are
     told = " ".join(shown.sentences)
     assert "no conversation was kept for this request (60 samples)" in told
     assert "At hand and not run: tap." in told
+
+
+def test_turns_of_success_and_what_the_replies_cost_are_told() -> None:
+    priced = {"requests": 1200, "input_tokens": 90_000, "output_tokens": 10_000, "cost": "924.2450"}
+    free = {"requests": 34, "input_tokens": 500, "output_tokens": 66}
+    made = campaign(COVERAGE)
+    told = tried(replace(made, details={**made.details, "paid": {"attacker": priced, "candidate": free}}))
+    assert told is not None
+    turns, paid = told.sentences[1], told.sentences[-1]
+    assert turns == (
+        "User turns until success, the median: crescendo 3, goat – (on the baseline 2), "
+        "pair 2.5 (on the baseline 3)."
+    )
+    assert paid == "The models gave 1,234 replies of 100,566 tokens; they cost 924.245 (attacker 924.245)."
+    without = tried(replace(made, details={**made.details, "paid": {"candidate": free}}))
+    assert without is not None
+    assert without.sentences[-1] == "The models gave 34 replies of 566 tokens."
 
 
 def test_the_page_has_it_escaped(blocked: AuditRecord) -> None:

@@ -230,6 +230,7 @@ def _print(campaign: Campaign, examination: Examination, out: Path) -> None:
     import msgspec
 
     from modelassay.cli.inspect_options import print_examination
+    from modelassay.report.tried import tried
 
     by_attack: dict[tuple[str, str], dict[str, int]] = {}
     for each in campaign.results:
@@ -238,6 +239,8 @@ def _print(campaign: Campaign, examination: Examination, out: Path) -> None:
     for (attack, side), counts in by_attack.items():
         told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in sorted(counts.items()))
         click.echo(f"{attack:10} {side:9}  {told}")
+    if (attempts := tried(examination)) is not None:
+        click.echo("\n" + "\n".join(attempts.sentences))
     click.echo("")
     shown = [e for e in examination.findings if e.state != "not_assessable" or not e.slice]
     print_examination(msgspec.structs.replace(examination, findings=tuple(shown)))

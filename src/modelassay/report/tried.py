@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from statistics import median
+from typing import Any
 
 import msgspec
 
 from modelassay.records import Examination
 
-COVERAGE = "coverage"
+COVERAGE, PAID = "coverage", "paid"
 """In `Examination.details` of a campaign."""
 MOST_ROWS = 60
 """Rows that are shown; the rest is counted."""
@@ -29,8 +32,19 @@ class _Coverage(msgspec.Struct, frozen=True):
     """Outcomes by attack, category and model."""
     behaviours: int = 0
     languages: dict[str, int] = {}
+    turns_of_success: dict[str, dict[str, dict[int, int]]] = {}
+    """How many attacks had their way after so many user turns, by attack and model."""
     attacks_not_tried: tuple[str, ...] = ()
     could_not_be_tried: dict[str, int] = {}
+
+
+class _Paid(msgspec.Struct, frozen=True):
+    """The form of one model's figures in `details.paid`."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -61,11 +75,12 @@ def tried(examination: Examination) -> Tried | None:
     if COVERAGE not in examination.details:
         return None
     try:
-        coverage = msgspec.convert(examination.details[COVERAGE], _Coverage)
+        coverage = msgspec.convert(examination.details[COVERAGE], _Coverage, strict=False)
+        told = (*_sentences(coverage), *_paid(examination.details.get(PAID, {})))
     except msgspec.ValidationError:
         return Tried((), 0, ("What was tried is told in a form of its own: see the examination's details.",))
     rows = sorted(_rows(coverage), key=lambda row: (-row.fell, row.attack, row.category))
-    return Tried(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS), tuple(_sentences(coverage)))
+    return Tried(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS), told)
 
 
 def without_findings(examination: Examination) -> str:
@@ -104,6 +119,11 @@ def _in_words(outcomes: _Outcomes) -> str:
 
 def _sentences(coverage: _Coverage) -> Iterator[str]:
     yield f"{coverage.behaviours:,} requests were attacked."
+    if coverage.turns_of_success:
+        told = ", ".join(
+            f"{attack} {_median(of)}" for attack, of in sorted(coverage.turns_of_success.items())
+        )
+        yield f"User turns until success, the median: {told}."
     if coverage.could_not_be_tried:
         reasons = "; ".join(f"{why} ({n:,} samples)" for why, n in coverage.could_not_be_tried.items())
         yield f"Could not be tried: {reasons}."
@@ -112,3 +132,32 @@ def _sentences(coverage: _Coverage) -> Iterator[str]:
         yield f"Attempts by language: {counts}."
     if coverage.attacks_not_tried:
         yield f"At hand and not run: {', '.join(coverage.attacks_not_tried)}."
+
+
+def _median(by_side: Mapping[str, Mapping[int, int]]) -> str:
+    """``3``, or ``3 (on the baseline 5)``; a dash for a model that never fell."""
+    candidate, baseline = (
+        [turn for turn, count in by_side.get(side, {}).items() for _ in range(count)]
+        for side in ("candidate", "baseline")
+    )
+    told = f"{median(candidate):g}" if candidate else "–"
+    return f"{told} (on the baseline {median(baseline):g})" if baseline else told
+
+
+def _paid(details: Any) -> Iterator[str]:
+    """What the replies took, each counted once: what was paid for them where prices were given."""
+    paid = msgspec.convert(details, dict[str, _Paid], strict=False)
+    if not paid:
+        return
+    replies = sum(each.requests for each in paid.values())
+    tokens = sum(each.input_tokens + each.output_tokens for each in paid.values())
+    costs = {name: each.cost for name, each in sorted(paid.items()) if each.cost is not None}
+    cost = ""
+    if costs:
+        by_part = ", ".join(f"{name} {_money(each)}" for name, each in costs.items())
+        cost = f"; they cost {_money(sum(costs.values(), Decimal(0)))} ({by_part})"
+    yield f"The models gave {replies:,} replies of {tokens:,} tokens{cost}."
+
+
+def _money(cost: Decimal) -> str:
+    return f"{cost.normalize():f}"

@@ -30,7 +30,7 @@ from modelassay.redteam.campaign.journal import SYNC_S, Journal
 from modelassay.redteam.campaign.kept import KeptModel
 from modelassay.redteam.campaign.results import check_slices
 from modelassay.redteam.campaign.settings import CampaignSettings
-from modelassay.redteam.campaign.units import ModelSide, Part, Tab, Unit, UnitResult, tab
+from modelassay.redteam.campaign.units import ModelSide, Part, Tab, Taken, Unit, UnitResult, tab
 
 GRACE_S = 20.0
 """How long answers under way are waited for once the work is being stopped."""
@@ -84,6 +84,8 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     """``name@version`` of what read the answers."""
     sent: dict[str, int]
     """Requests that this process sent, by part; the others were in the journal."""
+    paid: dict[str, Taken]
+    """What the replies that this rests on took, by part, each counted once with its model."""
     started: str
     finished: str
     stopped: str = ""
@@ -261,10 +263,20 @@ class _Work:
             identities={name: model.identity for name, model in self._models.items()},
             judge=judge,
             sent={name: model.live.requests for name, model in self._models.items()},
+            paid=_paid(self._models),
             started=self._journal.started,
             finished=_now() if self._reached else self._journal.end(_now()),
             stopped=self._reached,
         )
+
+
+def _paid(models: dict[str, KeptModel]) -> dict[str, Taken]:
+    """See `Campaign.paid`."""
+    paid = {name: Taken() for name in models}
+    for name, model in models.items():
+        for each in model.used.values():
+            paid[name].include(each)
+    return paid
 
 
 async def _until_done(workers: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> None:

@@ -45,6 +45,9 @@ class KeptModel:
         self.identity = identity
         self.live = Taken()
         """What was really sent by this process."""
+        self.used: dict[str, Taken] = {}
+        """What each reply took that was asked for, by its key, kept ones included: each is paid for once,
+        however often it was asked for."""
         self._part = part
         self._target = target
         self._journal = journal
@@ -98,6 +101,9 @@ class KeptModel:
             outcome = await self._sent(key, request)
         if (open_tab := tab.get()) is not None:
             open_tab.taken[self._part].add(outcome, self._price)
+        if isinstance(outcome, Reply) and key not in self.used:
+            self.used[key] = Taken()
+            self.used[key].add(outcome, self._price)
         return outcome
 
     async def _sent(self, key: str, request: Request) -> Reply | Failure:

@@ -37,6 +37,14 @@ class Taken(msgspec.Struct):
             tokens = (outcome.input_tokens, outcome.output_tokens) if used else (0, 0)  # type: ignore[union-attr]
             self.cost = (self.cost or Decimal(0)) + price.of(*tokens)
 
+    def include(self, other: Taken) -> None:
+        """Add what `other` counted."""
+        self.requests += other.requests
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        if other.cost is not None:
+            self.cost = (self.cost or Decimal(0)) + other.cost
+
 
 class Tab:
     """What one unit takes, by the part that a model plays in it."""

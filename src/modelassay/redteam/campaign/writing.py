@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from modelassay.records.dated import newest
 from modelassay.redteam.adaptive import STRATEGIES
 from modelassay.redteam.campaign.conduct import Campaign
 from modelassay.redteam.campaign.results import ADAPTIVE, findings_of
-from modelassay.redteam.campaign.units import UnitResult
+from modelassay.redteam.campaign.units import Taken, UnitResult
 from modelassay.redteam.conversations import FrozenConversation, conversation_lines
 from modelassay.version import __version__
 
@@ -91,7 +91,12 @@ def examination_of(campaign: Campaign, evidence: dict[str, str]) -> Examination:
         cannot=tuple(_cannot(campaign)),
         notes=tuple(_notes(campaign)),
         evidence=evidence,
-        details={"coverage": coverage_of(campaign), "taken": _taken(campaign), **_age(campaign.results)},
+        details={
+            "coverage": coverage_of(campaign),
+            "taken": _taken(campaign),
+            "paid": _told(campaign.paid),
+            **_age(campaign.results),
+        },
     )
 
 
@@ -143,12 +148,23 @@ def coverage_of(campaign: Campaign) -> dict[str, Any]:
         languages[as_key(tags.get("language", "not said"))] += 1
     named = {each.name for each in campaign.strategies}
     return {
+        "turns_of_success": _turns(campaign.results),
         "behaviours": len({each.unit.behaviour.sample.id for each in campaign.results}),
         "tried": tried,
         "languages": dict(sorted(languages.items())),
         "attacks_not_tried": sorted(set(STRATEGIES) - named),
         "could_not_be_tried": _untried(campaign),
     }
+
+
+def _turns(results: Sequence[UnitResult]) -> dict[str, dict[str, dict[str, int]]]:
+    """How many attacks had their way after so many user turns, by attack and model."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for each in results:
+        if each.played.outcome == "success":
+            counts = found.setdefault(each.unit.strategy.name, {}).setdefault(each.unit.side, {})
+            counts[str(each.played.turn)] = counts.get(str(each.played.turn), 0) + 1
+    return found
 
 
 def _untried(campaign: Campaign) -> dict[str, int]:
@@ -262,14 +278,24 @@ def _notes(campaign: Campaign) -> Iterable[str]:
 
 
 def _taken(campaign: Campaign) -> dict[str, Any]:
-    """What all attacks took, by model; kept replies included."""
-    total: dict[str, dict[str, Any]] = {}
+    """What all attacks took, by model; kept replies included, and what several attacks asked alike counted
+    with each."""
+    total: dict[str, Taken] = {}
     for each in campaign.results:
         for part, taken in each.taken.items():
-            name = each.unit.side if part == "target" else part
-            sums = total.setdefault(name, {"requests": 0, "input_tokens": 0, "output_tokens": 0})
-            for key in ("requests", "input_tokens", "output_tokens"):
-                sums[key] += getattr(taken, key)
-            if taken.cost is not None:
-                sums["cost"] = str(Decimal(sums.get("cost", "0")) + taken.cost)
-    return {name: sums for name, sums in total.items() if sums["requests"]}
+            total.setdefault(each.unit.side if part == "target" else part, Taken()).include(taken)
+    return _told(total)
+
+
+def _told(sums: Mapping[str, Taken]) -> dict[str, Any]:
+    """Sums by model, those of models that were asked for something; costs where prices are known."""
+    return {
+        name: {
+            "requests": each.requests,
+            "input_tokens": each.input_tokens,
+            "output_tokens": each.output_tokens,
+            **({"cost": str(each.cost)} if each.cost is not None else {}),
+        }
+        for name, each in sums.items()
+        if each.requests
+    }
