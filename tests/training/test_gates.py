@@ -195,6 +195,30 @@ def test_coverage_is_a_finding(change: dict[str, Any], outcome: str) -> None:
     assert finding.outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("change", "severity", "told"),
+    [
+        ({"quarantined": 100}, "high", "quarantined: 100. It holds 50.0% of them at most"),
+        ({"missing_steps": (3, 4)}, "medium", "missing steps: 2 (3, 4). It holds 83.3% of them at most"),
+        ({"missing_steps": tuple(range(11, 23))}, "high", "(11, 12, 13, 14, 15, 16, 17, 18, 19, 20 …)"),
+        ({"gaps": 3, "overwritten_steps": (2,)}, "medium", "lost: 3, overwritten steps: 1 (2)"),
+        ({"found_train": 50_000, "quarantined": 1}, "low", "quarantined: 1."),
+    ],
+)
+def test_what_is_missing_is_told_where_nobody_says_of_how_much(
+    change: dict[str, Any], severity: str, told: str
+) -> None:
+    unknown = {"expected_train": None, "found_train": 100, "batches_found": 10}
+    (finding,) = coverage_findings(MANIFEST, msgspec.structs.replace(WHOLE, **{**unknown, **change}))
+    assert (finding.outcome, finding.severity) == ("incomplete", severity)
+    assert told in finding.statement
+    assert finding.values["found"] == {**unknown, **change}["found_train"]
+    assert finding.question
+    again = msgspec.structs.replace(WHOLE, **unknown, repeated_steps=(4,))
+    (finding,) = coverage_findings(MANIFEST, again)
+    assert (finding.outcome, finding.values["repeated_steps"]) == ("not assessable", 1)
+
+
 def test_scores_whose_weights_nobody_said_are_told() -> None:
     frame = made()
     coverage = msgspec.structs.replace(

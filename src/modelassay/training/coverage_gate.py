@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
 import numpy as np
 
 from modelassay.records import RunCoverage, RunFinding, RunManifest
@@ -16,7 +20,10 @@ WHOLE = 0.999
 REMNANT = 0.5
 """Share below which it is only a remnant."""
 SHOWN_LINES = 5
+SHOWN_STEPS = 10
 LONGEST_REASON = 200
+_LOSSES = ("quarantined", "lost", "overwritten_steps", "missing_steps")
+"""What of a statement of coverage says that rollouts are missing."""
 
 
 def coverage_findings(
@@ -167,8 +174,7 @@ def _completeness(coverage: RunCoverage, found: int) -> RunFinding:
     values = {name: decimal(count) for name, count in counts.items() if count}
     values |= {"found": decimal(found)}
     if coverage.expected_train is None:
-        why = coverage.basis or "nothing in the source says how many rollouts were generated"
-        return not_assessable(CHECK, why, question="How many rollouts were generated, step by step?")
+        return _without_total(coverage, found, counts, values)
     share = min(1.0, found / coverage.expected_train) if coverage.expected_train else 1.0
     values |= {"expected": decimal(coverage.expected_train), "share": decimal(share)}
     flaws = [name for name in counts if counts[name] and name != "duplicated"]
@@ -183,7 +189,7 @@ def _completeness(coverage: RunCoverage, found: int) -> RunFinding:
             rests_on=(coverage.basis, *coverage.statements),
         )
     severity: Severity = "high" if share < REMNANT else "medium" if share < WHOLE else "low"
-    details = ", ".join(f"{name.replace('_', ' ')}: {counts[name]:,}" for name in flaws)
+    details = _told(coverage, counts, flaws)
     return run_finding(
         CHECK,
         "remnant" if share < REMNANT else "incomplete",
@@ -195,4 +201,50 @@ def _completeness(coverage: RunCoverage, found: int) -> RunFinding:
         rests_on=(coverage.basis, *coverage.statements),
         why_not="most of the run's rollouts are not in the record" if share < REMNANT else "",
         question="Where are the rollouts of the steps that are missing?",
+    )
+
+
+def _told(coverage: RunCoverage, counts: Mapping[str, int], flaws: Sequence[str]) -> str:
+    """Counts of what is wrong, with the first steps where these are known."""
+    steps = {
+        "overwritten_steps": coverage.overwritten_steps,
+        "missing_steps": coverage.missing_steps,
+        "repeated_steps": coverage.repeated_steps,
+    }
+    told = []
+    for name in flaws:
+        named = steps.get(name, ())
+        shown = ", ".join(map(str, named[:SHOWN_STEPS])) + (" …" if len(named) > SHOWN_STEPS else "")
+        told.append(f"{name.replace('_', ' ')}: {counts[name]:,}{f' ({shown})' if shown else ''}")
+    return ", ".join(told)
+
+
+def _without_total(
+    coverage: RunCoverage, found: int, counts: Mapping[str, int], values: Mapping[str, Decimal]
+) -> RunFinding:
+    """The same where nobody says how many rollouts there were: what is known to be missing is told.
+
+    At least so many are missing as could not be read or were lost, or as the steps without any usually have.
+    """
+    why = coverage.basis or "nothing in the source says how many rollouts were generated"
+    question = "How many rollouts were generated, step by step?"
+    flaws = [name for name in _LOSSES if counts[name]]
+    if not flaws:
+        told = not_assessable(CHECK, why, question=question)
+        return msgspec.structs.replace(told, values=dict(values))
+    steps = len(coverage.missing_steps) + len(coverage.overwritten_steps)
+    batch = found / max(coverage.batches_found, 1) if coverage.batches_found else 0
+    missing = max(coverage.quarantined + coverage.gaps, steps * batch)
+    share = found / (found + missing) if found + missing else 0.0
+    return run_finding(
+        CHECK,
+        "incomplete",
+        f"The record holds {found:,} training rollouts, of how many is not known ({why}), and lacks some: "
+        f"{_told(coverage, counts, flaws)}. It holds {share:.1%} of them at most; what is missing may differ "
+        f"from what is here.",
+        state="not_shown",
+        severity="high" if share <= REMNANT else "medium" if share < WHOLE else "low",
+        values={**values, "share_at_most": decimal(share)},
+        rests_on=coverage.statements,
+        question="Where are the rollouts that are missing, and how many were generated, step by step?",
     )
