@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -343,6 +344,53 @@ def test_members_that_were_filtered_out_after_advantages_were_made_are_no_disagr
     advantage[-1] += 0.5
     edited = reconcile(replace(kept, advantage=advantage), METRICS, group_size=SIZE, survivors=True)
     assert {(each.step, each.what) for each in edited.disagreements} == {(STEPS, "advantage")}
+
+
+def nemo_rl(reward: np.ndarray, epsilon: float) -> np.ndarray:
+    """Advantages of one group as NeMo-RL computes them by default, in float32."""
+    others = (1 - np.eye(len(reward))).astype(np.float32)
+    n = np.float32(len(reward) - 1)
+    mean, squares = others @ reward / n, others @ reward**2 / n
+    with np.errstate(invalid="ignore"):
+        std = np.nan_to_num(np.sqrt((squares - mean**2) * (n / (n - 1))))
+    scale = np.where(std > 0, std + np.float32(epsilon), np.float32(1))
+    return ((reward - mean) / scale).astype(float)
+
+
+def open_instruct(reward: np.ndarray, _: float) -> np.ndarray:
+    """Likewise of open-instruct, in float64."""
+    score = reward.astype(float)
+    return (score - score.mean()) / (score.std() + 1e-8)
+
+
+def max_rl(reward: np.ndarray, _: float) -> np.ndarray:
+    mean = reward.mean(dtype=np.float32)
+    return (np.zeros_like(reward) if mean <= 0 else (reward - mean) / mean).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("advantages", "epsilon", "formula"),
+    [
+        (nemo_rl, 1e-6, "leave one out, scaled"),
+        (nemo_rl, 0.0, "leave one out, scaled"),
+        (open_instruct, 0.0, "group of n"),
+        (max_rl, 0.0, "by the mean"),
+    ],
+)
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+def test_default_advantages_of_other_frameworks_are_followed(
+    advantages: Callable[[np.ndarray, float], np.ndarray], epsilon: float, formula: str, scale: float
+) -> None:
+    reward = (FRAME.reward * scale).astype(np.float32)
+    made = np.concatenate([advantages(group, epsilon) for group in reward.reshape(-1, SIZE)])
+    frame = replace(FRAME, reward=reward.astype(float), advantage=made)
+    result = reconcile(frame, [], group_size=SIZE)
+    assert (result.disagreements, result.formula) == ((), formula)
+    assert result.compared["advantage"] == STEPS
+    edited = frame.reward.copy()
+    row = int(np.flatnonzero((FRAME.step == 4) & (frame.reward == 0))[0])
+    edited[row] = scale
+    assert reconcile(replace(frame, reward=edited), [], group_size=SIZE).steps == (4,)
 
 
 @pytest.mark.parametrize("first", [2, 6, 8])

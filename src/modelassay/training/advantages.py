@@ -1,11 +1,16 @@
 """How advantages come from rewards: the formulae in use, and which of them a run follows.
 
-- ``group``: (r − mean)/(std + 10⁻⁴) within the group: GRPO as TRL has it; ``group 1e-6`` as verl has it.
-- ``centred``: r − mean (Dr. GRPO; TRL's ``scale_rewards="none"``).
+- ``group``: (r − mean)/(std + 10⁻⁴) within the group: GRPO as TRL has it; ``group 1e-6`` as verl has it, and
+  NeMo-RL without its leave-one-out baseline; ``group 0`` as NeMo-RL had it before.
+- ``group of n``: (r − mean)/(population std + 10⁻⁸): the default of open-instruct (``standard``).
+- ``centred``: r − mean (Dr. GRPO; TRL's ``scale_rewards="none"``; prime-rl; open-instruct's ``centered``).
 - ``batch``: (r − mean of the group)/(std of the step + 10⁻⁴) (TRL's ``scale_rewards="batch"``).
 - ``leave one out``: r − mean of the others (RLOO).
+- ``leave one out, scaled``: that, divided by the std of the others + 10⁻⁶ where it is not 0: the default of
+  NeMo-RL (`calculate_baseline_and_std_per_prompt`); earlier versions added nothing.
+- ``by the mean``: (r − mean)/mean (MaxRL, of open-instruct and prime-rl).
 
-Deviations are sample deviations (n − 1). A rollout that nobody scored has advantage 0.
+Deviations are sample deviations (n − 1) but for ``group of n``. A rollout that nobody scored has advantage 0.
 """
 
 from __future__ import annotations
@@ -19,6 +24,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 UNIT = 2.0**-24
+ROUNDED_APART = 0.01
+"""What advantages in groups of equal rewards may come to where float32 has a deviation of them that is all
+rounding, at least 2⁻¹² of the reward, and nothing damps it."""
 AGREEING = 0.5
 """Share of rollouts that must follow a formula before it is taken to be the run's."""
 
@@ -110,9 +118,30 @@ def _scored(groups: Groups, advantage: Floats, scale: Floats) -> tuple[Floats, F
 def _by_group(small: float) -> Callable[[Groups], tuple[Floats, Floats]]:
     def formula(groups: Groups) -> tuple[Floats, Floats]:
         scale = np.nan_to_num(groups.std)[groups.code] + small
+        scale = np.where(scale > 0, scale, 1.0)
         return _scored(groups, (groups.reward - groups.mean[groups.code]) / scale, scale)
 
     return formula
+
+
+def _undamped(groups: Groups) -> tuple[Floats, Floats]:
+    expected, allowed = _by_group(0.0)(groups)
+    rounded = (np.nan_to_num(groups.std) == 0)[groups.code] & ~_exact(groups.mean[groups.code])
+    return expected, np.where(rounded, np.maximum(allowed, ROUNDED_APART), allowed)
+
+
+def _of_population(groups: Groups) -> tuple[Floats, Floats]:
+    """In float64, so that rounding leaves next to nothing in groups of equal rewards."""
+    scored = _scored_of(groups)
+    spread = np.nan_to_num(groups.std) * np.sqrt(np.maximum(scored - 1, 0) / np.maximum(scored, 1))
+    scale = np.where(spread > 0, spread + 1e-8, 1.0)[groups.code]
+    return _scored(groups, (groups.reward - groups.mean[groups.code]) / scale, scale)
+
+
+def _scored_of(groups: Groups) -> Floats:
+    """By group: how many rollouts were scored."""
+    known = ~np.isnan(groups.reward)
+    return np.bincount(groups.code[known], minlength=len(groups.size)).astype(np.float64)
 
 
 def _centred(groups: Groups) -> tuple[Floats, Floats]:
@@ -132,12 +161,45 @@ def _leave_one_out(groups: Groups) -> tuple[Floats, Floats]:
     return _scored(groups, factor * (groups.reward - groups.mean[groups.code]), np.ones(len(groups.reward)))
 
 
+def _leave_one_out_scaled(groups: Groups) -> tuple[Floats, Floats]:
+    """Float32 takes the variance of the others as the difference of two means of squares: where it is 0 that
+    may come to little instead, and then nobody can tell the advantage."""
+    scored = _scored_of(groups)
+    off = groups.reward - groups.mean[groups.code]
+    squares = np.bincount(groups.code, np.nan_to_num(off) ** 2, minlength=len(groups.size))
+    n = scored[groups.code]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = ((squares[groups.code] - off**2) / (n - 1) - (off / (n - 1)) ** 2) * (n - 1) / (n - 2)
+        variance = np.where(n > 2, np.nan_to_num(variance), 0.0)
+        others = groups.mean[groups.code] - off / (n - 1)
+    lost = 16 * UNIT * groups.largest[groups.code] ** 2
+    told = variance > lost
+    scale = np.where(told, np.sqrt(np.maximum(variance, 0.0)), 1.0)
+    expected, allowed = _scored(
+        groups, _leave_one_out(groups)[0] / (scale + np.where(told, 1e-6, 0.0)), scale
+    )
+    allowed = allowed + np.abs(expected) * np.where(told, lost / scale**2 + 1e-6 / scale, 0.0)
+    unsure = ~told & (n > 2) & ~_exact(others) & ~np.isnan(groups.reward)
+    equal = np.abs(off) <= lost
+    return expected, np.where(unsure, np.where(equal, ROUNDED_APART, math.inf), allowed)
+
+
+def _by_the_mean(groups: Groups) -> tuple[Floats, Floats]:
+    mean = groups.mean[groups.code]
+    scale = np.where(mean > 0, mean, 1.0)
+    return _scored(groups, np.where(mean > 0, (groups.reward - mean) / scale, 0.0), scale)
+
+
 ADVANTAGE_FORMULAE: dict[str, Callable[[Groups], tuple[Floats, Floats]]] = {
     "group": _by_group(1e-4),
     "group 1e-6": _by_group(1e-6),
     "centred": _centred,
     "batch": _by_step,
     "leave one out": _leave_one_out,
+    "group of n": _of_population,
+    "leave one out, scaled": _leave_one_out_scaled,
+    "group 0": _undamped,
+    "by the mean": _by_the_mean,
 }
 """By name: expected advantages, and how far float32 may be from each."""
 
