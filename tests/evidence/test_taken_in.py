@@ -120,6 +120,34 @@ def test_the_plan_vouches_for_the_model_at_another_server() -> None:
         fitting(campaign(SERVED, baseline=other), base, SERVED, where="c.json")
 
 
+PROMPTED = msgspec.structs.replace(
+    LOCAL, fingerprint=Digest("sha256:a"), details={**LOCAL.details, "system_prompt": "sha256:b"}
+)
+
+
+@pytest.mark.parametrize("kind", ["red_team", "manual_red_team", "capability"])
+@pytest.mark.parametrize(("examined", "audited"), [(PROMPTED, LOCAL), (LOCAL, PROMPTED)])
+@pytest.mark.parametrize("vouched", ["", LOCAL.reference])
+def test_answers_under_another_system_prompt_are_another_models(
+    kind: str, examined: TargetIdentity, audited: TargetIdentity, vouched: str
+) -> None:
+    with pytest.raises(UsageError, match="another candidate: hf:tuned under another system prompt"):
+        fitting(campaign(examined, kind=kind), LOCAL, audited, where="c.json", vouched=vouched)
+    both = campaign(audited, kind=kind, baseline=examined)
+    with pytest.raises(UsageError, match="another baseline: hf:tuned under another system prompt"):
+        fitting(both, audited, audited, where="c.json", vouched=vouched)
+    (note,) = fitting(both, examined, audited, where="c.json", vouched=vouched).notes
+    assert "of model and prompt together" in note
+    fitted = fitting(campaign(audited, kind=kind, baseline=audited), audited, audited, where="c.json")
+    assert fitted.notes == ()
+
+
+def test_a_look_inside_the_weights_knows_no_system_prompt() -> None:
+    for kind in ("weights", "refusal_margin", "triggers", "adapters"):
+        (note,) = fitting(campaign(LOCAL, kind=kind), LOCAL, PROMPTED, where="c.json").notes
+        assert note == "The candidate was examined under another system_prompt than audited."
+
+
 def test_the_plan_vouches_for_no_other_weights() -> None:
     other = msgspec.structs.replace(
         LOCAL, reference="hf:other", fingerprint=Digest("sha256:9"), details={"weights": "sha256:9"}

@@ -40,7 +40,12 @@ _SCRIPT: Final = "scripted:"
 _ADDRESS: Final = ("kind", "base_url", "model", "callable", "source", "declared")
 """Parts of an identity that tell where a model is reached, which the sentence on its reference tells."""
 _DECIDING: Final = ("weights", "config", "tokenizer", "chat_template")
-"""Parts of an identity that must agree; a dtype or a system prompt may differ, and then it is said."""
+"""Parts of an identity that must agree; a dtype may differ, and then it is said."""
+_PROMPT: Final = "system_prompt"
+"""Another part, which decides the answers: of `_ANSWERS` it must agree, while looks inside the weights
+know no system prompt."""
+_ANSWERS: Final = frozenset({"red_team", "manual_red_team", "capability"})
+"""Kinds that say how a model answered."""
 
 
 def fitting(
@@ -70,6 +75,7 @@ def fitting(
     sides = [("candidate", examination.candidate, candidate)]
     if examination.baseline is not None:
         sides.append(("baseline", examination.baseline, baseline))
+        notes += _own_sides(examination, examination.baseline)
     elsewhere = bool(vouched) and examination.candidate.reference != candidate.reference
     for name, examined, audited in sides:
         notes += _compared(
@@ -79,6 +85,7 @@ def fitting(
             where=where,
             vouched=name == "candidate" and bool(vouched),
             elsewhere=elsewhere,
+            answers=examination.kind in _ANSWERS,
         )
     known = dict.fromkeys((*examination.notes, *notes))
     details = {key: value for key, value in examination.details.items() if key not in WRITTEN_HERE}
@@ -118,6 +125,7 @@ def _compared(
     where: str,
     vouched: bool,
     elsewhere: bool,
+    answers: bool,
 ) -> Iterator[str]:
     """What is not the same of two models, in sentences.
 
@@ -125,9 +133,10 @@ def _compared(
         vouched: the plan vouches that they are one.
         elsewhere: the plan vouches for a candidate that was reached otherwise than it is audited, such as at
             another server; so may the baseline have been.
+        answers: what was examined is how the model answered, which its system prompt decides too.
 
     Raises:
-        UsageError: they are two.
+        UsageError: they are two, or answered under two system prompts.
     """
     if examined.fingerprint == audited.fingerprint:
         return
@@ -144,7 +153,19 @@ def _compared(
         return
     if _parts(examined) != _parts(audited):
         raise _other(name, examined, audited, where=where)
+    if answers and examined.details.get(_PROMPT) != audited.details.get(_PROMPT):
+        raise _otherwise_prompted(name, examined, where=where)
     yield from _under_another(name, examined, audited)
+
+
+def _own_sides(examination: Examination, baseline: TargetIdentity) -> Iterator[str]:
+    """That a rise from one side to the other is not of the models alone, where it is not."""
+    prompts = {side.details.get(_PROMPT) for side in (baseline, examination.candidate)}
+    if examination.kind in _ANSWERS and len(prompts) > 1:
+        yield (
+            "The candidate was asked under another system prompt than the baseline, so what differs between "
+            "their answers is of model and prompt together."
+        )
 
 
 def _under_another(
@@ -179,6 +200,15 @@ def _other(
         f"this examination is of another {name}: {examined.reference}, not {audited.reference}",
         where=where,
         mend=mend,
+    )
+
+
+def _otherwise_prompted(name: str, examined: TargetIdentity, *, where: str) -> UsageError:
+    return UsageError(
+        f"this examination is of another {name}: {examined.reference} under another system prompt than is "
+        "audited",
+        where=where,
+        mend="examine the model under the system prompt that the plan gives it, or leave the file out",
     )
 
 
