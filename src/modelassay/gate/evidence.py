@@ -50,7 +50,7 @@ SUPPLIED_BY: Final[dict[EvidenceKind, str]] = {
     "red_team": "attacks in the plan (red_team: attacks: …) or `modelassay redteam run`",
     "injection": "the evaluator prompt_injection on samples that hold injections, or the attacks "
     "document_injection and tool_output_injection in the plan",
-    "lineage": "what the candidate was made from in the plan (lineage: training_data: … or base: …)",
+    "lineage": "what the candidate was made from in the plan (lineage: …)",
     "manual_red_team": "`modelassay redteam chat`",
     "capability": "`modelassay redteam capability`",
     "weights": "`modelassay inspect weights BASE CANDIDATE --out FILE`, or of adapters `modelassay inspect "
