@@ -137,7 +137,7 @@ class RunCoverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """How much of what was generated is in the record; ``coverage.json``."""
 
     found: int
-    """Rollouts in the record that are not duplicates."""
+    """Rollouts in the record."""
     found_train: int
     found_eval: int
     expected_train: int | None = None
@@ -148,7 +148,8 @@ class RunCoverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Training generation batches (usually: steps) with rollouts."""
     batches_expected: int | None = None
     duplicated: int = 0
-    """Rows dropped because another file holds the same rollouts byte for byte."""
+    """Rows that repeat others to the letter: dropped where a file repeats another byte for byte, else kept,
+    which `statements` tell."""
     overwritten_steps: tuple[int, ...] = ()
     """Steps whose training rows an evaluation of the same step has replaced."""
     missing_steps: tuple[int, ...] = ()
@@ -199,6 +200,8 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     code: Digest | None = None
     checkpoint: Digest | None = None
     metrics: Digest | None = None
+    layout: Literal[1, 2] = 1
+    """Which bytes the parts of its rollouts have; see `training.protocol.parts`."""
 
 
 class CommittedRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ import msgspec
 from modelassay.errors import DatasetError, UnknownNameError, UsageError
 from modelassay.records import RunCoverage, RunMetrics
 from modelassay.training.columns import pa
+from modelassay.training.importers.copies import Copies
 from modelassay.training.importers.left_unread import left_unread, named, what_is_here
 from modelassay.training.importers.opened import Framework, ImportOptions, Notes, OpenedRun, coverage_of
 from modelassay.training.importers.tally import Tally
@@ -122,9 +123,10 @@ def import_run(
 def _write(
     opened: OpenedRun, source: Path, writer: RunWriter, progress: Callable[[int], None]
 ) -> RunCoverage:
-    notes, tally = Notes(writer), Tally()
+    notes, tally, copies = Notes(writer), Tally(), Copies()
     for batch in _merged(opened, writer, notes):
         tally.count(batch)
+        copies.count(batch)
         writer.batch(batch)
         progress(writer.written)
     clock = ""
@@ -134,6 +136,9 @@ def _write(
             if record.time < clock:
                 notes.say("The clock of the metrics goes back from one step to the next.")
             clock = record.time
+    repeats = copies.found()
+    for statement in repeats.statements():
+        notes.say(statement, grave=True)
     unread = left_unread(source, notes.opened)
     if unread:
         notes.say(
@@ -141,6 +146,7 @@ def _write(
             grave=True,
         )
     coverage = coverage_of(tally, notes, opened.coverage(tally, notes))
+    coverage = msgspec.structs.replace(coverage, duplicated=coverage.duplicated + repeats.rollouts)
     if unread:
         coverage = _without_claim(coverage, len(unread))
     writer.coverage(coverage)

@@ -56,9 +56,11 @@ class Tally:
         self._count_clock(batch)
 
     def _count_groups(self, batch: pa.RecordBatch) -> None:
-        table = pa.table({name: batch.column(name) for name in ("group", "reward")})
-        found = table.group_by("group").aggregate([("reward", "min"), ("reward", "max"), ("group", "count")])
-        keys = np.array([hash(name) for name in found.column("group").to_pylist()], np.int64)
+        table = pa.table({name: batch.column(name) for name in ("group", "step", "phase", "reward")})
+        names = ["group", "step", "phase"]  # names of groups may come again from step to step
+        found = table.group_by(names).aggregate([("reward", "min"), ("reward", "max"), ("group", "count")])
+        each = zip(*(found.column(name).to_pylist() for name in names), strict=True)
+        keys = np.array([hash(key) for key in each], np.int64)
         self._groups.append((keys, found.column("group_count").to_numpy().astype(np.int64)))
         self._ends.append(
             tuple(
