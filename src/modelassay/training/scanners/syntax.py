@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 EXITS = {"os._exit", "os.abort", "sys.exit", "exit", "quit", "os.kill", "os.killpg", "builtins.exit"}
 HARD_EXITS = {"os._exit", "os.abort", "os.killpg"}
+SETTINGS = {"sys.setrecursionlimit", "sys.set_int_max_str_digits", "threading.stack_size", "random.seed",
+            "warnings.filterwarnings", "warnings.simplefilter"}  # fmt: skip
+"""Calls that only prepare what a module defines."""
 CLOCKS_AND_CHANCE = {
     "time.time", "time.perf_counter", "time.monotonic", "time.process_time", "time.sleep",
     "time.perf_counter_ns",
@@ -106,31 +109,47 @@ def _status_is_success(node: ast.stmt) -> bool:
 def _exits(tree: ast.Module, names: dict[str, str]) -> Iterator[Found]:
     """Ends of the process that cut off work: hard exits anywhere; clean exits that code must follow.
 
-    ``sys.exit()`` behind a condition, at the end of a script or of ``main`` is how programs end.
+    ``sys.exit()`` behind a condition, at the end of a script or of ``main`` is how programs end. Behind
+    nothing but definitions it is not: whoever imports or runs them, such as a test, ends there.
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _dotted(node.func, names) in HARD_EXITS:
             yield "exit", node.lineno
         elif isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef):
-            body = node.body
+            body, in_module = node.body, isinstance(node, ast.Module)
             for place, statement in enumerate(body):
                 name = _is_exit(statement, names)
                 if not name or not _status_is_success(statement):
                     continue
-                before = [s for s in body[:place] if not _is_preamble(s)]
+                before = [s for s in body[:place] if not _is_preamble(s, names, in_module=in_module)]
                 after = body[place + 1 :]
                 if name == "os.kill" or after or not before:
                     yield "exit", statement.lineno
                 break
 
 
-def _is_preamble(node: ast.stmt) -> bool:
-    """Imports, doc strings and constants: no work."""
+def _is_preamble(node: ast.stmt, names: dict[str, str], *, in_module: bool) -> bool:
+    """Imports, doc strings and constants, and of a module definitions and settings: no work."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.Pass):
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
-    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    if not in_module:
+        return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return True
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return _dotted(node.value.func, names) in SETTINGS
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else node
+    return not isinstance(value, ast.stmt) and (value is None or not _runs(value))
+
+
+def _runs(value: ast.expr) -> bool:
+    """Whether an expression runs something, rather than naming constants and types."""
+    return any(
+        isinstance(inner, ast.Call | ast.Await | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp)
+        for inner in ast.walk(value)
+    )
 
 
 def _constant_returns(node: ast.FunctionDef | ast.Lambda) -> list[object] | None:
