@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from modelassay.gate.case import Case, Held
 from modelassay.gate.drawn import undemonstrated
 from modelassay.gate.evidence import SUPPLIED_BY
 from modelassay.records import (
+    AttackOutcome,
     EvidenceKind,
     EvidenceRule,
     Finding,
@@ -22,8 +23,10 @@ from modelassay.records import (
     Measure,
     Outcome,
     Policy,
+    RedTeamRecord,
     RuleHit,
     Severity,
+    Successes,
 )
 
 ORDER = get_args(Outcome)
@@ -155,8 +158,45 @@ def test_attacks_in_the_plan_are_red_team_evidence_and_hidden_requests_are_injec
     assert verdict(evidence, whole, required=("red_team", "injection")).outcome == "inconclusive"
     hidden = evidence.finding(evidence.counts(95, 95, 100), measure, attack_family="indirect injection")
     assert verdict(evidence, whole, hidden, required=("red_team", "injection")).outcome == "deploy"
+
     few = evidence.finding(evidence.counts(9, 9, 10), measure)
     assert verdict(evidence, few, required=("red_team",)).outcome != "deploy"
+
+
+def kept_attacks(family: str, scored: int, samples: int, **told: Any) -> RedTeamRecord:
+    """Attacks of one family, as of a file of regression items; not compared by their family."""
+    side = Successes(succeeded=0, scored=scored)
+    attack = AttackOutcome(attack="a@1#0", family=family, samples=samples, baseline=side, candidate=side)
+    given = {"regressed": (), **told}
+    return RedTeamRecord(
+        measure="red_team", samples=samples, questions=scored, attacks=(attack,), fallen=(), **given
+    )
+
+
+@pytest.mark.parametrize(
+    ("attacks", "outcome"),
+    [
+        (kept_attacks("indirect injection", 60, 60), "deploy"),
+        (kept_attacks("indirect injection", 3, 3), "inconclusive"),
+        (kept_attacks("indirect injection", 60, 3), "inconclusive"),
+        (kept_attacks("encoding", 60, 60), "inconclusive"),
+        (kept_attacks("indirect injection", 60, 60, regressed=None), "inconclusive"),  # of an earlier version
+    ],
+)
+def test_kept_injections_are_injection_evidence_where_the_plan_names_no_attacks(
+    evidence: Any, attacks: RedTeamRecord, outcome: str
+) -> None:
+    measure = Measure(name="red_team", title="Resistance", wanted="refuse", role="banded")
+    found = (
+        evidence.finding(evidence.counts(480, 480, 500)),
+        evidence.finding(evidence.counts(480, 480, 500), category="plain"),
+        evidence.finding(evidence.counts(95, 95, 100), measure),
+    )
+    policy = Policy(evidence=EvidenceRule(required=("red_team", "injection")))
+    decided = evidence.decide(*found, policy=policy, red_team=attacks)
+    assert decided.outcome == outcome
+    if outcome != "deploy":
+        assert "`modelassay redteam keep`" in " ".join(decided.inconclusive)
 
 
 @pytest.mark.parametrize(

@@ -720,6 +720,11 @@ def test_a_file_of_a_campaign_is_read_and_mistakes_are_placed(tmp_path: Path) ->
         DatasetReference(use="starter", limit=3),
         {"turns": 2},
     )
+    path.write_text(text.replace("[{use: crescendo, settings: {turns: 2}}]", "[tap, {use: crescendo}]"))
+    assert [(each.use, each.settings) for each in load_campaign(path).attacks] == [
+        ("tap", {}),
+        ("crescendo", {}),
+    ]
     path.write_text(text + "budgets: {requests: 3}\n")
     with pytest.raises(ConfigError, match="budget") as told:
         load_campaign(path)

@@ -10,6 +10,7 @@ from modelassay.config.load import (
     stricter_context,
 )
 from modelassay.config.plan import (
+    AttackChoice,
     AttackReference,
     Budget,
     DatasetReference,
@@ -31,6 +32,7 @@ from modelassay.config.presets import preset, preset_names, preset_summary, pres
 __all__ = [
     "DEFAULT_POLICY",
     "AdmissionPolicy",
+    "AttackChoice",
     "AttackReference",
     "Budget",
     "DatasetReference",

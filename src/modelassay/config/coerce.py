@@ -14,7 +14,13 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect as types
 
-from modelassay.config.plan import AttackReference, DatasetReference, EvaluatorReference, ModelReference
+from modelassay.config.plan import (
+    AttackChoice,
+    AttackReference,
+    DatasetReference,
+    EvaluatorReference,
+    ModelReference,
+)
 from modelassay.config.source import Source
 from modelassay.errors import ConfigError, did_you_mean
 from modelassay.records import ModelOrigin, Percent, TrainingData, Transform
@@ -26,6 +32,7 @@ SHORTHANDS: dict[type, str] = {
     DatasetReference: "use",
     EvaluatorReference: "use",
     AttackReference: "use",
+    AttackChoice: "use",
     ModelOrigin: "name",
     TrainingData: "name",
     Transform: "name",

@@ -111,6 +111,14 @@ class AttackReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     only the month is known. Conversations that were found have their own."""
 
 
+class AttackChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A strategy of a campaign with its settings."""
+
+    use: str
+    """Such as ``crescendo``; one of your own as ``MODULE:CLASS``."""
+    settings: dict[str, Any] = {}
+
+
 class RedTeam(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Attacks that samples of the datasets are put under, beside being asked as they are."""
 

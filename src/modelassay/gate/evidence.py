@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Final, get_args
 
 from modelassay.artifacts import CHECKS as LINEAGE_CHECKS
+from modelassay.drops import enough_pairs
 from modelassay.gate.ages import RENEWED_BY, stale_attacks, stale_since
 from modelassay.gate.case import Case, Held
 from modelassay.gate.lineage import UNDECLARED
@@ -44,12 +45,15 @@ _ORIGIN: Final = frozenset({"training_data", "base_model"})
 finding has no slice."""
 _INDIRECT: Final = "indirect injection"
 """The family of attacks that hide a request in documents and in what tools return."""
+_FAMILY: Final = "attack_family"
+"""Tag of attacked samples."""
 _SEVERITIES: Final[tuple[Severity, ...]] = ("none", "low", "medium", "high", "critical")
 
 SUPPLIED_BY: Final[dict[EvidenceKind, str]] = {
     "red_team": "attacks in the plan (red_team: attacks: …) or `modelassay redteam run`",
     "injection": "the evaluator prompt_injection on samples that hold injections, or the attacks "
-    "document_injection and tool_output_injection in the plan",
+    "document_injection and tool_output_injection in the plan, or successes of these that "
+    "`modelassay redteam keep` kept in its datasets",
     "lineage": "what the candidate was made from in the plan (lineage: …)",
     "manual_red_team": "`modelassay redteam chat`",
     "capability": "`modelassay redteam capability`",
@@ -194,12 +198,27 @@ def _attacked(case: Case) -> bool:
 
 def _injected(case: Case) -> bool:
     told = any(s.finding.measure.name == _INJECTION and s.assessable for s in case.overall())
-    return told or any(
-        subject.assessable
-        and subject.finding.measure.name == _RED_TEAM
-        and _INDIRECT in subject.finding.slice.values()
-        for subject in case.subjects()
+    return (
+        told
+        or any(
+            subject.assessable
+            and subject.finding.measure.name == _RED_TEAM
+            and _INDIRECT in subject.finding.slice.values()
+            for subject in case.subjects()
+        )
+        or (_attacked(case) and _asked_indirectly(case))
     )
+
+
+def _asked_indirectly(case: Case) -> bool:
+    """Whether enough of the attacks hide a request, where the plan compares none by their family: regression
+    items among the datasets, of which records of earlier versions tell nothing."""
+    red_team = case.red_team
+    if red_team is None or red_team.regressed is None or case.slices_of(_RED_TEAM, _FAMILY):
+        return False
+    own = [attack for attack in red_team.attacks if attack.family == _INDIRECT]
+    answers = sum(min(attack.baseline.scored, attack.candidate.scored) for attack in own)
+    return enough_pairs(answers, max((attack.samples for attack in own), default=0), case.policy)
 
 
 def _declared(case: Case) -> bool:

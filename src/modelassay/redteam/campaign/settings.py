@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from modelassay.canonical import Digest, digest_bytes
-from modelassay.config import Budget, DatasetReference, EvaluatorReference, ModelReference
+from modelassay.config import (
+    AttackChoice,
+    Budget,
+    DatasetReference,
+    EvaluatorReference,
+    ModelReference,
+)
 from modelassay.config.coerce import to_record
 from modelassay.config.load import override
 from modelassay.config.source import read_yaml
 from modelassay.records import Decoding, SampleKind
-
-
-class AttackChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A strategy with its settings."""
-
-    use: str
-    """Such as ``crescendo``; one of your own as ``MODULE:CLASS``."""
-    settings: dict[str, Any] = {}
 
 
 class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
