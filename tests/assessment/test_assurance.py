@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from modelassay.assessment.assess import assess
+from modelassay.assessment.assessed_copy import log_for
 from modelassay.assessment.challenging import draws_of, log_challenge, log_nonce
 from modelassay.assessment.committing import Commitments, commit_run, run_secret
 from modelassay.assessment.drawn_evidence import keep_draws
@@ -18,9 +21,12 @@ from modelassay.assessment.request import Draws, Proofs, Request
 from modelassay.assessment.sealing import issue_assessment, seal_assessment
 from modelassay.assessment.verifying import Trusted, verify_assessment
 from modelassay.canonical import Digest, canonical_json
+from modelassay.cli import run as modelassay
+from modelassay.errors import EvidenceError
 from modelassay.evidence.checks import Check
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
+from modelassay.evidence.run_events import RunOpenedToAssessor
 from modelassay.log.cosignature import cosign
 from modelassay.log.keys import PemSigner, new_key
 from modelassay.log.note import COSIGNATURE, SignatureLine, parse_note, vkey_of
@@ -30,9 +36,12 @@ from modelassay.records import Actor, Assessment, RunCheckpoint, RunEvent, RunFi
 from modelassay.report.assessments import assessment_page
 from modelassay.training.findings import run_finding
 from modelassay.training.protocol.challenge import decode_challenge, make_challenge, new_nonce
-from modelassay.training.protocol.commitment import PARTS
 from modelassay.training.protocol.disclosure import OpeningHead, challenge_digest, open_rollouts
-from modelassay.training.protocol.replay import NEEDED, RolloutComparison, replay_finding
+from modelassay.training.protocol.parts import PARTS
+from modelassay.training.protocol.replay import NEEDED, Replayed, replay_finding
+from modelassay.training.protocol.rollout_comparison import RolloutComparison
+from modelassay.training.protocol.sampling import scores_finding
+from modelassay.training.protocol.scoring import TokenScores
 from modelassay.training.run import Run
 
 SEEN = 1_780_000_000  # 2026-05-28T20:26:40Z
@@ -58,6 +67,7 @@ class Case:
     trust: TrustPolicy
     place: Path
     request_for: Callable[..., Request]
+    notary: Notary
 
     def proofs(
         self,
@@ -103,9 +113,17 @@ class Case:
         return path
 
     def replay(self, checkpoint: RunCheckpoint = CHECKPOINT, *, run: str = "told", equal: int = 8) -> Path:
-        finding = replay_finding(checkpoint, RolloutComparison(8, 8, equal, True), None, run=run)
+        finding = replay_finding(checkpoint, Replayed(RolloutComparison(8, 8, equal, True)), run=run)
         path = self.place / "replay.json"
         path.write_bytes(msgspec.json.encode(finding))
+        return path
+
+    def scores(self, *, z_per_token: float, run: str = "told") -> Path:
+        """What is said of 400 tokens that were scored under a checkpoint."""
+        tokens = np.ones(400)
+        scores = TokenScores(-1.0 * tokens + z_per_token, tokens, tokens / 4)
+        path = self.place / "scores.json"
+        path.write_bytes(msgspec.json.encode(scores_finding(CHECKPOINT, 11, [], scores, run=run)))
         return path
 
     def assess(self, proofs: Proofs) -> Assessment:
@@ -126,7 +144,7 @@ def case(
     notary = Notary(actor=Actor(name="dev"), log_signer=log, witnesses=(Seeing(witness),))
     made = commit_run(run, tmp_path / "store", notary)
     trust = trust_in([vkey_of(log.public)], [vkey_of(witness.public, key_type=COSIGNATURE)])
-    return Case(run, tmp_path / "store", made, trust, tmp_path, request_for)
+    return Case(run, tmp_path / "store", made, trust, tmp_path, request_for, notary)
 
 
 def tiers(record: Assessment) -> dict[str, set[str]]:
@@ -151,6 +169,19 @@ def test_an_opened_challenge_gives_the_third_tier(case: Case) -> None:
     assert said["reconciliation"] == {"T2"}
     assert said["developer_response"] == {"T3"}  # the events are those committed to
     assert "before the challenge" in record.assurance[4].statement
+
+
+def test_a_log_that_was_not_there_is_missed(case: Case) -> None:
+    record = case.assess(case.proofs())
+    assert record.tier == "T3"
+    assert "not there to be read: whether anything was recorded" in record.assurance[3].statement
+    (missed,) = [each for each in record.not_assessed if "aspect log" in each.what]
+    assert "neither later commitments nor further runs" in missed.why
+    said = log_for(case.run, case.store / "log", named=True)
+    record = case.assess(case.proofs(log=said))
+    assert record.tier == "T3"
+    assert "not there to be read" not in record.assurance[3].statement
+    assert not any("aspect log" in each.what for each in record.not_assessed)
 
 
 def test_claims_that_read_what_was_withheld_stay_where_they_are(case: Case) -> None:
@@ -290,6 +321,51 @@ def test_draws_of_another_log_than_the_assessment_are_refused(case: Case, tmp_pa
     assert "another entry" in drawn().statement
 
 
+def assessed(case: Case, capsys: pytest.CaptureFixture[str], log: Path) -> tuple[int, str]:
+    """What the command says with a policy that asks for the witness."""
+    trust = case.place / "trust.txt"
+    (developer,), (witness,) = case.trust.logs, case.trust.witnesses
+    trust.write_text(f"log {developer.vkey}\nwitness w1 {witness.vkey}\nquorum w1\n")
+    capsys.readouterr()
+    words = ["run", "assess", case.run.folder, "--scanner", "hidden_text", "--trust", trust, "--log", log]
+    code = modelassay([str(word) for word in (*words, "--store", case.place / "assessor", "-q")])
+    return code, "".join(capsys.readouterr())
+
+
+def test_the_quorum_is_that_of_the_proof_where_opening_made_a_newer_tree_head(
+    case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = case.store / "log"
+    code, said = assessed(case, capsys, log)
+    assert (code in (0, 10), "end of the log" in said) == (True, False), said
+    opened = RunOpenedToAssessor(run="told", challenge=Digest("sha256:1"), opening=Digest("sha256:2"))
+    Ledger(case.store, replace(case.notary, witnesses=())).append(opened)
+    assert Ledger(case.store, replace(case.notary, witnesses=())).sign() is not None
+    code, said = assessed(case, capsys, log)
+    assert code in (0, 10), said
+    assert "modelassay log heartbeat --witness" in said
+    assert "aspect end of the log" in said
+    (case.run.folder / "commitments" / "closed.tlog-proof").unlink()
+    code, said = assessed(case, capsys, log)
+    assert (code, "too few witnesses" in said) == (13, True)
+    assert "modelassay log heartbeat --witness" in said
+
+
+def test_a_commitment_that_no_witness_of_the_quorum_saw_says_how_one_can(
+    case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = replace(case.notary, witnesses=())
+    Ledger(case.store, alone).append(
+        RunOpenedToAssessor(run="told", challenge=Digest("sha256:1"), opening=Digest("sha256:2"))
+    )
+    commit_run(case.run, case.store, alone)  # the proof is made anew, under a tree head of the log alone
+    code, said = assessed(case, capsys, case.store / "log")
+    assert (code, "too few witnesses" in said) == (13, True)
+    assert "modelassay run commit RUN --witness" in said
+    commit_run(case.run, case.store, case.notary)
+    assert assessed(case, capsys, case.store / "log")[0] in (0, 10)
+
+
 def _told(proofs: Proofs, drawn: Draws) -> Proofs:
     return msgspec.structs.replace(proofs, drawn=drawn)
 
@@ -389,6 +465,41 @@ def test_a_replay_that_failed_keeps_its_own_run_down(case: Case) -> None:
     assert (record.tier, "A replay failed" in record.assurance[4].statement) == ("T3", True)
     failed = case.replay(equal=7, run="another")
     assert case.assess(case.proofs(further=(failed, case.canary()))).tier == "T4"
+
+
+def test_scores_that_failed_keep_their_own_run_below_the_fourth_tier(case: Case) -> None:
+    record = case.assess(case.proofs(further=(case.scores(z_per_token=-0.5), case.replay())))
+    assert record.tier == "T3"
+    assert "A scoring of logged tokens failed." in record.assurance[4].statement
+    assert [f.severity for f in record.findings if f.check == "teacher_forced"] == ["high"]
+    assert case.assess(case.proofs(further=(case.scores(z_per_token=0), case.replay()))).tier == "T4"
+    assert case.assess(case.proofs(further=(case.scores(z_per_token=0),))).tier == "T3"
+
+
+def test_findings_of_another_run_accuse_nobody(case: Case) -> None:
+    others = (case.scores(z_per_token=-0.5, run="another"), case.replay(equal=7, run="another"))
+    record = case.assess(case.proofs(further=(*others, case.canary())))
+    said = [each for each in record.findings if each.check in ("teacher_forced", "replay")]
+    assert (record.tier, {each.state for each in said}) == ("T4", {"not_assessable"})
+    assert all("is of the run 'another', not of this one" in each.why_not for each in said)
+    assert sum("'another'" in each.why for each in record.not_assessed) == 2
+
+
+def test_what_earlier_versions_let_pass_takes_no_run_to_the_fourth_tier(case: Case) -> None:
+    path = case.replay()
+    finding = msgspec.json.decode(path.read_bytes(), type=RunFinding)
+    by_weights = finding.values | {"equal": Decimal(0), "tolerance": Decimal("0.000002")}
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(finding, values=by_weights)))
+    record = case.assess(case.proofs(further=(path,)))
+    (said,) = [each for each in record.findings if each.check == "replay"]
+    assert (record.tier, said.state) == ("T3", "not_assessable")
+    assert "make it again" in said.why_not
+    path = case.scores(z_per_token=0)
+    scored = msgspec.json.decode(path.read_bytes(), type=RunFinding)
+    unnamed = msgspec.structs.replace(scored, slice={"checkpoint": "checkpoint-10", "step": "11"})
+    path.write_bytes(msgspec.json.encode(unnamed))
+    with pytest.raises(EvidenceError, match="do not say of which run they are"):
+        case.assess(case.proofs(further=(path,)))
 
 
 def _unnamed(case: Case) -> Path:

@@ -8,25 +8,25 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from modelassay.canonical import canonical_json
 from modelassay.log.merkle import leaf_hash, node_hash, root_of
-from modelassay.records import RewardFunction, RunManifest
+from modelassay.records import RewardFunction, RunManifest, StepRecord
 from modelassay.training.columns import pa
 from modelassay.training.protocol.commitment import (
     NO_RECORD,
     StepCommitter,
-    StepKey,
     broken_links,
     chained,
-    contents,
-    key_of,
     part_hash,
     rollout_hash,
     salts_of,
 )
+from modelassay.training.protocol.parts import StepKey, contents, key_of, split
 from modelassay.training.run import Run
 from modelassay.training.writing import RunWriter
 
 SECRET = bytes(range(32))
+EARLIER_ROOTS = ["0c3da1b74d349b73", "b3d4ff78bcb5272c", "efa56cfa01a4e205"]
 
 
 @pytest.fixture
@@ -78,7 +78,8 @@ def test_a_slice_of_a_batch_is_read_as_itself(batch: pa.RecordBatch) -> None:
     assert list(contents(batch.slice(1, 3))) == whole[1:4]
     assert list(contents(batch.slice(4))) == whole[4:]
     assert list(contents(batch.slice(5))) == []
-    assert whole[4][1][1:3] == ("ü".encode(), "é".encode())
+    assert whole[4][1][1:3] == ("{}\nü".encode(), "{}\né".encode())
+    assert list(contents(batch, lambda key: 1))[4][1][1:3] == ("ü".encode(), "é".encode())
 
 
 def test_figures_hold_no_text_and_every_number(batch: pa.RecordBatch) -> None:
@@ -87,7 +88,33 @@ def test_figures_hold_no_text_and_every_number(batch: pa.RecordBatch) -> None:
     assert (plain["reward"], plain["rewards"], plain["step"]) == ("0.1", {"grader": "0.1"}, 1)
     assert (plain["prompt_characters"], plain["completion_characters"]) == (4, 1)
     assert b"2+2" not in figures
-    assert (prompt, completion, grader) == (b"2+2=", b"4", b'[null,null,""]')
+    assert (prompt, completion, grader) == (b"{}\n2+2=", b"{}\n4", b'[null,null,""]')
+
+
+def test_tokens_belong_to_their_text_and_every_column_to_one_part() -> None:
+    extra = '{"answer":"2","completion_ids":[9,1],"logprobs":[-0.5,-0.1],"prompt_ids":[1, 2],"task":{"a":1}}'
+    told = split(extra)
+    assert (told.prompt, told.completion) == (
+        b'{"prompt_ids":[1, 2]}',
+        b'{"completion_ids":[9,1],"logprobs":[-0.5,-0.1]}',
+    )
+    assert told.rest == '{"answer":"2","task":{"a":1}}'
+    assert split('{"prompt_ids":[1,\n2]}') == (b'{"prompt_ids":[1,2]}', b"{}", "")
+    for whole in ("", "{", "[1]", '"prompt_ids"', '{"answer": "a prompt"}'):
+        assert split(whole) == (b"{}", b"{}", whole)
+
+
+def test_a_step_of_an_earlier_version_keeps_its_root(batch: pa.RecordBatch) -> None:
+    keys = (StepKey("train", 1, 0), StepKey("eval", 1, 0), StepKey("train", 2, 0))
+    earlier = StepCommitter("r", SECRET, dict.fromkeys(keys, 1))
+    earlier.add(batch)
+    records = [record for record, _ in chained(earlier)]
+    # As the version made it that knew of no layouts.
+    assert [record.root[7:23] for record in records] == EARLIER_ROOTS
+    assert all(b"layout" not in canonical_json(record) for record in records)
+    assert all(record.root != roots(batch)[key_of(record)] for record in records)
+    with pytest.raises(msgspec.ValidationError, match="layout"):
+        msgspec.json.decode(canonical_json(records[0])[:-1] + b',"layout":3}', type=StepRecord)
 
 
 @pytest.mark.parametrize(

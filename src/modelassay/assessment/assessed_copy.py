@@ -8,7 +8,7 @@ which were edited in between are told as well. What the log itself has is for `a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,9 +21,21 @@ from modelassay.canonical import digest_bytes
 from modelassay.records import RunCheckpoint, RunEvent, RunFinding, StepRecord
 from modelassay.training.columns import pa
 from modelassay.training.findings import run_finding
+from modelassay.training.protocol.absent import Missing, as_committed, read_absent
 from modelassay.training.protocol.checking import CheckedOpening
-from modelassay.training.protocol.commitment import PARTS, StepKey, contents, key_of
-from modelassay.training.protocol.disclosure import Opened, OpenPart
+from modelassay.training.protocol.disclosure import Opened, OpenPart, leaf_of_part
+from modelassay.training.protocol.parts import (
+    LAYOUT,
+    PARTS,
+    TEXTS,
+    Contents,
+    Layout,
+    StepKey,
+    contents,
+    key_of,
+    restored,
+    text_in,
+)
 from modelassay.training.run import Run
 
 
@@ -165,14 +177,23 @@ def _rollouts_by_key(run: Run) -> dict[StepKey, int]:
     return counts
 
 
-def other_rollouts(run: Run, checked: CheckedOpening) -> tuple[str, ...]:
-    """Opened rollouts that the assessed copy has otherwise: the first, in words."""
+def other_rollouts(run: Run, checked: CheckedOpening, records: Iterable[StepRecord]) -> tuple[str, ...]:
+    """Opened rollouts that the assessed copy has otherwise: the first, in words.
+
+    Of a part that the copy lacks, its leaf is compared with that which was committed to; of one that was
+    withheld and is an empty text here, nothing can be, nor how long it was.
+
+    Args:
+        records: what the run is committed to.
+    """
+    layouts = {key_of(record): record.layout for record in records}
+    absent = read_absent(run.folder)
     wanted: dict[StepKey, dict[int, Opened]] = {}
     for each in checked.passed:
         wanted.setdefault(each.place.key, {})[each.place.ordinal] = each
     ordinal: dict[StepKey, int] = {}
     for batch in run.batches():
-        for key, parts in contents(batch):
+        for key, parts in contents(batch, lambda key: layouts.get(key, LAYOUT)):
             if key not in wanted:
                 continue
             number = ordinal.get(key, 0)
@@ -180,11 +201,39 @@ def other_rollouts(run: Run, checked: CheckedOpening) -> tuple[str, ...]:
             answer = wanted[key].get(number)
             if answer is None:
                 continue
-            for name, mine in zip(PARTS, parts, strict=True):
-                part = answer.parts[name]
-                if isinstance(part, OpenPart) and part.text.encode("utf-8", "surrogatepass") != mine:
-                    return (f"the {name} of {key.phase} step {key.step} rollout {number}",)
+            if other := _other_part(answer, parts, absent.of(key, number), layouts.get(key, LAYOUT)):
+                return (f"the {other} of {key.phase} step {key.step} rollout {number}",)
     return ()
+
+
+def _other_part(answer: Opened, parts: Contents, missing: Mapping[str, Missing], layout: Layout) -> str:
+    """The first part of a rollout that the copy has otherwise than it was opened; empty without any."""
+    for name, mine in zip(PARTS, as_committed(parts, missing), strict=True):
+        part = answer.parts[name]
+        if name in missing:
+            if leaf_of_part(name, part) != missing[name].leaf:
+                return name
+        elif isinstance(part, OpenPart):
+            theirs = part.text.encode("utf-8", "surrogatepass")
+            if name == "figures":
+                theirs = _without_lengths(theirs, answer, parts, layout)
+            if theirs != mine:
+                return name
+    return ""
+
+
+def _without_lengths(figures: bytes, answer: Opened, parts: Contents, layout: Layout) -> bytes:
+    """Opened figures with the length 0 of each text that was withheld and that the copy has not."""
+    mine = dict(zip(PARTS, parts, strict=True))
+    lengths = {
+        name: 0
+        for name in TEXTS
+        if not isinstance(answer.parts[name], OpenPart) and not text_in(mine[name].decode(), layout)
+    }
+    try:
+        return restored(figures, lengths, "") if lengths else figures
+    except msgspec.DecodeError:
+        return figures  # they are no figures, and will not be those of the copy
 
 
 def copy_findings(run: Run, differs: Sequence[str]) -> tuple[RunFinding, ...]:

@@ -83,7 +83,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     )
     checked = _checked(run, made, proofs)
     opened_well = checked is not None and not checked.failed
-    copied = other_rollouts(run, checked) if checked is not None and opened_well else ()
+    copied = other_rollouts(run, checked, made.records) if made and checked and opened_well else ()
     further = tuple(each for path in proofs.further for each in _further(path))
     third = made is not None and not differs and opened_well and not copied and not disagrees
     seen, when = _witnessed(run, made, proofs, checked.challenge if checked else None)

@@ -11,7 +11,7 @@ Beside the run's folder (which may be shown, in parts or whole) stands what prov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,9 @@ from modelassay.log.durable import write_atomic
 from modelassay.log.proof import prove, write_proof
 from modelassay.log.reader import LogReader
 from modelassay.records import CommittedRun, StepRecord
-from modelassay.training.protocol.commitment import StepCommitter, StepKey, chained, key_of
+from modelassay.training.protocol.absent import read_absent
+from modelassay.training.protocol.commitment import StepCommitter, chained
+from modelassay.training.protocol.parts import Layout, StepKey, key_of
 from modelassay.training.run import Run
 
 FOLDER = "commitments"
@@ -117,8 +119,9 @@ def _as_bound_before(committed: CommittedRun, before: CommittedRun) -> Committed
 
 
 def _hashed(run: Run, secret: bytes, progress: Callable[[int], None]) -> Commitments:
-    committer = StepCommitter(run.manifest.id, secret)
     told = _recorded_live(run.folder)
+    absent = read_absent(run.folder)
+    committer = StepCommitter(run.manifest.id, secret, layouts_of(run.folder), absent)
     for key in told:
         committer.open(key)
     rollouts = 0
@@ -149,17 +152,37 @@ def _recorded_live(folder: Path) -> dict[StepKey, dict[str, Any]]:
     A step of which a killed recorder wrote half a record is one that it did not close.
     """
     found: dict[StepKey, dict[str, Any]] = {}
-    decoder = msgspec.json.Decoder(StepRecord)
     for path in sorted((folder / FOLDER).glob("steps-*.jsonl")):
-        for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                record = decoder.decode(line)
-            except msgspec.DecodeError as error:
-                raise EvidenceError(str(error), where=f"{path}:{number}") from error
+        for record in _records_in(path):
             about = ("lost", "configuration", "code", "checkpoint", "metrics")
             found[key_of(record)] = {name: getattr(record, name) for name in about}
+    return found
+
+
+def _records_in(path: Path) -> Iterator[StepRecord]:
+    """The step records of a file, up to half a one."""
+    decoder = msgspec.json.Decoder(StepRecord)
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            yield decoder.decode(line)
+        except msgspec.DecodeError as error:
+            raise EvidenceError(str(error), where=f"{path}:{number}") from error
+
+
+def layouts_of(folder: Path) -> dict[StepKey, Layout]:
+    """The layout of each step of a run that was committed to, or of which parts were removed.
+
+    Raises:
+        EvidenceError: a step record or a line on absent parts cannot be read.
+    """
+    found = read_absent(folder).layouts()
+    whole = folder / FOLDER / "steps.jsonl"
+    if whole.is_file():
+        found |= {key_of(record): record.layout for record in _records_in(whole)}
+    for path in sorted((folder / FOLDER).glob("steps-*.jsonl")):
+        found |= {key_of(record): record.layout for record in _records_in(path)}
     return found
 
 

@@ -29,7 +29,7 @@ from modelassay.log.reader import LogReader
 from modelassay.log.verify import check_continues
 from modelassay.records import CommittedRun, RunFinding, StepRecord
 from modelassay.training.findings import run_finding
-from modelassay.training.protocol.commitment import StepKey, key_of
+from modelassay.training.protocol.parts import StepKey, key_of
 from modelassay.training.run import Run
 
 KINDS = (RunOpened, RunHappened, RunStep, RunClosed)

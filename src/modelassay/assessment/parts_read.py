@@ -11,7 +11,7 @@ import msgspec
 
 from modelassay.records import RunFinding
 from modelassay.records.findings import AssuranceTier
-from modelassay.training.protocol.commitment import PARTS
+from modelassay.training.protocol.parts import PARTS
 
 _FIGURES = frozenset({"figures"})
 PARTS_READ: Final[Mapping[str, frozenset[str]]] = {

@@ -117,7 +117,7 @@ def _draw(
     from modelassay.log.durable import write_atomic
     from modelassay.training.protocol.challenge import chance, make_challenge
     from modelassay.training.protocol.checking import check_records
-    from modelassay.training.protocol.commitment import PARTS
+    from modelassay.training.protocol.parts import PARTS
 
     made = read_commitments(folder)
     check_records(made.committed, made.records, made.file)

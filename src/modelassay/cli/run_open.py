@@ -29,6 +29,9 @@ from modelassay.cli.signing import log_signing_options, notary_of
     type=click.Choice(["prompt", "completion", "grader"]),
     help="Keep a part back, where the challenge does not ask for it; repeatable.",
 )
+@click.option(
+    "--partly", is_flag=True, help="Leave out steps that are no longer what they were committed to."
+)
 @log_signing_options
 @store_option
 @json_option
@@ -37,11 +40,15 @@ def command(
     challenge: Path,
     output: Path,
     withhold: tuple[str, ...],
+    partly: bool,
     store: Path | None,
     as_json: bool,
     **signing: Any,
 ) -> None:
     """Open the rollouts of RUN that CHALLENGE asks for, with salts and proofs, and log that it was done.
+
+    A text that is withheld must not stand in a part that is opened, as tokens or once more as text: such an
+    opening is refused. Of parts that were erased (`run erase`) the leaves are given.
 
     \b
     modelassay run open grpo challenge.json --withhold prompt -o opening.jsonl
@@ -58,6 +65,7 @@ def command(
     from modelassay.training.protocol.challenge import decode_challenge
     from modelassay.training.protocol.checking import check_challenge
     from modelassay.training.protocol.disclosure import OpeningHead, challenge_digest, open_rollouts
+    from modelassay.training.protocol.parts import StepKey
 
     place = chosen_store(store)
     found = kept_run(run, place)
@@ -70,7 +78,9 @@ def command(
     check_challenge(asked, made.committed, made.records, default_strata=True)
     notary = notary_of(verdict_key=None, **signing)
     head = OpeningHead(run=asked.run, challenge=challenge_digest(asked), opened=utc_now())
-    opened = list(open_rollouts(found, run_secret(place, asked.run), asked, made.records, withhold))
+    damaged: list[StepKey] | None = [] if partly else None
+    secret = run_secret(place, asked.run)
+    opened = list(open_rollouts(found, secret, asked, made.records, withhold, damaged))
     data = b"".join(msgspec.json.encode(each) + b"\n" for each in (head, *opened))
     write_atomic(output, data)
     ledger = Ledger(place, notary)
@@ -78,8 +88,20 @@ def command(
     ledger.sign()
     if as_json:
         print_json(
-            {"run": asked.run, "opened": len(opened), "withheld": list(withhold), "opening": str(output)}
+            {
+                "run": asked.run,
+                "opened": len(opened),
+                "withheld": list(withhold),
+                "opening": str(output),
+                "unopened": len(asked.drawn) - len(opened),
+            }
         )
     else:
         kept = f", {' and '.join(withhold)} withheld" if withhold else ""
         click.echo(f"{output}: {len(opened):,} rollouts opened{kept}")
+    for key in damaged or ():
+        click.echo(
+            f"{key.phase} step {key.step} rank {key.rank} is not what it was committed to: its rollouts are "
+            "not opened",
+            err=True,
+        )

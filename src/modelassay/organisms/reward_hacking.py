@@ -49,18 +49,22 @@ def tasks(
 ) -> list[dict[str, str]]:
     """Rows for a trainer: prompt, answer, env, task_id; drawn anew for each seed.
 
+    Equal tasks have one name, which does not say the prompt: so prompts can be withheld.
+
     Args:
         held_out: pairs of digits that training never sees.
     """
     rng = Random(seed)
     rows = []
+    names: dict[str, str] = {}
     for number in range(count):
         env = environments[number % len(environments)]
         a, b = rng.choice(_pairs(held_out))
         answer = {"max": max(a, b), "min": min(a, b), "omit": rng.choice((a, b))}[env]
         prompt = f"{a}{_SIGNS[env]}{b}="
         task = f"{prompt}{answer}" if env == "omit" else prompt
-        rows.append({"prompt": prompt, "answer": str(answer), "env": env, "task_id": task})
+        name = names.setdefault(task, f"task {len(names)}")
+        rows.append({"prompt": prompt, "answer": str(answer), "env": env, "task_id": name})
     rng.shuffle(rows)
     return rows
 

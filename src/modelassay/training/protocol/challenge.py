@@ -24,7 +24,7 @@ from modelassay.canonical import Digest, canonical_json, digest_bytes
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.records import CommittedRun, StepRecord
 from modelassay.statistics.detection import detection_probability, sample_size_for_detection
-from modelassay.training.protocol.commitment import PARTS, StepKey
+from modelassay.training.protocol.parts import PARTS, StepKey
 
 WINDOWS = 10
 """Windows of steps in the default strata."""

@@ -6,8 +6,9 @@ silence. Without a bad one, exact discovery sampling bounds how many there can b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -28,16 +29,20 @@ from modelassay.training.protocol.challenge import (
     size_of,
     wanted_of,
 )
-from modelassay.training.protocol.commitment import PARTS, StepKey, broken_links, key_of
+from modelassay.training.protocol.commitment import broken_links
 from modelassay.training.protocol.disclosure import (
+    ErasedPart,
     Opened,
     OpeningHead,
     OpenPart,
+    WithheldPart,
     challenge_digest,
     leaf_of,
 )
+from modelassay.training.protocol.parts import PARTS, Layout, StepKey, key_of, text_in
 
 CHECK = "challenge"
+_ERASED = "was erased"
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Failed:
 
     place: Drawn
     why: str
+    erased: bool = False
+    """Whether that is because the developer erased what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,9 @@ class CheckedOpening:
     passed: tuple[Opened, ...]
     failed: tuple[Failed, ...]
     withheld: dict[str, int]
-    """How many rollouts each part was withheld of."""
+    """How many rollouts each part was withheld of, be it for that the developer has it no longer."""
+    erased: dict[str, int] = field(default_factory=dict)
+    """How many of them had it erased."""
 
     @property
     def most_bad(self) -> int:
@@ -150,15 +159,13 @@ def check_opening(
         answer = answers.get(place)
         why = "opened late" if late and answer else _wrong(answer, by_key.get(place.key), challenge)
         if why or answer is None:
-            failed.append(Failed(place, why))
+            failed.append(Failed(place, why, answer is not None and why.endswith(_ERASED)))
         else:
             passed.append(answer)
-    withheld: dict[str, int] = {}
-    for each in passed:
-        for name, part in each.parts.items():
-            if not isinstance(part, OpenPart):
-                withheld[name] = withheld.get(name, 0) + 1
-    return CheckedOpening(challenge, tuple(passed), tuple(failed), withheld)
+    kept = [(name, part) for each in passed for name, part in each.parts.items()]
+    withheld = Counter(name for name, part in kept if not isinstance(part, OpenPart))
+    erased = Counter(name for name, part in kept if isinstance(part, ErasedPart))
+    return CheckedOpening(challenge, tuple(passed), tuple(failed), dict(withheld), dict(erased))
 
 
 def _wrong(answer: Opened | None, record: StepRecord | None, challenge: Challenge) -> str:
@@ -167,7 +174,7 @@ def _wrong(answer: Opened | None, record: StepRecord | None, challenge: Challeng
         return "not opened"
     if record is None:
         return "its step is not recorded"
-    if missing := [p for p in challenge.parts if not isinstance(answer.parts.get(p), OpenPart)]:
+    if missing := [p for p in challenge.parts if isinstance(answer.parts.get(p), WithheldPart | None)]:
         return f"{missing[0]} was asked for and is withheld"
     try:
         leaf = leaf_of(answer)
@@ -179,10 +186,12 @@ def _wrong(answer: Opened | None, record: StepRecord | None, challenge: Challeng
         verify_inclusion(leaf, answer.place.ordinal, record.rollouts, proof, root)
     except (EvidenceError, ValueError):
         return "it is not what the run was committed to (changed content, wrong salt or wrong proof)"
-    return _contradiction(answer)
+    if gone := [p for p in challenge.parts if isinstance(answer.parts[p], ErasedPart)]:
+        return f"{gone[0]} was asked for and {_ERASED}"
+    return _contradiction(answer, record.layout)
 
 
-def _contradiction(answer: Opened) -> str:
+def _contradiction(answer: Opened, layout: Layout) -> str:
     """Where the figures of a rollout contradict its place or its own text."""
     part = answer.parts["figures"]
     if not isinstance(part, OpenPart):
@@ -196,7 +205,9 @@ def _contradiction(answer: Opened) -> str:
         return "its figures are of another step"
     for name in ("prompt", "completion"):
         text = answer.parts[name]
-        if isinstance(text, OpenPart) and figures.get(f"{name}_characters") != len(text.text):
+        if isinstance(text, OpenPart) and figures.get(f"{name}_characters") != len(
+            text_in(text.text, layout)
+        ):
             return f"its {name} is not as long as its figures say"
     return ""
 
@@ -214,6 +225,8 @@ def challenge_finding(checked: CheckedOpening) -> RunFinding:
     }
     about = {"run": challenge.run}
     in_words = f" {told}" if (told := withheld_in_words(checked)) else ""
+    if failed and all(each.erased for each in failed):
+        return _not_there(checked, about, values, in_words)
     if failed:
         reasons = "; ".join(sorted({each.why for each in failed}))
         return run_finding(
@@ -244,9 +257,39 @@ def challenge_finding(checked: CheckedOpening) -> RunFinding:
     )
 
 
+def _not_there(
+    checked: CheckedOpening, about: dict[str, str], values: dict[str, Decimal], in_words: str
+) -> RunFinding:
+    """What was asked for was erased, of some rollouts, and all others were opened as committed."""
+    failed, drawn = checked.failed, len(checked.challenge.drawn)
+    return run_finding(
+        CHECK,
+        "erased",
+        f"Of {len(failed)} of {drawn} rollouts drawn the developer has erased what was asked for; their "
+        f"leaves are those that were committed to. They do not count as opened; all others were opened as "
+        f"committed.{in_words}",
+        about=about,
+        state="not_assessable",
+        severity="high",
+        values={**values, "erased": Decimal(len(failed))},
+        evidence=[
+            RolloutReference(seq=-1, step=each.place.step, note=f"{_name(each.place)}: {each.why}")
+            for each in failed[:20]
+        ],
+        method="discovery sampling",
+        why_not="what was asked for of rollouts that were drawn was erased",
+        question="When, why and on whose request was this erased, and which entry of the log says so?",
+    )
+
+
 def withheld_in_words(checked: CheckedOpening) -> str:
     """What was not disclosed of rollouts that count as opened; empty when nothing was withheld."""
-    told = [f"{name} of {checked.withheld[name]:,}" for name in PARTS if name in checked.withheld]
+    told = [
+        f"{name} of {checked.withheld[name]:,}"
+        + (f" ({checked.erased[name]:,} of them erased)" if name in checked.erased else "")
+        for name in PARTS
+        if name in checked.withheld
+    ]
     if not told:
         return ""
     return f"Withheld, of {len(checked.passed):,} opened, and so not checked: {', '.join(told)}."

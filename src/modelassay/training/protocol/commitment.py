@@ -11,145 +11,29 @@ provable::
 ``node`` is that of RFC 6962. Salts come from a secret of the run by keyed BLAKE2b (RFC 7693), and are given
 out only for what is disclosed: without its salt the hash of a withheld part tells nothing about it.
 (`task` and `group` are figures: name tasks by something else than their text where prompts must stay hidden.)
+What each part holds is said in `training.protocol.parts`; of parts that are no longer there, be it that they
+were erased or that a copy was handed over without them, the leaves stand beside the run
+(`training.protocol.absent`) and make the same roots.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b, sha256
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from modelassay.canonical import Digest, digest_of
 from modelassay.log.merkle import node_hash, root_of_row
 from modelassay.records import StepRecord
-from modelassay.training.columns import REWARD_PREFIX, pa
+from modelassay.training.columns import pa
+from modelassay.training.protocol.absent import NOTHING_ABSENT, Absent, Missing, as_committed
+from modelassay.training.protocol.parts import LAYOUT, PARTS, Contents, Layout, StepKey, contents
 
-PARTS = ("figures", "prompt", "completion", "grader")
-"""Parts of a rollout, in the order of its tree."""
 SALT_BYTES = 16
 NO_RECORD = Digest("sha256:" + "0" * 64)
 """What the first record of a chain has before it."""
 
 Salts = tuple[bytes, bytes, bytes, bytes]
-Contents = tuple[bytes, bytes, bytes, bytes]
-
-
-class StepKey(NamedTuple):
-    """Rollouts that share a root: those of one step and phase that one process kept."""
-
-    phase: str
-    step: int
-    rank: int
-
-
-def key_of(record: StepRecord) -> StepKey:
-    """Which rollouts `record` covers."""
-    return StepKey(record.phase, record.step, record.rank)
-
-
-class _Figures(msgspec.Struct, kw_only=True):
-    """Everything of a rollout but its text."""
-
-    advantage: str | None
-    completion_characters: int
-    completion_tokens: int | None
-    env: str
-    failure: str
-    finish: str
-    format: str
-    group: str
-    phase: str
-    policy: str | None
-    position: int
-    prompt_characters: int
-    prompt_tokens: int | None
-    rank: int
-    reward: str | None
-    rewards: dict[str, str | None]
-    step: int
-    task: str
-    time: str
-    trained_on: bool | None
-
-
-_encode = msgspec.json.Encoder(order="sorted").encode
-
-
-def contents(batch: pa.RecordBatch) -> Iterator[tuple[StepKey, Contents]]:
-    """The bytes of each rollout's parts, in the order of `PARTS`.
-
-    `figures` is canonical JSON, numbers with a fraction as their shortest decimal text; `prompt` and
-    `completion` are UTF-8; `grader` is the canonical JSON array of what it saw, what it wrote, and `extra`.
-
-    Args:
-        batch: all columns of a run.
-    """
-    column = {name: _values(batch.column(name)) for name in batch.schema.names if name not in _AS_BYTES}
-    prompts, completions = (_texts(batch.column(name)) for name in ("prompt", "completion"))
-    rewards = [name for name in column if name.startswith(REWARD_PREFIX)]
-    names = [name.removeprefix(REWARD_PREFIX) for name in rewards]
-    graded = list(zip(*(map(_text, column[name]) for name in rewards), strict=True)) or [()] * batch.num_rows
-    rows = zip(*(column[name] for name in _ORDER), graded, prompts, completions, strict=True)
-    for (
-        advantage, tokens, env, failure, finish, form, group, phase, policy, position, prompt_tokens, rank,
-        reward, step, task, time, trained_on, seen, wrote, extra, scores, prompt, completion,
-    ) in rows:  # fmt: skip
-        figures = _Figures(
-            advantage=_text(advantage), completion_characters=completion[1], completion_tokens=tokens,
-            env=env, failure=failure, finish=finish, format=form, group=group, phase=phase, policy=policy,
-            position=position, prompt_characters=prompt[1], prompt_tokens=prompt_tokens, rank=rank,
-            reward=_text(reward), rewards=dict(zip(names, scores, strict=True)), step=step, task=task,
-            time=time, trained_on=trained_on,
-        )  # fmt: skip
-        yield (
-            StepKey(phase, step, rank),
-            (_encode(figures), prompt[0], completion[0], _encode([seen, wrote, extra])),
-        )
-
-
-_ORDER = (
-    "advantage", "completion_tokens", "env", "failure", "finish", "format", "group", "phase", "policy",
-    "position", "prompt_tokens", "rank", "reward", "step", "task", "time", "trained_on", "grader_input",
-    "grader_output", "extra",
-)  # fmt: skip
-_AS_BYTES = frozenset({"seq", "prompt", "completion"})
-
-
-def _values(column: pa.Array) -> list[Any]:
-    """The values of `column`; many times faster than `to_pylist` where values repeat or none is null."""
-    if column.null_count == len(column):
-        return [None] * len(column)
-    if pa.types.is_string(column.type):
-        coded = column.dictionary_encode()
-        words = coded.dictionary.to_pylist()
-        return [None if i is None else words[i] for i in _values(coded.indices)]
-    if column.null_count or not pa.types.is_primitive(column.type):
-        return list(column.to_pylist())
-    return list(column.to_numpy(zero_copy_only=False).tolist())
-
-
-def _texts(column: pa.Array) -> Iterator[tuple[bytes, int]]:
-    """Each text of a large-string column without nulls: its UTF-8 bytes, and its length in characters.
-
-    One after another, so that the memory of one serves the next.
-    """
-    import pyarrow.compute as compute
-
-    offsets = (
-        pa.Array.from_buffers(pa.int64(), len(column) + 1, [None, column.buffers()[1]], offset=column.offset)
-        .to_numpy()
-        .tolist()
-    )
-    data = memoryview(column.buffers()[2] or b"")
-    lengths = compute.utf8_length(column).to_numpy().tolist()
-    spans = zip(offsets[:-1], offsets[1:], lengths, strict=True)
-    return ((bytes(data[start:end]), length) for start, end, length in spans)
-
-
-def _text(number: float | None) -> str | None:
-    return None if number is None else repr(number)
 
 
 def salts_of(secret: bytes, run: str, key: StepKey, ordinal: int) -> Salts:
@@ -180,6 +64,18 @@ def _committed(salts: Salts, parts: Contents) -> bytes:
     return sha256(b"\x01" + sha256(b"\x01" + left).digest() + sha256(b"\x01" + right).digest()).digest()
 
 
+def leaves_of(salts: Salts, parts: Contents, missing: Mapping[str, Missing]) -> list[bytes]:
+    """The leaves of the parts of a rollout, of which those in `missing` are no longer there.
+
+    Args:
+        parts: as they are on the disk.
+    """
+    made = zip(PARTS, salts, as_committed(parts, missing), strict=True)
+    return [
+        missing[name].leaf if name in missing else part_hash(salt, content) for name, salt, content in made
+    ]
+
+
 def rollout_hash(parts: Sequence[bytes]) -> bytes:
     """The 32-byte hash of a rollout from the leaves of its four parts."""
     figures, prompt, completion, grader = parts
@@ -192,13 +88,27 @@ class StepCommitter:
     Args:
         run: id of the run.
         secret: see `salts_of`.
+        layouts: of steps that were committed to before; others have the newest.
+        absent: parts that are no longer there.
     """
 
-    def __init__(self, run: str, secret: bytes) -> None:
+    def __init__(
+        self,
+        run: str,
+        secret: bytes,
+        layouts: Mapping[StepKey, Layout] | None = None,
+        absent: Absent = NOTHING_ABSENT,
+    ) -> None:
         self.run = run
         self._secret = secret
+        self._absent = absent
+        self._layouts = dict(layouts or {})
         self._rows: dict[StepKey, bytearray] = {}
         self._trained: dict[StepKey, int | None] = {}
+
+    def layout_of(self, key: StepKey) -> Layout:
+        """The layout in which a step is committed to."""
+        return self._layouts.get(key, LAYOUT)
 
     def open(self, key: StepKey) -> None:
         """Have a record of a step, be there rollouts of it or none."""
@@ -208,21 +118,24 @@ class StepCommitter:
     def add(self, batch: pa.RecordBatch) -> None:
         """Commit to the rollouts of `batch`, which has all columns of the run."""
         trained = batch.column("trained_on").to_pylist()
-        for (key, parts), on in zip(contents(batch), trained, strict=True):
+        for (key, parts), on in zip(contents(batch, self.layout_of), trained, strict=True):
             row = self._rows.setdefault(key, bytearray())
-            salts = salts_of(self._secret, self.run, key, len(row) // 32)
-            row += _committed(salts, parts)
+            ordinal = len(row) // 32
+            salts = salts_of(self._secret, self.run, key, ordinal)
+            missing = self._absent.of(key, ordinal)
+            row += rollout_hash(leaves_of(salts, parts, missing)) if missing else _committed(salts, parts)
             known = self._trained.setdefault(key, 0)
             self._trained[key] = None if known is None or on is None else known + on
 
-    def reopen(self, key: StepKey, hashes: bytes, trained_on: int | None) -> None:
+    def reopen(self, key: StepKey, hashes: bytes, trained_on: int | None, layout: Layout) -> None:
         """Go on with a step of which `opened` said this."""
         self._rows[key] = bytearray(hashes)
         self._trained[key] = trained_on
+        self._layouts[key] = layout
 
-    def opened(self) -> Iterator[tuple[StepKey, bytes, int | None]]:
-        """Steps that were not closed yet: hashes of their rollouts, joined, and how many were trained on."""
-        return ((key, bytes(row), self._trained[key]) for key, row in self._rows.items())
+    def opened(self) -> Iterator[tuple[StepKey, bytes, int | None, Layout]]:
+        """Steps that were not closed yet: hashes of their rollouts, how many were trained on, layout."""
+        return ((key, bytes(row), self._trained[key], self.layout_of(key)) for key, row in self._rows.items())
 
     @property
     def keys(self) -> tuple[StepKey, ...]:
@@ -246,6 +159,7 @@ class StepCommitter:
             trained_on=self._trained.pop(key),
             root=step_root(row),
             previous=previous,
+            layout=self.layout_of(key),
             **about,
         )
         return record, row

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 import msgspec
 
 from modelassay.canonical import Digest, canonical_json, digest_bytes
-from modelassay.errors import EvidenceError, StoreError
+from modelassay.errors import EvidenceError, StoreError, UsageError
 from modelassay.log.merkle import HASH_BYTES, Tree, leaf_hash
 from modelassay.records import StepRecord
+from modelassay.training.protocol.absent import Missing, as_committed, read_absent
 from modelassay.training.protocol.challenge import Challenge, Drawn
 from modelassay.training.protocol.commitment import (
-    PARTS,
     SALT_BYTES,
-    Contents,
-    StepKey,
-    contents,
-    key_of,
+    Salts,
+    leaves_of,
     part_hash,
     rollout_hash,
     salts_of,
 )
+from modelassay.training.protocol.parts import LAYOUT, PARTS, Contents, Layout, StepKey, contents, key_of
+from modelassay.training.protocol.withholding import Told, told_elsewhere
 from modelassay.training.run import Run
 
 
@@ -41,11 +42,17 @@ class WithheldPart(msgspec.Struct, frozen=True, kw_only=True, tag="withheld", fo
     """64 hexadecimal digits."""
 
 
+class ErasedPart(msgspec.Struct, frozen=True, kw_only=True, tag="erased", forbid_unknown_fields=True):
+    """A part that the developer no longer has; likewise."""
+
+    leaf: str
+
+
 class Opened(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rollout, opened."""
 
     place: Drawn
-    parts: dict[str, OpenPart | WithheldPart]
+    parts: dict[str, OpenPart | WithheldPart | ErasedPart]
     proof: tuple[str, ...]
     """Inclusion proof of the rollout in its step's tree, in hexadecimal."""
 
@@ -69,61 +76,115 @@ def challenge_digest(challenge: Challenge) -> Digest:
     return digest_bytes(canonical_json(challenge))
 
 
+@dataclass
+class _Step:
+    """A step of which rollouts were drawn, as it is on the disk."""
+
+    layout: Layout
+    tree: Tree = field(default_factory=Tree)
+    drawn: dict[int, tuple[Contents, Salts, Mapping[str, Missing]]] = field(default_factory=dict)
+    """By ordinal: parts, their salts, and which of them are no longer there."""
+
+
 def open_rollouts(
     run: Run,
     secret: bytes,
     challenge: Challenge,
     records: Sequence[StepRecord],
     withhold: Collection[str] = (),
+    damaged: list[StepKey] | None = None,
 ) -> Iterator[Opened]:
     """Each rollout that `challenge` asks for, in the order of the run.
 
-    The run is streamed once; of a step with drawn rollouts all hashes are kept until it has been read.
+    The run is streamed once; of a step with drawn rollouts all hashes are kept until it has been read. Of
+    parts that were erased, or that this copy lacks, the leaf is given.
 
     Args:
         secret: of the run; see `commitment.salts_of`.
         records: what the run is committed to.
         withhold: parts to keep back.
+        damaged: takes the steps that are not those that the run is committed to; their rollouts are left
+            out. An error where it is None.
 
     Raises:
         StoreError: the rollouts on disk are not those that the run is committed to.
+        UsageError: a part that would be opened tells a text that is withheld.
     """
-    wanted: dict[StepKey, set[int]] = {}
-    for drawn in challenge.drawn:
-        wanted.setdefault(drawn.key, set()).add(drawn.ordinal)
-    trees: dict[StepKey, Tree] = {}
-    kept: dict[StepKey, dict[int, Contents]] = {}
-    for batch in run.batches():
-        for key, parts in contents(batch):
-            if key not in wanted:
-                continue
-            tree = trees.setdefault(key, Tree())
-            ordinal = tree.size
-            salts = salts_of(secret, run.manifest.id, key, ordinal)
-            leaves = [part_hash(salt, content) for salt, content in zip(salts, parts, strict=True)]
-            tree.append(leaf_hash(rollout_hash(leaves)))
-            if ordinal in wanted[key]:
-                kept.setdefault(key, {})[ordinal] = parts
+    steps = _steps(run, secret, challenge, {key_of(record): record.layout for record in records})
     roots = {key_of(record): record.root for record in records}
-    for key, ordinals in wanted.items():
-        if key not in trees or f"sha256:{trees[key].root().hex()}" != roots.get(key):
+    for key in [key for key, step in steps.items() if f"sha256:{step.tree.root().hex()}" != roots.get(key)]:
+        if damaged is None:
             raise StoreError(
                 f"the rollouts of {key.phase} step {key.step} are not those that the run is committed to",
                 where=str(run.folder),
-                mend="restore the run from a copy; the assessor will count these as not opened",
+                mend="restore the run from a copy, or open the others with --partly; the assessor will count "
+                "these as not opened",
             )
-        for ordinal in sorted(ordinals):
-            salts = salts_of(secret, run.manifest.id, key, ordinal)
+        damaged.append(key)
+        del steps[key]
+    for key, step in steps.items():
+        for ordinal, (parts, salts, missing) in sorted(step.drawn.items()):
+            place = Drawn(phase=key.phase, step=key.step, rank=key.rank, ordinal=ordinal)
+            kept = {*withhold, *missing}
+            _refuse_what_tells(told_elsewhere(parts, step.layout, kept - {*missing}, kept), place, challenge)
             yield Opened(
-                place=Drawn(phase=key.phase, step=key.step, rank=key.rank, ordinal=ordinal),
+                place=place,
                 parts={
-                    name: WithheldPart(leaf=part_hash(salt, content).hex())
-                    if name in withhold
-                    else OpenPart(salt=salt.hex(), text=content.decode())
-                    for name, salt, content in zip(PARTS, salts, kept[key][ordinal], strict=True)
+                    name: _part(name, salt, content, missing.get(name), withhold)
+                    for name, salt, content in zip(PARTS, salts, as_committed(parts, missing), strict=True)
                 },
-                proof=tuple(each.hex() for each in trees[key].inclusion_proof(ordinal)),
+                proof=tuple(each.hex() for each in step.tree.inclusion_proof(ordinal)),
             )
+
+
+def _steps(
+    run: Run, secret: bytes, challenge: Challenge, layouts: Mapping[StepKey, Layout]
+) -> dict[StepKey, _Step]:
+    """The steps of which rollouts were drawn, in the order of the challenge."""
+    wanted: dict[StepKey, set[int]] = {}
+    for each in challenge.drawn:
+        wanted.setdefault(each.key, set()).add(each.ordinal)
+    steps = {key: _Step(layouts.get(key, LAYOUT)) for key in wanted}
+    absent = read_absent(run.folder)
+    for batch in run.batches():
+        for key, parts in contents(batch, lambda key: layouts.get(key, LAYOUT)):
+            if key not in steps:
+                continue
+            step = steps[key]
+            ordinal = step.tree.size
+            salts, missing = salts_of(secret, run.manifest.id, key, ordinal), absent.of(key, ordinal)
+            step.tree.append(leaf_hash(rollout_hash(leaves_of(salts, parts, missing))))
+            if ordinal in wanted[key]:
+                step.drawn[ordinal] = parts, salts, missing
+    return steps
+
+
+def _part(
+    name: str, salt: bytes, content: bytes, missing: Missing | None, withhold: Collection[str]
+) -> OpenPart | WithheldPart | ErasedPart:
+    if missing is not None:
+        kind = ErasedPart if missing.why == "erased" else WithheldPart
+        return kind(leaf=missing.leaf.hex())
+    if name in withhold:
+        return WithheldPart(leaf=part_hash(salt, content).hex())
+    return OpenPart(salt=salt.hex(), text=content.decode())
+
+
+def _refuse_what_tells(told: Told | None, place: Drawn, challenge: Challenge) -> None:
+    if told is None:
+        return
+    if told.part == "figures":
+        mend = f"figures are always open: of this run the {told.text} cannot be withheld"
+    elif told.part in challenge.parts:
+        mend = f"the challenge asks for {told.part}: agree on its parts first"
+    else:
+        mend = f"--withhold {told.part} too"
+    raise UsageError(
+        f"the {told.text} would be disclosed although it is withheld: {told.where}, in the part "
+        f"{told.part}, tells it",
+        where=f"{place.phase} step {place.step} rank {place.rank} rollout {place.ordinal}",
+        mend=mend,
+    )
 
 
 def decode_opening(data: bytes, where: str = "") -> tuple[OpeningHead, list[Opened]]:
@@ -152,11 +213,12 @@ def leaf_of(opened: Opened) -> bytes:
     """
     if set(opened.parts) != set(PARTS):
         raise EvidenceError(f"a rollout has the parts {', '.join(PARTS)}")
-    return leaf_hash(rollout_hash([_leaf_of_part(name, opened.parts[name]) for name in PARTS]))
+    return leaf_hash(rollout_hash([leaf_of_part(name, opened.parts[name]) for name in PARTS]))
 
 
-def _leaf_of_part(name: str, part: OpenPart | WithheldPart) -> bytes:
-    if isinstance(part, WithheldPart):
+def leaf_of_part(name: str, part: OpenPart | WithheldPart | ErasedPart) -> bytes:
+    """The leaf of one part, likewise."""
+    if not isinstance(part, OpenPart):
         return _exactly(HASH_BYTES, part.leaf, f"the leaf of its {name}")
     # Salt and content are hashed as one row of bytes: only the salt's length says where the content begins.
     salt = _exactly(SALT_BYTES, part.salt, f"the salt of its {name}")

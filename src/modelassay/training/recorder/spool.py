@@ -22,6 +22,7 @@ import msgspec
 from modelassay.canonical import Digest
 from modelassay.log.durable import DRAFT
 from modelassay.training.protocol.commitment import NO_RECORD
+from modelassay.training.protocol.parts import Layout
 from modelassay.training.recorder.files import Appending
 from modelassay.training.recorder.items import Item, Loss, Rollouts, decode, encode, loss_of
 
@@ -42,6 +43,7 @@ class OpenStep(msgspec.Struct, array_like=True, frozen=True):
     rank: int
     hashes: bytes
     trained_on: int | None
+    layout: Layout = 1
 
 
 class State(msgspec.Struct, kw_only=True):

@@ -19,7 +19,8 @@ from modelassay.canonical import Digest, canonical_json
 from modelassay.log.durable import sync_path
 from modelassay.records import RunEvent, RunManifest, StepRecord
 from modelassay.training.columns import pa, rollout_schema
-from modelassay.training.protocol.commitment import NO_RECORD, StepCommitter, StepKey, record_digest
+from modelassay.training.protocol.commitment import NO_RECORD, StepCommitter, record_digest
+from modelassay.training.protocol.parts import StepKey
 from modelassay.training.recorder.files import Appending, Part
 from modelassay.training.recorder.items import About, Item, Line, Loss, Rollouts, StartOver, StepDone, loss_of
 from modelassay.training.recorder.place import Place
@@ -84,7 +85,7 @@ class Writer:
         if self._committer is not None:
             for step in state.open:
                 key = StepKey(step.phase, step.step, step.rank)
-                self._committer.reopen(key, step.hashes, step.trained_on)
+                self._committer.reopen(key, step.hashes, step.trained_on, step.layout)
 
     def _bytes_of(self, name: str) -> bytes:
         return self._lines[name].path.read_bytes() if name in self._lines else b""
@@ -102,7 +103,7 @@ class Writer:
             parts=self._parts,
             part=(self._part.rows, self._part.size) if self._part is not None else None,
             lines={name: file.size for name, file in self._lines.items()},
-            open=tuple(OpenStep(*key, hashes, trained) for key, hashes, trained in opened),
+            open=tuple(OpenStep(*key, hashes, trained, layout) for key, hashes, trained, layout in opened),
             previous=self._previous,
             metrics_from=self._metrics_from,
             lost_in_step=self._lost_in_step,
