@@ -143,14 +143,20 @@ def packed(path: Path) -> Path:
 def test_files_beside_a_table_that_are_not_read_are_named(tmp_path: Path) -> None:
     source = tmp_path / "out"
     layouts.lines(source / "a.jsonl", [ROW, ROW])
-    layouts.lines(source / "more" / "b.jsonl", [ROW])
+    layouts.lines(source / "epoch_2" / "b.jsonl", [ROW])
+    (source / "epoch_2" / "model.safetensors").write_bytes(b"")
+    (source / "epoch_2" / "special_tokens_map.json").write_text(
+        json.dumps({"eos_token": {"content": "</s>"}})
+    )
+    (source / "epoch_2" / "optimizer.pkl").write_bytes(b"\x80\x04.")
+    layouts.lines(source / "epoch_2" / "c.jsonl", [{"ask": "q", "reply": "word " * 60}])
     packed(source / "c.jsonl.gz")
     (source / "d.pkl").write_bytes(b"\x80\x04.")
     coverage, outcome = covered(source, tmp_path)
     told = coverage.statements[0]
     assert told == (
-        "Files that may hold rollouts were not read (3): c.jsonl.gz (packed: unpack it), d.pkl (a pickle, "
-        "which is never loaded), more/b.jsonl."
+        "Files that may hold rollouts were not read (4): c.jsonl.gz (packed: unpack it), d.pkl (a pickle, "
+        "which is never loaded), epoch_2/b.jsonl, epoch_2/c.jsonl."
     )
     assert outcome == "not assessable"
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from modelassay.errors import DatasetError
+from modelassay.training.importers.checkpoints import parts_of
 from modelassay.training.importers.lines import document, first_objects
 
-MOST_FILES = 200_000
-"""Entries of the source that are looked at."""
 MOST_OPENED = 2000
 """Files into which is looked; further ones are taken for what their names say."""
 LONGEST_SETTINGS = 16 << 20
@@ -30,9 +29,10 @@ _SETTINGS = frozenset((".json", ".csv", ".tsv"))
 _KINDS = _LINES | _TABLES | _PICKLES | _PACKED | _SETTINGS
 LOOKED_AT = 3
 """First objects of a file that tell whether it holds rollouts."""
-_CHECKPOINT = re.compile(
-    r"(checkpoint|global_step|iter|epoch|ckpt)[-_]?\d+|checkpoints?|ckpts?|weights|broadcasts?"
-)
+LONG = 200
+WORDS = 20
+"""Characters, and spaces among them, from which a text under any key is what somebody said."""
+_CHECKPOINT = re.compile(r"(checkpoint|global_step|ckpt)[-_]?\d+|checkpoints?|ckpts?|weights|broadcasts?")
 _OTHER_FOLDERS = frozenset(
     ("wandb", "tensorboard", "mlruns", "swanlog", "__pycache__", "huggingface", "tokenizer", "configs")
 )
@@ -48,7 +48,6 @@ _SAID = frozenset(
      "traces", "nodes", "tokens", "response_tokens")
 )  # fmt: skip
 """Keys under which rollouts hold what was said."""
-_WEIGHTS = re.compile(r".*\.(safetensors|distcp)|pytorch_model.*\.bin|model_world_size.*|tokenizer\.json")
 
 
 def left_unread(source: Path, opened: Collection[Path]) -> list[Path]:
@@ -91,20 +90,10 @@ def _why(path: Path) -> str:
 
 
 def _files_below(source: Path) -> Iterator[Path]:
-    """Files below `source` but for those in folders of other things, in a fixed order."""
-    seen = 0
+    """Files below `source` but for those in folders of other things."""
     for folder, inner, names in os.walk(source) if source.is_dir() else ():
-        here = Path(folder)
-        inner[:] = sorted(name for name in inner if _looked_into(name))
-        if here != source and any(_WEIGHTS.fullmatch(name) for name in names):
-            inner.clear()
-            continue
-        for name in sorted(names):
-            seen += 1
-            if seen > MOST_FILES:
-                return
-            if not name.startswith("."):
-                yield here / name
+        inner[:] = [name for name in inner if _looked_into(name)]
+        yield from (Path(folder) / name for name in names if not name.startswith("."))
 
 
 def _looked_into(folder: str) -> bool:
@@ -114,7 +103,7 @@ def _looked_into(folder: str) -> bool:
 def _may_hold_rollouts(path: Path) -> bool:
     """Whether a file can hold rollouts by its name alone."""
     kind, stem = path.suffix.lower(), path.name.partition(".")[0].lower()
-    if kind in _PACKED and stem in _CODE:
+    if (kind in _PACKED and stem in _CODE) or (kind in _PICKLES and parts_of((path.name,))):
         return False
     words = re.findall(r"[a-z]+", stem) if kind in _PACKED | _LINES | _SETTINGS else []
     return kind in _KINDS and not (words and words[-1] in _OTHER_WORDS)
@@ -143,6 +132,10 @@ def _is_said(row: Any) -> bool:
     if not isinstance(row, dict):
         return False
     if any(str(key).lower() in _SAID and isinstance(value, str | list | dict) for key, value in row.items()):
+        return True
+    if any(
+        isinstance(value, str) and len(value) >= LONG and value.count(" ") > WORDS for value in row.values()
+    ):
         return True
     columns = row.get("columns")
     if isinstance(columns, list) and _SAID & {str(each).lower() for each in columns}:
