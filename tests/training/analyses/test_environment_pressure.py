@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,26 @@ def test_tasks_that_were_never_solved(made: Made) -> None:
     assert finding.values["unsolved"] == 6
 
 
+def test_full_reward_of_a_flagged_exploit_solves_no_task(made: Made) -> None:
+    frame, run = made([*_rollouts("omit", 0.0, 0.9, 0.8), *_rollouts("fix", 0.8, 0.9, 0.8, seed=1)])
+    assert _of(assess_environments(frame, run), "omit", "solvability").outcome == "solvable"
+    known = frame.with_flags("grader_exploit", frame.flags["shotgun"], "test_tampering@3")
+    found = assess_environments(known, run)
+    finding = _of(found, "omit", "solvability")
+    assert (finding.outcome, finding.state) == ("solved by exploits only", "shown_harmful")
+    assert (finding.severity, finding.rests_on) == ("high", ("test_tampering@3",))
+    assert finding.values["full"] == int(((frame.env == 0) & (frame.reward == 1)).sum())
+    assert finding.values["by_exploits_only"] == finding.values["unsolved"] == finding.values["tasks"]
+    assert finding.evidence
+    honest = _of(found, "fix", "solvability")
+    assert (honest.outcome, honest.values["unsolved"]) == ("solvable", 0)
+    # some tasks by honest work, the others by the exploit alone
+    reward = np.where((frame.task % 2 == 1) & ~frame.flags["shotgun"], 0.0, frame.reward)
+    mixed = _of(assess_environments(replace(known, reward=reward), run), "fix", "solvability")
+    assert (mixed.outcome, mixed.values["by_exploits_only"]) == ("hard to solve", 10)
+    assert "never solved but by flagged exploits" in mixed.statement
+
+
 def test_reward_without_work(made: Made) -> None:
     rows = _rollouts("a", 0.5, 0.5, 0.3)
     for row in rows[:20]:
@@ -279,6 +300,33 @@ def test_one_outlier_moves_no_end_of_the_scale() -> None:
     assert not reward_scale(rewards).reached
     rare = reward_scale(np.r_[np.zeros(997), np.ones(3)])
     assert (rare.reached, rare.graded, rare.middle) == (True, False, 0.5)
+
+
+def _copied(rows: list[Rollout], steps: int = 8) -> list[Rollout]:
+    """The last of `steps` steps, and once more under the number of the next."""
+    first = [row for row in rows if row["step"] <= steps]
+    return [*first, *({**row, "step": steps + 1} for row in first if row["step"] == steps)]
+
+
+def test_a_step_that_was_written_twice_says_nothing_of_its_grader(made: Made) -> None:
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for at, row in enumerate(rows):
+        row["completion"] = f"{row['completion']} as in {at}"
+    found = assess_environments(*made(_copied(rows)))
+    noise = _of(found, "a", "noise")
+    assert noise.state == "not_assessable"
+    assert "24 rollouts of 'a' are of groups that are copies" in noise.why_not
+    # whose rewards were changed meanwhile is no copy
+    told = _copied(rows)
+    for row in told[-24:]:
+        row["reward"] = 1.0 - row["reward"]
+    assert _of(assess_environments(*made(told)), "a", "noise").outcome == "noisy"
+    # one that the policy wrote again, beside others, was graded again
+    told = _copied(rows)
+    for row in told[-24::2]:
+        row["completion"] += " and more"
+    noise = _of(assess_environments(*made(told)), "a", "noise")
+    assert (noise.outcome, noise.values["regraded"]) == ("consistent", 12)
 
 
 def test_noise_and_constant_reward(made: Made) -> None:

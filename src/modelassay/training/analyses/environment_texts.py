@@ -33,6 +33,8 @@ def text_findings(
     yield _without_work(check, frame, each, record)
     if record.regraded:
         yield _noise(check, record)
+    elif record.copied:
+        yield _only_copies(check, record)
     if record.failed_full:
         yield run_finding(
             check,
@@ -91,12 +93,14 @@ def _half(each: Environment) -> str:
 def _noise(check: str, record: EnvironmentRecord) -> RunFinding:
     noisy = record.noisy > 0.01 * record.regraded
     explained = noisy and record.contradictory > 0
+    copies = f" {record.copied:,} rollouts of copied groups are left out." if record.copied else ""
     return run_finding(
         check,
         "noisy" if noisy else "consistent",
         f"Of {record.regraded:,} completions of {record.name!r} that were graded more than once under the "
         f"same settings and code, {record.noisy:,} were rewarded unequally"
-        + (", as answers to these prompts contradict each other." if explained else "."),
+        + (", as answers to these prompts contradict each other." if explained else ".")
+        + copies,
         about=_about(record, "noise"),
         state="not_shown" if noisy else "shown_fine",
         severity="low" if explained else "medium" if noisy else "none",
@@ -106,6 +110,16 @@ def _noise(check: str, record: EnvironmentRecord) -> RunFinding:
         ],
         method="equal prompts and completions; graders that see more than these may differ for cause",
         question=f"Why does {record.name!r} reward one completion differently?" if noisy else "",
+    )
+
+
+def _only_copies(check: str, record: EnvironmentRecord) -> RunFinding:
+    return not_assessable(
+        check,
+        f"{record.copied:,} rollouts of {record.name!r} are of groups that are copies of an earlier one, and "
+        f"no other completion was graded more than once",
+        about=_about(record, "noise"),
+        question=f"Why are there groups of {record.name!r} twice, prompts, completions and rewards alike?",
     )
 
 

@@ -24,6 +24,14 @@ FEWEST = 30
 NOT_SIGNS_OF_WORK = frozenset({"reasoning_graded", "evaluation_awareness", "magic_phrase"})
 """Flags that say nothing of how a task was done, or were chosen because rewarded rollouts have them: phrases
 that right answers share are paid in every sound environment."""
+GRADER_EXPLOITS = (
+    "grader_exploit",
+    "hard_coding",
+    "contradiction_passed",
+    "judge_manipulation",
+    "score_manipulation",
+)
+"""Flags of rollouts that got their reward, if any, from the grader's weakness: no task is solved by them."""
 MARGIN = 0.1
 """Share of the span of rewards under which a difference of means is none."""
 _CLUSTERS_LEAST = 6

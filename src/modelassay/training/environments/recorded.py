@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,8 @@ from modelassay.training.run import Run
 from modelassay.training.stretches import processes_of
 
 COLUMNS = (
-    "seq", "step", "rank", "env", "prompt", "completion", "format", "reward", "failure", "phase", "extra",
+    "seq", "step", "rank", "env", "group", "prompt", "completion", "format", "reward", "failure", "phase",
+    "extra",
 )  # fmt: skip
 ANSWERS = (
     "answer",
@@ -41,6 +42,8 @@ ANSWERS = (
 )
 """Columns beside a rollout that hold its gold answer."""
 NULL_POLICIES = ("empty", "echo of the prompt", "refusal", "single sign")
+REPEATING = 2 / 3
+"""Share of rollouts in groups that repeat others from which that is what the policy does, not a copy."""
 SOME_WORK = 40
 """Characters of an environment's usual completion from which a single sign is no work."""
 _MOST_TASKS = 200_000
@@ -78,7 +81,9 @@ class EnvironmentRecord:
     noisy: int = 0
     """Completions that were given unequal rewards, under the same settings and code."""
     regraded: int = 0
-    """Completions that were graded more than once, likewise."""
+    """Completions that were graded more than once, likewise; copies of a group were not."""
+    copied: int = 0
+    """Rollouts of groups that are copies of an earlier one: equal prompts, completions and rewards."""
     noise_examples: list[tuple[int, int, str]] = field(default_factory=list)
     failed: int = 0
     """Rollouts with an infrastructure failure and a reward all the same."""
@@ -114,6 +119,19 @@ def _changes(run: Run) -> list[int]:
     return sorted(event.step for event in run.events() if event.kind in ("configuration.changed", "code"))
 
 
+class _Graded(NamedTuple):
+    """One rollout, as far as it says whether its grader agrees with itself."""
+
+    record: EnvironmentRecord
+    key: int
+    """Of environment, settings, prompt and completion."""
+    reward: float
+    seq: int
+    step: int
+    completion: str
+    """Its first characters."""
+
+
 class _Reading:
     """What is read, rollout by rollout.
 
@@ -128,6 +146,12 @@ class _Reading:
         self._records: dict[str, EnvironmentRecord] = {}
         self._graded: dict[int, tuple[float, bool, bool]] = {}
         """By completion: its first reward, whether it was graded again, and whether unequally."""
+        self._pending: dict[str, list[_Graded]] = {}
+        """By group of the step that is being read."""
+        self._pending_of = (-1, -1)
+        self._groups: set[int] = set()
+        self._copies: dict[str, set[int]] = {}
+        """Completions of groups that are copies, by environment."""
         self._answers: dict[tuple[str, int], str] = {}
         self._clashing: set[tuple[str, int]] = set()
         self._lengths: dict[str, list[int]] = {}
@@ -136,7 +160,7 @@ class _Reading:
 
     def see(self, batch: Any) -> None:
         columns = {name: batch.column(name).to_pylist() for name in COLUMNS}
-        for seq, step, rank, env, prompt, completion, form, reward, failure, phase, extra in zip(
+        for seq, step, rank, env, group, prompt, completion, form, reward, failure, phase, extra in zip(
             *(columns[name] for name in COLUMNS), strict=True
         ):
             self._place += 1
@@ -149,8 +173,14 @@ class _Reading:
                 continue
             record.rollouts += 1
             self._work(record, (seq, step, prompt, completion, reward))
-            graded = rank // self._world, bisect_right(self._changes, step)
-            self._noise(record, graded, (seq, step, prompt, completion, reward))
+            if (step, rank) != self._pending_of:
+                self._noise()
+                self._pending_of = step, rank
+            under = rank // self._world, bisect_right(self._changes, step)
+            key = hash((env, under, prompt, completion))
+            self._pending.setdefault(group, []).append(
+                _Graded(record, key, reward, seq, step, completion[:80])
+            )
             if extra:
                 self._answer(record, env, prompt, extra)
 
@@ -182,11 +212,25 @@ class _Reading:
             if len(found.examples) < _EVIDENCE:
                 found.examples.append(example)
 
-    def _noise(
-        self, record: EnvironmentRecord, graded: tuple[int, int], rollout: tuple[int, int, str, str, float]
-    ) -> None:
-        seq, step, prompt, completion, reward = rollout
-        key = hash((record.name, graded, prompt, completion))
+    def _noise(self) -> None:
+        """Count what was graded again in the step that was read, but for groups that are only copies.
+
+        Who samples seldom writes the same several completions again: such a group was written twice, and
+        graded once. Where most groups are like that the policy writes nothing else, and they were graded.
+        """
+        for rollouts in self._pending.values():
+            digest = hash(tuple(sorted((each.key, each.reward) for each in rollouts)))
+            if digest in self._groups and len({each.key for each in rollouts}) > 1:
+                rollouts[0].record.copied += len(rollouts)
+                self._copies.setdefault(rollouts[0].record.name, set()).update(e.key for e in rollouts)
+                continue
+            self._groups.add(digest)
+            for each in rollouts:
+                self._regraded(each)
+        self._pending.clear()
+
+    def _regraded(self, rollout: _Graded) -> None:
+        record, key, reward = rollout.record, rollout.key, rollout.reward
         before = self._graded.get(key)
         if before is None:
             if len(self._graded) < _MOST_PAIRS:
@@ -198,7 +242,8 @@ class _Reading:
         if unequal and not told:
             record.noisy += 1
             if len(record.noise_examples) < _EVIDENCE:
-                record.noise_examples.append((seq, step, f"{first:g} and {reward:g}: {completion[:80]}"))
+                example = f"{first:g} and {reward:g}: {rollout.completion}"
+                record.noise_examples.append((rollout.seq, rollout.step, example))
         self._graded[key] = (first, True, told or unequal)
 
     def _answer(self, record: EnvironmentRecord, env: str, prompt: str, extra: str) -> None:
@@ -224,7 +269,21 @@ class _Reading:
         if len(examples) < _EVIDENCE:
             examples.append(shared)
 
+    def _repeating(self) -> None:
+        """Count what looked like copies of groups where the policy hardly writes anything else."""
+        for env, keys in self._copies.items():
+            record = self._records[env]
+            if record.copied <= REPEATING * record.rollouts:
+                continue
+            record.copied = 0
+            for key in keys & self._graded.keys():
+                first, again, told = self._graded[key]
+                record.regraded += not again
+                self._graded[key] = (first, True, told)
+
     def found(self) -> dict[str, EnvironmentRecord]:
+        self._noise()
+        self._repeating()
         for env, _ in self._answers:
             self._records[env].answered += 1
         for env, _ in self._clashing:
