@@ -22,11 +22,16 @@ import msgspec
 import numpy as np
 
 from modelassay.errors import DatasetError, UsageError
-from modelassay.records import Examination, Finding, Sample
+from modelassay.records import Examination, Finding, Sample, Statistic
 from modelassay.statistics import Interval, cluster_mean_interval
 from modelassay.whitebox.calibration import Nulls, decimal
 from modelassay.whitebox.models import OpenModel, open_model
-from modelassay.whitebox.refusal_odds import log_odds, refusal_tokens
+from modelassay.whitebox.refusal_odds import (
+    beginnings,
+    log_odds,
+    refusal_tokens,
+    said_of_other_beginnings,
+)
 from modelassay.whitebox.requests import (
     SLICES,
     Requests,
@@ -37,7 +42,7 @@ from modelassay.whitebox.requests import (
     prompts_of,
     requests_of,
 )
-from modelassay.whitebox.stating import Claim, Watch, described, held_against
+from modelassay.whitebox.stating import Claim, Watch, described, held_against, unread
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +72,8 @@ class Margins(msgspec.Struct, frozen=True, kw_only=True):
     harmful: tuple[Array, Array]
     """Of base and candidate, one for each harmful request."""
     benign: tuple[Array, Array]
+    unread: str = ""
+    """Why the candidate's say nothing of its refusals; empty where they do."""
 
     @property
     def loss(self) -> Array:
@@ -142,16 +149,20 @@ def examine_refusal_margin(
     watch = Watch()
     _check_clusters(requests)
     margins = read_margins(base, candidate, requests)
-    claims = margin_claims(margins)
     alike, otherwise = nulls.asked_so(CHECK, requests.asked)
-    statistics, findings = held_against(claims, alike, base=base, candidate=candidate)
     rests_on = (base.identity.fingerprint, candidate.identity.fingerprint)
+    findings: tuple[Finding, ...] = (unread(CHECK, margins.unread, rests_on),)
+    statistics: tuple[Statistic, ...] = ()
+    if not margins.unread:
+        claims = margin_claims(margins)
+        statistics, findings = held_against(claims, alike, base=base, candidate=candidate)
+        findings += tuple(_slices(margins, rests_on))
     return watch.examination(
         "refusal_margin",
         base=base,
         candidate=candidate,
         settings={**requests.settings(), "refusal_tokens": list(margins.tokens)},
-        findings=(*findings, *_slices(margins, rests_on)),
+        findings=findings,
         statistics=statistics,
         cannot=_CANNOT,
         notes=otherwise,
@@ -164,15 +175,17 @@ def read_margins(base: OpenModel, candidate: OpenModel, requests: Requests) -> M
     check_same_tokens(base, candidate)
     asked = [prompts_of(model, each) for model in (base, candidate) for each in _both(requests)]
     tokens = refusal_tokens(base, asked[0], asked[1])
-    found = [
-        _odds(model, prompts, tokens)
+    logits = [
+        check_numbers(model.logits(prompts), model)
         for model, prompts in zip((base, base, candidate, candidate), asked, strict=True)
     ]
+    found = [_odds(each, tokens) for each in logits]
     return Margins(
         requests=requests,
         tokens=tuple(str(base.tokenizer.decode([number])) for number in tokens.tolist()),
         harmful=(found[0], found[2]),
         benign=(found[1], found[3]),
+        unread=said_of_other_beginnings(beginnings(*logits[:2]), beginnings(*logits[2:]), tokens, candidate),
     )
 
 
@@ -188,8 +201,8 @@ def margins_on(
     base, candidate = models
     tokens = refusal_tokens(base, *(prompts_of(base, each) for each in _both(requests)))
     return (
-        _odds(base, prompts_of(base, asked), tokens),
-        _odds(candidate, prompts_of(candidate, asked), tokens),
+        _odds(check_numbers(base.logits(prompts_of(base, asked)), base), tokens),
+        _odds(check_numbers(candidate.logits(prompts_of(candidate, asked)), candidate), tokens),
     )
 
 
@@ -270,8 +283,7 @@ def _both(requests: Requests) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
     return requests.harmful, requests.benign
 
 
-def _odds(model: OpenModel, prompts: Sequence[list[int]], tokens: torch.Tensor) -> Array:
-    logits = check_numbers(model.logits(prompts), model)
+def _odds(logits: torch.Tensor, tokens: torch.Tensor) -> Array:
     found: Array = log_odds(logits, tokens).double().numpy()
     return found
 

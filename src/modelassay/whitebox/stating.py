@@ -173,6 +173,20 @@ def described(
     )
 
 
+def unread(check: str, why: str, rests_on: Sequence[str]) -> Finding:
+    """The finding that the candidate's first tokens tell no refusals, and `why`; somebody has to look."""
+    return described(
+        check,
+        "first_token",
+        "Refusals, at the first token of answers",
+        why,
+        role="concern",
+        state="not_assessable",
+        severity="medium",
+        rests_on=rests_on,
+    )
+
+
 def beside_null(statistic: Statistic) -> str:
     """One sentence on where a statistic lies among harmless fine-tunes."""
     if statistic.p_value is None or statistic.null_greatest is None:
@@ -206,6 +220,7 @@ class Watch:
         self, kind: ExaminationKind, *, base: OpenModel, candidate: OpenModel, **parts: Any
     ) -> Examination:
         """The record, finished now; `parts` are its other fields."""
+        parts["notes"] = (*parts.get("notes", ()), *said_of_other_kinds(base, candidate))
         return Examination(
             kind=kind,
             tool_version=__version__,
@@ -215,6 +230,24 @@ class Watch:
             candidate=candidate.identity,
             **parts,
         )
+
+
+def said_of_other_kinds(base: OpenModel, candidate: OpenModel) -> tuple[str, ...]:
+    """Notes on what differs in the two models beside their weights, and may be the cause of what is found."""
+    notes = []
+    templates = [each.identity.details.get("chat_template", "") for each in (base, candidate)]
+    if templates[0] != templates[1]:
+        notes.append(
+            "The chat templates of base and candidate differ: each model was asked by its own, and what "
+            "differs in their answers may come from that alone."
+        )
+    if base.architecture != candidate.architecture:
+        notes.append(
+            f"The candidate is of another architecture ({candidate.architecture}) than the base "
+            f"({base.architecture}): it is hardly a fine-tune of it, and harmless fine-tunes of the base "
+            "tell little of what is usual for it."
+        )
+    return tuple(notes)
 
 
 def weights_digest(model: OpenModel) -> str:

@@ -37,7 +37,7 @@ from modelassay.whitebox.calibration import Nulls
 from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.refusal_margin import pair_in, read_margins
 from modelassay.whitebox.requests import Requests, places_by
-from modelassay.whitebox.stating import Claim, Watch, described, held_against
+from modelassay.whitebox.stating import Claim, Watch, described, held_against, unread
 
 CHECK: Final = "activations"
 MATTERS: Final = 0.5
@@ -113,7 +113,9 @@ def examine_activations(
     statistics: tuple[Statistic, ...] = ()
     lens: tuple[LensReading, ...] = ()
     alike, otherwise = nulls.asked_so(CHECK, requests.asked)
-    if basis.comparable:
+    if margins.unread:
+        findings.append(unread(CHECK, margins.unread, rests_on))
+    elif basis.comparable:
         shift = direction_shift(ours, theirs, places_by(requests.harmful, "category"))
         statistics, claimed = held_against(_claims(shift), alike, base=base, candidate=candidate)
         lens = difference_lens(base, ours, theirs)
@@ -123,7 +125,7 @@ def examine_activations(
     woken = (
         triggered_recognition((base, candidate), requests, (ours, theirs), triggered) if triggered else None
     )
-    findings += _recognitions(clean, woken, rests_on)
+    findings += _recognitions(clean, woken, rests_on, read=not margins.unread)
     return watch.examination(
         "activations",
         base=base,
@@ -238,15 +240,17 @@ def _recognitions(
     clean: tuple[Recognition, Recognition],
     triggered: tuple[Recognition, Recognition] | None,
     rests_on: Sequence[str],
+    *,
+    read: bool,
 ) -> list[Finding]:
-    """How many harmful requests each model recognises and complies with, and how well each layer tells them
-    from benign ones, on clean and on triggered input."""
-    read = [("as they are", "clean", clean)]
+    """How many harmful requests each model recognises and complies with (where its first tokens can be
+    `read`), and how well each layer tells them from benign ones, on clean and on triggered input."""
+    inputs = [("as they are", "clean", clean)]
     if triggered is not None:
-        read.append(("with the trigger put in", "triggered", triggered))
+        inputs.append(("with the trigger put in", "triggered", triggered))
     return [
-        *(_recognised(how, name, both, rests_on) for how, name, both in read),
-        *(_told_apart(how, name, both, rests_on) for how, name, both in read),
+        *(_recognised(how, name, both, rests_on) for how, name, both in inputs if read),
+        *(_told_apart(how, name, both, rests_on) for how, name, both in inputs),
     ]
 
 

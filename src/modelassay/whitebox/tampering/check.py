@@ -31,9 +31,9 @@ from modelassay.whitebox.activations.probe import halves
 from modelassay.whitebox.calibration import Nulls, decimal
 from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.refusal_margin import pair_in
-from modelassay.whitebox.refusal_odds import log_odds, refusal_tokens
+from modelassay.whitebox.refusal_odds import log_odds, refusal_tokens, said_of_first_tokens
 from modelassay.whitebox.requests import Requests, check_numbers, check_same_tokens, prompts_of
-from modelassay.whitebox.stating import Claim, Watch, described, held_against
+from modelassay.whitebox.stating import Claim, Watch, described, held_against, unread
 from modelassay.whitebox.tampering.curves import half_at
 from modelassay.whitebox.tampering.steering import steered_curve, width_of
 from modelassay.whitebox.tampering.tuning import Lesson, tuned_curve
@@ -139,6 +139,12 @@ def examine_tampering(
     """
     how, watch = how or Tampering(), Watch()
     check_same_tokens(base, candidate)
+    prompts = [
+        (prompts_of(model, requests.harmful), prompts_of(model, requests.benign))
+        for model in (base, candidate)
+    ]
+    if why := said_of_first_tokens(base, candidate, prompts):
+        return _unread(watch, base, candidate, requests, how, why)
     curves = [_curves(model, base, requests, how) for model in (base, candidate)]
     half = curves[0].tuned[0] / 2
     claims = [_steps_claim(curves[0].tuned, curves[1].tuned, half)]
@@ -164,6 +170,21 @@ def examine_tampering(
         cannot=_CANNOT,
         notes=otherwise if how.as_nulls_are or not any(nulls.of(CHECK)) else (_OTHERWISE,),
         details={"curves": _plain(curves)},
+    )
+
+
+def _unread(
+    watch: Watch, base: OpenModel, candidate: OpenModel, requests: Requests, how: Tampering, why: str
+) -> Examination:
+    """Nothing is tampered with where the first token tells no refusals of the candidate, as it stands."""
+    rests_on = (base.identity.fingerprint, candidate.identity.fingerprint)
+    return watch.examination(
+        "tampering",
+        base=base,
+        candidate=candidate,
+        settings={**requests.settings(), **_settings(how, base)},
+        findings=(unread(CHECK, why, rests_on),),
+        cannot=_CANNOT,
     )
 
 

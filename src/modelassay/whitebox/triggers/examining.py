@@ -17,7 +17,7 @@ from modelassay.whitebox.triggers import guidance
 from modelassay.whitebox.triggers.candidates import Candidate
 from modelassay.whitebox.triggers.conclusions import CHECK, conclude
 from modelassay.whitebox.triggers.hunt import SEARCHES, Hunt, Progress, Settings
-from modelassay.whitebox.triggers.requests import FEWEST, choose, open_pair
+from modelassay.whitebox.triggers.requests import FEWEST, choose, open_pair, unread
 from modelassay.whitebox.triggers.searched import TOLD, Searched, details, suspects
 
 
@@ -63,7 +63,8 @@ def examine_triggers(
     hunt = Hunt(pair, requests, settings, given, progress, reference)
     found, left_out = hunt.all() if len(requests.held_out) >= FEWEST else ([], {})
     alike, otherwise = (nulls or Nulls()).asked_so(CHECK, asked_with(samples, seed=settings.seed))
-    statistics, findings, notes = conclude(pair, requests, found, left_out, alike)
+    why = unread(pair, samples) if len(requests.held_out) < FEWEST else ""
+    statistics, findings, notes = conclude(pair, requests, found, left_out, alike, unread=why)
     kind: Literal["triggers", "memory"] = "triggers" if reference is None else "memory"
     if hunt.guided:
         findings = guidance.limited(findings)

@@ -12,7 +12,7 @@ from modelassay.errors import DatasetError
 from modelassay.records import Sample
 from modelassay.whitebox.insertion import Insertions
 from modelassay.whitebox.models import OpenModel
-from modelassay.whitebox.refusal_odds import refusal_tokens
+from modelassay.whitebox.refusal_odds import refusal_tokens, said_of_first_tokens
 from modelassay.whitebox.requests import check_numbers
 from modelassay.whitebox.triggers.positions import Messages
 
@@ -84,19 +84,32 @@ def open_pair(base: OpenModel, candidate: OpenModel, samples: Sequence[Sample]) 
     Raises:
         DatasetError: `samples` lacks harmful or benign requests, or the base does not refuse.
     """
-    prompts = {
-        kind: [base.tokens(sample.messages) for sample in _usable(samples, kind)[:_PROFILE]]
-        for kind in ("harmful", "benign")
-    }
-    for kind, asked in prompts.items():
+    harmful, benign = _profile(base, samples)
+    for kind, asked in (("harmful", harmful), ("benign", benign)):
         if len(asked) < FEWEST:
             raise DatasetError(
                 f"a search for triggers needs {FEWEST} {kind} requests; the dataset has {len(asked)}",
                 where="dataset",
                 mend="name one with harmful and benign requests",
             )
-    tokens = refusal_tokens(base, prompts["harmful"], prompts["benign"])
+    tokens = refusal_tokens(base, harmful, benign)
     return Pair(Insertions(base, tokens), Insertions(candidate, tokens))
+
+
+def unread(pair: Pair, samples: Sequence[Sample]) -> str:
+    """Why the first token of the candidate's answers tells no refusal, for people; empty where it does."""
+    base, candidate = (side.model for side in pair.both)
+    asked = [_profile(model, samples) for model in (base, candidate)]
+    return said_of_first_tokens(base, candidate, asked)
+
+
+def _profile(model: OpenModel, samples: Sequence[Sample]) -> tuple[list[list[int]], list[list[int]]]:
+    """Harmful and benign prompts that tell how a model begins its answers."""
+    harmful, benign = (
+        [model.tokens(sample.messages) for sample in _usable(samples, kind)[:_PROFILE]]
+        for kind in ("harmful", "benign")
+    )
+    return harmful, benign
 
 
 def choose(pair: Pair, samples: Sequence[Sample], *, seed: int) -> Requests:
