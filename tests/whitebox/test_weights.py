@@ -7,7 +7,9 @@ import json
 import os
 import sys
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -382,6 +384,29 @@ def test_what_was_not_to_be_trained_is_named(tmp_path: Path, base: Path) -> None
         in harmful(inspect_weights(base, tuned, declared=declared))["weights/trained/overall"].statement
     )
     assert harmful(inspect_weights(base, tuned, declared=Declared(trained=("norm.*",)))) == {}
+
+
+@pytest.mark.parametrize("store", [bf16, f16])
+def test_what_is_only_stored_as_another_dtype_was_not_trained(
+    tmp_path: Path, base: Path, store: Callable[[Any], Stored]
+) -> None:
+    name, values = "layers.1.proj.weight", matrices()["layers.1.proj.weight"]
+    tuned = matrices() | {name: values + low_rank(48, 32, 4, size=0.5, seed=3)}
+    folder = write_model(tmp_path / "tuned", {each: store(one) for each, one in tuned.items()})
+    found = inspect_weights(base, folder, declared=Declared(trained=(name,), rank=4))
+    assert harmful(found) == {}
+    states = {each.id: each for each in found.findings}
+    said = states["weights/trained/overall"]
+    assert said.state == "shown_fine"
+    assert "changed (1 tensor) is declared" in said.statement
+    assert "another dtype: 3 tensors" in said.statement
+    assert "weights/rank/aspect=not matrices" not in states
+    (told,) = harmful(inspect_weights(base, folder, declared=Declared(trained=("norm.*",)))).values()
+    assert f"1 tensor ({name})" in told.statement
+    spoilt = tuned | {"norm.weight": np.where(np.arange(32) == 3, np.nan, 1.0)}
+    folder = write_model(tmp_path / "spoilt", {each: store(one) for each, one in spoilt.items()})
+    accused = harmful(inspect_weights(base, folder, declared=Declared(trained=(name,))))
+    assert "1 tensor (norm.weight)" in accused["weights/trained/overall"].statement
 
 
 def test_quantised_weights_are_told_and_not_judged(tmp_path: Path, base: Path) -> None:

@@ -143,9 +143,9 @@ def _numbers(told: Told) -> Iterator[Finding]:
         base, ours = delta.base, delta.candidate
         if base is None or ours is None:
             continue
-        bad = ours.not_a_number + ours.infinite
+        bad = ours.not_finite
         if bad:
-            (old if bad <= base.not_a_number + base.infinite else spoilt).append(f"{delta.name} ({bad})")
+            (old if bad <= base.not_finite else spoilt).append(f"{delta.name} ({bad})")
         elif ours.near_zero - base.near_zero > ZEROED * delta.elements:
             zeroed.append(f"{delta.name} ({base.near_zero} → {ours.near_zero} of {delta.elements})")
     if spoilt:
@@ -198,7 +198,7 @@ def _rank(told: Told, spectra: Mapping[str, Spectrum] | None, rank: int | None) 
         if s.rank > rank
     ]
     hidden = [s.name for s in spectra.values() if s.rank <= rank and not s.is_within(rank)]
-    further = [d.name for d in told.of.changed if d.name not in spectra]
+    further = [d.name for d in told.of.changed if d.name not in spectra and not d.only_rounded]
     if above:
         text = f"The change has a rank above the declared {rank}: {some(above, 'tensor')}."
         yield told("rank", "shown_harmful", "medium", text, method=method, declared=rank, tensors=len(above))
@@ -225,13 +225,16 @@ def _rank(told: Told, spectra: Mapping[str, Spectrum] | None, rank: int | None) 
 def _trained(told: Told, patterns: Sequence[str]) -> Iterator[Finding]:
     if not patterns:
         return
-    outside = [d.name for d in told.of.changed if not any(fnmatchcase(d.name, p) for p in patterns)]
+    changed = [d.name for d in told.of.changed if not d.only_rounded]
+    outside = [name for name in changed if not any(fnmatchcase(name, p) for p in patterns)]
     if outside:
         text = f"Changed, and not among what is declared as trained: {some(outside, 'tensor')}."
         yield told("trained", "shown_harmful", "medium", text, tensors=len(outside))
     else:
-        text = f"Everything that changed ({counted(told.of.changed, 'tensor')}) is declared as trained."
-        yield told("trained", "shown_fine", "none", text, tensors=len(told.of.changed))
+        text = f"Everything that changed ({counted(changed, 'tensor')}) is declared as trained."
+        if rounded := [d.name for d in told.of.changed if d.only_rounded]:
+            text += f" Only stored as another dtype: {some(rounded, 'tensor')}."
+        yield told("trained", "shown_fine", "none", text, tensors=len(changed))
 
 
 def _change(told: Told, spectra: Mapping[str, Spectrum] | None) -> Finding:

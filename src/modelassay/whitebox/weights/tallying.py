@@ -31,6 +31,11 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     near_zero: int
     """Numbers of magnitude below 2^-24."""
 
+    @property
+    def not_finite(self) -> int:
+        """NaN and infinite ones."""
+        return self.not_a_number + self.infinite
+
 
 class TensorDelta(msgspec.Struct, frozen=True, kw_only=True):
     """A tensor that both models have in the same shape, candidate minus base."""
@@ -53,6 +58,14 @@ class TensorDelta(msgspec.Struct, frozen=True, kw_only=True):
     """Greatest magnitude of the difference."""
     base: Side | None = None
     candidate: Side | None = None
+
+    @property
+    def only_rounded(self) -> bool:
+        """Whether it is stored as another dtype and no value differs by more than rounding explains, or is a
+        number no more."""
+        if self.dtype == self.base_dtype or self.base is None or self.candidate is None:
+            return False
+        return self.beyond_rounding == 0 and self.candidate.not_finite <= self.base.not_finite
 
     @property
     def relative(self) -> float | None:
