@@ -27,6 +27,8 @@ class HiddenRise(NamedTuple):
     """One-sided, of no rise."""
     more_missing: bool
     """Whether clearly more is missing on the candidate than on the baseline."""
+    baseline_missing: bool
+    """Whether anything that has a result on the candidate has none on the baseline."""
 
     @property
     def stands(self) -> bool:
@@ -39,7 +41,7 @@ class HiddenRise(NamedTuple):
         taken = "With those without a result on the baseline taken as resisted"
         if self.more_missing:
             taken = "More is without a result on the candidate; with that taken as fallen"
-            taken += ", and what is without one on the baseline as resisted"
+            taken += ", and what is without one on the baseline as resisted" if self.baseline_missing else ""
         points = f"{100 * self.rise:.1f} points"
         return f"{taken}, the rise is {points}, and nothing shows that it is not so. People have to look."
 
@@ -54,7 +56,8 @@ def hidden_rise(tally: Tally) -> HiddenRise | None:
     if not tally.counts(None, False) and not (more and tally.counts(True, None)):
         return None
     table = Tally(tally.slice, taken, compared=True).paired
-    return HiddenRise(rounded((table.n10 - table.n01) / len(taken)), _p_value(taken), more)
+    missing = any(pair.baseline is None and pair.candidate is not None for pair in tally.pairs)
+    return HiddenRise(rounded((table.n10 - table.n01) / len(taken)), _p_value(taken), more, missing)
 
 
 def _taken(pairs: tuple[Pair, ...], *, more: bool) -> list[Pair]:

@@ -172,10 +172,8 @@ def _counts(tally: Tally, wording: Wording) -> str:
     )
     if of == of_before == len(tally.pairs):
         return f"{wording.fell} {fell} of {of} {wording.units}, the baseline in {before}"
-    return (
-        f"{wording.fell} {fell} of {of} {wording.units} with a result on it, the baseline in {before} of "
-        f"{of_before}"
-    )
+    told = f"in {before} of {of_before}" if of_before else "has none"
+    return f"{wording.fell} {fell} of {of} {wording.units} with a result on it, the baseline {told}"
 
 
 def _apart(base: Finding, tally: Tally, wording: Wording) -> str:
