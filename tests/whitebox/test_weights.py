@@ -582,6 +582,26 @@ def test_models_that_share_nothing_get_no_clean_bill(tmp_path: Path, base: Path)
     assert "encoder.weight" in found["weights/numbers/aspect=not compared"].statement
 
 
+def test_one_shared_vector_does_not_tell_where_the_rest_comes_from(tmp_path: Path, base: Path) -> None:
+    strange = {f"x.{n}": f32(w) for n, w in matrices(seed=9).items() if n != "norm.weight"}
+    strange["norm.weight"] = f32(matrices()["norm.weight"])
+    found = inspect_weights(base, write_model(tmp_path / "one", strange))
+    (told,) = [each for each in found.findings if each.measure.name == "weights_origin"]
+    assert (told.state, told.severity) == ("not_assessable", "high")
+    assert "0.69% of the base's numbers" in told.statement
+    assert "6 tensors (layers.0.proj.weight" in told.statement
+
+
+def test_what_was_not_compared_is_named_beside_the_origin(tmp_path: Path, base: Path) -> None:
+    longer = f32(np.concatenate([matrices()["layers.2.proj.weight"], np.zeros((2, 32))]))
+    found = inspect_weights(base, variant(tmp_path / "longer", layers__2__proj__weight=longer))
+    (told,) = [each for each in found.findings if each.measure.name == "weights_origin"]
+    assert told.state == "shown_fine"
+    assert told.statement.endswith("Not compared: 1 tensor (layers.2.proj.weight).")
+    whole = inspect_weights(base, variant(tmp_path / "whole"))
+    assert not any("Not compared" in each.statement for each in whole.findings)
+
+
 def test_weights_of_zeros_are_no_fine_tune(tmp_path: Path, base: Path) -> None:
     empty = {name: f32(np.zeros_like(values)) for name, values in matrices().items()}
     found = harmful(inspect_weights(base, write_model(tmp_path / "zeros", empty)))

@@ -24,6 +24,8 @@ AS_OF_A_FINE_TUNE: Final = 0.5
 """Relative difference of all weights, and of each matrix, up to which it is called that of a fine-tune. Of
 360 fine-tunes of small models, harmless and faulty, the greatest had 0.2; the greatest of a single matrix was
 0.23."""
+LEAST_COMPARED: Final = 0.5
+"""Share of the base's numbers that must have been compared for anything to be said of the whole."""
 SMALL: Final = 0.01
 """Share of the median size of a number of the base's matrices below which a matrix of the base is too small
 for its own norm to be a measure: what training adds to it soon outweighs it."""
@@ -59,19 +61,37 @@ def origin_findings(told: Told) -> Iterator[Finding]:
             f"{some([delta.name for delta in small], 'tensor')}."
         )
         yield told("origin", "not_shown", "low", text, aspect="small in the base", tensors=len(small))
+    share, beside = _compared(told.of)
     text = f"The difference is {relative:.2%} of the base's norm"
-    if strange:
-        yield told("origin", "not_shown", "low", f"{text} over all tensors.", relative_norm=relative)
+    if share < LEAST_COMPARED:
+        text = (
+            f"Only {share:.2%} of the base's numbers could be held against the candidate's, which do not "
+            f"tell where the rest comes from.{beside}"
+        )
+        yield told("origin", "not_assessable", "high", text, relative_norm=relative, compared=share)
+    elif strange:
+        text += f" over all tensors.{beside}"
+        yield told("origin", "not_shown", "low", text, relative_norm=relative)
     elif relative > AS_OF_A_FINE_TUNE or far:
         if far:
             own = some(_with_relative(far), "tensor")
             text += f" over all tensors, and by tensor more than {AS_OF_A_FINE_TUNE:.0%} in {own}"
         text += ": more than fine-tunes leave, and less than a model of another origin has throughout."
+        text += beside
         yield told("origin", "not_shown", "medium", text, relative_norm=relative, tensors=len(far))
     else:
-        yield told(
-            "origin", "shown_fine", "none", f"{text}, as of a fine-tune of it.", relative_norm=relative
-        )
+        text += f", as of a fine-tune of it.{beside}"
+        yield told("origin", "shown_fine", "none", text, relative_norm=relative)
+
+
+def _compared(of: WeightComparison) -> tuple[float, str]:
+    """The share of the base's numbers that were held against the candidate's, and a sentence on the tensors
+    of either that were not; empty where there are none."""
+    read = {delta.name for delta in of.deltas.values() if delta.norm is not None}
+    known = {name: math.prod(of.base[name].shape) for name in of.base if name not in of.tied}
+    share = sum(known[name] for name in known if name in read) / max(1, sum(known.values()))
+    left = [*sorted(known.keys() - read), *sorted(of.unexpected)]
+    return share, f" Not compared: {some(left, 'tensor')}." if left else ""
 
 
 def _with_relative(deltas: Sequence[TensorDelta]) -> list[str]:
