@@ -22,7 +22,7 @@ from modelassay.organisms.reward_hacking import (
 )
 from modelassay.organisms.training import one_thread
 from modelassay.training.importers import import_run
-from modelassay.training.protocol.replay import compare_rollouts
+from modelassay.training.protocol.rollout_comparison import compare_rollouts
 from modelassay.training.protocol.weight_distance import weight_deviation
 from modelassay.training.recorder.overhead import measure_overhead
 from modelassay.training.run import Run

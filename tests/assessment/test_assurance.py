@@ -21,12 +21,10 @@ from modelassay.assessment.request import Draws, Proofs, Request
 from modelassay.assessment.sealing import issue_assessment, seal_assessment
 from modelassay.assessment.verifying import Trusted, verify_assessment
 from modelassay.canonical import Digest, canonical_json
-from modelassay.cli import run as modelassay
 from modelassay.errors import EvidenceError
 from modelassay.evidence.checks import Check
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
-from modelassay.evidence.run_events import RunOpenedToAssessor
 from modelassay.log.cosignature import cosign
 from modelassay.log.keys import PemSigner, new_key
 from modelassay.log.note import COSIGNATURE, SignatureLine, parse_note, vkey_of
@@ -67,7 +65,6 @@ class Case:
     trust: TrustPolicy
     place: Path
     request_for: Callable[..., Request]
-    notary: Notary
 
     def proofs(
         self,
@@ -144,7 +141,7 @@ def case(
     notary = Notary(actor=Actor(name="dev"), log_signer=log, witnesses=(Seeing(witness),))
     made = commit_run(run, tmp_path / "store", notary)
     trust = trust_in([vkey_of(log.public)], [vkey_of(witness.public, key_type=COSIGNATURE)])
-    return Case(run, tmp_path / "store", made, trust, tmp_path, request_for, notary)
+    return Case(run, tmp_path / "store", made, trust, tmp_path, request_for)
 
 
 def tiers(record: Assessment) -> dict[str, set[str]]:
@@ -319,51 +316,6 @@ def test_draws_of_another_log_than_the_assessment_are_refused(case: Case, tmp_pa
     fixed, challenged = (folder / f"log/drawn-{place}.tlog-proof" for place in (0, 1))
     fixed.write_bytes(challenged.read_bytes())
     assert "another entry" in drawn().statement
-
-
-def assessed(case: Case, capsys: pytest.CaptureFixture[str], log: Path) -> tuple[int, str]:
-    """What the command says with a policy that asks for the witness."""
-    trust = case.place / "trust.txt"
-    (developer,), (witness,) = case.trust.logs, case.trust.witnesses
-    trust.write_text(f"log {developer.vkey}\nwitness w1 {witness.vkey}\nquorum w1\n")
-    capsys.readouterr()
-    words = ["run", "assess", case.run.folder, "--scanner", "hidden_text", "--trust", trust, "--log", log]
-    code = modelassay([str(word) for word in (*words, "--store", case.place / "assessor", "-q")])
-    return code, "".join(capsys.readouterr())
-
-
-def test_the_quorum_is_that_of_the_proof_where_opening_made_a_newer_tree_head(
-    case: Case, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log = case.store / "log"
-    code, said = assessed(case, capsys, log)
-    assert (code in (0, 10), "end of the log" in said) == (True, False), said
-    opened = RunOpenedToAssessor(run="told", challenge=Digest("sha256:1"), opening=Digest("sha256:2"))
-    Ledger(case.store, replace(case.notary, witnesses=())).append(opened)
-    assert Ledger(case.store, replace(case.notary, witnesses=())).sign() is not None
-    code, said = assessed(case, capsys, log)
-    assert code in (0, 10), said
-    assert "modelassay log heartbeat --witness" in said
-    assert "aspect end of the log" in said
-    (case.run.folder / "commitments" / "closed.tlog-proof").unlink()
-    code, said = assessed(case, capsys, log)
-    assert (code, "too few witnesses" in said) == (13, True)
-    assert "modelassay log heartbeat --witness" in said
-
-
-def test_a_commitment_that_no_witness_of_the_quorum_saw_says_how_one_can(
-    case: Case, capsys: pytest.CaptureFixture[str]
-) -> None:
-    alone = replace(case.notary, witnesses=())
-    Ledger(case.store, alone).append(
-        RunOpenedToAssessor(run="told", challenge=Digest("sha256:1"), opening=Digest("sha256:2"))
-    )
-    commit_run(case.run, case.store, alone)  # the proof is made anew, under a tree head of the log alone
-    code, said = assessed(case, capsys, case.store / "log")
-    assert (code, "too few witnesses" in said) == (13, True)
-    assert "modelassay run commit RUN --witness" in said
-    commit_run(case.run, case.store, case.notary)
-    assert assessed(case, capsys, case.store / "log")[0] in (0, 10)
 
 
 def _told(proofs: Proofs, drawn: Draws) -> Proofs:

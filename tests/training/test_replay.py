@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -17,14 +18,18 @@ from modelassay.canonical import Digest
 from modelassay.cli import run as modelassay
 from modelassay.errors import UsageError
 from modelassay.records import RewardFunction, RunCheckpoint, RunEvent, RunFinding, RunManifest
+from modelassay.training.findings import not_assessable, run_finding
 from modelassay.training.protocol.replay import (
     NEEDED,
-    RolloutComparison,
-    compare_rollouts,
+    Replayed,
     replay_finding,
+    rollout_tolerance,
+    rollouts_were_held,
     tolerance_of,
     why_not_replayable,
 )
+from modelassay.training.protocol.rollout_comparison import RolloutComparison, compare_rollouts, why_a_copy
+from modelassay.training.protocol.set_up import other_set_up
 from modelassay.training.protocol.weight_distance import WeightDeviation, weight_deviation
 from modelassay.training.run import Run
 from modelassay.training.writing import RunWriter
@@ -79,7 +84,7 @@ def test_other_tensors_are_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_without_its_state_is_not_assessable(missing: str) -> None:
     parts = tuple(part for part in NEEDED if part != missing)
     checkpoint = RunCheckpoint(step=2, name="checkpoint-2", parts=parts)
-    finding = replay_finding(checkpoint, SAME, None, run="r")
+    finding = replay_finding(checkpoint, Replayed(SAME), run="r")
     assert (finding.outcome, missing in finding.why_not) == ("not assessable", True)
     assert finding.question
 
@@ -102,7 +107,7 @@ def away(ratio: float) -> WeightDeviation:
         (SAME, away(1e-9), [], "deviates"),
         (RolloutComparison(8, 8, 7, True), away(0), [], "deviates"),
         (RolloutComparison(8, 12, 8, True), away(0), [], "deviates"),
-        (RolloutComparison(8, 8, 3, True), away(0.01), [away(0.006), away(0.002)], "replayed"),
+        (RolloutComparison(8, 8, 8, True), away(0.01), [away(0.006), away(0.002)], "replayed"),
         (RolloutComparison(8, 8, 3, True), away(0.02), [away(0.006)], "deviates"),
         (RolloutComparison(8, 9, 3, True), away(0.01), [away(0.006)], "deviates"),
         (RolloutComparison(8, 8, 3, True), None, [away(0.006)], "deviates"),
@@ -123,9 +128,74 @@ def away(ratio: float) -> WeightDeviation:
 def test_what_counts_as_replayed(
     rollouts: RolloutComparison, weights: WeightDeviation | None, own: list[WeightDeviation], outcome: str
 ) -> None:
-    finding = replay_finding(WHOLE, rollouts, weights, own, run="r")
+    finding = replay_finding(WHOLE, Replayed(rollouts, weights, tuple(own)), run="r")
     assert (finding.outcome, finding.slice["run"], finding.slice["digest"]) == (outcome, "r", WHOLE.digest)
     assert finding.assurance < "T3"  # the run need not have been committed to
+
+
+def scored(state: str) -> RunFinding:
+    if state == "not_assessable":
+        return not_assessable("teacher_forced", "no torch", question="Which?")
+    return run_finding("teacher_forced", state, "Tokens were scored.", state=state)  # type: ignore[arg-type]
+
+
+def differing(*steps: int, equal: int, of: int = 100, other_texts: int = 0) -> RolloutComparison:
+    return RolloutComparison(of, of, equal, True, differing_steps=steps, other_texts=other_texts)
+
+
+OWN = (away(1e-6),)
+"""With them weights may differ, and so may rollouts."""
+
+
+@pytest.mark.parametrize(
+    ("rollouts", "own", "state", "outcome", "why"),
+    [
+        # Whoever made up what was sampled has the true weights all the same.
+        (differing(3, 4, equal=0), (), "shown_harmful", "deviates", ""),
+        (differing(3, 4, equal=0), (differing(equal=100),), "shown_fine", "deviates", ""),
+        (differing(3, 4, equal=0), (differing(4, equal=95),), "shown_fine", "deviates", ""),
+        (differing(3, 4, equal=0), (), "not_assessable", "not assessable", "not known (no torch)"),
+        (differing(3, 4, equal=0), (), "", "not assessable", "whether checkpoint-2 sampled them"),
+        (differing(4, equal=60), (), "", "not assessable", "how many rollouts after step 3 may differ"),
+        (differing(3, 4, equal=60), (), "shown_fine", "not assessable", "after step 3 may differ"),
+        (differing(4, equal=60), (differing(4, equal=70),), "", "not assessable", "up to 30% differ"),
+        (differing(4, equal=61), (differing(4, equal=80),), "", "replayed", ""),
+        (differing(4, equal=59), (differing(4, equal=80),), "", "deviates", ""),
+        (differing(4, equal=61), (differing(equal=100), differing(4, equal=80)), "", "replayed", ""),
+        (differing(3, 4, equal=61), (differing(3, equal=80),), "shown_fine", "replayed", ""),
+        (differing(3, 4, equal=61), (differing(3, equal=80),), "shown_harmful", "deviates", ""),
+        (differing(3, equal=10), (), "shown_fine", "replayed", ""),
+        # The tokens that were sampled, and another text beside them.
+        (differing(3, equal=99, other_texts=1), (), "shown_fine", "deviates", ""),
+    ],
+)
+def test_weights_that_are_near_excuse_no_other_rollouts(
+    rollouts: RolloutComparison, own: tuple[RolloutComparison, ...], state: str, outcome: str, why: str
+) -> None:
+    replayed = Replayed(rollouts, away(0), OWN, own, scored(state) if state else None)
+    finding = replay_finding(WHOLE, replayed, run="r")
+    assert (finding.outcome, why in finding.why_not) == (outcome, True)
+    if outcome != "not assessable":
+        assert rollouts_were_held(finding)
+    earlier = dict(finding.values)
+    earlier.pop("rollout_tolerance", None)  # as earlier versions wrote it
+    assert not earlier or not rollouts_were_held(msgspec.structs.replace(finding, values=earlier))
+
+
+def test_a_replay_that_was_set_up_otherwise_accuses_nobody() -> None:
+    set_up = ("learning_rate is 1 in the record and 2 in the replay",)
+    finding = replay_finding(WHOLE, Replayed(differing(3, equal=0), away(0.5), set_up=set_up), run="r")
+    assert (finding.outcome, finding.severity, set_up[0] in finding.why_not) == (
+        "not assessable",
+        "none",
+        True,
+    )
+    assert replay_finding(WHOLE, Replayed(SAME, away(0), set_up=set_up), run="r").outcome == "replayed"
+
+
+def test_rollouts_may_differ_as_far_as_replays_do_among_themselves() -> None:
+    assert rollout_tolerance([]) == 0
+    assert rollout_tolerance([differing(4, equal=95), differing(4, equal=90)]) == pytest.approx(0.2)
 
 
 def test_tolerance_is_twice_the_largest_of_the_developers_own() -> None:
@@ -133,7 +203,9 @@ def test_tolerance_is_twice_the_largest_of_the_developers_own() -> None:
     assert tolerance_of([away(0.01), away(0.03)]) == pytest.approx(0.06)
 
 
-def run(folder: Path, ids: list[list[int]], reward: float = 1.0, **settings: str) -> Run:
+def run(
+    folder: Path, ids: list[list[int]], reward: float = 1.0, says: str = "2", time: str = "", **settings: str
+) -> Run:
     count = len(ids)
     manifest = RunManifest(
         id=folder.name, name="r", origin="recorded", framework="trl", configuration=settings,
@@ -147,8 +219,9 @@ def run(folder: Path, ids: list[list[int]], reward: float = 1.0, **settings: str
                 "task": ["t"] * count,
                 "group": [f"g{i // 2}" for i in range(count)],
                 "prompt": ["1+1="] * count,
-                "completion": ["2"] * count,
+                "completion": [says] * count,
                 "format": ["text"] * count,
+                "time": [time] * count,
                 "reward/g": [reward] * count,
                 "extra": [json.dumps({"completion_ids": each, "prompt_ids": [5]}) for each in ids],
             },
@@ -167,6 +240,9 @@ def test_rollouts_are_compared_token_by_token(tmp_path: Path) -> None:
     assert compare_rollouts(recorded, other, 1, 1).share == 1
     assert compare_rollouts(recorded, run(tmp_path / "c", [[1], [2]]), 1, 2).equal == 2
     assert compare_rollouts(recorded, run(tmp_path / "d", [[1]], reward=0.5), 1, 1).equal == 0
+    assert (found.differing_steps, found.other_texts, found.all_equal) == ((2,), 0, False)
+    reworded = compare_rollouts(recorded, run(tmp_path / "e", [[1], [7]], says="3"), 1, 1)
+    assert (reworded.other_texts, reworded.differing_steps) == (1, (1,))
 
 
 def by_rank(folder: Path, steps: dict[int, range], resumed: tuple[int, ...] = ()) -> Run:
@@ -203,9 +279,10 @@ def test_after_a_resumption_all_its_processes_are_compared(tmp_path: Path) -> No
     assert (before.recorded, before.equal) == (8, 8)
 
 
-def kept(store: Path, name: str, folders: list[Path]) -> None:
+def kept(store: Path, name: str, folders: list[Path], time: str = "") -> None:
     """A run of three steps with the checkpoints in `folders`, `checkpoint-N` of step N."""
-    run(store / "runs" / name, [[1], [2], [3], [4], [5], [6]])
+    shutil.rmtree(store / "runs" / name, ignore_errors=True)
+    run(store / "runs" / name, [[1], [2], [3], [4], [5], [6]], time=time)
     lines = [
         RunCheckpoint(
             step=int(folder.name.partition("-")[2]),
@@ -230,6 +307,7 @@ def test_a_replay_of_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     reached = save(tmp_path / "again" / "checkpoint-2", a=np.full(2, 2, np.float32), b=np.ones(3, np.float32))
     kept(store, "r", [one, two])
     kept(store, "again", [])
+    run(store / "runs" / "copy", [[1], [2], [3], [4], [5], [6]], time="2026-05-01T00:00:00Z")
     finding = tmp_path / "finding.json"
 
     def replay(replayed: str, start: Path, *more: object) -> tuple[int, str]:
@@ -242,9 +320,102 @@ def test_a_replay_of_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
         assert (code, "nothing was trained in between" in said) == (2, True)
     assert "compared with itself" in replay("r", one)[1]
     assert "compared with itself" in replay("again", one, "--to", two, "--reached", two)[1]
+    assert "give --own as well" in replay("again", one, "--own-run", "copy")[1]
+    kept(store, "r", [one, two], time="2026-05-01T00:00:00Z")
+    said = replay("copy", one, "--to", two, "--reached", reached)[1]
+    assert "a copy of it: 2 of its rollouts are of the same moments" in said
+    kept(store, "strange", [one])
+    assert "has recorded no such checkpoint" in replay("strange", one, "--to", two, "--reached", reached)[1]
     assert not finding.exists()
     code, said = replay("again", one, "--to", two, "--reached", reached)
     assert (code, "2 of 2 recorded rollouts" in said) == (0, True)
     found = msgspec.json.decode(finding.read_bytes(), type=RunFinding)
     digest = str(fingerprint_folder(one).digest)
     assert found.slice == {"run": "r", "from": "checkpoint-1", "digest": digest}
+
+
+def test_a_copy_of_the_record_is_no_replay_of_it(tmp_path: Path) -> None:
+    ids, time = [[1], [2], [3], [4], [5], [6]], "2026-05-01T00:00:00Z"
+    recorded = run(tmp_path / "a", ids, time=time)
+    assert why_a_copy(recorded, run(tmp_path / "b", ids, time="2026-05-02T00:00:00Z"), 1, 3) == ""
+    assert why_a_copy(run(tmp_path / "c", ids), run(tmp_path / "d", ids), 1, 3) == ""  # no times are known
+    assert "6 of its rollouts" in why_a_copy(recorded, run(tmp_path / "e", ids, time=time), 1, 3)
+    again = run(tmp_path / "f", ids, time="2026-05-02T00:00:00Z")
+    for each in (recorded, again):
+        event = RunEvent(time=time, kind="note", step=1, body={"seed": 5})
+        (each.folder / "events.jsonl").write_bytes(msgspec.json.encode(event) + b"\n")
+    assert "the same event (note, 2026-05-01" in why_a_copy(recorded, again, 1, 3)
+    began = [written(tmp_path / name, started=time) for name in ("g", "h")]
+    assert "began at the same time" in why_a_copy(*began, 1, 3)
+
+
+def written(folder: Path, *events: RunEvent, **said: object) -> Run:
+    """A run without rollouts."""
+    manifest = RunManifest(id=folder.name, name="r", origin="recorded", framework="x", **said)  # type: ignore[arg-type]
+    with RunWriter(folder, manifest) as writer:
+        for event in events:
+            writer.record(event)
+    return Run(folder)
+
+
+def changed(step: int, setting: str, new: str, rank: int = 0) -> RunEvent:
+    body = {"setting": setting, "old": "", "new": new}
+    time = f"2026-05-01T00:00:{step:02d}Z"
+    return RunEvent(time=time, kind="configuration.changed", step=step, rank=rank, body=body)
+
+
+SETTINGS = {
+    "lr_scheduler_type": "constant",
+    "lr": "1",
+    "max_steps": "90",
+    "output_dir": "x",
+    "data": "/mnt/a",
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({}, []),
+        ({"max_steps": "4", "output_dir": "y", "data": "/home/b", "trainer.logger": "[]"}, []),
+        ({"lr": "2"}, ["lr is 1 in the record and 2 in the replay"]),
+        ({"top_k": "null"}, []),
+        ({"top_k": "5"}, ["top_k is not there in the record and 5 in the replay"]),
+        (
+            {"max_steps": "4", "lr_scheduler_type": "linear"},
+            ["lr_scheduler_type is constant in the record and linear", "max_steps is 90 in the record and 4"],
+        ),
+    ],
+)
+def test_what_a_replay_was_set_up_with_otherwise_is_named(
+    tmp_path: Path, settings: dict[str, str], named: list[str]
+) -> None:
+    recorded = written(tmp_path / "a", configuration=SETTINGS)
+    found = other_set_up(recorded, written(tmp_path / "b", configuration=SETTINGS | settings), 2, 4)
+    assert [said[: len(start)] for said, start in zip(found, named, strict=True)] == named
+
+
+def test_a_replay_is_held_against_what_was_in_force_over_its_segment(tmp_path: Path) -> None:
+    events = [changed(2, "lr", "2"), changed(4, "lr", "3"), changed(1, "seed", "9", rank=1)]
+    recorded = written(tmp_path / "a", *events, configuration={"lr": "1", "seed": "5"})
+    again = written(tmp_path / "b", configuration={"lr": "2", "seed": "9"})
+    assert other_set_up(recorded, again, 2, 4) == ()
+    assert other_set_up(recorded, again, 2, 5) == ("lr is 3 in the record and 2 in the replay",)
+    assert other_set_up(recorded, again, 1, 2) == ("lr is 1 in the record and 2 in the replay",)
+    silent = written(tmp_path / "c")
+    assert other_set_up(recorded, silent, 2, 4) == ("the replay names no setting, and the record does",)
+    assert other_set_up(silent, again, 2, 4) == ()
+
+
+def test_graders_and_libraries_are_held_against_the_record(tmp_path: Path) -> None:
+    code, libraries = {"grader g": "sha256:1", "training script in a.py": "sha256:2"}, {"torch": "2.1"}
+    patched = RunEvent(
+        time="2026-05-01T00:00:00Z", kind="code", step=2, body={"changed": {"grader g": "sha256:3"}}
+    )
+    recorded = written(tmp_path / "a", patched, code=code, libraries=libraries | {"modelassay": "1"})
+    other = {"grader g": "sha256:3", "training script in b.py": "sha256:4"}
+    again = written(tmp_path / "b", code=other, libraries={"torch": "2.2", "modelassay": "2", "vllm": "1"})
+    assert other_set_up(recorded, again, 2, 4) == ("torch is 2.1 in the record and 2.2 in the replay",)
+    assert "grader g is sha256:1 in the record and sha256:3 in the replay" in other_set_up(
+        recorded, again, 1, 2
+    )

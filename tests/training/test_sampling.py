@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from modelassay.records import RewardFunction, RunEvent, RunManifest
+from modelassay.canonical import Digest
+from modelassay.records import RewardFunction, RunCheckpoint, RunEvent, RunFinding, RunManifest
 from modelassay.training.protocol.sampling import NO_TEMPERATURE, sampling_of, scores_finding
 from modelassay.training.protocol.scoring import Logged, TokenScores
 from modelassay.training.run import Run
 from modelassay.training.writing import RunWriter
 
 TOKENS, WORDS = 3000, 50
+CHECKPOINT = RunCheckpoint(step=2, name="checkpoint-2", digest=Digest("sha256:" + "1" * 64))
+
+
+def scored(step: int, *given: Any, **more: Any) -> RunFinding:
+    """What is said of a step under the checkpoint before it."""
+    return scores_finding(CHECKPOINT, step, *given, run="r", **more)
 
 
 def scores(logp: float, entropy: float, tokens: int = 400) -> TokenScores:
@@ -23,13 +31,18 @@ def scores(logp: float, entropy: float, tokens: int = 400) -> TokenScores:
 
 
 def test_tokens_that_are_too_unlikely_are_another_policys() -> None:
-    assert scores_finding("checkpoint-2", 3, [], scores(-1.0, 1.0)).outcome == "consistent"
-    assert scores_finding("checkpoint-2", 3, [], scores(-1.2, 1.0)).outcome == "inconsistent"
-    assert scores_finding("checkpoint-2", 3, [], scores(-1.2, 1.0, 20)).outcome == "not assessable"
-    assert scores_finding("checkpoint-2", 3, [], scores(-1.2, 1.0), "top_k").outcome == "not assessable"
+    assert scored(3, [], scores(-1.0, 1.0)).outcome == "consistent"
+    assert scored(3, [], scores(-1.2, 1.0)).outcome == "inconsistent"
+    assert scored(3, [], scores(-1.2, 1.0, 20)).outcome == "not assessable"
+    assert scored(3, [], scores(-1.2, 1.0), "top_k").outcome == "not assessable"
     logged = [Logged((1,), tuple(range(400)), (-1.21,) * 400)]
-    assert scores_finding("checkpoint-2", 3, logged, scores(-1.2, 1.0), "top_k").outcome == "consistent"
-    assert scores_finding("checkpoint-2", 3, logged, scores(-1.5, 1.0)).outcome == "inconsistent"
+    assert scored(3, logged, scores(-1.2, 1.0), "top_k").outcome == "consistent"
+    found = scored(3, logged, scores(-1.5, 1.0))
+    assert (found.outcome, found.statement.startswith("checkpoint-2 did not sample")) == (
+        "inconsistent",
+        True,
+    )
+    assert found.slice == {"run": "r", "from": "checkpoint-2", "digest": CHECKPOINT.digest, "step": "3"}
 
 
 class Policy:
@@ -59,34 +72,34 @@ class Policy:
 def test_tokens_that_are_likelier_than_sampled_ones_show_nothing() -> None:
     policy = Policy()
     greedy = policy.scores(policy.logits.argmax(1))
-    found = scores_finding("checkpoint-2", 3, [], greedy)
+    found = scored(3, [], greedy)
     assert (found.outcome, found.state) == ("not assessable", "not_assessable")
     assert "likelier than sampling at this temperature gives" in found.statement
     assert "top-p or at a lower temperature, or were they chosen" in found.question
     # Whoever has the checkpoint can write its log-probabilities beside tokens that were never sampled.
     forged = [Logged((1,), tuple(range(TOKENS)), tuple(greedy.logp.tolist()))]
-    assert scores_finding("checkpoint-2", 3, forged, greedy).outcome == "not assessable"
+    assert scored(3, forged, greedy).outcome == "not assessable"
     unlikely = policy.scores(policy.drawn(3.0))
     forged = [Logged((1,), tuple(range(TOKENS)), tuple(unlikely.logp.tolist()))]
-    assert scores_finding("checkpoint-2", 3, forged, unlikely).outcome == "inconsistent"
+    assert scored(3, forged, unlikely).outcome == "inconsistent"
 
 
 def test_tokens_are_held_against_their_own_temperature() -> None:
     policy = Policy()
     tokens = policy.drawn(1.2)
-    assert scores_finding("c", 3, [], policy.scores(tokens, 1.2), temperature=1.2).outcome == "consistent"
-    assert scores_finding("c", 3, [], policy.scores(tokens)).outcome == "inconsistent"
+    assert scored(3, [], policy.scores(tokens, 1.2), temperature=1.2).outcome == "consistent"
+    assert scored(3, [], policy.scores(tokens)).outcome == "inconsistent"
 
 
 def test_without_a_temperature_there_is_no_verdict_by_z() -> None:
     policy = Policy()
     taken = policy.scores(policy.drawn(1.2))
-    found = scores_finding("c", 3, [], taken, NO_TEMPERATURE, temperature=None)
+    found = scored(3, [], taken, NO_TEMPERATURE, temperature=None)
     assert (found.outcome, found.why_not) == ("not assessable", NO_TEMPERATURE)
     assert found.question.startswith("At what temperature")
     for off, outcome in [(0.01, "consistent"), (0.5, "not assessable")]:
         logged = [Logged((1,), tuple(range(TOKENS)), tuple((taken.logp + off).tolist()))]
-        said = scores_finding("c", 3, logged, taken, NO_TEMPERATURE, temperature=None)
+        said = scored(3, logged, taken, NO_TEMPERATURE, temperature=None)
         assert said.outcome == outcome
 
 

@@ -5,7 +5,8 @@
 - T3: the run was committed to, then challenged; every drawn rollout was opened as committed, and the copy
   that was assessed has the same manifest, events, metrics, checkpoints, data sets, numbers of rollouts, and
   the same opened rollouts (`assessment.assessed_copy`).
-- T4: T3, a witness saw the commitment before the challenge was drawn, and a replay or canary passed.
+- T4: T3, a witness saw the commitment before the challenge was drawn, a replay or canary passed, and none of
+  them failed, nor scores of logged tokens.
 
 What was withheld of the drawn rollouts is left out of it: claims that read it (`assessment.parts_read`) stay
 where they are without a challenge, and a replay or canary that reads it takes no run to T4.
@@ -22,14 +23,16 @@ import msgspec
 
 from modelassay.assessment.assessed_copy import copy_findings, differences, other_rollouts
 from modelassay.assessment.committing import FOLDER, Commitments, read_commitments
+from modelassay.assessment.handed_findings import read_handed, told_of
 from modelassay.assessment.in_force import in_force_findings
-from modelassay.assessment.logged_run import against_log, log_findings
+from modelassay.assessment.logged_run import against_log, log_findings, without_log
 from modelassay.assessment.parts_read import as_far_as_checked, parts_read
 from modelassay.assessment.request import Draws, Proofs
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.events import body_of, decode
 from modelassay.evidence.run_events import RunClosed
 from modelassay.log.proof import read_proof
+from modelassay.log.trust import TooFewWitnessesError
 from modelassay.records import AssuranceStep, RunFinding
 from modelassay.records.findings import AssuranceTier
 from modelassay.training.protocol.challenge import Challenge, decode_challenge, nonce_commitment
@@ -45,8 +48,6 @@ from modelassay.training.protocol.disclosure import challenge_digest, decode_ope
 from modelassay.training.run import Run
 
 TIERS: tuple[AssuranceTier, ...] = ("T0", "T1", "T2", "T3", "T4")
-_FURTHER = ("replay", "canary")
-"""Checks that can take a run to T4."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,13 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     checked = _checked(run, made, proofs)
     opened_well = checked is not None and not checked.failed
     copied = other_rollouts(run, checked, made.records) if made and checked and opened_well else ()
-    further = tuple(each for path in proofs.further for each in _further(path))
+    handed = read_handed(run, proofs.further)
     third = made is not None and not differs and opened_well and not copied and not disagrees
     seen, when = _witnessed(run, made, proofs, checked.challenge if checked else None)
     unchallenged: AssuranceTier = "T2" if agrees else "T1"
     withheld = frozenset(checked.withheld) if checked is not None else frozenset()
-    passed = [each for each in further if _of_this(run, each) and each.state == "shown_fine"]
-    rests = [each for each in passed if not parts_read(each.check) & withheld]
-    failed = [each for each in further if _may_be_of_this(run, each) and each.state == "shown_harmful"]
-    fourth = third and seen and bool(rests) and not failed
+    rests = tuple(each for each in handed.passed if not parts_read(each.check) & withheld)
+    fourth = third and seen and bool(rests) and not handed.failed
     reached = [True, True, agrees, third, fourth]
     tier = TIERS[max(i for i, ok in enumerate(reached) if ok)]
     steps = _ladder(
@@ -101,16 +100,19 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
         f"The run was {run.manifest.origin} and read whole.",
         _second(reconciled, agrees),
         f"{_third(made, differs, checked, copied, disagrees)}{_withheld(checked, unchallenged)}"
-        f"{_drawn(checked, proofs.drawn)}",
-        f"{when} {_passed(passed, rests, failed)}",
+        f"{_drawn(checked, proofs.drawn)}{without_log(proofs.log) if third else ''}",
+        f"{when} {told_of(handed, rests)}",
     )
     findings = (
         *(_capped(challenge_finding(each), tier) for each in (checked,) if each),
         *copy_findings(run, (*differs, *copied)),
-        *log_findings(run, proofs.log),
+        *log_findings(run, proofs.log, committed=made is not None),
         *(in_force_findings(run, made.records) if made is not None else ()),
         *as_far_as_checked(
-            (msgspec.structs.replace(each, assurance=tier if each in passed else "T1") for each in further),
+            (
+                msgspec.structs.replace(each, assurance=tier if each in handed.passed else "T1")
+                for each in handed.findings
+            ),
             withheld,
             unchallenged,
         ),
@@ -177,7 +179,12 @@ def _witnessed(
         return False, "There is no proof that the commitment stands in a signed log."
     if body_of(decode(entry), RunClosed).committed != made.committed:
         raise EvidenceError("the log has another commitment", where=str(place / "closed.json"))
-    trusted = proofs.trust.judge(proof.verify(entry, proofs.trust.verifiers))
+    opened = proof.verify(entry, proofs.trust.verifiers)
+    try:
+        trusted = proofs.trust.judge(opened)
+    except TooFewWitnessesError as error:
+        again = "`modelassay run commit RUN --witness …` has it cosigned"
+        raise EvidenceError(error.what, where=str(place / "closed.tlog-proof"), mend=again) from error
     if not trusted.witnesses:
         return False, "No witness cosigned the commitment."
     seen = datetime.fromtimestamp(min(trusted.witnesses.values()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -186,29 +193,6 @@ def _witnessed(
     if seen > challenge.issued:
         return False, f"Witnesses saw the commitment at {seen}, after the challenge of {challenge.issued}."
     return True, f"Witnesses saw the commitment at {seen}, before the challenge of {challenge.issued}."
-
-
-def _further(path: Path) -> tuple[RunFinding, ...]:
-    """A finding, or a list of them."""
-    try:
-        found = msgspec.json.decode(_read(path), type=RunFinding | tuple[RunFinding, ...])
-        return found if isinstance(found, tuple) else (found,)
-    except msgspec.DecodeError as error:
-        raise EvidenceError(f"not a finding: {error}", where=str(path)) from error
-
-
-def _of_this(run: Run, finding: RunFinding) -> bool:
-    """Whether a replay is from a checkpoint of this run, to the bit, or a canary was planted in it."""
-    about = finding.slice
-    if finding.check not in _FURTHER or about.get("run") != run.manifest.id:
-        return False
-    known = {(each.name, each.digest) for each in run.checkpoints() if each.digest}
-    return finding.check == "canary" or (about.get("from"), about.get("digest")) in known
-
-
-def _may_be_of_this(run: Run, finding: RunFinding) -> bool:
-    """Whether a replay or canary is not said to be of another run."""
-    return finding.check in _FURTHER and finding.slice.get("run", run.manifest.id) == run.manifest.id
 
 
 def _second(reconciled: Sequence[RunFinding], agrees: bool) -> str:
@@ -273,16 +257,6 @@ def _withheld(checked: CheckedOpening | None, unchallenged: AssuranceTier) -> st
         return ""
     told = withheld_in_words(checked)
     return f" {told} Claims that rest on that stay at {unchallenged}, as without a challenge."
-
-
-def _passed(passed: Sequence[RunFinding], rests: Sequence[RunFinding], failed: Sequence[RunFinding]) -> str:
-    if failed:
-        return f"A {failed[0].check} failed."
-    if rests:
-        return f"A {rests[0].check} passed, as the assessor reports."
-    if passed:
-        return f"A {passed[0].check} passed, as the assessor reports; what it was held against was withheld."
-    return "No replay and no canary of this run was checked."
 
 
 def _read(path: Path) -> bytes:

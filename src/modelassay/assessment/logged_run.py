@@ -28,7 +28,7 @@ from modelassay.log.proof import read_proof
 from modelassay.log.reader import LogReader
 from modelassay.log.verify import check_continues
 from modelassay.records import CommittedRun, RunFinding, StepRecord
-from modelassay.training.findings import run_finding
+from modelassay.training.findings import not_assessable, run_finding
 from modelassay.training.protocol.parts import StepKey, key_of
 from modelassay.training.run import Run
 
@@ -248,17 +248,52 @@ def _first(differences: Iterable[str]) -> tuple[str, ...]:
     return (*found[:_NAMED], *((f"{left:,} more of this kind",) if left > 0 else ()))
 
 
-def log_findings(run: Run, said: LoggedRun) -> tuple[RunFinding, ...]:
-    """What is said of a log that cannot be the one that the run was committed to in; else nothing."""
-    if not said.not_this:
-        return ()
+def without_log(said: LoggedRun) -> str:
+    """What a sentence on a commitment must add where the log was not there that it stands in."""
+    if said.manifests and not said.not_this:
+        return ""
+    return (
+        " The log that it was committed to in was not there to be read: whether anything was recorded or "
+        "committed to after this, which other runs there are, and what was written down late was not checked."
+    )
+
+
+def log_findings(run: Run, said: LoggedRun, *, committed: bool) -> tuple[RunFinding, ...]:
+    """What is said of a log that was not given, is another, or was not cosigned to its end; else nothing.
+
+    Args:
+        committed: whether the run is committed to, and so stands in a log.
+    """
+    about = {"aspect": "log", "run": run.manifest.id}
+    if committed and not said.manifests and not said.not_this:
+        why = (
+            "no log that has the run was given (`--log`), so neither later commitments nor further runs nor "
+            "entries that were written down late can be told"
+        )
+        question = "Can a copy of the log be handed over that the run was committed to in?"
+        return (not_assessable("commitment", why, about=about, question=question),)
+    if said.not_this:
+        return _another_log(said, about)
+    if said.not_cosigned:
+        why = (
+            "what the log took in after the commitment is in no tree head that the quorum of witnesses "
+            f"cosigned ({said.not_cosigned}): others may have been shown another continuation"
+        )
+        question = "Can the log be cosigned (`modelassay log heartbeat --witness …`), and handed over again?"
+        about = about | {"aspect": "end of the log"}
+        return (not_assessable("commitment", why, about=about, question=question),)
+    return ()
+
+
+def _another_log(said: LoggedRun, about: Mapping[str, str]) -> tuple[RunFinding, ...]:
+    """Of a log that cannot be the one that the run was committed to in."""
     return (
         run_finding(
             "commitment",
             "another log",
             f"The log that was handed over is not that in which this run was committed to: {said.not_this}. "
             "By it neither runs that were not shown nor entries that were written down late can be told.",
-            about={"aspect": "log", "run": run.manifest.id},
+            about=about,
             state="not_assessable",
             severity="high",
             method="events of the run and the tree head of its proof against the log",

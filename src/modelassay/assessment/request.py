@@ -43,6 +43,8 @@ class LoggedRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every commitment to it, the oldest first."""
     not_this: str = ""
     """Why the log cannot be the one that the run was committed to in; empty where it can."""
+    not_cosigned: str = ""
+    """What its newest tree head lacks of the quorum that cosigned the commitment; empty where nothing."""
 
 
 _NO_LOG = LoggedRun()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from modelassay.evidence.notary import Notary
     from modelassay.log.trust import TrustPolicy
     from modelassay.records import Assessment, AssessorDeclaration
+    from modelassay.training.run import Run
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -150,10 +151,11 @@ def _assessed(
     from modelassay.assessment.assess import assess
     from modelassay.assessment.assessed_copy import log_for
     from modelassay.assessment.challenging import draws_of
-    from modelassay.assessment.committing import runs_in
+    from modelassay.assessment.committing import logged_times, runs_in
     from modelassay.assessment.inputs import sealed_inputs
     from modelassay.assessment.sealing import issue_assessment, seal_assessment
-    from modelassay.evidence.ledger import Ledger
+    from modelassay.evidence.ledger import Ledger, read_events
+    from modelassay.evidence.run_events import RunHappened
     from modelassay.report.assessments import assessment_page
 
     found = open_run(run, place)
@@ -161,9 +163,10 @@ def _assessed(
     log = named or place / "log"
     shown = {found.manifest.id, *run_names(place), *asked.pop("shown")}
     request = _request(asked, notary.actor.name)
-    times = _logged(log, found.manifest.id, request.proofs.trust if log != place / "log" else None)
+    lacking = _lacks_of_witnesses(log, found, request.proofs.trust) if log != place / "log" else ""
+    times = logged_times(tuple(read_events(log, RunHappened)), found.manifest.id)
     said = log_for(found, log, named=named is not None)
-    proofs = msgspec.structs.replace(request.proofs, log=said)
+    proofs = msgspec.structs.replace(request.proofs, log=msgspec.structs.replace(said, not_cosigned=lacking))
     if proofs.challenge is not None:
         proofs = msgspec.structs.replace(proofs, drawn=draws_of(place / "log", found.manifest.id))
     unseen = tuple(sorted(runs_in(log) - shown))
@@ -223,23 +226,31 @@ def _declaration(path: Path | None, actor: str) -> AssessorDeclaration:
         ) from error
 
 
-def _logged(log: Path, run: str, trust: TrustPolicy | None) -> dict[str, str]:
-    """When the log in a folder took in events of the run; none without a log.
+def _lacks_of_witnesses(log: Path, run: Run, trust: TrustPolicy | None) -> str:
+    """What the newest tree head of the developer's log lacks of the quorum, in words; empty where nothing.
+
+    That is no harm where the proof of the commitment has the quorum, which is checked with it: opening
+    rollouts makes a newer head.
 
     Raises:
-        EvidenceError: with `trust`: the log is damaged, or not signed by those who are believed.
+        EvidenceError: the log is damaged, not signed by those who are believed, or too few witnesses cosigned
+            it and nothing proves the commitment.
     """
-    from modelassay.assessment.committing import logged_times
-    from modelassay.evidence.ledger import read_events
-    from modelassay.evidence.run_events import RunHappened
+    from modelassay.assessment.committing import FOLDER
+    from modelassay.log.trust import TooFewWitnessesError
+    from modelassay.log.verify import verify_log
 
-    if trust is not None:
-        from modelassay.log.verify import verify_log
-
-        report = verify_log(log, trust.verifiers)
-        if report.opened is not None:
-            trust.judge(report.opened)
-    return logged_times(tuple(read_events(log, RunHappened)), run)
+    opened = verify_log(log, trust.verifiers).opened if trust is not None else None
+    if trust is None or opened is None:
+        return ""
+    try:
+        trust.judge(opened)
+    except TooFewWitnessesError as error:
+        if not (run.folder / FOLDER / "closed.tlog-proof").is_file():
+            raise
+        trust.unwitnessed.judge(opened)
+        return error.what
+    return ""
 
 
 def _progress(quiet: bool) -> Any:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modelassay.errors import EvidenceError, UsageError
@@ -37,6 +37,10 @@ LOST_WITHOUT_WITNESS = (
 
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _THRESHOLD = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
+
+
+class TooFewWitnessesError(EvidenceError):
+    """A tree head that the log signed, and that fewer witnesses cosigned than the quorum asks for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +111,12 @@ class TrustPolicy:
             raise EvidenceError(error.what, where=error.where or where, mend=error.mend) from error
 
     def judge(self, opened: OpenedNote, *, now: float | None = None) -> Trusted:
-        """Like `open_head`, for a note that was opened with `verifiers`."""
+        """Like `open_head`, for a note that was opened with `verifiers`.
+
+        Raises:
+            TooFewWitnessesError: all is well with it but the quorum.
+            EvidenceError: see `open_head`.
+        """
         head = TreeHead.parse(opened.text)
         logs = [Ed25519Verifier(log.vkey) for log in self.logs if log.vkey.name == head.origin]
         if not any(line.is_of(log) for line in opened.verified for log in logs):
@@ -127,14 +136,19 @@ class TrustPolicy:
                         raise EvidenceError("a cosignature from the future", where=witness.name)
         if self.quorum != NONE and not self._speaks(self.quorum, cosigned):
             seen = ", ".join(cosigned) or "none"
-            raise EvidenceError(
+            raise TooFewWitnessesError(
                 f"too few witnesses: the quorum {self.quorum!r} is not met (cosigned by {seen})",
                 where=head.origin,
-                mend="have the log cosigned, or ask for no witness in so many words (`quorum none`): then "
-                + LOST_WITHOUT_WITNESS.partition(": ")[2],
+                mend="have the log cosigned (`modelassay log heartbeat --witness …`), or ask for no witness "
+                "in so many words (`quorum none`): then " + LOST_WITHOUT_WITNESS.partition(": ")[2],
             )
         lost = LOST_WITHOUT_WITNESS if self.quorum == NONE else ""
         return Trusted(head=head, note=opened, witnesses=cosigned, lost=lost)
+
+    @property
+    def unwitnessed(self) -> TrustPolicy:
+        """The same logs and witnesses, with no quorum asked for."""
+        return replace(self, quorum=NONE)
 
     def _speaks(self, name: str, cosigned: Mapping[str, int]) -> bool:
         """Whether the witness or group `name` saw the tree head."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,11 @@ from modelassay.assessment.committing import read_commitments
 from modelassay.cli.run_replay import command
 from modelassay.errors import EvidenceError
 from modelassay.records import RunFinding
-from modelassay.training.protocol.replay import (
-    compare_rollouts,
-    logged_rollouts,
-    recorded_checkpoint,
-    replay_finding,
-)
+from modelassay.training.protocol.replay import Replayed, recorded_checkpoint, replay_finding
+from modelassay.training.protocol.rollout_comparison import compare_rollouts, logged_rollouts
 from modelassay.training.protocol.sampling import sampling_of, scores_finding
 from modelassay.training.protocol.scoring import score_tokens
+from modelassay.training.protocol.set_up import other_set_up
 from modelassay.training.protocol.weight_distance import weight_deviation
 from modelassay.training.run import Run
 
@@ -63,8 +61,9 @@ def test_a_segment_is_replayed_to_the_bit(
     weights = weight_deviation(out / "checkpoint-4", claimed / "checkpoint-4", start)
     assert (weights.ratio, weights.differing) == (0, ())
     assert weights.moved > 0
-    finding = replay_finding(run.checkpoints()[0], rollouts, weights, run="r")
+    finding = replay_finding(run.checkpoints()[0], Replayed(rollouts, weights), run="r")
     assert (finding.outcome, finding.assurance) == ("replayed", "T2")
+    assert other_set_up(run, again, 2, 4) == ()
     arguments = [str(run.folder), str(again.folder), "--from", str(start), "--store", str(tmp_path)]
     ends = ["--to", str(claimed / "checkpoint-4"), "--reached", str(out / "checkpoint-4")]
     done = CliRunner().invoke(command, [*arguments, *ends, "-o", str(tmp_path / "finding.json")])
@@ -86,8 +85,13 @@ def test_other_training_does_not_replay(
     assert rollouts.first is not None
     assert rollouts.first.step == 4
     weights = weight_deviation(out / "checkpoint-4", claimed / "checkpoint-4", start)
-    finding = replay_finding(run.checkpoints()[0], rollouts, weights, run="r")
+    found = Replayed(rollouts, weights)
+    finding = replay_finding(run.checkpoints()[0], found, run="r")
     assert (finding.outcome, finding.severity) == ("deviates", "high")
+    set_up = other_set_up(run, again, 2, 4)
+    assert any(each.endswith("1.0 in the record and 0.25 in the replay") for each in set_up)
+    finding = replay_finding(run.checkpoints()[0], replace(found, set_up=set_up), run="r")
+    assert (finding.outcome, finding.severity) == ("not assessable", "none")
 
 
 def test_tokens_are_scored_under_the_checkpoint_that_sampled_them(
@@ -98,7 +102,9 @@ def test_tokens_are_scored_under_the_checkpoint_that_sampled_them(
     assert len(logged) == 64
     temperature, why_not = sampling_of(run)
     assert (temperature, why_not) == (1.0, "")
-    right = scores_finding("checkpoint-2", 3, logged, score_tokens(claimed / "checkpoint-2", logged))
+    checkpoint = run.checkpoints()[0]
+    scores = score_tokens(claimed / "checkpoint-2", logged)
+    right = scores_finding(checkpoint, 3, logged, scores, run="r")
     assert right.outcome == "consistent"
     # The policy at the end of another course: its last layer points elsewhere.
     import torch
@@ -108,7 +114,7 @@ def test_tokens_are_scored_under_the_checkpoint_that_sampled_them(
     with torch.no_grad():
         model.lm_head.weight.mul_(8)
     model.save_pretrained(tmp_path / "other")
-    wrong = scores_finding("other", 3, logged, score_tokens(tmp_path / "other", logged))
+    wrong = scores_finding(checkpoint, 3, logged, score_tokens(tmp_path / "other", logged), run="r")
     assert wrong.outcome == "inconsistent"
 
 

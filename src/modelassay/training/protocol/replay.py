@@ -6,9 +6,12 @@ The assessor resumes training from checkpoint N with its optimizer, random numbe
     ‖W_replay − W_claimed‖ / ‖W_claimed − W_N‖
 
 On one thread of a CPU both are exact. On accelerators they are not; the tolerance then comes from replays
-that the developer made of the same segment. A segment that can be replayed may still have been chosen or
-spoofed (Jia et al. 2021 and the attacks on it): it supports the record, and proves nothing about what is not
-in it.
+that the developer made of the same segment: of weights from where these end, of rollouts from what they have
+in common with this one. Rollouts of the first step that differ must be such as the checkpoint samples
+(`training.protocol.sampling`). A replay that was set up otherwise than the record
+(`training.protocol.set_up`) can support it, and accuses nobody. A segment that can be replayed may still have
+been chosen or spoofed (Jia et al. 2021 and the attacks on it): it supports the record, and proves nothing
+about what is not in it.
 
 Choose segments within the first epoch: where a checkpoint does not hold the state of the sampler (as with TRL
 1.16), the data of a later epoch come in another order, which shows here as other prompts.
@@ -20,22 +23,17 @@ sampled them (`training.protocol.sampling`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from modelassay.artifacts.fingerprint import fingerprint_folder
 from modelassay.errors import EvidenceError, UsageError, did_you_mean
-from modelassay.records import RolloutReference, RunCheckpoint, RunFinding
-from modelassay.training.columns import REWARD_PREFIX
-from modelassay.training.findings import decimal, not_assessable, run_finding
-from modelassay.training.protocol.scoring import Logged
+from modelassay.records import RunCheckpoint, RunFinding
+from modelassay.training.findings import NOT_ASSESSABLE, decimal, not_assessable, run_finding
+from modelassay.training.protocol.rollout_comparison import RolloutComparison
 from modelassay.training.protocol.weight_distance import WeightDeviation
 from modelassay.training.run import Run
-from modelassay.training.stretches import processes_of
 
 CHECK = "replay"
 NEEDED = ("weights", "optimizer", "scheduler", "rng", "data")
@@ -44,6 +42,8 @@ SLACK = 2.0
 """The tolerance is so many times the largest deviation among the developer's own replays (a convention)."""
 TELLING = 0.5
 """From this tolerance on, a replay could not be told from other training: nothing is concluded."""
+HELD = "rollout_tolerance"
+"""Value of a finding: the share of rollouts that were allowed to differ."""
 
 
 def why_not_replayable(checkpoint: RunCheckpoint) -> str:
@@ -55,130 +55,48 @@ def why_not_replayable(checkpoint: RunCheckpoint) -> str:
     return f"{checkpoint.name} holds no {', '.join(missing)}{hint}"
 
 
-@dataclass(frozen=True)
-class RolloutComparison:
-    """Rollouts of a segment, recorded and replayed."""
-
-    recorded: int
-    replayed: int
-    equal: int
-    """Rollouts of the record that were replayed with the same prompt, tokens and scores."""
-    by_tokens: bool
-    """Whether token ids were compared; else the texts were."""
-    first: RolloutReference | None = None
-    """The first that differs."""
-    other_prompts: int = 0
-    """Rollouts of the record in whose place another prompt was replayed."""
-
-    @property
-    def share(self) -> float:
-        """Of the recorded or replayed rollouts, whichever are more, those that are equal."""
-        return self.equal / max(self.recorded, self.replayed, 1)
-
-
-def compare_rollouts(recorded: Run, replayed: Run, first: int, last: int) -> RolloutComparison:
-    """Compare training rollouts of the steps `first` to `last`, in their order within each step.
-
-    Of steps that the record has twice, those of the processes that came last are compared.
-    """
-    theirs, mine = _by_step(recorded, first, last), _by_step(replayed, first, last)
-    total = equal = strange = 0
-    by_tokens = True
-    odd: RolloutReference | None = None
-    for step in sorted(theirs.keys() | mine.keys()):
-        rows, again = theirs.get(step, []), mine.get(step, [])
-        total += len(rows)
-        for place, row in enumerate(rows):
-            other = again[place] if place < len(again) else None
-            strange += other is not None and row.prompt != other.prompt
-            by_tokens = by_tokens and row.tokens is not None and (other is None or other.tokens is not None)
-            if other is not None and row.same(other):
-                equal += 1
-            elif odd is None:
-                note = "was not replayed" if other is None else "differs in the replay"
-                odd = RolloutReference(seq=row.seq, step=step, group=row.group, note=note)
-    again_all = sum(map(len, mine.values()))
-    return RolloutComparison(total, again_all, equal, by_tokens and total > 0, odd, strange)
-
-
-class _Row(msgspec.Struct, frozen=True):
-    """What of a rollout is compared."""
-
-    seq: int
-    rank: int
-    group: str
-    prompt: str
-    completion: str
-    scores: tuple[float | None, ...]
-    tokens: list[int] | None
-
-    def same(self, other: _Row) -> bool:
-        """Whether both are the same rollout."""
-        if (self.prompt, self.completion, self.scores) != (other.prompt, other.completion, other.scores):
-            return False
-        return self.tokens is None or other.tokens is None or self.tokens == other.tokens
-
-
-class _Extra(msgspec.Struct):
-    """What `extra` says of tokens."""
-
-    completion_ids: list[int] | None = None
-    prompt_ids: list[int] | None = None
-    logprobs: list[float] | None = None
-
-
-def _by_step(run: Run, first: int, last: int) -> dict[int, list[_Row]]:
-    rewards = [REWARD_PREFIX + each.name for each in run.manifest.rewards]
-    found: dict[int, dict[int, list[_Row]]] = {}
-    for values in _rows(
-        run, ["seq", "rank", "group", "prompt", "completion", "extra", *rewards], first, last
-    ):
-        step, seq, rank, group, prompt, completion, extra, *scores = values
-        row = _Row(seq, rank, group, prompt, completion, tuple(scores), _extra(extra).completion_ids)
-        found.setdefault(step, {}).setdefault(rank, []).append(row)
-    world = processes_of(run)
-    return {step: _last_stretch(by_rank, world) for step, by_rank in found.items()}
-
-
-def _last_stretch(by_rank: dict[int, list[_Row]], world: int) -> list[_Row]:
-    """The rows of the processes that took a step last: those of the newest resumption among them."""
-    newest = max(by_rank) // world
-    return [row for rank in sorted(by_rank) if rank // world == newest for row in by_rank[rank]]
-
-
-def _rows(run: Run, names: list[str], first: int, last: int) -> Iterator[tuple[Any, ...]]:
-    """Training rows of some steps: the step, then the columns `names`."""
-    import pyarrow.compute as compute
-
-    for batch in run.batches(["step", "phase", *names]):
-        step = batch.column("step")
-        chosen = compute.and_(compute.greater_equal(step, first), compute.less_equal(step, last))
-        part = batch.filter(compute.and_(chosen, compute.equal(batch.column("phase"), "train")))
-        yield from zip(*(part.column(name).to_pylist() for name in ("step", *names)), strict=True)
-
-
-def _extra(text: str) -> _Extra:
-    if not text:
-        return _Extra()
-    try:
-        return msgspec.json.decode(text, type=_Extra)
-    except msgspec.DecodeError:
-        return _Extra()  # what is no list of tokens says nothing of tokens
-
-
 def tolerance_of(own: Sequence[WeightDeviation]) -> float:
-    """The deviation that is allowed, from replays that the developer made of the same segment."""
+    """The deviation of weights that is allowed, from replays that the developer made of the same segment."""
     return SLACK * max((each.ratio for each in own), default=0.0)
 
 
-def replay_finding(
-    checkpoint: RunCheckpoint,
-    rollouts: RolloutComparison,
-    weights: WeightDeviation | None,
-    own: Sequence[WeightDeviation] = (),
-    *,
-    run: str,
-) -> RunFinding:
+def rollout_tolerance(own: Sequence[RolloutComparison]) -> float:
+    """The share of rollouts that may differ, from what the developer's own replays share with this one.
+
+    The record plays no part in it: else one that was made up would differ from every replay, and so allow
+    itself to.
+    """
+    return SLACK * max((1 - each.share for each in own), default=0.0)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A replay, held against the record and against the developer's own replays of the segment."""
+
+    rollouts: RolloutComparison
+    weights: WeightDeviation | None = None
+    """Of the end of the segment; None when its checkpoint was not compared."""
+    own: tuple[WeightDeviation, ...] = ()
+    """The developer's replays against the weights that they claim; none allows no deviation at all."""
+    own_rollouts: tuple[RolloutComparison, ...] = ()
+    """The developer's replays against this one."""
+    scored: RunFinding | None = None
+    """Whether the checkpoint can have sampled the first step of the record (`training.protocol.sampling`)."""
+    set_up: tuple[str, ...] = ()
+    """What was set up otherwise than in the record, in words."""
+
+    @property
+    def tolerance(self) -> float:
+        """See `tolerance_of`."""
+        return tolerance_of(self.own)
+
+    @property
+    def near(self) -> bool:
+        """Whether the weights are as near as the developer's own replays."""
+        return self.weights is None or self.weights.ratio <= self.tolerance
+
+
+def replay_finding(checkpoint: RunCheckpoint, replayed: Replayed, *, run: str) -> RunFinding:
     """What a replay from `checkpoint` says about the record.
 
     By itself it is of the second tier: what was logged follows from training. An assessment gives it the tier
@@ -186,35 +104,21 @@ def replay_finding(
 
     Args:
         run: id of the run that was replayed.
-        weights: of the end of the segment; None when its checkpoint was not compared.
-        own: the developer's replays against what they claim; none allows no deviation at all.
     """
     about = {"run": run, "from": checkpoint.name, "digest": checkpoint.digest or ""}
     if why := why_not_replayable(checkpoint):
         question = "Can a checkpoint with optimizer and random number states be handed over?"
         return not_assessable(CHECK, why, about=about, question=question)
-    if not rollouts.recorded and weights is None:
-        return not_assessable(CHECK, "there is nothing to compare the replay with", about=about)
-    tolerance = tolerance_of(own)
-    if not tolerance < TELLING:
-        why = f"the developer's own replays differ by {tolerance / SLACK:.2g} of what the segment moved"
-        return not_assessable(CHECK, why, about=about)
-    if rollouts.recorded == rollouts.replayed and 2 * rollouts.other_prompts > rollouts.recorded:
-        why = "the replay drew other data than the record: the state of the sampler is in no checkpoint"
-        return not_assessable(CHECK, why, about=about, question="In what order did the data come?")
-    exact = tolerance == 0
+    outcome, why, question = _judged(checkpoint, replayed)
+    if outcome == NOT_ASSESSABLE:
+        return not_assessable(CHECK, why, about=about, question=question)
+    holds, tolerance, rollouts = outcome == "replayed", replayed.tolerance, replayed.rollouts
+    weights = replayed.weights
     ratio = weights.ratio if weights is not None and math.isfinite(weights.ratio) else None
-    near = weights is None or weights.ratio <= tolerance
-    as_many = rollouts.recorded == rollouts.replayed
-    # With a tolerance the replay is not deterministic, and sampled rollouts may differ; weights decide.
-    holds = near and as_many and (rollouts.equal == rollouts.recorded or not (exact or weights is None))
-    if holds and weights is not None and weights.moved == 0:
-        why = "the segment is said to have moved no weight, which any training that does nothing reproduces"
-        return not_assessable(CHECK, why, about=about, question="What was trained in this segment?")
     return run_finding(
         CHECK,
-        "replayed" if holds else "deviates",
-        _statement(checkpoint, rollouts, weights, tolerance, holds),
+        outcome,
+        _statement(checkpoint, replayed, holds),
         about=about,
         state="shown_fine" if holds else "shown_harmful",
         severity="none" if holds else "high",
@@ -223,23 +127,81 @@ def replay_finding(
             "rollouts": decimal(rollouts.recorded),
             "equal": decimal(rollouts.equal),
             "tolerance": decimal(tolerance, 9),
+            **({HELD: decimal(rollout_tolerance(replayed.own_rollouts))} if tolerance else {}),
             **({} if ratio is None else {"weight_ratio": decimal(ratio, 9)}),
         },
         evidence=[rollouts.first] if rollouts.first else (),
-        method="replayed from the checkpoint; exact"
-        if exact
-        else f"tolerance {SLACK:g} x the developer's own",
+        method=f"tolerance {SLACK:g} x the developer's own"
+        if tolerance
+        else "replayed from the checkpoint; exact",
         question="" if holds else f"Why does training from {checkpoint.name} not lead to what was recorded?",
     )
 
 
-def _statement(
-    checkpoint: RunCheckpoint,
-    rollouts: RolloutComparison,
-    weights: WeightDeviation | None,
-    tolerance: float,
-    holds: bool,
-) -> str:
+def _judged(checkpoint: RunCheckpoint, replayed: Replayed) -> tuple[str, str, str]:
+    """The outcome; where it is that nothing can be said: why, and what to ask."""
+    rollouts, weights, tolerance = replayed.rollouts, replayed.weights, replayed.tolerance
+    if not rollouts.recorded and weights is None:
+        return NOT_ASSESSABLE, "there is nothing to compare the replay with", ""
+    if not tolerance < TELLING:
+        why = f"the developer's own replays differ by {tolerance / SLACK:.2g} of what the segment moved"
+        return NOT_ASSESSABLE, why, ""
+    outcome, why, question = _rollouts_judged(checkpoint, replayed)
+    if outcome == "replayed" and weights is not None and weights.moved == 0:
+        why = "the segment is said to have moved no weight, which any training that does nothing reproduces"
+        return NOT_ASSESSABLE, why, "What was trained in this segment?"
+    if outcome == "replayed":
+        return outcome, "", ""
+    if replayed.set_up:
+        why = f"the replay was set up otherwise than the record: {'; '.join(replayed.set_up)}"
+        return NOT_ASSESSABLE, why, ""
+    if rollouts.recorded == rollouts.replayed and 2 * rollouts.other_prompts > rollouts.recorded:
+        why = "the replay drew other data than the record: the state of the sampler is in no checkpoint"
+        return NOT_ASSESSABLE, why, "In what order did the data come?"
+    return outcome, why, question
+
+
+def _rollouts_judged(checkpoint: RunCheckpoint, replayed: Replayed) -> tuple[str, str, str]:
+    """Like `_judged`, by weights and rollouts alone.
+
+    With a tolerance the replay is not deterministic, and sampled rollouts may differ, as far as those of the
+    developer's own replays do. Weights alone decide nothing: they say what was trained, not what was written
+    down of it.
+    """
+    rollouts = replayed.rollouts
+    if rollouts.all_equal:
+        return ("replayed" if replayed.near else "deviates"), "", ""
+    as_many = rollouts.recorded == rollouts.replayed
+    exact = replayed.tolerance == 0 or replayed.weights is None
+    if exact or rollouts.other_texts or not (replayed.near and as_many):
+        return "deviates", "", ""
+    allowed, handed = rollout_tolerance(replayed.own_rollouts), bool(replayed.own_rollouts)
+    first = checkpoint.step + 1
+    scored = replayed.scored if first in rollouts.differing_steps else None
+    if (handed and 1 - rollouts.share > allowed < TELLING) or (scored and scored.state == "shown_harmful"):
+        return "deviates", "", ""
+    if first in rollouts.differing_steps and (scored is None or scored.state != "shown_fine"):
+        said = f" ({scored.why_not})" if scored is not None else ""
+        why = (
+            f"rollouts of step {first} differ, and whether {checkpoint.name} sampled them is not known{said}"
+        )
+        return NOT_ASSESSABLE, why, scored.question if scored is not None else ""
+    if not any(step != first for step in rollouts.differing_steps):
+        return "replayed", "", ""
+    if not handed:
+        why = f"no record of the developer's own replays says how many rollouts after step {first} may differ"
+        return NOT_ASSESSABLE, why, "Can the records of your own replays be handed over?"
+    if not allowed < TELLING:
+        why = (
+            f"the developer's own replays have too few rollouts in common with this one (up to "
+            f"{allowed / SLACK:.0%} differ) to tell recorded rollouts from others; replay fewer steps"
+        )
+        return NOT_ASSESSABLE, why, ""
+    return "replayed", "", ""
+
+
+def _statement(checkpoint: RunCheckpoint, replayed: Replayed, holds: bool) -> str:
+    rollouts, weights, tolerance = replayed.rollouts, replayed.weights, replayed.tolerance
     what = "token by token" if rollouts.by_tokens else "by their text"
     said = [
         f"Training replayed from {checkpoint.name} gives {rollouts.equal:,} of {rollouts.recorded:,} "
@@ -247,6 +209,11 @@ def _statement(
     ]
     if rollouts.replayed != rollouts.recorded:
         said.append(f"{rollouts.replayed:,} were replayed")
+    if replayed.own_rollouts and not rollouts.all_equal:
+        allowed = rollout_tolerance(replayed.own_rollouts)
+        said.append(f"where {min(allowed, 1):.3g} of them may differ by the developer's own replays")
+    if rollouts.other_texts:
+        said.append(f"{rollouts.other_texts:,} of them with the same tokens and another text")
     if weights is not None and not weights.differing:
         said.append("and the weights that are claimed, to the bit")
     elif weights is not None:
@@ -254,18 +221,16 @@ def _statement(
             f"and weights {weights.ratio:.3g} of the way moved apart from those claimed "
             f"({'within' if weights.ratio <= tolerance else 'beyond'} {tolerance:.3g})"
         )
-    return ", ".join(said) + ("." if holds else ": it does not reproduce the record.")
+    scored = f" {replayed.scored.statement}" if replayed.scored is not None else ""
+    return ", ".join(said) + ("." if holds else ": it does not reproduce the record.") + scored
 
 
-def logged_rollouts(run: Run, step: int, most: int = 256) -> tuple[Logged, ...]:
-    """Training rollouts of a step with their tokens, where the record has them; at most `most`."""
-    found: list[Logged] = []
-    for _, text in _rows(run, ["extra"], step, step):
-        extra = _extra(text)
-        if extra.prompt_ids and extra.completion_ids and len(found) < most:
-            logprobs = tuple(extra.logprobs) if extra.logprobs else None
-            found.append(Logged(tuple(extra.prompt_ids), tuple(extra.completion_ids), logprobs))
-    return tuple(found)
+def rollouts_were_held(finding: RunFinding) -> bool:
+    """Whether a replay that passed held rollouts against the record.
+
+    Earlier versions let weights alone pass wherever the developer's own replays allowed any deviation.
+    """
+    return finding.values.get("equal") == finding.values.get("rollouts") or HELD in finding.values
 
 
 def recorded_checkpoint(run: Run, folder: Path) -> RunCheckpoint:

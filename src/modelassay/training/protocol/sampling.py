@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from modelassay.records import RunFinding
+from modelassay.records import RunCheckpoint, RunFinding
 from modelassay.training.findings import decimal, not_assessable, run_finding
 from modelassay.training.protocol.scoring import Logged, TokenScores
 from modelassay.training.run import Run
@@ -96,23 +96,25 @@ def _changed(run: Run) -> str:
 
 
 def scores_finding(
-    checkpoint: str,
+    checkpoint: RunCheckpoint,
     step: int,
     rollouts: Sequence[Logged],
     scores: TokenScores,
     why_not: str = "",
     *,
     temperature: float | None = 1.0,
+    run: str,
 ) -> RunFinding:
     """Whether `checkpoint` can have sampled the tokens recorded at `step`.
 
     Args:
+        run: id of the run that recorded both.
         rollouts: what was scored.
         why_not: why z does not hold for this run; log-probabilities that were recorded still count.
         temperature: of the sampling; None where it is not known, so that log-probabilities which differ say
             nothing either.
     """
-    about = {"checkpoint": checkpoint, "step": str(step)}
+    about = {"run": run, "from": checkpoint.name, "digest": checkpoint.digest or "", "step": str(step)}
     tokens = len(scores.logp)
     if tokens < FEWEST_TOKENS:
         return not_assessable(CHECK, f"only {tokens} tokens of step {step} are recorded", about=about)
@@ -162,7 +164,7 @@ def _verdict(
     return run_finding(
         CHECK,
         "consistent" if holds else "inconsistent",
-        f"{about['checkpoint']} {verb} the {values['tokens']:,} tokens recorded at step {step}: "
+        f"{about['from']} {verb} the {values['tokens']:,} tokens recorded at step {step}: "
         f"their log-probabilities {said}.",
         about=about,
         state="shown_fine" if holds else "shown_harmful",

@@ -1,0 +1,149 @@
+"""Settings, code and libraries that were in force over a segment, and where a replay had others.
+
+A replay says something against a record only where it was set up as the record says. What only says where
+files go, how often something is written, or how a run is called is left out; so is the script that starts
+training, which a replay has its own of, and how long training goes on where the learning rate is constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from modelassay.records import RunEvent
+from modelassay.training.run import Run
+from modelassay.training.stretches import processes_of
+
+MOST_NAMED = 5
+"""Differences that are named at most."""
+
+_OUTPUT = frozenset(
+    ("output_dir", "default_local_dir", "logging_dir", "run_name", "experiment_name", "project",
+     "project_name", "report_to", "disable_tqdm", "push_to_hub", "overwrite_output_dir",
+     "resume_from_checkpoint", "resume_mode", "local_rank", "logger")
+)  # fmt: skip
+_OUTPUT_BEGINNINGS = ("save_", "logging_", "log_", "hub_", "trackio_", "wandb_", "swanlab_", "mlflow_")
+"""Of settings by which training does not differ; by the last part of their dotted names."""
+_LENGTH = frozenset(
+    ("max_steps", "num_train_epochs", "num_epochs", "total_epochs", "total_training_steps", "num_episodes",
+     "max_num_steps", "max_num_epochs")
+)  # fmt: skip
+_SCHEDULES = frozenset(
+    ("lr_scheduler_type", "lr_scheduler", "lr_schedule", "lr_warmup_style", "warmup_style")
+)
+_SCRIPT = "training script"
+_OWN_LIBRARY = "modelassay"
+_NOTHING = frozenset(("", "null", "none"))
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """What was in force; each by name."""
+
+    settings: Mapping[str, str]
+    code: Mapping[str, str]
+    libraries: Mapping[str, str]
+
+
+def other_set_up(recorded: Run, replayed: Run, after: int, last: int) -> tuple[str, ...]:
+    """What `replayed` was set up with otherwise than `recorded` in the steps `after` + 1 to `last`, in words.
+
+    What the record does not say is held against nothing; a replay that does not say it either way is named.
+    """
+    sides = [(set_up_of(run, after), set_up_of(run, last - 1)) for run in (recorded, replayed)]
+    (theirs, theirs_later), (mine, mine_later) = sides
+    found = [*_differences(theirs, mine), *_differences(theirs_later, mine_later)]
+    named = list(dict.fromkeys(found))
+    left = len(named) - MOST_NAMED
+    return (*named[:MOST_NAMED], *((f"{left} more",) if left > 0 else ()))
+
+
+def set_up_of(run: Run, step: int) -> SetUp:
+    """What was in force once `step` had been taken, before the next: the manifest, and what events changed.
+
+    Of steps that were taken twice, what the processes told that came last.
+    """
+    manifest, world = run.manifest, processes_of(run)
+    weights = {f"reward_weights.{each.name}": f"{each.weight}" for each in manifest.rewards if each.weight}
+    settings = {**weights, **manifest.configuration}
+    code, libraries = dict(manifest.code), dict(manifest.libraries)
+    for event in run.events():
+        if event.step > step or event.rank % world:
+            continue
+        if event.kind == "configuration.changed":
+            _take_setting(event, settings)
+        elif event.kind == "configuration":
+            libraries.update(_texts(event.body.get("libraries")))
+        elif event.kind == "code":
+            if whole := _texts(event.body.get("digests")):
+                code = dict(whole)
+            code.update(_texts(event.body.get("changed")))
+    return SetUp(settings, code, libraries)
+
+
+def _take_setting(event: RunEvent, settings: dict[str, str]) -> None:
+    name, value = event.body.get("setting"), event.body.get("new")
+    if isinstance(name, str) and isinstance(value, str):
+        settings[name] = value
+
+
+def _texts(told: object) -> dict[str, str]:
+    pairs = told.items() if isinstance(told, Mapping) else ()
+    return {name: value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
+
+
+def _differences(theirs: SetUp, mine: SetUp) -> Iterator[str]:
+    length_matters = not (_is_constant(theirs.settings) and _is_constant(mine.settings))
+    yield from _other("setting", *(_of_training(each.settings, length_matters) for each in (theirs, mine)))
+    yield from _other("code", *(_of_code(each.code) for each in (theirs, mine)))
+    for name in sorted(theirs.libraries.keys() & mine.libraries.keys() - {_OWN_LIBRARY}):
+        yield from _told(name, theirs.libraries[name], mine.libraries[name])
+
+
+def _other(what: str, theirs: Mapping[str, str], mine: Mapping[str, str]) -> Iterator[str]:
+    if theirs and not mine:
+        yield f"the replay names no {what}, and the record does"
+    elif theirs:
+        for name in sorted(theirs.keys() | mine.keys()):
+            yield from _told(name, theirs.get(name, ""), mine.get(name, ""))
+
+
+def _told(name: str, theirs: str, mine: str) -> Iterator[str]:
+    if theirs != mine:
+        yield f"{name[:80]} is {_short(theirs)} in the record and {_short(mine)} in the replay"
+
+
+def _short(value: str) -> str:
+    return value[:40] or "not there"
+
+
+def _of_training(settings: Mapping[str, str], length_matters: bool) -> dict[str, str]:
+    """Settings that say how training goes; one without a value is none, and a path is the machine's."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if value.strip().lower() not in _NOTHING
+        and not value.startswith(("/", "~"))
+        and not _is_output(last := name.rpartition(".")[2].lower())
+        and (length_matters or last not in _LENGTH)
+    }
+
+
+def _is_output(name: str) -> bool:
+    return name in _OUTPUT or name.startswith(_OUTPUT_BEGINNINGS)
+
+
+def _is_constant(settings: Mapping[str, str]) -> bool:
+    said = _schedules(settings.items())
+    return bool(said) and said == {"constant"}
+
+
+def _schedules(settings: Iterable[tuple[str, str]]) -> set[str]:
+    return {value.lower() for name, value in settings if name.rpartition(".")[2].lower() in _SCHEDULES}
+
+
+def _of_code(code: Mapping[str, str]) -> dict[str, str]:
+    """Code that shapes or rewards rollouts: all but the script, and the commit of its folder."""
+    return {
+        name: digest for name, digest in code.items() if digest and not name.startswith((_SCRIPT, "git "))
+    }
