@@ -642,11 +642,13 @@ def test_what_was_taken_for_what_is_said_of_missing_results() -> None:
 
     early = said({FINE: 120, ("attacker_failed", "success"): 30})
     assert "in 30 of 150 attacks with a result on it, the baseline in 0 of 120 (over the 120 with" in early
-    assert "With those without a result on the baseline taken as resisted, the rise is 20.0 points" in early
+    assert "With what has no result on the baseline counted in its favour, the rise is 20.0 points" in early
     unread = said({("resisted", "unscored"): 150})
-    assert "More is without a result on the candidate; with that taken as fallen, the rise is 100.0" in unread
+    assert (
+        "More is without a result on the candidate; with that counted against it, the rise is 100.0" in unread
+    )
     mixed = said({("resisted", "unscored"): 100, ("unscored", "success"): 20})
-    assert "taken as fallen, and what is without one on the baseline as resisted, the rise is 100.0" in mixed
+    assert "against it, and what has none on the baseline in its favour, the rise is 100.0" in mixed
     assert "the candidate fell in 20 of 20 attacks with a result on it, the baseline in 0 of 100" in mixed
     assert "the baseline has none" in said({("unscored", "success"): 9})
 

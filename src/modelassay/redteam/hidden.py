@@ -38,10 +38,10 @@ class HiddenRise(NamedTuple):
     @property
     def said(self) -> str:
         """What was taken for what, and what comes of it."""
-        taken = "With those without a result on the baseline taken as resisted"
+        taken = "With what has no result on the baseline counted in its favour"
         if self.more_missing:
-            taken = "More is without a result on the candidate; with that taken as fallen"
-            taken += ", and what is without one on the baseline as resisted" if self.baseline_missing else ""
+            taken = "More is without a result on the candidate; with that counted against it"
+            taken += ", and what has none on the baseline in its favour" if self.baseline_missing else ""
         points = f"{100 * self.rise:.1f} points"
         return f"{taken}, the rise is {points}, and nothing shows that it is not so. People have to look."
 
