@@ -19,6 +19,7 @@ from modelassay.cli import run as modelassay
 from modelassay.errors import UsageError
 from modelassay.records import RewardFunction, RunCheckpoint, RunEvent, RunFinding, RunManifest
 from modelassay.training.findings import not_assessable, run_finding
+from modelassay.training.protocol.absent import FILE, AbsentParts, encoded
 from modelassay.training.protocol.replay import (
     NEEDED,
     Replayed,
@@ -28,7 +29,12 @@ from modelassay.training.protocol.replay import (
     tolerance_of,
     why_not_replayable,
 )
-from modelassay.training.protocol.rollout_comparison import RolloutComparison, compare_rollouts, why_a_copy
+from modelassay.training.protocol.rollout_comparison import (
+    RolloutComparison,
+    compare_rollouts,
+    lacking_parts,
+    why_a_copy,
+)
 from modelassay.training.protocol.set_up import other_set_up
 from modelassay.training.protocol.weight_distance import WeightDeviation, weight_deviation
 from modelassay.training.run import Run
@@ -332,6 +338,30 @@ def test_a_replay_of_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     found = msgspec.json.decode(finding.read_bytes(), type=RunFinding)
     digest = str(fingerprint_folder(one).digest)
     assert found.slice == {"run": "r", "from": "checkpoint-1", "digest": digest}
+
+
+def test_a_copy_that_lacks_parts_of_rollouts_is_held_against_nothing(tmp_path: Path) -> None:
+    recorded = run(tmp_path / "a", [[1], [2], [3], [4], [5], [6]])
+    assert lacking_parts(recorded, 1, 3) == ""
+    (recorded.folder / FILE).parent.mkdir()
+    lines = [
+        AbsentParts(
+            phase="train",
+            step=step,
+            rank=0,
+            part="completion",
+            why="withheld",
+            ordinals=(0, 1),
+            leaves="0" * 128,
+        )
+        for step in (2, 3)
+    ]
+    (recorded.folder / FILE).write_bytes(encoded(lines))
+    assert lacking_parts(recorded, 1, 1) == ""
+    lacks = lacking_parts(recorded, 1, 3)
+    assert lacks == "this copy of the record lacks the completion of 4 of the rollouts"
+    finding = replay_finding(WHOLE, Replayed(differing(3, equal=0), away(0), lacks=lacks), run="r")
+    assert (finding.outcome, finding.why_not) == ("not assessable", lacks)
 
 
 def test_a_copy_of_the_record_is_no_replay_of_it(tmp_path: Path) -> None:

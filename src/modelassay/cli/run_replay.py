@@ -118,7 +118,7 @@ def _replayed(
 ) -> Replayed:
     """The replay `again`, held against the record and the developer's own."""
     from modelassay.training.protocol.replay import Replayed, recorded_checkpoint
-    from modelassay.training.protocol.rollout_comparison import compare_rollouts
+    from modelassay.training.protocol.rollout_comparison import compare_rollouts, lacking_parts
     from modelassay.training.protocol.set_up import other_set_up
     from modelassay.training.protocol.weight_distance import weight_deviation
 
@@ -136,6 +136,7 @@ def _replayed(
         own=tuple(weight_deviation(each, claimed, folders.start) for each in folders.own if claimed),
         own_rollouts=tuple(compare_rollouts(again, each, checkpoint.step + 1, last) for each in own_runs),
         set_up=other_set_up(recorded, again, checkpoint.step, last),
+        lacks=lacking_parts(recorded, checkpoint.step + 1, last),
     )
     if found.tolerance and checkpoint.step + 1 in rollouts.differing_steps:
         return replace(found, scored=_scored_if_possible(recorded, checkpoint, folders.start))

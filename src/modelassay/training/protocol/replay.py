@@ -84,6 +84,8 @@ class Replayed:
     """Whether the checkpoint can have sampled the first step of the record (`training.protocol.sampling`)."""
     set_up: tuple[str, ...] = ()
     """What was set up otherwise than in the record, in words."""
+    lacks: str = ""
+    """What this copy of the record lacks of its rollouts, in words (`rollout_comparison.lacking_parts`)."""
 
     @property
     def tolerance(self) -> float:
@@ -146,6 +148,8 @@ def _judged(checkpoint: RunCheckpoint, replayed: Replayed) -> tuple[str, str, st
     if not tolerance < TELLING:
         why = f"the developer's own replays differ by {tolerance / SLACK:.2g} of what the segment moved"
         return NOT_ASSESSABLE, why, ""
+    if replayed.lacks:
+        return NOT_ASSESSABLE, replayed.lacks, "Can rollouts of this segment be shown whole?"
     outcome, why, question = _rollouts_judged(checkpoint, replayed)
     if outcome == "replayed" and weights is not None and weights.moved == 0:
         why = "the segment is said to have moved no weight, which any training that does nothing reproduces"

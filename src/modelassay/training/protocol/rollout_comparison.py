@@ -11,6 +11,7 @@ import msgspec
 
 from modelassay.records import RolloutReference
 from modelassay.training.columns import REWARD_PREFIX
+from modelassay.training.protocol.absent import read_absent
 from modelassay.training.protocol.scoring import Logged
 from modelassay.training.run import Run
 from modelassay.training.stretches import processes_of
@@ -79,6 +80,16 @@ def compare_rollouts(recorded: Run, replayed: Run, first: int, last: int) -> Rol
     return RolloutComparison(
         total, again_all, equal, by_tokens and total > 0, odd, strange, tuple(differing), reworded
     )
+
+
+def lacking_parts(recorded: Run, first: int, last: int) -> str:
+    """Parts of rollouts of a segment that were erased or withheld, in words; empty where all are there."""
+    counts: Counter[str] = Counter()
+    for line in read_absent(recorded.folder).lines:
+        if line.phase == "train" and first <= line.step <= last:
+            counts[line.part] += len(line.ordinals)
+    told = " and ".join(f"the {part} of {count:,}" for part, count in sorted(counts.items()))
+    return f"this copy of the record lacks {told} of the rollouts" if told else ""
 
 
 def why_a_copy(recorded: Run, replayed: Run, first: int, last: int) -> str:
