@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from modelassay.training.columns import pa
+
 
 def lines(path: Path, rows: Iterable[Any]) -> Path:
     """A file of JSON lines; not-a-number as Python writes it."""
@@ -190,6 +192,47 @@ def prime_rl(folder: Path) -> Path:
     return folder
 
 
+def prime_stream(folder: Path) -> Path:
+    """As prime-rl leaves it since v0.9.1.dev29: a sealed chunk of two frames, a live one, annotations."""
+
+    def arrived(step: int, number: int, kind: str = "train", at: int | None = None) -> dict[str, Any]:
+        row = {**episode(step, number, float(number % 2)), "ok": True, "errors": []}
+        row["run"]["work"] |= {"type": kind, "step": step}
+        row["traces"][0] |= {
+            "id": f"t{step}-{number}",
+            "info": {"kind": kind, "arrival": {"step": at or step}},
+        }
+        return row
+
+    traces = folder / "monitors" / "file" / "traces"
+    (traces / "stream").mkdir(parents=True)
+    with (traces / "stream" / "00000.jsonl.zst").open("wb") as file:
+        for number in range(4):
+            line = json.dumps(arrived(1, number)) + "\n"
+            file.write(pa.compress(line.encode(), codec="zstd", asbytes=True))
+    lines(
+        traces / "stream" / "00001.jsonl",
+        [*(arrived(2, number, at=3) for number in range(4)), arrived(2, 9, kind="eval")],
+    )
+    lines(traces / "stream.index.jsonl", [{"line": 1, "id": "e1-0", "kind": "train", "turns": 1}])
+    shipped = [("t1-0", 1), ("t1-1", 1), ("t2-0", 2), ("t2-1", 2), ("t2-9", 2)]
+    updates = [
+        {"trace_id": name, "info": {"effective": True, "ship": {"step": step}, "advantage": 0.5}}
+        for name, step in shipped
+    ]
+    lines(traces / "annotations" / "orch" / "00000.jsonl", updates)
+    lines(traces / "annotations" / "trainer" / "00000.jsonl", [{"trace_id": "t1-0", "info": {}}])
+    lines(
+        folder / "monitors" / "file" / "metrics.jsonl",
+        [
+            {"step": 1, "time": 1.7e9, "reward/mean": 0.5},
+            {"step": None, "time": 1.7e9, "inference/load": 1.0},
+        ],
+    )
+    (folder / "checkpoints" / "step_4").mkdir(parents=True)
+    return folder
+
+
 def legacy_row(number: int) -> dict[str, Any]:
     return {
         "example_id": number // 2,
@@ -212,6 +255,17 @@ def verifiers(folder: Path) -> Path:
     (folder / "metadata.json").write_text(
         json.dumps({"env_id": "gsm", "model": "m", "rollouts_per_example": 2})
     )
+    return folder
+
+
+def verifiers_traces(folder: Path) -> Path:
+    """As verifiers leaves them since 0.3.1: episodes, here with one line of a trace alone as before that."""
+    rows = [{**episode(1, number, float(number)), "ok": True, "errors": []} for number in range(2)]
+    for row in rows:
+        del row["run"], row["group"]
+    alone = {**rows[0]["traces"][0], "id": "t", "task": {"key": "k0"}}
+    lines(folder / "traces.jsonl", [*rows, alone])
+    (folder / "config.toml").write_text('model = "m"\n[sampling]\ntemperature = 0.5\n')
     return folder
 
 

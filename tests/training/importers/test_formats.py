@@ -375,6 +375,16 @@ def test_atropos_keeps_what_an_agent_did_out_of_the_prompt(tmp_path: Path) -> No
     assert rollout_of(rows[0]["prompt"], rows[0]["completion"]).written == "try 0\nexit(0)\ndone"
 
 
+def test_evaluations_of_the_older_prime_rl(tmp_path: Path) -> None:
+    source = layouts.prime_legacy(tmp_path / "prime")
+    row = {key: value for key, value in layouts.legacy_row(0).items() if key != "example_id"}
+    layouts.lines(source / "rollouts" / "step_1" / "eval_rollouts_gsm.jsonl", [row])
+    _, rows, coverage = imported(source, tmp_path)
+    (evaluated,) = (row for row in rows if row["phase"] == "eval")
+    assert (coverage.found_eval, evaluated["step"], evaluated["env"]) == (1, 1, "gsm")
+    assert not any("not read" in each for each in coverage.statements)
+
+
 def test_inspect(tmp_path: Path) -> None:
     path = tmp_path / "a.eval"
     sample = {

@@ -22,7 +22,9 @@ LAYOUTS = {
     "open_instruct": "open-instruct",
     "prime_rl": "prime-rl",
     "prime_legacy": "prime-rl",
+    "prime_stream": "prime-rl",
     "verifiers": "verifiers",
+    "verifiers_traces": "verifiers",
     "tinker": "tinker",
     "atropos": "atropos",
 }
@@ -39,7 +41,7 @@ def mutated(value: Any, chance: random.Random) -> Any:
 
 
 def spoil(folder: Path, chance: random.Random) -> None:
-    for path in sorted(folder.rglob("*.json*")):
+    for path in sorted(each for each in folder.rglob("*.json*") if each.suffix != ".zst"):
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         path.write_text("".join(json.dumps(mutated(row, chance)) + "\n" for row in rows))
 

@@ -174,7 +174,8 @@ def test_a_run_whose_other_half_is_packed_is_not_complete(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "layout",
-    ["verl", "nemo_rl", "open_instruct", "prime_rl", "prime_legacy", "verifiers", "tinker", "atropos",
+    ["verl", "nemo_rl", "open_instruct", "prime_rl", "prime_legacy", "prime_stream",
+     "verifiers", "verifiers_traces", "tinker", "atropos",
      "openrlhf_table", "openrlhf_calls"],
 )  # fmt: skip
 def test_what_frameworks_leave_beside_rollouts_is_not_called_unread(tmp_path: Path, layout: str) -> None:

@@ -146,7 +146,8 @@ def _rollout(
     rewards = [s * w for s, w in parts if s is not None and w is not None]
     info = inner(trace, "info")
     judged = info.get("judge") or info.get("judge_calls")
-    task = (_task(trace) or _task(row)) if agent else (_task(row) or _task(trace))
+    # Of several agents too it is that of the episode: their own may differ within a group.
+    task = _task(row) or _task(traces_of(row)[0])
     return Rollout(
         step=place.step,
         phase=place.phase,

@@ -1,8 +1,8 @@
 """prime-rl: ``rollouts/step_{N}/{train,eval}/{all,effective}/traces.jsonl``, one episode a line.
 
 ``all`` holds everything that was generated and ``effective`` what was trained on: the best native log. Older
-versions wrote ``step_{N}/train_rollouts.jsonl`` in the legacy format of verifiers, newer ones a stream of
-episodes (`prime_rl_stream`). Episodes that failed have no part in advantages, which are computed among the
+versions wrote ``step_{N}/train_rollouts.jsonl`` and ``eval_rollouts_{env}.jsonl`` in the legacy format of
+verifiers, newer ones a stream of episodes (`prime_rl_stream`). Episodes that failed have no part in advantages, which are computed among the
 others of their group (prime-rl 559b447, 004274e; PR 2248).
 """
 
@@ -34,6 +34,8 @@ from modelassay.training.importers.verifiers import legacy_rollouts
 from modelassay.training.importers.verifiers import reward_names as legacy_names
 
 NAME = "prime-rl"
+_EVALUATED = "eval_rollouts_"
+"""How names of older files of evaluations begin, which end with that of the environment."""
 _TRAINING = ("train/", "reward/", "loss", "optim/", "entropy/", "mismatch_kl/")
 """How names of metrics begin that are logged where something was trained."""
 
@@ -162,6 +164,8 @@ def _population(folders: list[Path]) -> Population:
 def _of_step(step: int, folder: Path, agents: frozenset[str], notes: Notes) -> Iterator[Rollout]:
     for path in _legacy(folder):
         yield from legacy_rollouts(path, step, "train", "", notes)
+    for path in sorted(folder.glob(f"{_EVALUATED}*.jsonl")):
+        yield from legacy_rollouts(path, step, "eval", path.stem.removeprefix(_EVALUATED), notes)
     traces = _traces(folder)
     phases: tuple[RunPhase, ...] = ("train", "eval")
     for phase in phases:
