@@ -199,23 +199,30 @@ def open_examinations(
         UsageError: no such file, it examined another model, or two are the same.
         EvidenceError: it is no examination, contradicts itself, or files that it rests on are others.
     """
+    fitted = [
+        fitting(made, baseline, candidate, where=each.file, vouched=each.candidate_model)
+        for each, made in read_examinations(plan, folder)
+    ]
+    return sessions_once(fitted)
+
+
+def read_examinations(plan: Plan, folder: Path) -> list[tuple[ExaminationReference, Examination]]:
+    """The examinations that `plan` names, each with its entry, before they are held against the models.
+
+    Raises:
+        UsageError: no such file, or two are the same.
+        EvidenceError: as of `open_examinations`.
+    """
     named = [
         each if isinstance(each, ExaminationReference) else ExaminationReference(file=each)
         for each in plan.examinations
     ]
     read = [read_examination(folder / each.file) for each in named]
     refuse_repeated(read, [each.file for each in named])
-    fitted = [
-        fitting(
-            beside(made, (folder / each.file).parent, where=each.file),
-            baseline,
-            candidate,
-            where=each.file,
-            vouched=each.candidate_model,
-        )
+    return [
+        (each, beside(made, (folder / each.file).parent, where=each.file))
         for each, made in zip(named, read, strict=True)
     ]
-    return sessions_once(fitted)
 
 
 def questions_of(plan: Plan, samples: Sequence[Sample]) -> tuple[Question, ...]:

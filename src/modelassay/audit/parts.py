@@ -170,8 +170,11 @@ def judge_models(references: Sequence[EvaluatorReference]) -> tuple[tuple[str, M
     return tuple(found)
 
 
-async def check_names(plan: Plan, policy: Policy, asked: Questions, folder: Path) -> None:
+async def check_names(plan: Plan, policy: Policy, asked: Questions, folder: Path) -> tuple[Measure, ...]:
     """Object to names that an audit of `plan` would object to, without loading or asking a model.
+
+    Returns:
+        Every measure that the plan's evaluators score on these questions.
 
     Raises:
         UnknownNameError: no plugin for a kind of model, no such evaluator, or a floor for no measure.
@@ -185,6 +188,7 @@ async def check_names(plan: Plan, policy: Policy, asked: Questions, folder: Path
     measures = measures_of(evaluators, asked.samples)
     check_fit(policy, slices=slices_of(plan), samples=asked.samples, measures=measures)
     check_published(plan, measures)
+    return measures
 
 
 def measures_of(evaluators: Sequence[Evaluator], samples: Iterable[Sample]) -> tuple[Measure, ...]:

@@ -22,9 +22,10 @@ from modelassay.cli.options import (
 
 if TYPE_CHECKING:
     from modelassay.audit import Places
-    from modelassay.audit.planning import Assumptions, Forecast
+    from modelassay.audit.parts import Questions
+    from modelassay.audit.planning import Assumptions, Forecast, RequiredEvidence
     from modelassay.config import Plan
-    from modelassay.records import Policy
+    from modelassay.records import Finding, Measure, Policy
 
 
 class Share(click.ParamType[float]):
@@ -137,8 +138,9 @@ def command(
     """Show what PLAN would ask: requests, time, cost, and what each slice could show.
 
     Nothing is asked and nothing is spent; datasets are read (downloaded on first use), and what the plan
-    declares of the candidate's lineage is held against the files that it names. Every figure rests on
-    assumptions, which are printed and can be replaced, or taken from an audit before with --like.
+    declares of the candidate's lineage is held against the files that it names. Examinations are read, and
+    what the policy requires beside the suite and would be missing is named with what brings it. Every figure
+    rests on assumptions, which are printed and can be replaced, or taken from an audit before with --like.
 
     \b
     modelassay plan plan.yaml
@@ -152,6 +154,7 @@ def command(
 
     loaded = load_plan(plan, overrides)
     loaded = against_itself(loaded) if noise_floor else loaded
+    options["noise_floor"] = noise_floor
     policy = policy_of(loaded, plan.parent)
     check_policy(policy, where=str(plan.parent / loaded.policy) if loaded.policy else "the default policy")
     place = chosen_store(store, loaded.output.store)
@@ -174,14 +177,16 @@ def _forecast(plan: Plan, policy: Policy, places: Places, options: dict[str, Any
 
     from modelassay.artifacts import lineage_findings, resolve_lineage
     from modelassay.audit.parts import check_names, open_questions
-    from modelassay.audit.planning import Limits, forecast, kept_answers
+    from modelassay.audit.planning import Limits, forecast, kept_answers, unknown_models
 
     limits = Limits(Decimal(repr(options.pop("budget"))), options.pop("hours"))
     simulations, manual_minutes = options.pop("simulations"), options.pop("manual_minutes")
+    noise_floor = options.pop("noise_floor")
     assumptions = _assumptions(places.store, options.pop("like"), options)
     declared = lineage_findings(resolve_lineage(plan.lineage, places.plan_folder))
     questions = open_questions(plan, places)
-    asyncio.run(check_names(plan, policy, questions, places.plan_folder))
+    measures = asyncio.run(check_names(plan, policy, questions, places.plan_folder))
+    evidence = () if noise_floor else _evidence(plan, policy, places, questions, measures, declared)
     expected = forecast(
         plan,
         policy,
@@ -192,7 +197,32 @@ def _forecast(plan: Plan, policy: Policy, places: Places, options: dict[str, Any
         simulations=simulations,
         manual_minutes=manual_minutes,
     )
-    return msgspec.structs.replace(expected, lineage=declared)
+    warnings = (*expected.warnings, *unknown_models(plan, places.plan_folder))
+    return msgspec.structs.replace(expected, lineage=declared, evidence=evidence, warnings=warnings)
+
+
+def _evidence(
+    plan: Plan,
+    policy: Policy,
+    places: Places,
+    questions: Questions,
+    measures: tuple[Measure, ...],
+    declared: tuple[Finding, ...],
+) -> tuple[RequiredEvidence, ...]:
+    """What the policy requires beside the suite, with the examinations read as the audit would."""
+    from datetime import UTC, datetime
+
+    from modelassay.audit.planning import planned_examinations, required_evidence
+
+    return required_evidence(
+        plan,
+        policy,
+        questions,
+        measures,
+        declared=declared,
+        examinations=planned_examinations(plan, places.plan_folder),
+        today=datetime.now(UTC).date(),
+    )
 
 
 _NAMES = {

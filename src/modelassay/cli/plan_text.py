@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Forecast,
         RedTeamForecast,
         Repeating,
+        RequiredEvidence,
         SliceForecast,
         Total,
     )
@@ -26,7 +27,7 @@ _CASES = {
     "baseline_kept": "with the baseline's answers kept",
     "now": "not in the journal yet",
 }
-_MARKS = {"met": "✓", "open": "✗", "unknown": "?"}
+_MARKS = {"met": "✓", "open": "✗", "unknown": "?", "there": "✓", "planned": "✓", "missing": "✗"}
 _ITEMS = {
     "time": "time",
     "money": "cost",
@@ -58,6 +59,7 @@ def print_forecast(expected: Forecast) -> None:
     for each in expected.affordable:
         _print_affordable(each)
     _section("A practical evaluation before deployment:", map(_item_line, expected.checklist))
+    _print_evidence(expected.evidence)
     _print_lineage(expected.lineage)
 
 
@@ -216,6 +218,22 @@ def _print_affordable(each: Affordable) -> None:
 def _item_line(item: ChecklistItem) -> str:
     change = f" → {item.change}" if item.change else ""
     return f"{_MARKS[item.state]} {_ITEMS[item.name]}: {item.statement}{change}"
+
+
+def _print_evidence(required: Sequence[RequiredEvidence]) -> None:
+    """What the policy requires beside the suite, and what brings what would be missing."""
+    from modelassay.report.text import visible
+
+    if not required:
+        return
+    lines = [
+        f"{_MARKS[each.state]} {each.kind.replace('_', ' ')}: {visible(each.statement)}"
+        + (f" → {each.supplied_by}" if each.supplied_by else "")
+        for each in required
+    ]
+    _section("Evidence that the policy requires:", lines)
+    if any(each.state == "missing" for each in required):
+        click.echo("  while one is missing the audit can only end inconclusive, or worse")
 
 
 def _print_lineage(findings: Sequence[Finding]) -> None:

@@ -84,7 +84,7 @@ def find_folder(name: str, *, revision: str, folder: Path, where: str, code: boo
     local = local_folder(name, folder)
     if local is not None:
         return local.resolve()
-    if not _HUB_ID.fullmatch(name):
+    if not could_be_found(name, folder):
         raise UsageError(
             f"{name!r} is neither an existing folder nor a hub id",
             where=where,
@@ -106,6 +106,11 @@ def find_folder(name: str, *, revision: str, folder: Path, where: str, code: boo
             mend="check the path or id, or download it first and give its folder",
         ) from error
     return Path(found)
+
+
+def could_be_found(name: str, folder: Path) -> bool:
+    """Whether `name` is an existing folder, relative to `folder`, or has the form of a hub id."""
+    return local_folder(name, folder) is not None or _HUB_ID.fullmatch(name) is not None
 
 
 def local_folder(name: str, folder: Path) -> Path | None:

@@ -14,6 +14,7 @@ from modelassay.audit.planning.affordable import Affordable, Limits, affordable
 from modelassay.audit.planning.assumptions import Assumptions
 from modelassay.audit.planning.checklist import ChecklistItem, checklist
 from modelassay.audit.planning.drawing import Drawing, drawings
+from modelassay.audit.planning.evidence import RequiredEvidence
 from modelassay.audit.planning.kept import KeptAnswers
 from modelassay.audit.planning.repeating import Repeating, repeatings
 from modelassay.audit.planning.slices import ATTACKED, SliceForecast, slice_forecasts
@@ -70,6 +71,8 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """What the limits on money and time leave; empty without limits."""
     checklist: tuple[ChecklistItem, ...] = ()
     """What a practical evaluation should hold."""
+    evidence: tuple[RequiredEvidence, ...] = ()
+    """What the policy requires beside the suite; empty where it requires nothing."""
 
 
 def forecast(
