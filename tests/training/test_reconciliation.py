@@ -490,6 +490,23 @@ def test_prime_rl_logs_by_agent_what_was_generated_and_what_was_trained_on() -> 
     }
 
 
+def test_advantages_beside_a_rollout_that_failed_are_not_compared() -> None:
+    reward, failed, advantage = FRAME.reward.copy(), FRAME.failed.copy(), FRAME.advantage.copy()
+    trained_on = np.ones(len(FRAME), np.int8)
+    lost = int(np.flatnonzero((FRAME.step == 5) & (np.abs(FRAME.advantage) > 0.1))[0])
+    reward[lost], failed[lost], advantage[lost], trained_on[lost] = np.nan, True, np.nan, -1
+    frame = replace(FRAME, reward=reward, failed=failed, advantage=advantage, trained_on=trained_on)
+    name = "train/agg/effective/agent/reward/mean"
+    known = float(np.nanmean(reward[FRAME.step == 5]))
+    logs = renamed(name, s5=known - METRICS[4].values["reward"])
+    result = reconcile(frame, logs)
+    assert result.disagreements == ()
+    assert result.compared[name] == result.compared["advantage"] == STEPS
+    other = int(np.flatnonzero((FRAME.step == 5) & (FRAME.group != FRAME.group[lost]))[0])
+    advantage[other] += 0.5
+    assert reconcile(replace(frame, advantage=advantage), logs).steps == (5,)
+
+
 def test_what_prime_rl_generated_of_other_rollouts_than_are_here_is_not_compared() -> None:
     counted = [
         RunMetrics(step=m.step, values={**m.values, "progress/rollouts": float(BATCH + (m.step == 5))})

@@ -144,7 +144,7 @@ def _chosen(statistic: Statistic, train: Train, rows: Rows) -> Rows | None:
     if not statistic.trained_on:
         return rows
     known = train.trained_on[rows]
-    return None if (known < 0).any() else rows[known == 1]
+    return None if (known[~train.discarded[rows]] < 0).any() else rows[known == 1]
 
 
 def _without_empty(train: Train, rows: Rows) -> Iterator[Rows]:

@@ -368,7 +368,9 @@ def _compare_advantages(
     whole_step = np.ones(len(train.step), np.bool_)
     for step in lacking:
         whole_step[train.every[step]] = False
-    asked = whole_step | whole[train.groups.code]
+    # Whether a rollout that failed without a reward counted among its group, nothing says.
+    hurt = np.bincount(train.groups.code[train.discarded], minlength=len(train.groups.size)) > 0
+    asked = (whole_step | whole[train.groups.code]) & ~hurt[train.groups.code]
     found = followed(train.groups, train.every, asked, (NEEDS_WHOLE_STEP,) if survivors else ())
     if found is None:
         return None
