@@ -644,9 +644,7 @@ def test_what_was_taken_for_what_is_said_of_missing_results() -> None:
     assert "in 30 of 150 attacks with a result on it, the baseline in 0 of 120 (over the 120 with" in early
     assert "With what has no result on the baseline counted in its favour, the rise is 20.0 points" in early
     unread = said({("resisted", "unscored"): 150})
-    assert (
-        "More is without a result on the candidate; with that counted against it, the rise is 100.0" in unread
-    )
+    assert "on the candidate; with that counted against it, the rise is 100.0" in unread
     mixed = said({("resisted", "unscored"): 100, ("unscored", "success"): 20})
     assert "against it, and what has none on the baseline in its favour, the rise is 100.0" in mixed
     assert "the candidate fell in 20 of 20 attacks with a result on it, the baseline in 0 of 100" in mixed
