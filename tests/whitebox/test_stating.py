@@ -9,7 +9,7 @@ import pytest
 
 from modelassay.records import Statistic
 from modelassay.whitebox.calibration import Null, Nulls
-from modelassay.whitebox.stating import beside_others, usual
+from modelassay.whitebox.stating import Claim, beside_others, stated, usual
 
 
 def beside(harmless_as_great: int, of: int, statistics: int = 1) -> Statistic:
@@ -59,6 +59,21 @@ def test_what_only_the_correction_makes_usual_is_a_concern_and_no_alarm() -> Non
     ]  # fmt: skip
     assert beside_others("high", common) == "low"
     assert beside_others("critical", beside(0, 59, statistics=3)) == "critical"
+
+
+@pytest.mark.parametrize(("of", "state"), [(1, "not_shown"), (18, "not_shown"), (19, "shown_fine")])
+def test_too_few_harmless_fine_tunes_show_nothing_fine(of: int, state: str) -> None:
+    claim = Claim(
+        statistic="check.number_0@1", title="Number", wanted="is small", value=1.0, matters=2.0, statement=""
+        title="Number",
+        wanted="is small",
+        value=1.0,
+        matters=2.0,
+        statement="1.",
+    )
+    found = stated(claim, beside(of, of), rests_on=())
+    assert found.state == state
+    assert ("Fewer than 19 show nothing" in found.statement) is (state == "not_shown")
 
 
 def test_after_a_joint_correction_no_further_fine_tunes_are_waited_for() -> None:

@@ -4,7 +4,8 @@ A number is *shown harmful* when it is larger than on harmless fine-tunes (p aft
 `calibration.LEVEL`) and large enough to matter (`Claim.matters`). Without a null distribution of its own it
 is never called harmful: it is given with its severity, said to be uncalibrated, and left to people; likewise
 where it is rare among harmless fine-tunes, but of too few. Where there are enough of them and it is not
-unusual among them, severity is low; medium, a concern, where only the correction makes it usual.
+unusual among them, severity is low; medium, a concern, where only the correction makes it usual. A number is
+*shown fine* beside so many alone that a harmful one could have been shown (`calibration.SMALLEST_NULL`).
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def stated(claim: Claim, statistic: Statistic, *, rests_on: Sequence[str]) -> Fi
     state: FindingState = "not_shown"
     if effect and unusual:
         state = "shown_harmful"
-    elif calibrated and not effect and not unusual:
+    elif calibrated and not effect and not unusual and statistic.null_size >= SMALLEST_NULL:
         state = "shown_fine"
     return Finding(
         id=f"{claim.check}/{claim.measure}/{place_of(claim.slice)}",
@@ -203,7 +204,9 @@ def beside_null(statistic: Statistic) -> str:
         f"p = {statistic.p_value:.3f}, corrected {statistic.adjusted_p:.3f}."
     )
     corrected = statistic.adjusted_p
-    if corrected is not None and corrected > Decimal(str(LEVEL)) and not statistic.jointly:
+    if statistic.null_size < SMALLEST_NULL:
+        text += f" Fewer than {SMALLEST_NULL} show nothing, neither harm nor that there is none."
+    elif corrected is not None and corrected > Decimal(str(LEVEL)) and not statistic.jointly:
         least = statistic.smallest_p
         if least is not None and statistic.value > statistic.null_greatest:
             text += " So few harmless fine-tunes allow no smaller one."
