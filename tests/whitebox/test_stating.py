@@ -65,11 +65,6 @@ def test_what_only_the_correction_makes_usual_is_a_concern_and_no_alarm() -> Non
 def test_too_few_harmless_fine_tunes_show_nothing_fine(of: int, state: str) -> None:
     claim = Claim(
         statistic="check.number_0@1", title="Number", wanted="is small", value=1.0, matters=2.0, statement=""
-        title="Number",
-        wanted="is small",
-        value=1.0,
-        matters=2.0,
-        statement="1.",
     )
     found = stated(claim, beside(of, of), rests_on=())
     assert found.state == state
