@@ -12,6 +12,7 @@ import msgspec
 from modelassay.errors import DatasetError, UnknownNameError, UsageError
 from modelassay.records import RunCoverage, RunMetrics
 from modelassay.training.columns import pa
+from modelassay.training.coverage_gate import WHOLE
 from modelassay.training.importers.copies import Copies
 from modelassay.training.importers.left_unread import left_unread, named, what_is_here
 from modelassay.training.importers.opened import Framework, ImportOptions, Notes, OpenedRun, coverage_of
@@ -155,7 +156,7 @@ def _write(
 
 def _without_claim(coverage: RunCoverage, unread: int) -> RunCoverage:
     """`coverage` of a source that holds files which were not read: it cannot be called whole."""
-    if coverage.expected_train is not None and coverage.found_train < coverage.expected_train:
+    if coverage.expected_train is not None and coverage.found_train < WHOLE * coverage.expected_train:
         return coverage
     return msgspec.structs.replace(
         coverage,

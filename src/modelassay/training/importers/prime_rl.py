@@ -2,8 +2,8 @@
 
 ``all`` holds everything that was generated and ``effective`` what was trained on: the best native log. Older
 versions wrote ``step_{N}/train_rollouts.jsonl`` and ``eval_rollouts_{env}.jsonl`` in the legacy format of
-verifiers, newer ones a stream of episodes (`prime_rl_stream`). Episodes that failed have no part in advantages, which are computed among the
-others of their group (prime-rl 559b447, 004274e; PR 2248).
+verifiers, newer ones a stream of episodes (`prime_rl_stream`). Episodes that failed have no part in
+advantages, which are computed among the others of their group (prime-rl 559b447, 004274e; PR 2248).
 """
 
 from __future__ import annotations
