@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,8 @@ def test_rewards_of_many_values_are_compared_by_means(made: Made, outlier: float
     found = assess_environments(*made(rows))
     pressure, unearned = _of(found, "a", "pressure"), _of(found, "a", "reward without work")
     assert (pressure.outcome, pressure.severity) == ("pays to cheat", "high")
-    assert "mean reward of 0.9, others 0.3" in pressure.statement
+    assert float(pressure.values["within_with"]) > 0.9 > 0.1 > float(pressure.values["within_without"])
+    assert "beside others of the same prompt" in pressure.statement
     assert (unearned.outcome, unearned.severity) == ("hackable", "high")
     assert _of(found, "a", "solvability").state == "not_assessable"
 
@@ -285,10 +287,87 @@ def test_means_err_as_rarely_as_they_say(frame_of: Callable[..., Frame], tasks: 
     for _ in range(repetitions):
         reward = random.normal(size=tasks)[task] + 0.5 * random.normal(size=len(task))
         flags = random.random(len(task)) < 1 / (1 + np.exp(1.0 + random.normal(size=tasks)))[task]
-        frame = frame_of(reward=reward, task=task, group=task, flags={"b": flags})
+        frame = frame_of(reward=reward, task=task, group=np.arange(len(task)), flags={"b": flags})
         (pressure,) = pressures(frame, [environment_of(frame, 0)])
         assert pressure.measure == "mean reward"
-        alarms += pressure.pays
+        assert not pressure.pays
+        alarms += pressure.common
+    assert alarms / repetitions <= 0.025 + 3.0 * np.sqrt(0.025 * 0.975 / repetitions)
+
+
+def _prompts(*, easy: float, hard: float, extra: float, seed: int, steps: int = 40) -> dict[str, np.ndarray]:
+    """Groups of eight to easy and hard prompts; the behaviour shows at these rates, and is paid `extra`."""
+    random = np.random.default_rng(seed)
+    step = np.repeat(np.arange(1, steps + 1), 64)
+    group = np.repeat(np.arange(steps * 8), 8)
+    simple = (random.random(steps * 8) < 0.5)[group]
+    task = random.integers(0, 20, steps * 8)[group] + 20 * simple
+    flags = random.random(len(step)) < np.where(simple, easy, hard)
+    paid = np.where(simple, 0.75, 0.15) + extra * flags
+    reward = (random.random(len(step)) < paid).astype(float)
+    return {"step": step, "group": group, "task": task, "reward": reward, "flags": flags}
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_what_pays_for_each_prompt_is_not_hidden_by_hard_ones(
+    frame_of: Callable[..., Frame], grouped: bool
+) -> None:
+    """The exploit is tried where honest work seldom pays, so that all in all it is paid less."""
+    made = _prompts(easy=0.1, hard=0.6, extra=0.2, seed=1)
+    reward, flags = made["reward"], made.pop("flags")
+    assert reward[flags].mean() < reward[~flags].mean() - 0.1
+    if not grouped:
+        made["group"] = np.arange(len(reward))
+    found = assess_environments(frame_of(**made, flags={"b": flags}, envs=("a",)))
+    finding = _of(found, "a", "pressure")
+    if grouped:
+        assert (finding.outcome, finding.severity) == ("pays to cheat", "medium")
+        assert finding.effect is not None
+        assert finding.effect.low < Decimal("0.2") < finding.effect.high
+    else:
+        assert (finding.outcome, finding.state, finding.severity) == ("not told apart", "not_shown", "none")
+        assert "easier prompts may explain" in finding.statement
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_what_is_commoner_on_easy_prompts_is_not_said_to_pay(
+    frame_of: Callable[..., Frame], grouped: bool
+) -> None:
+    made = _prompts(easy=0.6, hard=0.1, extra=0.0, seed=2)
+    reward, flags = made["reward"], made.pop("flags")
+    assert reward[flags].mean() > reward[~flags].mean() + 0.25
+    if not grouped:
+        made["group"] = np.arange(len(reward))
+    finding = _of(assess_environments(frame_of(**made, flags={"b": flags}, envs=("a",))), "a", "pressure")
+    if grouped:
+        assert finding.state == "shown_fine"
+    else:
+        assert (finding.outcome, finding.severity) == ("not told apart", "medium")
+
+
+def test_what_is_paid_again_at_the_end_is_not_called_fine(frame_of: Callable[..., Frame]) -> None:
+    """Paid less than its absence for two thirds of the run, and more in the last."""
+    early, late = (
+        _prompts(easy=0.5, hard=0.5, extra=extra, seed=seed, steps=steps)
+        for extra, seed, steps in ((-0.1, 3, 80), (0.2, 4, 40))
+    )
+    late["step"], late["group"] = late["step"] + 80, late["group"] + 640
+    made = {name: np.r_[early[name], late[name]] for name in early}
+    flags = made.pop("flags")
+    finding = _of(assess_environments(frame_of(**made, flags={"b": flags}, envs=("a",))), "a", "pressure")
+    assert finding.outcome == "pays to cheat"
+    assert finding.values["since"] == 81
+
+
+def test_pressure_within_groups_errs_as_rarely_as_it_says(frame_of: Callable[..., Frame]) -> None:
+    """Two looks, all steps and the last third, share 5 %, half of it on each side."""
+    repetitions, alarms = 300, 0
+    for seed in range(repetitions):
+        made = _prompts(easy=0.6, hard=0.2, extra=0.0, seed=seed, steps=18)
+        frame = frame_of(**{k: v for k, v in made.items() if k != "flags"}, flags={"b": made["flags"]})
+        found = pressures(frame, [environment_of(frame, 0)])
+        assert {each.measure for each in found} == {"within groups"}
+        alarms += any(each.pays for each in found)
     assert alarms / repetitions <= 0.025 + 3.0 * np.sqrt(0.025 * 0.975 / repetitions)
 
 

@@ -1,23 +1,26 @@
 """The pressure index: how much more a behaviour is paid than its absence, in one environment.
 
-Of full reward it is P(full | behaviour) - P(full | without). Where rewards are of more than two values, the
-difference of mean rewards stands beside it, as a share of the environment's span of rewards: partial credit,
-noise and scores of a reward model pay without ever being full.
+Among rollouts of the same prompt it is D (`statistics.group_differential`) as a share of the environment's
+span of rewards, over all steps and over their last third: what is paid after a fix, or no longer. Where too
+few groups hold both kinds, it is P(full | behaviour) - P(full | without), and where rewards are of more than
+two values the difference of mean rewards; these cannot tell what is paid from what easier prompts bring.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from modelassay.statistics import newcombe_difference_interval
+from modelassay.statistics import newcombe_difference_interval, reward_differential
 from modelassay.statistics.cluster_differences import MeanDifference, cluster_mean_difference
 from modelassay.statistics.intervals import Interval
+from modelassay.training.analyses.grouped import Grouped, grouped
+from modelassay.training.analyses.reinforcement import MIXED_LEAST
 from modelassay.training.analyses.reward_scale import RewardScale, reward_scale
-from modelassay.training.frame import Flags, Frame
+from modelassay.training.frame import Flags, Floats, Frame
 
 FEWEST = 30
 """Rollouts with and without a behaviour that an index needs."""
@@ -33,7 +36,7 @@ GRADER_EXPLOITS = (
 )
 """Flags of rollouts that got their reward, if any, from the grader's weakness: no task is solved by them."""
 MARGIN = 0.1
-"""Share of the span of rewards under which a difference of means is none."""
+"""Share of the span of rewards, or of full rewards, under which a difference is none."""
 _CLUSTERS_LEAST = 6
 """Tasks of each kind from which errors are clustered by task; else by group."""
 
@@ -55,25 +58,35 @@ class Pressure:
 
     environment: str
     behaviour: str
-    measure: Literal["full reward", "mean reward"]
+    measure: Literal["within groups", "full reward", "mean reward"]
     with_it: float
-    """Share of full rewards, or mean reward, of rollouts with the behaviour."""
+    """Share of full rewards, or mean reward, of rollouts with the behaviour; within groups its share of the
+    span of rewards."""
     without: float
     index: float
-    """The difference; of means as a share of the span of rewards."""
+    """The difference; within groups and of means as a share of the span of rewards."""
     interval: Interval
     honest: float
     """What others get on a scale from 0 to 1."""
+    groups: int = 0
+    """Groups with both kinds of rollouts that the index is from."""
+    since: int | None = None
+    """First step that it is from, where it is not of all."""
 
     @property
     def pays(self) -> bool:
-        """Whether the behaviour is surely paid more."""
-        return self.interval.low > 0
+        """Whether the behaviour is surely paid more than its absence for the same prompt."""
+        return self.measure == "within groups" and self.interval.low > 0
+
+    @property
+    def common(self) -> bool:
+        """Whether rollouts with it are surely paid more, for whatever reason."""
+        return self.measure != "within groups" and self.interval.low > 0
 
     @property
     def unsure(self) -> bool:
-        """Whether it may be paid more by means, as far as the rollouts tell."""
-        return self.measure == "mean reward" and not self.pays and self.interval.high > MARGIN
+        """Whether it may be paid more, as far as the rollouts tell."""
+        return not self.pays and (self.measure != "within groups" or self.interval.high > MARGIN)
 
 
 def environment_of(frame: Frame, code: int) -> Environment:
@@ -87,22 +100,78 @@ def pressures(frame: Frame, told: Sequence[Environment]) -> list[Pressure]:
 
     The surest come first. Intervals share an error of 5 % by Bonferroni.
     """
-    pairs = [
-        (each, name, flags[each.chosen])
-        for each in told
-        for name, flags in frame.flags.items()
+    shares = _shares(frame, told)
+    asked = [
+        (each, name, mixed)
+        for name in frame.flags
         if name not in NOT_SIGNS_OF_WORK
+        for each, mixed in _enough(frame, told, name, shares)
     ]
-    enough = [(e, n, f) for e, n, f in pairs if f.sum() >= FEWEST and (~f).sum() >= FEWEST]
-    looks = sum(e.scale.reached + e.scale.graded for e, _, _ in enough)
+    looks = sum(2 if mixed else e.scale.reached + e.scale.graded for e, _, mixed in asked)
     confidence = 1 - 0.05 / max(1, looks)
-    found = []
-    for each, name, flags in enough:
+    found: list[Pressure] = []
+    for each, name, mixed in asked:
+        flags = frame.flags[name][each.chosen]
+        if mixed is not None:
+            found += _within_groups(frame.flags[name], shares, each, name, mixed, confidence)
+            continue
         if each.scale.reached:
             found.append(_by_full(frame, each, name, flags, confidence))
         if each.scale.graded:
             found.append(_by_mean(frame, each, name, flags, confidence))
-    return sorted(found, key=lambda pressure: -pressure.interval.low)
+    return sorted(found, key=lambda pressure: (not pressure.pays, -pressure.interval.low))
+
+
+def _shares(frame: Frame, told: Sequence[Environment]) -> Floats:
+    """Rewards as shares of the span of their environment, shape ``[n]``; elsewhere NaN."""
+    shares = np.full(len(frame), np.nan)
+    for each in told:
+        shares[each.chosen] = each.scale.within(frame.reward[each.chosen])
+    return shares
+
+
+def _enough(
+    frame: Frame, told: Sequence[Environment], name: str, shares: Floats
+) -> Iterator[tuple[Environment, Grouped | None]]:
+    """Environments in which a behaviour is seen and absent often enough; groups where these can tell."""
+    flags = frame.flags[name]
+    enough = [e for e in told if min(flags[e.chosen].sum(), (~flags[e.chosen]).sum()) >= FEWEST]
+    if not enough:
+        return
+    groups = grouped(frame, flags, shares)
+    for each in enough:
+        here = groups.of(groups.env == each.code)
+        yield each, here if int(here.differences.mixed.sum()) >= MIXED_LEAST else None
+
+
+def _within_groups(
+    flags: Flags, shares: Floats, each: Environment, name: str, groups: Grouped, confidence: float
+) -> list[Pressure]:
+    """Over all steps, and over the last third of the groups where these are enough by themselves."""
+    late = groups.of(groups.step > int(np.quantile(groups.step, 2 / 3)))
+    found = []
+    for part in (groups, late):
+        mixed = part.differences.mixed
+        if int(mixed.sum()) < MIXED_LEAST:
+            continue
+        by_task = len(np.unique(part.task[mixed])) >= _CLUSTERS_LEAST
+        d = reward_differential(part.differences, part.task if by_task else part.step, confidence)
+        kind, paid = flags[part.rollouts], shares[part.rollouts]
+        found.append(
+            Pressure(
+                environment=each.name,
+                behaviour=name,
+                measure="within groups",
+                with_it=float(paid[kind].mean()),
+                without=float(paid[~kind].mean()),
+                index=d.value,
+                interval=d.interval,
+                honest=float(paid[~kind].mean()),
+                groups=int(mixed.sum()),
+                since=int(part.step.min()) if part is late else None,
+            )
+        )
+    return found
 
 
 def _by_full(frame: Frame, each: Environment, name: str, flags: Flags, confidence: float) -> Pressure:
