@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +22,7 @@ from modelassay.records import RunFinding
 from modelassay.training.protocol.replay import Replayed, recorded_checkpoint, replay_finding
 from modelassay.training.protocol.rollout_comparison import compare_rollouts, logged_rollouts
 from modelassay.training.protocol.sampling import sampling_of, scores_finding
-from modelassay.training.protocol.scoring import score_tokens
+from modelassay.training.protocol.scoring import Logged, score_tokens
 from modelassay.training.protocol.set_up import other_set_up
 from modelassay.training.protocol.weight_distance import weight_deviation
 from modelassay.training.run import Run
@@ -70,9 +72,56 @@ def test_a_segment_is_replayed_to_the_bit(
     assert done.exit_code == 0, done.output
     assert "128 of 128 recorded rollouts token by token" in done.output
     assert msgspec.json.decode((tmp_path / "finding.json").read_bytes(), type=RunFinding) == finding
+    forged = forge(run, tmp_path / "forged", start)
+    own = ["--own", str(nearly(claimed / "checkpoint-4", tmp_path / "own"))]
+    for more, said in [
+        ([], "0 of 128 recorded rollouts"),
+        (own, "checkpoint-2 did not sample the"),
+        ([*own, "--own-run", str(again.folder)], "where 0 of them may differ by the developer's own"),
+    ]:
+        done = CliRunner().invoke(command, [str(forged), *arguments[1:], *ends, *more])
+        assert (done.output.startswith("deviates: "), said in done.output) == (True, True), done.output
+    done = CliRunner().invoke(command, [*arguments, *ends, *own])
+    assert done.output.startswith("replayed: Training replayed from checkpoint-2 gives 128 of 128")
     (out / "checkpoint-2").mkdir()
     with pytest.raises(EvidenceError, match="is not the one recorded"):
         recorded_checkpoint(run, out / "checkpoint-2")
+
+
+def forge(run: Run, folder: Path, checkpoint: Path) -> Path:
+    """A copy of `run` whose rollouts of the steps 3 and 4 say what the checkpoint would hardly ever say."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    prompt = logged_rollouts(run, 3)[0].prompt
+    said = {token: score_tokens(checkpoint, [Logged(prompt, (token,) * 7)]).surprise for token in range(16)}
+    token = min(said, key=lambda each: said[each])
+    shutil.copytree(run.folder, folder)
+    for part in (folder / "rollouts").iterdir():
+        table = parquet.read_table(part)
+        columns = {name: table[name].to_pylist() for name in ("step", "completion", "extra")}
+        for place, step in enumerate(columns["step"]):
+            if step in (3, 4):
+                extra = json.loads(columns["extra"][place])
+                extra["completion_ids"] = [token] * 7
+                columns["completion"][place], columns["extra"][place] = "+" * 7, json.dumps(extra)
+        for name in ("completion", "extra"):
+            field = table.schema.get_field_index(name)
+            table = table.set_column(
+                field, table.schema.field(field), pa.array(columns[name], pa.large_string())
+            )
+        parquet.write_table(table, part)
+    return folder
+
+
+def nearly(checkpoint: Path, folder: Path) -> Path:
+    """A copy of a checkpoint whose weights end a little elsewhere, as on another machine."""
+    from safetensors.numpy import load_file, save_file
+
+    folder.mkdir()
+    weights = load_file(checkpoint / "model.safetensors")
+    save_file({name: each * (1 + 1e-6) for name, each in weights.items()}, folder / "model.safetensors")
+    return folder
 
 
 def test_other_training_does_not_replay(
