@@ -182,6 +182,7 @@ def test_what_frameworks_leave_beside_rollouts_is_not_called_unread(tmp_path: Pa
     source = getattr(layouts, layout)(tmp_path / "out")
     (source / "config.json").write_text(json.dumps({"model": "m", "output_dir": "x"}))
     (source / "trainer_state.json").write_text(json.dumps({"log_history": [{"step": 1, "loss": 0.5}]}))
+    (source / "agent.json").write_text(json.dumps({"prompt": "You are good at sums. " * 20, "turns": 3}))
     layouts.lines(source / "timing_spans.jsonl", [{"name": "sample", "start": 0.1, "tokens": 12}])
     layouts.lines(source / "wandb" / "run" / "table.jsonl", [ROW])
     (source / "checkpoints" / "step_9").mkdir(parents=True)
@@ -192,7 +193,25 @@ def test_what_frameworks_leave_beside_rollouts_is_not_called_unread(tmp_path: Pa
 
 def test_what_cannot_be_read_at_all_is_named(tmp_path: Path) -> None:
     (tmp_path / "rollouts.pkl").write_bytes(b"\x80\x04.")
-    with pytest.raises(DatasetError, match=r"here are rollouts.pkl \(a pickle, which is never loaded\)"):
+    with pytest.raises(DatasetError, match=r"what is here: rollouts.pkl \(a pickle, which is never loaded\)"):
         detect(tmp_path)
     with pytest.raises(DatasetError, match="a pickle"):
         detect(tmp_path / "rollouts.pkl")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [ROW],
+        {"prompt": ["q"], "completion": ["a"]},
+        {"columns": ["step", "completion"], "data": [[1, "a"]]},
+        {"version": 2, "eval": {"task": "t"}, "samples": [{"id": 1, "input": "q"}]},
+    ],
+)
+def test_a_document_that_holds_rollouts_is_named(tmp_path: Path, data: Any) -> None:
+    source = tmp_path / "out"
+    layouts.lines(source / "a.jsonl", [ROW, ROW])
+    (source / "more").mkdir()
+    (source / "more" / "b.json").write_text(json.dumps(data))
+    coverage, _ = covered(source, tmp_path)
+    assert coverage.statements[0].endswith("(1): more/b.json.")

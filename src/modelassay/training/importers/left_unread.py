@@ -79,7 +79,7 @@ def named(source: Path, paths: Sequence[Path]) -> str:
 def what_is_here(source: Path) -> str:
     """What a source that cannot be read holds, as a sentence; empty where nothing can hold rollouts."""
     paths = [source] if source.is_file() else left_unread(source, ())
-    return f"here are {named(source, paths)}" if paths and any(map(_may_hold_rollouts, paths)) else ""
+    return f"what is here: {named(source, paths)}" if paths and any(map(_may_hold_rollouts, paths)) else ""
 
 
 def _why(path: Path) -> str:
@@ -124,23 +124,31 @@ def _holds_rollouts(path: Path) -> bool:
         data = document(path)
     except (OSError, DatasetError):
         return True
-    return any(map(_is_said, data[:LOOKED_AT] if isinstance(data, list) else [data]))
+    return any(map(_is_said, data[:LOOKED_AT])) if isinstance(data, list) else _is_table(data)
 
 
 def _is_said(row: Any) -> bool:
     """Whether an object holds what somebody said, rather than numbers, names and settings."""
     if not isinstance(row, dict):
         return False
-    if any(str(key).lower() in _SAID and isinstance(value, str | list | dict) for key, value in row.items()):
-        return True
-    if any(
-        isinstance(value, str) and len(value) >= LONG and value.count(" ") > WORDS for value in row.values()
-    ):
-        return True
-    columns = row.get("columns")
-    if isinstance(columns, list) and _SAID & {str(each).lower() for each in columns}:
-        return True
-    return any(_is_said(value[0]) for value in row.values() if isinstance(value, list) and value)
+    texts = {str(key).lower(): value for key, value in row.items() if isinstance(value, str)}
+    long = any(len(text) >= LONG and text.count(" ") > WORDS for text in texts.values())
+    return long or bool(texts.keys() & _SAID) or _is_table(row)
+
+
+def _is_table(data: Any) -> bool:
+    """Whether an object holds rollouts by row or column; settings may hold a text, such as a prompt."""
+    if not isinstance(data, dict):
+        return False
+    many = {
+        str(key).lower(): value for key, value in data.items() if isinstance(value, list | dict) and value
+    }
+    columns = many.get("columns", ())
+    return (
+        bool(many.keys() & _SAID)
+        or bool(_SAID & {str(each).lower() for each in columns})
+        or any(_is_said(value[0]) for value in many.values() if isinstance(value, list))
+    )
 
 
 def _header(path: Path) -> set[str]:
