@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from modelassay.assessment import behaviours as behaving
+from modelassay.assessment.assessed_copy import absent_findings
 from modelassay.assessment.assurance import Assured, assure, raised
 from modelassay.assessment.classing import read_classes
 from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations, variants_of
@@ -144,6 +145,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
             scanners,
         )
         + assured.findings
+        + absent_findings(run)
         + raised(_handed(run, request), "T1", {})
     )
     record = _record(read, request, assured, shown, findings, settings)

@@ -8,7 +8,7 @@ which were edited in between are told as well. What the log itself has is for `a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ from modelassay.assessment.request import LoggedRun
 from modelassay.canonical import digest_bytes
 from modelassay.records import RunCheckpoint, RunEvent, RunFinding, StepRecord
 from modelassay.training.columns import pa
-from modelassay.training.findings import run_finding
+from modelassay.training.findings import decimal, run_finding
 from modelassay.training.protocol.absent import Missing, as_committed, read_absent
 from modelassay.training.protocol.checking import CheckedOpening
 from modelassay.training.protocol.disclosure import Opened, OpenPart, leaf_of_part
@@ -177,6 +177,9 @@ def _rollouts_by_key(run: Run) -> dict[StepKey, int]:
     return counts
 
 
+_NO_TOKENS = b"{}\n"
+
+
 def other_rollouts(run: Run, checked: CheckedOpening, records: Iterable[StepRecord]) -> tuple[str, ...]:
     """Opened rollouts that the assessed copy has otherwise: the first, in words.
 
@@ -207,7 +210,11 @@ def other_rollouts(run: Run, checked: CheckedOpening, records: Iterable[StepReco
 
 
 def _other_part(answer: Opened, parts: Contents, missing: Mapping[str, Missing], layout: Layout) -> str:
-    """The first part of a rollout that the copy has otherwise than it was opened; empty without any."""
+    """The first part of a rollout that the copy has otherwise than it was opened; empty without any.
+
+    Where the grader's part was withheld a copy may lack all of ``extra``, and so the tokens of texts.
+    """
+    grader_open = isinstance(answer.parts["grader"], OpenPart)
     for name, mine in zip(PARTS, as_committed(parts, missing), strict=True):
         part = answer.parts[name]
         if name in missing:
@@ -216,19 +223,29 @@ def _other_part(answer: Opened, parts: Contents, missing: Mapping[str, Missing],
         elif isinstance(part, OpenPart):
             theirs = part.text.encode("utf-8", "surrogatepass")
             if name == "figures":
-                theirs = _without_lengths(theirs, answer, parts, layout)
+                theirs = _without_lengths(theirs, answer, parts, {*missing}, layout)
+            elif name in TEXTS and layout > 1 and mine.startswith(_NO_TOKENS) and not grader_open:
+                theirs = _NO_TOKENS + text_in(part.text, layout).encode("utf-8", "surrogatepass")
             if theirs != mine:
                 return name
     return ""
 
 
-def _without_lengths(figures: bytes, answer: Opened, parts: Contents, layout: Layout) -> bytes:
-    """Opened figures with the length 0 of each text that was withheld and that the copy has not."""
+def _without_lengths(
+    figures: bytes, answer: Opened, parts: Contents, told: Collection[str], layout: Layout
+) -> bytes:
+    """Opened figures with the length 0 of each text that was withheld and that the copy has not.
+
+    Args:
+        told: parts of which the copy says itself that it lacks them, and how long they were.
+    """
     mine = dict(zip(PARTS, parts, strict=True))
     lengths = {
         name: 0
         for name in TEXTS
-        if not isinstance(answer.parts[name], OpenPart) and not text_in(mine[name].decode(), layout)
+        if name not in told
+        and not isinstance(answer.parts[name], OpenPart)
+        and not text_in(mine[name].decode(), layout)
     }
     try:
         return restored(figures, lengths, "") if lengths else figures
@@ -250,5 +267,29 @@ def copy_findings(run: Run, differs: Sequence[str]) -> tuple[RunFinding, ...]:
             severity="critical",
             method="digests and counts of the commitment against the folder",
             question="Why does the copy that was handed over differ from what was committed to?",
+        ),
+    )
+
+
+def absent_findings(run: Run) -> tuple[RunFinding, ...]:
+    """What the assessed copy says that it lacks: what was erased, and what was withheld from it."""
+    counts = read_absent(run.folder).counts()
+    if not counts:
+        return ()
+    told = ", ".join(f"{part} of {number:,} {why}" for (why, part), number in counts.items())
+    erased = any(why == "erased" for why, _ in counts)
+    return (
+        run_finding(
+            "commitment",
+            "parts absent",
+            f"This copy has not every part of every rollout: {told}. The hashes that were committed to stand "
+            "for them; what these texts say was not looked at.",
+            about={"run": run.manifest.id, "aspect": "absent parts"},
+            state="not_assessable",
+            severity="low" if erased else "none",
+            values={f"{why}_{part}": decimal(number) for (why, part), number in counts.items()},
+            method="the run's own list of absent parts",
+            why_not="these parts were erased or withheld",
+            question="When, why and on whose request were parts erased?" if erased else "",
         ),
     )

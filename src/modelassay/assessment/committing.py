@@ -52,8 +52,15 @@ class Commitments:
 
 
 def run_secret(store: Path, run: str) -> bytes:
-    """The secret of a run of `store`, drawn on first use; see `evidence.commitments.secret_salt`."""
-    return secret_salt(store, f"run-{run}")
+    """The secret of a run of `store`, drawn on first use; see `evidence.commitments.secret_salt`.
+
+    Raises:
+        StoreError: as of `secret_salt`: a run with step records had one.
+    """
+    place = store / "runs" / run / FOLDER
+    return secret_salt(
+        store, f"run-{run}", used=lambda: any(path.stat().st_size for path in place.glob("*.jsonl"))
+    )
 
 
 def commit_run(
@@ -177,13 +184,20 @@ def layouts_of(folder: Path) -> dict[StepKey, Layout]:
     Raises:
         EvidenceError: a step record or a line on absent parts cannot be read.
     """
-    found = read_absent(folder).layouts()
-    whole = folder / FOLDER / "steps.jsonl"
-    if whole.is_file():
-        found |= {key_of(record): record.layout for record in _records_in(whole)}
-    for path in sorted((folder / FOLDER).glob("steps-*.jsonl")):
-        found |= {key_of(record): record.layout for record in _records_in(path)}
-    return found
+    records = step_records(folder).items()
+    return read_absent(folder).layouts() | {key: record.layout for key, record in records}
+
+
+def step_records(folder: Path) -> dict[StepKey, StepRecord]:
+    """What is said of each step of a run, be it committed to as a whole or as it went.
+
+    Raises:
+        EvidenceError: a step record cannot be read.
+    """
+    place = folder / FOLDER
+    paths = [place / "steps.jsonl"] if (place / "steps.jsonl").is_file() else []
+    paths += sorted(place.glob("steps-*.jsonl"))
+    return {key_of(record): record for path in paths for record in _records_in(path)}
 
 
 def _log(ledger: Ledger, run: Run, made: Commitments) -> Logged:

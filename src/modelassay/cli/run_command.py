@@ -14,6 +14,8 @@ SUBCOMMANDS: dict[str, str] = {
     "commit": "Bind yourself to every rollout of a run, before anybody asks.",
     "challenge": "Draw rollouts that the developer must open.",
     "open": "Disclose the rollouts that an assessor drew, with salts and proofs.",
+    "redact": "Write a copy of a run without prompts, completions or what graders saw, to hand over.",
+    "erase": "Erase parts of rollouts for good; everything else can still be opened and proved.",
     "canaries": "Count the tasks that you planted: a record that was thinned out has too few.",
     "check": "Check what a developer opened against what they were committed to.",
     "replay": "Hold a replayed segment against the record: rollouts, weights, scores of logged tokens.",

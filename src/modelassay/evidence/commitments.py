@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -84,15 +84,26 @@ def order_digest(keys: Iterable[PairKey]) -> Digest:
     return Digest("sha256:" + digest.hexdigest())
 
 
-def secret_salt(store: Path, audit: str) -> bytes:
+def secret_salt(store: Path, audit: str, *, used: Callable[[], bool] = lambda: False) -> bytes:
     """The 32 secret bytes behind the salts of `audit`, drawn once and kept in ``secrets/<id>.salt``.
 
+    Args:
+        used: whether something was committed to with it already, so that a fresh one would not fit; asked
+            only where it is missing.
+
     Raises:
-        StoreError: it cannot be written, or is damaged.
+        StoreError: it cannot be written, is damaged, or is missing although it was used.
     """
     path = store / "secrets" / f"{audit}.salt"
     try:
         if not path.exists():
+            if used():
+                raise StoreError(
+                    "the secret is missing with which this was committed to; with another one nothing of it "
+                    "could be opened",
+                    where=str(path),
+                    mend="copy it there from the store in which it was made: secrets/ moves with a store",
+                )
             _draw(path)
         secret = path.read_bytes()
     except OSError as error:

@@ -83,6 +83,19 @@ class RunOpenedToAssessor(Body, frozen=True, kw_only=True):
     """Of the file."""
 
 
+class RunErased(Body, frozen=True, kw_only=True):
+    """Parts of rollouts are erased for good; what was committed to of them stays as leaves."""
+
+    kind = "run.erased"
+    run: str
+    parts: tuple[str, ...]
+    rollouts: Count
+    """How many lack at least one part of `parts` from here on that they had."""
+    absent: Sha256
+    """Of ``commitments/absent.jsonl``, which names them."""
+    reason: str
+
+
 class RunAssessed(Body, frozen=True, kw_only=True):
     """An assessor has reported on a run."""
 
@@ -102,6 +115,7 @@ RUN_BODIES: tuple[type[Body], ...] = (
     NonceFixed,
     RunChallenged,
     RunOpenedToAssessor,
+    RunErased,
     RunAssessed,
 )
 """Every one of them."""

@@ -32,6 +32,7 @@ EventKind = Literal[
     "run.nonce_fixed",
     "run.challenged",
     "run.opened_to_assessor",
+    "run.erased",
     "run.assessed",
     "auditor.validated",
     "checkpoint.registered",

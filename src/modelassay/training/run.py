@@ -100,6 +100,14 @@ class Run:
                 yield _shaped(batch, names, schema, seq, part)
                 seq += batch.num_rows
 
+    def in_part(self, part: Path, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Rollouts as they stand in one of `parts`.
+
+        Raises:
+            EvidenceError: it is not what its name says.
+        """
+        return self._part(part, rows)
+
     def metrics(self) -> Iterator[RunMetrics]:
         """What the trainer logged, file by file; a value that is no finite number is left out (`unread`)."""
         return self._lines("metrics", RunMetrics, finite_metrics)

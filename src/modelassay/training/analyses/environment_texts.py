@@ -35,6 +35,8 @@ def text_findings(
         yield _noise(check, record)
     elif record.copied:
         yield _only_copies(check, record)
+    elif record.without_prompt:
+        yield _without_prompts(check, record)
     if record.failed_full:
         yield run_finding(
             check,
@@ -120,6 +122,17 @@ def _only_copies(check: str, record: EnvironmentRecord) -> RunFinding:
         f"no other completion was graded more than once",
         about=_about(record, "noise"),
         question=f"Why are there groups of {record.name!r} twice, prompts, completions and rewards alike?",
+    )
+
+
+def _without_prompts(check: str, record: EnvironmentRecord) -> RunFinding:
+    return not_assessable(
+        check,
+        f"the prompts of {record.without_prompt:,} of {record.rollouts:,} rollouts of {record.name!r} are not "
+        "in the record, so that nothing tells which completions were graded more than once, nor whether "
+        "prompts contradict or give away their answers",
+        about=_about(record, "noise"),
+        question=f"Can the prompts of {record.name!r} be handed over?",
     )
 
 

@@ -100,6 +100,8 @@ class EnvironmentRecord:
     held: int = 0
     """Of those, prompts that hold it among options or in a passage."""
     held_examples: list[str] = field(default_factory=list)
+    without_prompt: int = 0
+    """Rollouts whose prompt is not in the record: nothing tells which of them were asked the same."""
 
 
 def read_environments(run: Run, full: Mapping[str, float]) -> dict[str, EnvironmentRecord]:
@@ -173,6 +175,9 @@ class _Reading:
                 continue
             record.rollouts += 1
             self._work(record, (seq, step, prompt, completion, reward))
+            if not prompt.strip():
+                record.without_prompt += 1
+                continue
             if (step, rank) != self._pending_of:
                 self._noise()
                 self._pending_of = step, rank

@@ -15,7 +15,7 @@ layout they are of (`records.StepRecord.layout`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -156,6 +156,25 @@ def split(extra: str) -> Told:
 
     rest = of("")
     return Told(_line(of("prompt")), _line(of("completion")), "" if rest == b"{}" else rest.decode())
+
+
+def extra_without(extra: str, parts: Collection[str], layout: Layout) -> str:
+    """``extra`` without the columns that belong to `parts`; the other parts stay byte for byte.
+
+    In layout 1 all of it belongs to the grader.
+    """
+    if layout == 1:
+        return "" if "grader" in parts else extra
+    told = split(extra)
+    kept = b"{}" if "grader" in parts else told.rest.encode()
+    if told.prompt == told.completion == b"{}":
+        return "" if "grader" in parts else extra
+    columns = {
+        **_columns(kept or b"{}"),
+        **({} if "prompt" in parts else _columns(told.prompt)),
+        **({} if "completion" in parts else _columns(told.completion)),
+    }
+    return _encode(columns).decode() if columns else ""
 
 
 def owner_of(name: str) -> str:

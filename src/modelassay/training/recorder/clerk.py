@@ -26,7 +26,11 @@ class LiveLog(Protocol):
 
     @property
     def secret(self) -> bytes:
-        """What the run's salts are made from; see `training.protocol.commitment.salts_of`."""
+        """What the run's salts are made from; see `training.protocol.commitment.salts_of`.
+
+        Raises:
+            ModelassayError: it is not there; then nothing can be bound.
+        """
         ...
 
     @property

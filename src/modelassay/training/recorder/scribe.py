@@ -89,14 +89,26 @@ class Scribe:
         self._spool = Places(place.folder, number)
         self._state = self._spool.load()
         self._forks = Forks(place.folder, self._state.forks)
-        self._log = log() if self._state.binds else None
         self._said: deque[RunEvent] = deque()
         troubles.record = self._said.append
+        self._log = self._bound_in(log) if self._state.binds else None
         self._careful = False
         """Whether an item is in the way of the others: then they are written one by one."""
         self._writer, self._reader = self._from_state()
         self._clerk = Clerk(self._log, place.folder / "run.json", troubles)
         self._sealer = Worker("sealing", troubles)
+
+    def _bound_in(self, log: Callable[[], LiveLog | None]) -> LiveLog | None:
+        """The log that the run is bound in; None where it cannot be, which the record tells.
+
+        Then it is recorded all the same, and can be committed to when the secret is there again.
+        """
+        made = log()
+        try:
+            return made if made is not None and made.secret else None
+        except ModelassayError as error:
+            self._troubles.tell("committing to the run", error)
+            return None
 
     def run(self, training: Training) -> bool:
         """Write until training has ended or is gone; whether all that it said is in the files."""
