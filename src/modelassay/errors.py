@@ -104,6 +104,12 @@ class TargetError(ModelassayError):
     """A model that cannot be asked at all: unreachable, unauthorised, not the model asked for."""
 
 
+class NoModelError(TargetError):
+    """A folder that holds no model, or no adapter, to be asked: the call or the plan names the wrong one."""
+
+    exit_code = ExitCode.USAGE
+
+
 class StoreError(ModelassayError):
     """The store cannot be used: locked by another process, disk full, damaged."""
 

@@ -110,6 +110,17 @@ def count(audit: str, capsys: pytest.CaptureFixture[str]) -> int:
     return sum(measure["annotators"].get("ada", 0) for measure in measures)
 
 
+def test_a_look_at_the_status_draws_nothing(audited: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["review", "status", audited, "--json"]) == 0
+    before = json.loads(capsys.readouterr().out.splitlines()[-1])["measures"]
+    assert not Path("assay/labels").exists()
+    assert run(["review", "export", audited, "-o", "answers.csv"]) == 0
+    assert Path("assay/labels").is_dir()
+    capsys.readouterr()
+    assert run(["review", "status", audited, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["measures"] == before
+
+
 def test_keys_come_through_a_pipe_and_the_next_sitting_goes_on(
     audited: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from modelassay.config import ModelReference
-from modelassay.errors import ModelassayError, TargetError, UsageError
+from modelassay.errors import ExitCode, ModelassayError, TargetError, UsageError
 from modelassay.records import Decoding, Failure, Message, Reply, Request, TargetIdentity, Tool, ToolCall
 from modelassay.targets import open_target
 from modelassay.targets.local import LocalTarget
@@ -440,10 +440,11 @@ def test_sharded_weights_are_loaded_and_a_missing_shard_is_named(tiny_models: An
 
 
 def test_an_adapter_in_place_of_a_model_is_named_as_one(tiny_models: Any) -> None:
-    with pytest.raises(TargetError, match="is an adapter, not a whole model"):
+    with pytest.raises(TargetError, match="is an adapter, not a whole model") as adapter:
         identity(refer(str(tiny_models.adapter)))
-    with pytest.raises(TargetError, match="no adapter_config"):
+    with pytest.raises(TargetError, match="no adapter_config") as model:
         identity(refer(f"{tiny_models.base}+{tiny_models.gpt}"))
+    assert adapter.value.exit_code == model.value.exit_code == ExitCode.USAGE
 
 
 def test_a_name_that_is_no_folder_and_no_hub_id(tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> None:

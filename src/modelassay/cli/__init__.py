@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from modelassay.cli.lazy_group import LazyGroup
-from modelassay.cli.streams import let_stdout_go, stdout_is_closed, take_any_text
+from modelassay.cli.streams import let_reader_leave, let_stdout_go, stdout_is_closed, take_any_text
 from modelassay.errors import ExitCode, ModelassayError, StoreError, UsageError
 from modelassay.version import __version__
 
@@ -85,6 +85,7 @@ def modelassay() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its documented code."""
     take_any_text()
+    let_reader_leave()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(run(arguments))
 

@@ -44,8 +44,12 @@ def labelling_of(
     seed: int = 1,
     measures: Sequence[str] = (),
     order: int = 1,
+    keep: bool = True,
 ) -> Labelling:
     """The sealed audit with its draw (made now if there is none), items and labels.
+
+    Args:
+        keep: whether a draw that is made now is kept; a look writes nothing.
 
     Raises:
         UsageError: no such audit, or texts of it are withheld.
@@ -56,6 +60,6 @@ def labelling_of(
 
     place = chosen_store(store)
     contents = open_given(folder_of(place, audit)).contents
-    draw = draw_of(place, contents, size=size, seed=seed, measures=measures)
+    draw = draw_of(place, contents, size=size, seed=seed, measures=measures, keep=keep)
     book = LabelBook(place, contents.record.id)
     return Labelling(contents, draw, items_of(contents, draw, seed=order), book)

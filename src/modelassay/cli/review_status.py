@@ -15,10 +15,13 @@ from modelassay.cli.review_options import labelling_of
 @store_option
 @json_option
 def command(audit: str, store: Path | None, as_json: bool) -> int:
-    """How far labelling of AUDIT is, how far people agree, and how the judge does against them."""
+    """How far labelling of AUDIT is, how far people agree, and how the judge does against them.
+
+    Nothing is written: before anything is labelled it tells of the pairs that would be drawn.
+    """
     from modelassay.review.progress import progress_of
 
-    labelling = labelling_of(store, audit)
+    labelling = labelling_of(store, audit, keep=False)
     found = progress_of(labelling.contents, labelling.draw, labelling.items, labelling.book)
     if as_json:
         print_json({"audit": labelling.contents.record.id, "measures": found})

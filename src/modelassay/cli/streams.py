@@ -11,7 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 _HANDLER: Final = "modelassay.plain"
 _PLAIN: Final[Mapping[str, str]] = {
@@ -41,6 +41,54 @@ def take_any_text() -> None:
         as_it_is = isinstance(stream, io.TextIOWrapper) and stream.errors != "strict" and _is_utf8(stream)
         if isinstance(stream, io.TextIOWrapper) and not as_it_is:
             stream.reconfigure(errors=_HANDLER)
+
+
+class _ReaderMayLeave(io.RawIOBase):
+    """What `raw` writes to; once its reader has left (``head -1``), nowhere.
+
+    A command that only shows has shown what was wanted, and one that does more goes on: neither ends another
+    way because somebody stopped reading.
+    """
+
+    def __init__(self, raw: io.FileIO) -> None:
+        super().__init__()
+        self._raw = raw
+
+    def write(self, data: Any, /) -> int | None:
+        try:
+            return self._raw.write(data)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._raw.fileno())
+            os.close(nowhere)
+            return self._raw.write(data)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+
+def let_reader_leave() -> None:
+    """Have stdout outlive its reader."""
+    stream = sys.stdout
+    if not isinstance(stream, io.TextIOWrapper):
+        return
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    if isinstance(raw, io.FileIO):
+        stream.flush()
+        # The stream before stays open as `sys.__stdout__`, whose file this is.
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_ReaderMayLeave(raw)),
+            encoding=stream.encoding,
+            errors=stream.errors,
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
 
 
 def stdout_is_closed() -> bool:

@@ -41,13 +41,20 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def draw_of(
-    store: Path, contents: Contents, *, size: int | None = None, seed: int = 1, measures: Sequence[str] = ()
+    store: Path,
+    contents: Contents,
+    *,
+    size: int | None = None,
+    seed: int = 1,
+    measures: Sequence[str] = (),
+    keep: bool = True,
 ) -> Draw:
-    """The draw of an audit; made and kept now if there is none.
+    """The draw of an audit; made now if there is none.
 
     Args:
         size: pairs of each measure; the policy's ``judges.labels`` when None.
         measures: to be labelled; all that are banded and not exact if none is named.
+        keep: whether a draw that is made now is kept, and so settled.
 
     Raises:
         UsageError: another audit's draw lies there, or nothing can be labelled.
@@ -67,6 +74,8 @@ def draw_of(
     if not pairs:
         raise UsageError("no measure of this audit can be labelled: none is banded and judged")
     draw = Draw(audit=contents.record.id, sums=sums, size=size, seed=seed, pairs=pairs)
+    if not keep:
+        return draw
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, msgspec.json.encode(draw, order="sorted") + b"\n")

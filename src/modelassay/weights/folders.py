@@ -21,7 +21,7 @@ from modelassay.artifacts.reading import Stamp
 from modelassay.artifacts.shards import weight_files
 from modelassay.artifacts.subjects import tokenizer_files
 from modelassay.canonical import Digest
-from modelassay.errors import TargetError, UsageError
+from modelassay.errors import NoModelError, TargetError, UsageError
 from modelassay.weights.error_text import first_line
 
 _HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -126,14 +126,15 @@ def model_files(folder: Path, *, where: str) -> ModelFiles:
     """The files of the whole model in `folder`.
 
     Raises:
-        TargetError: the folder holds no whole model in safetensors, or leads transformers to other files.
+        NoModelError: the folder holds no whole model in safetensors.
+        TargetError: a file is damaged, or it leads transformers to other files.
     """
     if (folder / "adapter_config.json").exists():
-        raise TargetError(
+        raise NoModelError(
             f"{folder.name} is an adapter, not a whole model", where=where, mend="write hf:BASE+ADAPTER"
         )
     if not (folder / "config.json").is_file():
-        raise TargetError(
+        raise NoModelError(
             f"{folder.name} holds no config.json, so it is no model",
             where=where,
             mend="name the folder that save_pretrained wrote",
@@ -159,11 +160,17 @@ def adapter_files(folder: Path, *, where: str) -> AdapterFiles:
     """The files of the PEFT adapter in `folder`.
 
     Raises:
-        TargetError: the folder holds no adapter in safetensors.
+        NoModelError: the folder holds no adapter in safetensors.
+        TargetError: its configuration is damaged.
     """
     config = folder / "adapter_config.json"
     if not config.is_file():
-        raise TargetError(f"{folder.name} holds no adapter_config.json, so it is no adapter", where=where)
+        raise NoModelError(
+            f"{folder.name} holds no adapter_config.json, so it is no adapter",
+            where=where,
+            mend="name the folder that PEFT's save_pretrained wrote; `modelassay inspect weights` compares "
+            "whole models",
+        )
     names = [path.name for path in folder.iterdir()]
     if "adapter_model.safetensors" not in names:
         raise _no_safetensors(folder, names, where=where)
@@ -216,15 +223,15 @@ def _weight_names(folder: Path, names: list[str], *, where: str) -> list[str]:
         raise TargetError(error.what, where=error.where, mend=error.mend) from error
 
 
-def _no_safetensors(folder: Path, names: list[str], *, where: str) -> TargetError:
+def _no_safetensors(folder: Path, names: list[str], *, where: str) -> NoModelError:
     pickles = sorted(name for name in names if _matches(name, _PICKLES) and "training_args" not in name)
     if pickles:
-        return TargetError(
+        return NoModelError(
             f"{folder.name} holds its weights only as {pickles[0]}, a format that can run code when opened",
             where=where,
             mend="convert them to safetensors on a machine that you trust: save_pretrained writes them",
         )
-    return TargetError(
+    return NoModelError(
         f"{folder.name} holds no weights in safetensors", where=where, mend="copy or download it again, whole"
     )
 
