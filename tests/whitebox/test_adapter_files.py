@@ -233,6 +233,71 @@ def test_modules_of_parameters_are_declared(tmp_path: Path) -> None:
     assert {"options", "targets"} == concerns(other).keys()
 
 
+@pytest.mark.parametrize("rslora", [False, True])
+def test_updates_of_packed_experts_are_those_that_peft_merges(tmp_path: Path, rslora: bool) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import MixtralConfig, MixtralForCausalLM
+
+    sizes = {"vocab_size": 32, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "num_local_experts": 3}
+    torch.manual_seed(1)
+    base = MixtralForCausalLM(MixtralConfig(**sizes, **heads))
+    before = {name: each.detach().clone().double() for name, each in base.named_parameters()}
+    config = LoraConfig(
+        r=2,
+        lora_alpha=8,
+        use_rslora=rslora,
+        target_modules=["q_proj"],
+        target_parameters=["mlp.experts.down_proj"],
+    )
+    tuned = get_peft_model(base, config)
+    with torch.no_grad():
+        for name, each in tuned.named_parameters():
+            if "lora_" in name:
+                each.copy_(torch.randn_like(each) * 0.1)
+    tuned.save_pretrained(tmp_path / "it")
+    merged = dict(tuned.merge_and_unload().named_parameters())
+    reading = read_adapter(tmp_path / "it", name="it")
+    found = {module.rpartition(".")[2]: each for module, each in reading.spectra()}
+    for module, rank in (("experts", 3 * 2), ("q_proj", 2)):
+        (name,) = [each for each in before if f"{module}.weight" in each or f"{module}.down_proj" in each]
+        moved = merged[name].detach().double() - before[name]
+        exact = np.sort(torch.linalg.svdvals(moved).flatten().numpy())[::-1]
+        assert found[module].norm == pytest.approx(float(moved.norm()), rel=1e-5)
+        assert found[module].values[:rank] == pytest.approx(exact[:rank], rel=1e-4)
+        assert found[module].rank == rank
+    config = json.loads((tmp_path / "it" / "adapter_config.json").read_text())
+    (tmp_path / "it" / "adapter_config.json").write_text(json.dumps(config | {"r": 4}))
+    unknown = read_adapter(tmp_path / "it", name="it")  # no whole number of experts has six rows of rank four
+    assert [each.spectrum is None for each in unknown.modules] == [
+        "experts" in each.module for each in unknown.modules
+    ]
+
+
+def test_what_peft_writes_of_the_base_s_class_is_no_class_of_its_own(tmp_path: Path) -> None:
+    def options(mapping: object, base_class: str = "LlamaForCausalLM") -> bool:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        reading = read_adapter(made(folder, auto_mapping=mapping), name="it")
+        base = ModelReference(model="hf:somewhere/tiny-base")
+        found = profile_findings(
+            reading, base=base, community=True, rests_on=("a", "b"), base_class=base_class
+        )
+        return any(each.measure.name == "adapters_options" for each in found)
+
+    own = {
+        "base_model_class": "LlamaForCausalLM",
+        "parent_library": "transformers.models.llama.modeling_llama",
+    }
+    assert not options(own)
+    assert not options(None)
+    assert options(own, "MistralForCausalLM")
+    assert options(own, "")
+    assert options(own | {"parent_library": "transformers_modules.maker.modeling"})
+    assert options(own | {"parent_library": "__main__"})
+    assert options("LlamaForCausalLM")
+
+
 def test_a_base_that_is_named_rightly_is_no_concern(tmp_path: Path) -> None:
     found = told(made(tmp_path / "it"))["base"]
     assert (found.state, found.severity, found.measure.role) == ("shown_fine", "none", "descriptive")

@@ -114,6 +114,7 @@ def _profiles(bench: Bench, settings: Settings, rests_on: tuple[str, ...]) -> It
             community=settings.community,
             rests_on=rests_on,
             asked=bench.asked,
+            base_class=bench.base.architecture,
         )
 
 

@@ -16,7 +16,12 @@ from modelassay.records import Finding, FindingState, Severity
 from modelassay.targets.adapters import modules_to_save
 from modelassay.targets.base_tensors import is_saved, plain_name
 from modelassay.whitebox.adapters.beside import Asked, differences
-from modelassay.whitebox.adapters.reading import AdapterReading, declared
+from modelassay.whitebox.adapters.reading import (
+    AdapterReading,
+    declared,
+    is_named,
+    parameter_modules,
+)
 from modelassay.whitebox.calibration import decimal
 from modelassay.whitebox.stating import described
 
@@ -120,6 +125,7 @@ def profile_findings(
     community: bool,
     rests_on: Sequence[str],
     asked: Asked | None = None,
+    base_class: str = "",
 ) -> Iterator[Finding]:
     """What stands out in the files of one adapter.
 
@@ -129,9 +135,10 @@ def profile_findings(
         community: whether it comes from strangers: files, provenance and spectra are told of too.
         rests_on: identities.
         asked: chat template and tokenizer that the adapter was asked with; None leaves out what differs.
+        base_class: class of the base, such as ``LlamaForCausalLM``; empty where it is not known.
     """
     told = _Told(reading, rests_on)
-    yield from _structure(reading, told, community=community)
+    yield from _structure(reading, told, community=community, base_class=base_class)
     yield from _ranks(reading, told)
     if community:
         yield from _files(reading, told)
@@ -141,8 +148,10 @@ def profile_findings(
         yield from _spectra(reading, told)
 
 
-def _structure(reading: AdapterReading, told: _Told, *, community: bool) -> Iterator[Finding]:
-    yield from _kind(reading, told, severity="medium" if community else "low")
+def _structure(
+    reading: AdapterReading, told: _Told, *, community: bool, base_class: str
+) -> Iterator[Finding]:
+    yield from _kind(reading, told, severity="medium" if community else "low", base_class=base_class)
     strange = [name for name in reading.others if not _is_expected(name, reading.config)]
     if strange and reading.kind == "LORA":
         yield told(
@@ -163,7 +172,7 @@ def _structure(reading: AdapterReading, told: _Told, *, community: bool) -> Iter
         yield told("dtypes", "Numbers of an adapter", text, state="not_shown", severity="low")
 
 
-def _kind(reading: AdapterReading, told: _Told, *, severity: Severity) -> Iterator[Finding]:
+def _kind(reading: AdapterReading, told: _Told, *, severity: Severity, base_class: str) -> Iterator[Finding]:
     """What makes an adapter more than low-rank updates; lawful, and more than spectra and ranks tell of."""
     config = reading.config
     found = {
@@ -171,7 +180,7 @@ def _kind(reading: AdapterReading, told: _Told, *, severity: Severity) -> Iterat
         if reading.kind != "LORA"
         else "",
         "options": "is more than low-rank updates: " + "; ".join(strange)
-        if (strange := [text for key, text in _STRANGE.items() if config.get(key)])
+        if (strange := _strange(config, base_class))
         else "",
         "whole_modules": f"replaces whole modules: {_some(whole)}"
         if (whole := modules_to_save(config))
@@ -186,6 +195,25 @@ def _kind(reading: AdapterReading, told: _Told, *, severity: Severity) -> Iterat
     for name, text in found.items():
         if text:
             yield told(name, "Kind of adapter", f"{text}.", state="not_shown", severity=severity)
+
+
+def _strange(config: Mapping[str, Any], base_class: str) -> list[str]:
+    """What makes it more than low-rank updates, in words.
+
+    PEFT writes ``auto_mapping`` by itself where no task is named: then it holds the base's own class.
+    """
+    mapping = config.get("auto_mapping")
+    written_by_peft = (
+        isinstance(mapping, dict)
+        and bool(base_class)
+        and mapping.get("base_model_class") == base_class
+        and str(mapping.get("parent_library")).startswith("transformers.")
+    )
+    return [
+        text
+        for key, text in _STRANGE.items()
+        if config.get(key) and not (key == "auto_mapping" and written_by_peft)
+    ]
 
 
 def _is_embedding(name: str, config: Mapping[str, Any]) -> bool:
@@ -212,14 +240,14 @@ def _is_expected(name: str, config: Mapping[str, Any]) -> bool:
 
 def _ranks(reading: AdapterReading, told: _Told) -> Iterator[Finding]:
     config = reading.config
-    parameters = _parameters(config)
+    parameters = parameter_modules(config)
     wrong = [
         f"{each.module} ({each.rank}, not {said:.0f})"
         for each in reading.modules
         if (said := declared(each.module, config, "r", "rank_pattern")) is not None
         and said != each.rank
         and not (
-            _named(each.module, parameters) and said > 0 and each.rank % said == 0
+            is_named(each.module, parameters) and said > 0 and each.rank % said == 0
         )  # one for each expert
     ]
     if wrong:
@@ -228,7 +256,7 @@ def _ranks(reading: AdapterReading, told: _Told) -> Iterator[Finding]:
     targets = config.get("target_modules")
     if isinstance(targets, list):
         given = [*map(str, targets), *parameters]
-        outside = [each.module for each in reading.modules if not _named(each.module, given)]
+        outside = [each.module for each in reading.modules if not is_named(each.module, given)]
         if outside:
             text = f"changes {len(outside)} modules that it does not declare: {_some(outside)}."
             yield told("targets", "Modules of an adapter", text, values={"modules": len(outside)})
@@ -236,18 +264,6 @@ def _ranks(reading: AdapterReading, told: _Told) -> Iterator[Finding]:
     if unused:
         text = f"changes nothing in {len(unused)} of {len(reading.modules)} modules: {_some(unused)}."
         yield told("unused", "Modules of an adapter", text, state="not_shown", severity="none")
-
-
-def _parameters(config: Mapping[str, Any]) -> list[str]:
-    """The modules of parameters that are adapted by name (``target_parameters``)."""
-    named = config.get("target_parameters")
-    return [str(each).rpartition(".")[0] for each in named] if isinstance(named, list) else []
-
-
-def _named(module: str, declared_names: Sequence[str]) -> bool:
-    """Whether a module is one of those declared, by the end of its name."""
-    plain = module.replace(".base_layer", "")  # as several parameters of one module are wrapped
-    return any(plain == each or plain.endswith(f".{each}") for each in declared_names)
 
 
 def _files(reading: AdapterReading, told: _Told) -> Iterator[Finding]:

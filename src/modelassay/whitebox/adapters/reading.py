@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from modelassay.artifacts.model_card import CardClaims, read_model_card
 from modelassay.errors import ConfigError, TargetError
 from modelassay.weights.folders import adapter_files
 from modelassay.whitebox.adapters.beside import Beside, read_beside
-from modelassay.whitebox.adapters.spectra import Matrix, ProductSpectrum, product_spectrum
+from modelassay.whitebox.adapters.spectra import Matrix, ProductSpectrum, packed_spectrum
 from modelassay.whitebox.weights.decoding import PRECISION, Decoder, element_bytes
 from modelassay.whitebox.weights.opening import Weights, open_weights
 
@@ -210,14 +210,37 @@ def _factors(weights: Weights) -> tuple[dict[str, dict[str, str]], list[str]]:
 def _low_rank(module: str, sides: dict[str, str], numbers: _Numbers, config: dict[str, Any]) -> LowRank:
     outer, inner = numbers.matrix(sides["B"]), numbers.matrix(sides["A"])
     shapes = [numbers.shape(sides[side]) for side in "AB"]
-    scale = scale_of(module, config, rank=max(1, *shapes[0][:1], 1))
+    rows = max(1, *shapes[0][:1], 1)
+    experts = experts_in(module, config, rows=rows)
+    scale = scale_of(module, config, rank=rows // (experts or 1))
     spectrum = None
-    if outer is not None and inner is not None:
+    if outer is not None and inner is not None and experts is not None:
         try:
-            spectrum = product_spectrum(outer, inner, scale)
+            spectrum = packed_spectrum(outer, inner, scale, experts=experts)
         except ValueError:  # told of as numbers that are not finite, or as shapes that do not fit
             spectrum = None
     return LowRank(module=module, inner=shapes[0], outer=shapes[1], scale=scale, spectrum=spectrum)
+
+
+def experts_in(module: str, config: dict[str, Any], *, rows: int) -> int | None:
+    """How many updates stand in the factors of one module: one, but of a parameter that holds all experts of
+    a layer as many as there are, each of the declared rank; None where the ranks do not tell."""
+    if not is_named(module, parameter_modules(config)):
+        return 1
+    rank = declared(module, config, "r", "rank_pattern") or 0.0
+    return int(rows // rank) if rank >= 1 and rows % rank == 0 else None
+
+
+def parameter_modules(config: Mapping[str, Any]) -> list[str]:
+    """The modules of parameters that are adapted by name (``target_parameters``)."""
+    named = config.get("target_parameters")
+    return [str(each).rpartition(".")[0] for each in named] if isinstance(named, list) else []
+
+
+def is_named(module: str, names: Sequence[str]) -> bool:
+    """Whether a module is one of those declared, by the end of its name."""
+    plain = module.replace(".base_layer", "")  # as several parameters of one module are wrapped
+    return any(plain == each or plain.endswith(f".{each}") for each in names)
 
 
 def scale_of(module: str, config: dict[str, Any], *, rank: int) -> float:

@@ -45,6 +45,31 @@ class ProductSpectrum(msgspec.Struct, frozen=True, kw_only=True):
         return sum(value > edge for value in self.values)
 
 
+def packed_spectrum(outer: Matrix, inner: Matrix, scale: float, *, experts: int) -> ProductSpectrum:
+    """Singular values of the updates of all experts of a layer together, as of one block-diagonal matrix.
+
+    PEFT packs them into two factors: A holds the rows of one expert after those of another, B the columns of
+    all experts by turns.
+
+    Args:
+        outer: B, shape (out, r · experts).
+        inner: A, shape (r · experts, in).
+        scale: what the products are multiplied by.
+        experts: how many there are; 1 for a plain update.
+
+    Raises:
+        ValueError: as `product_spectrum`.
+    """
+    if outer.ndim != 2 or inner.ndim != 2 or outer.shape[1] != inner.shape[0] or len(inner) % experts:
+        raise ValueError(f"{outer.shape} and {inner.shape} are not the factors of {experts} products")
+    rank = len(inner) // experts
+    values: list[float] = []
+    for expert in range(experts):
+        own = inner[expert * rank : (expert + 1) * rank]
+        values += product_spectrum(outer[:, expert::experts], own, scale).values
+    return ProductSpectrum(values=tuple(sorted(values, reverse=True)))
+
+
 def product_spectrum(outer: Matrix, inner: Matrix, scale: float = 1.0) -> ProductSpectrum:
     """Singular values of ``scale · outer @ inner``.
 
