@@ -145,8 +145,11 @@ def scored(state: str) -> RunFinding:
     return run_finding("teacher_forced", state, "Tokens were scored.", state=state)  # type: ignore[arg-type]
 
 
-def differing(*steps: int, equal: int, of: int = 100, other_texts: int = 0) -> RolloutComparison:
-    return RolloutComparison(of, of, equal, True, differing_steps=steps, other_texts=other_texts)
+def differing(
+    *steps: int, equal: int, of: int = 100, other_texts: int = 0, other_scores: int = 0
+) -> RolloutComparison:
+    more = {"other_texts": other_texts, "other_scores": other_scores}
+    return RolloutComparison(of, of, equal, True, differing_steps=steps, **more)
 
 
 OWN = (away(1e-6),)
@@ -171,6 +174,23 @@ OWN = (away(1e-6),)
         (differing(3, 4, equal=61), (differing(3, equal=80),), "shown_fine", "replayed", ""),
         (differing(3, 4, equal=61), (differing(3, equal=80),), "shown_harmful", "deviates", ""),
         (differing(3, equal=10), (), "shown_fine", "replayed", ""),
+        # What was sampled, and other scores beside it: only graders that differ by themselves may.
+        (differing(3, equal=0, other_scores=100), (), "shown_fine", "not assessable", "many scores of the"),
+        (differing(4, equal=90, other_scores=1), (differing(4, equal=90),), "", "deviates", ""),
+        (
+            differing(4, equal=90, other_scores=9),
+            (differing(4, equal=90, other_scores=1),),
+            "",
+            "replayed",
+            "",
+        ),
+        (
+            differing(4, equal=70, other_scores=9),
+            (differing(4, equal=90, other_scores=1),),
+            "",
+            "deviates",
+            "",
+        ),
         # The tokens that were sampled, and another text beside them.
         (differing(3, equal=99, other_texts=1), (), "shown_fine", "deviates", ""),
     ],
@@ -249,6 +269,7 @@ def test_rollouts_are_compared_token_by_token(tmp_path: Path) -> None:
     assert (found.differing_steps, found.other_texts, found.all_equal) == ((2,), 0, False)
     reworded = compare_rollouts(recorded, run(tmp_path / "e", [[1], [7]], says="3"), 1, 1)
     assert (reworded.other_texts, reworded.differing_steps) == (1, (1,))
+    assert compare_rollouts(recorded, run(tmp_path / "f", [[1], [7]], reward=0.5), 1, 1).other_scores == 1
 
 
 def by_rank(folder: Path, steps: dict[int, range], resumed: tuple[int, ...] = ()) -> Run:

@@ -216,24 +216,30 @@ def _refuse_other_set_up(recorded: Run, own_runs: Sequence[Run], after: int, las
 
 
 def _scored_if_possible(recorded: Run, checkpoint: RunCheckpoint, folder: Path) -> RunFinding:
-    """Like `_scored`; not assessable where nothing can be scored here, as of an adapter or without torch."""
+    """Like `_scored`, of all rollouts; not assessable where they cannot be, as of an adapter."""
     from modelassay.training.findings import not_assessable
+    from modelassay.training.protocol.rollout_comparison import count_of_step, logged_rollouts
     from modelassay.training.protocol.sampling import CHECK
 
+    step = checkpoint.step + 1
+    count = count_of_step(recorded, step)
+    lacking = count - len(logged_rollouts(recorded, step, count))
+    if lacking:
+        return not_assessable(CHECK, f"the record has no tokens of {lacking:,} of its {count:,} rollouts")
     try:
-        return _scored(recorded, checkpoint, folder)
+        return _scored(recorded, checkpoint, folder, count)
     except (UsageError, TargetError) as error:
         return not_assessable(CHECK, f"its tokens cannot be scored: {error.what}")
 
 
-def _scored(recorded: Run, checkpoint: RunCheckpoint, folder: Path) -> RunFinding:
-    """Scores of the rollouts that the checkpoint must have sampled: those of the step after it."""
+def _scored(recorded: Run, checkpoint: RunCheckpoint, folder: Path, most: int = 256) -> RunFinding:
+    """Scores of the rollouts that the checkpoint must have sampled: `most` of those of the step after it."""
     from modelassay.training.protocol import sampling
     from modelassay.training.protocol.rollout_comparison import logged_rollouts
     from modelassay.training.protocol.scoring import score_tokens
 
     step = checkpoint.step + 1
-    logged = logged_rollouts(recorded, step)
+    logged = logged_rollouts(recorded, step, most)
     temperature, why_not = sampling.sampling_of(recorded)
     scores = score_tokens(folder, logged, temperature or 1.0)
     return sampling.scores_finding(

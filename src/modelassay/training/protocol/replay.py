@@ -190,10 +190,13 @@ def _rollouts_judged(checkpoint: RunCheckpoint, replayed: Replayed) -> tuple[str
             f"rollouts of step {first} differ, and whether {checkpoint.name} sampled them is not known{said}"
         )
         return NOT_ASSESSABLE, why, scored.question if scored is not None else ""
-    if not any(step != first for step in rollouts.differing_steps):
+    if rollouts.other_scores and handed and not any(each.other_scores for each in replayed.own_rollouts):
+        return "deviates", "", ""
+    if not rollouts.other_scores and not any(step != first for step in rollouts.differing_steps):
         return "replayed", "", ""
     if not handed:
-        why = f"no record of the developer's own replays says how many rollouts after step {first} may differ"
+        what = "scores of the same rollouts" if rollouts.other_scores else f"rollouts after step {first}"
+        why = f"no record of the developer's own replays says how many {what} may differ"
         return NOT_ASSESSABLE, why, "Can the records of your own replays be handed over?"
     if not allowed < TELLING:
         why = (
@@ -218,6 +221,8 @@ def _statement(checkpoint: RunCheckpoint, replayed: Replayed, holds: bool) -> st
         said.append(f"where {min(allowed, 1):.3g} of them may differ by the developer's own replays")
     if rollouts.other_texts:
         said.append(f"{rollouts.other_texts:,} of them with the same tokens and another text")
+    if rollouts.other_scores:
+        said.append(f"{rollouts.other_scores:,} of them with other scores of the same completion")
     if weights is not None and not weights.differing:
         said.append("and the weights that are claimed, to the bit")
     elif weights is not None:

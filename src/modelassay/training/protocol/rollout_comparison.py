@@ -38,6 +38,8 @@ class RolloutComparison:
     """Steps of which a rollout differs, or only one side has it; sorted."""
     other_texts: int = 0
     """Rollouts whose prompt or completion has the same tokens in the replay, and another text."""
+    other_scores: int = 0
+    """Rollouts that are the same in the replay but for what graders gave them."""
 
     @property
     def all_equal(self) -> bool:
@@ -56,7 +58,7 @@ def compare_rollouts(recorded: Run, replayed: Run, first: int, last: int) -> Rol
     Of steps that the record has twice, those of the processes that came last are compared.
     """
     theirs, mine = _by_step(recorded, first, last), _by_step(replayed, first, last)
-    total = equal = strange = reworded = 0
+    total = equal = strange = reworded = regraded = 0
     by_tokens = True
     odd: RolloutReference | None = None
     differing: list[int] = []
@@ -69,6 +71,7 @@ def compare_rollouts(recorded: Run, replayed: Run, first: int, last: int) -> Rol
             strange += other is not None and row.prompt != other.prompt
             reworded += other is not None and row.reworded(other)
             by_tokens = by_tokens and row.tokens is not None and (other is None or other.tokens is not None)
+            regraded += other is not None and row.alike(other) and row.scores != other.scores
             if other is not None and row.same(other):
                 equal += 1
             elif odd is None:
@@ -78,7 +81,7 @@ def compare_rollouts(recorded: Run, replayed: Run, first: int, last: int) -> Rol
             differing.append(step)
     again_all = sum(map(len, mine.values()))
     return RolloutComparison(
-        total, again_all, equal, by_tokens and total > 0, odd, strange, tuple(differing), reworded
+        total, again_all, equal, by_tokens and total > 0, odd, strange, tuple(differing), reworded, regraded
     )
 
 
@@ -132,7 +135,11 @@ class _Row(msgspec.Struct, frozen=True):
 
     def same(self, other: _Row) -> bool:
         """Whether both are the same rollout."""
-        if (self.prompt, self.completion, self.scores) != (other.prompt, other.completion, other.scores):
+        return self.scores == other.scores and self.alike(other)
+
+    def alike(self, other: _Row) -> bool:
+        """Whether both are the same rollout but for their scores."""
+        if (self.prompt, self.completion) != (other.prompt, other.completion):
             return False
         return self.tokens is None or other.tokens is None or self.tokens == other.tokens
 
@@ -194,6 +201,11 @@ def _extra(text: str) -> _Extra:
         return msgspec.json.decode(text, type=_Extra)
     except msgspec.DecodeError:
         return _Extra()  # what is no list of tokens says nothing of tokens
+
+
+def count_of_step(run: Run, step: int) -> int:
+    """Training rollouts of a step; of one that was taken twice, those of the processes that came last."""
+    return len(_by_step(run, step, step).get(step, []))
 
 
 def logged_rollouts(run: Run, step: int, most: int = 256) -> tuple[Logged, ...]:
