@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from modelassay.canonical import digest_of
 from modelassay.records import RunEvent, StepRecord
+from modelassay.training.stretches import begins_number
 
 _CHANGE: Final = "configuration.changed"
 _BEGINNING: Final = "configuration"
@@ -40,7 +41,7 @@ def untold(
         told: events that tell it, in order; of all `events`.
     """
     processes = sorted({each.rank for each in named} | {event.rank for event in told})
-    begun = [event for event in events if event.kind == "resumed" and event.body.get("process") == event.rank]
+    begun = [each for each in events if begins_number(each) and each.body.get("process") == each.rank]
     resumed = {event.rank: event.body for event in begun}
     said = _said(processes, told, resumed)
     missing: list[StepRecord] = []

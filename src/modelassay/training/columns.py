@@ -34,7 +34,7 @@ FIXED = pa.schema(
         ),  # stable name of the task; digest of the prompt by default
         pa.field(
             "group", pa.string(), nullable=False
-        ),  # rollouts compared with each other; unique in the run
+        ),  # rollouts compared with each other; unique in its phase and step
         pa.field("position", pa.int32(), nullable=False),  # 0-based place in its group
         pa.field("rank", pa.int32(), nullable=False),  # process that generated it
         pa.field(

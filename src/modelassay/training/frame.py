@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from modelassay.training.columns import REWARD_PREFIX, pa
 from modelassay.training.emptiness import silent_rows
+from modelassay.training.group_codes import group_codes
 from modelassay.training.run import Run
 
 Floats = NDArray[np.float64]
@@ -54,6 +55,7 @@ class Frame:
     """Equal prompts have equal codes."""
     tasks: int
     group: Codes
+    """Rollouts of one name, phase and step; see `group_codes`."""
     groups: int
     reward: Floats
     """NaN where the source gave none; likewise below."""
@@ -137,7 +139,11 @@ def read_frame(
                 found.setdefault(f"scan:{behaviour}", []).append(values)
         rows += batch.num_rows
         progress(rows)
-    return _assembled({n: np.concatenate(parts) for n, parts in found.items()}, coders, rewards, scanners)
+    columns = {n: np.concatenate(parts) for n, parts in found.items()}
+    if columns:
+        size = run.manifest.group_size
+        columns["group"] = group_codes(columns["group"], columns["step"], columns["is_train"], size)
+    return _assembled(columns, coders, rewards, scanners)
 
 
 def _numbers(
@@ -193,7 +199,7 @@ def _assembled(
         task=column("task", np.int64),
         tasks=len(coders["task"].codes),
         group=column("group", np.int64),
-        groups=len(coders["group"].codes),
+        groups=int(column("group", np.int64).max(initial=-1)) + 1,
         reward=column("reward", np.float64),
         rewards={name.removeprefix(REWARD_PREFIX): column(name, np.float64) for name in rewards},
         advantage=column("advantage", np.float64),

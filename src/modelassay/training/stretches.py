@@ -11,10 +11,18 @@ from collections.abc import Collection, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.records import RunMetrics
+from modelassay.records import RunEvent, RunMetrics
 from modelassay.training.run import Run
 
 Codes = NDArray[np.int64]
+EVALUATED_AGAIN = "evaluated_again"
+"""Key of the note of a process that goes on under another number only because a step was evaluated once more
+after it was closed: training did not go back."""
+
+
+def begins_number(event: RunEvent) -> bool:
+    """Whether the process that tells it goes on, from there on, under the number that the event has."""
+    return event.kind == "resumed" or (event.kind == "note" and EVALUATED_AGAIN in event.body)
 
 
 def processes_of(run: Run) -> int:
@@ -23,7 +31,7 @@ def processes_of(run: Run) -> int:
 
     Of the whole run, for the steps after a resumption have rollouts of resumed processes alone.
     """
-    resumed = {event.rank: event.body.get("world") for event in run.events() if event.kind == "resumed"}
+    resumed = {event.rank: event.body.get("world") for event in run.events() if begins_number(event)}
     if told := [world for world in resumed.values() if isinstance(world, int) and world > 0]:
         return max(told)
     first = {int(part.name.partition("-")[0]) for part in run.parts} - resumed.keys()
@@ -34,7 +42,7 @@ def stretches_of(run: Run) -> Codes:
     """For each rollout of `run`, in their order, how often the run had been resumed before it."""
     ranks = [np.asarray(batch.column("rank").to_numpy(), np.int64) for batch in run.batches(["rank"])]
     rank = np.concatenate(ranks) if ranks else np.empty(0, np.int64)
-    if not any(event.kind == "resumed" for event in run.events()):
+    if not any(begins_number(event) for event in run.events()):
         return np.zeros_like(rank)
     return rank // processes_of(run)
 

@@ -110,7 +110,8 @@ def test_the_only_reward_function_counts_once_and_that_is_said(tmp_path: Path) -
     assert table(tmp_path, "reward") == [(0.5,), (1.0,), (0.0,)]
     kept = Run(tmp_path / "runs" / "r")
     assert [e.body for e in kept.events() if e.kind == "note"] == [
-        {"weight_of_only_reward_function": "correct", "taken_as": 1}
+        {"weight_of_only_reward_function": "correct", "taken_as": 1},
+        {"evaluations_not_told_apart": "correct"},
     ]
     coverage = kept.coverage()
     assert coverage is not None

@@ -145,7 +145,8 @@ def _why_not(asked: _Asked, population: Population) -> str:
     groups, table = asked.groups, asked.groups.differences
     if not len(groups):
         if groups.mingled or groups.lone:
-            return "the record does not say which rollouts answer the same prompt together (no groups)"
+            why = "the record does not say which rollouts answer the same prompt together (no groups"
+            return f"{why}{_left_out(groups)})"
         return "there are no training rollouts with this reward"
     if population == "trained_on":
         return (
@@ -158,9 +159,17 @@ def _why_not(asked: _Asked, population: Population) -> str:
     if 2 * saturated > len(groups):
         return (
             f"saturated: in {saturated:,} of {len(groups):,} groups every rollout shows it, "
-            f"only {mixed} groups hold both kinds"
+            f"only {mixed} groups hold both kinds{_left_out(groups)}"
         )
-    return f"only {mixed} of {len(groups):,} groups hold both kinds of rollouts, {MIXED_LEAST} are needed"
+    why = f"only {mixed} of {len(groups):,} groups hold both kinds of rollouts, {MIXED_LEAST} are needed"
+    return why + _left_out(groups)
+
+
+def _left_out(groups: Grouped) -> str:
+    """How many groups took no part because they are none, to be put behind a reason."""
+    if not groups.mingled:
+        return ""
+    return f"; left out for rollouts of several prompts or steps: {groups.mingled:,}"
 
 
 def _finding(inquiry: _Inquiry, asked: _Asked, adjusted: float) -> RunFinding:

@@ -135,16 +135,17 @@ def binomial_two_sided(count: int, trials: int, share: float) -> float:
 def _counted(run: Run, texts: Sequence[str]) -> _Counted:
     import pyarrow.compute as compute
 
-    planted: dict[str, bool | None] = {}
+    planted: dict[tuple[str, int], bool | None] = {}
+    """By group: names may come again from step to step."""
     examples: list[RolloutReference] = []
     for batch in run.batches(["seq", "step", "phase", "group", "prompt"]):
         part = batch.filter(compute.equal(batch.column("phase"), pa.scalar("train")))
         names = ("seq", "step", "group", "prompt")
         for seq, step, group, prompt in zip(*(part.column(name).to_pylist() for name in names), strict=True):
-            if group in planted:
+            if (group, step) in planted:
                 continue
-            planted[group] = _held(prompt, texts)
-            if planted[group] and len(examples) < 5:
+            planted[group, step] = _held(prompt, texts)
+            if planted[group, step] and len(examples) < 5:
                 examples.append(RolloutReference(seq=seq, step=step, group=group))
     flags = list(planted.values())
     return _Counted(len(flags), flags.count(True), flags.count(None), tuple(examples))

@@ -14,9 +14,11 @@ from modelassay.records import RunCoverage, RunEvent
 from modelassay.training.happenings import Gap, said
 from modelassay.training.importers.tally import Tally
 from modelassay.training.recorder.clerk import LiveLog
+from modelassay.training.recorder.graded_columns import NO_PHASE, PHASE_TOLD
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.rewards import UNSEEN
 from modelassay.training.recorder.totals import ONLY_FUNCTION
+from modelassay.training.recorder.unnamed import TOLD_WITHOUT_STEP
 from modelassay.training.run import Run
 from modelassay.training.stretches import processes_of
 
@@ -90,6 +92,7 @@ def coverage_of_recorded(run: Run) -> RunCoverage:
         statements.append(f"{len(unfinished):,} files of rollouts end where their process was stopped.")
     statements += [f"{torn.file} is torn after {torn.read:,} rollouts." for torn in run.torn]
     statements += _assumed(events)
+    statements += _no_phase(events)
     statements += (unseen := _unseen(events))
     return RunCoverage(
         found=tally.train + tally.evaluation,
@@ -142,11 +145,28 @@ def _errors(events: Sequence[RunEvent]) -> list[str]:
 
 
 def _assumed(events: Sequence[RunEvent]) -> list[str]:
-    """Weights that the recorder took for granted."""
+    """Weights and steps that the recorder took for granted."""
     alone = dict.fromkeys(str(e.body[ONLY_FUNCTION]) for e in events if ONLY_FUNCTION in e.body)
-    return [
+    moved = [event.body for event in events if event.kind == "note" and TOLD_WITHOUT_STEP in event.body]
+    weights = [
         f"Nobody said how much {name} counts: as the only reward function its score is taken as the reward."
         for name in alone
+    ]
+    return weights + [
+        f"{body[TOLD_WITHOUT_STEP]} rollouts were told before any step was named, and are kept under step "
+        f"{body.get('kept_under')}, the first that was done."
+        for body in moved
+    ]
+
+
+def _no_phase(events: Sequence[RunEvent]) -> list[str]:
+    """Reward functions of which nobody said when they graded evaluations."""
+    told = {str(event.body[PHASE_TOLD]) for event in events if PHASE_TOLD in event.body}
+    names = dict.fromkeys(str(event.body[NO_PHASE]) for event in events if NO_PHASE in event.body)
+    return [
+        f"Nobody told which rollouts {name} graded in evaluations: all of them are kept as training."
+        for name in names
+        if name not in told
     ]
 
 

@@ -13,8 +13,8 @@ from modelassay.records import RunPhase
 from modelassay.training.columns import REWARD_PREFIX
 from modelassay.training.importers.rows import json_text, text_of
 from modelassay.training.importers.trl_columns import ENVIRONMENT, TASK
+from modelassay.training.recorder.graded import said_of_error
 from modelassay.training.recorder.items import Loss, lost_rollouts
-from modelassay.training.recorder.rewards import said_of_error
 
 if TYPE_CHECKING:
     from modelassay.training.recorder.recorder import RunRecorder

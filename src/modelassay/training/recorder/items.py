@@ -17,6 +17,8 @@ class Rollouts(msgspec.Struct, tag="rollouts", array_like=True):
     columns: dict[str, list[Any]]
     more: dict[str, list[Any]] = {}
     """Further columns, of any plain data, which become JSON in the column ``extra``."""
+    assumed: bool = False
+    """Whether nobody named their step: it is taken to be the one after the newest that is done."""
 
 
 class Line(msgspec.Struct, tag="line", array_like=True):
@@ -34,6 +36,8 @@ class StepDone(msgspec.Struct, tag="step", array_like=True):
     code: Digest | None = None
     checkpoint: Digest | None = None
     """The newest one that is known."""
+    again: bool = False
+    """Whether it is said of a step that was done: what came of it since is closed, and no other begins."""
 
 
 class About(msgspec.Struct, tag="about", array_like=True):
@@ -43,7 +47,7 @@ class About(msgspec.Struct, tag="about", array_like=True):
 
 
 class StartOver(msgspec.Struct, tag="over", array_like=True):
-    """Steps that were closed come again: what follows is kept under another number."""
+    """Steps, or evaluations, that were closed come again: what follows is kept under another number."""
 
     process: int
 
@@ -106,7 +110,8 @@ def encode(item: Item) -> bytes:
         name: [clean(each) if isinstance(each, str) else each for each in values]
         for name, values in item.columns.items()
     }
-    return _encoder.encode(Rollouts(item.count, with_extra(item.count, columns, item.more)))
+    spelt = Rollouts(item.count, with_extra(item.count, columns, item.more), assumed=item.assumed)
+    return _encoder.encode(spelt)
 
 
 def with_extra(count: int, columns: dict[str, list[Any]], more: dict[str, list[Any]]) -> dict[str, list[Any]]:

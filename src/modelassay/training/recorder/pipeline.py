@@ -6,13 +6,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from modelassay.canonical import Digest
-from modelassay.records import RunEvent, RunManifest
+from modelassay.records import RunEvent, RunEventKind, RunManifest
 from modelassay.training.recorder.clerk import LiveLog, Worker
-from modelassay.training.recorder.course import Course
+from modelassay.training.recorder.course import Again, Course, steps_of
 from modelassay.training.recorder.files import Ballast
 from modelassay.training.recorder.forks import REASON, Forks
 from modelassay.training.recorder.host import Host
@@ -31,6 +32,7 @@ from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.spool import Places, Spool, State
 from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
+from modelassay.training.stretches import EVALUATED_AGAIN
 
 WATCHED_EVERY_S = 1.0
 """Whether the scribe is still there is looked at so often, when something is said."""
@@ -106,8 +108,8 @@ class Pipeline:
         with self._lock:
             if isinstance(item, Rollouts | StepDone):
                 self._tell_manifest()
-                if self._course.comes_again(item):
-                    self._start_over()
+                if again := self._course.take(item):
+                    self._start_over(again, steps_of(item)[0])
             if lost := self._spool.put(item):
                 self.place.ballast(self._number).unlink(missing_ok=True)
                 self._troubles.note("writing rollouts", lost)
@@ -125,8 +127,12 @@ class Pipeline:
         if not self._course.has_closed(phase, step) or self._ended or self.is_foreign:
             return
         with self._lock:
-            if self._course.begins_anew({(phase, step)}):
-                self._start_over()
+            if again := self._course.begins_anew({(phase, step)}):
+                self._start_over(again, step)
+
+    def was_done(self, step: int) -> bool:
+        """Whether `step` is done already; see `Course.was_done`."""
+        return self._course.was_done(step)
 
     def lose(self, loss: Loss) -> None:
         """Have a gap written for what could not be kept, once there is a spool.
@@ -252,16 +258,16 @@ class Pipeline:
             self._about = manifest
             self._spool.put(About(msgspec.json.encode(manifest)))
 
-    def _start_over(self) -> None:
-        """Go on under another number: steps that were closed come again."""
+    def _start_over(self, again: Again, step: int) -> None:
+        """Go on under another number: of `step`, which was closed, this comes again."""
         assert self._spool is not None
         before, self.process = self.process, self.place.claim(self.rank, self.world)
         self._spool.put(StartOver(self.process))
-        body = {
-            "process": self.process,
-            "world": self.world,
-            "continues": before,
-            "reason": "steps that were closed came again",
-        }
-        event = RunEvent(time=now(), kind="resumed", rank=self.process, body=body)
+        body: dict[str, Any] = {"process": self.process, "world": self.world, "continues": before}
+        kind: RunEventKind = "resumed" if again == "training" else "note"
+        if again == "training":
+            body["reason"] = "steps that were closed came again"
+        else:
+            body[EVALUATED_AGAIN] = step
+        event = RunEvent(time=now(), kind=kind, rank=self.process, body=body)
         self._spool.put(Line("events", msgspec.json.encode(event)))

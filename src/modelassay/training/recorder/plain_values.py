@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import traceback
+from collections.abc import Collection, Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from modelassay.errors import UsageError
-from modelassay.records import RewardFunction
+from modelassay.records import RewardFunction, RunPhase
 
 Record = TypeVar("Record", bound=msgspec.Struct)
+Phases = TypeVar("Phases", bound=Collection[Any])
 
 
 def reward_function(name: str, weight: float | None) -> RewardFunction:
@@ -31,6 +33,29 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(each) for each in value]
     return str(value)
+
+
+def known_phases(phases: Phases) -> Phases:
+    """`phases`, each of which is one that a rollout can be of.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for each in phases:
+        if each is not None and each not in get_args(RunPhase):
+            raise UsageError(
+                f"there is no phase {str(each)[:40]!r} of rollouts", mend="say 'train' or 'eval'"
+            )
+    return phases
+
+
+def told_of(error: BaseException) -> dict[str, str]:
+    """What an event says of `error`."""
+    return {
+        "error": type(error).__name__,
+        "message": str(error)[:2000],
+        "trace": "".join(traceback.format_exception(error))[-4000:],
+    }
 
 
 def scalar(value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from modelassay.training.columns import REWARD_PREFIX
 from modelassay.training.importers.rows import json_text, text_of
 from modelassay.training.recorder.checkpoints import read_checkpoint
 from modelassay.training.recorder.clerk import LiveLog
+from modelassay.training.recorder.graded import GradedBatches
 from modelassay.training.recorder.in_force import InForce
 from modelassay.training.recorder.items import Item, Line, Loss, Rollouts, StepDone, lost_rollouts
 from modelassay.training.recorder.pipeline import Pipeline
@@ -33,11 +33,13 @@ from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.plain_values import (
     encoded,
     finite_numbers,
+    known_phases,
     plain,
     replaced,
     reward_function,
+    told_of,
 )
-from modelassay.training.recorder.rewards import GradedBatches, recording
+from modelassay.training.recorder.rewards import recording
 from modelassay.training.recorder.spool import ROOM_BYTES
 from modelassay.training.recorder.surroundings import library_versions
 from modelassay.training.recorder.times import now
@@ -102,8 +104,9 @@ class RunRecorder:
         """The newest step that is done."""
         self.sees_rollouts = False
         """Whether rollouts come from a trainer's own methods, so that wrapped rewards need not tell them."""
-        self.phase: Callable[[], RunPhase] = lambda: "train"
-        """What is going on while a reward function is called."""
+        self.phase: Callable[[], RunPhase] | None = None
+        """Says whether reward functions are asked in training or in an evaluation; where it is None, only
+        TRL's arguments tell. May be set at any time: ``run.phase = lambda: "eval"``."""
         self.totals = Totals(self)
         self.graded = GradedBatches(self)
         """What wrapped reward functions were asked and answered, until all of them have."""
@@ -178,13 +181,15 @@ class RunRecorder:
             rewards: score by reward function, before weighting.
             reward: total, as the trainer uses it; the weighted sum of `rewards` when None, where every weight
                 is known (a run's only function counts once).
-            step: the step that it serves; the one after the newest that is done when None.
+            step: the step that it serves. When None the one after the newest that is done; before any is,
+                the first that will be, where that is an earlier one than 1 or the run is resumed.
             group: name of the rollouts that it is compared with; in a resumed run names begin anew.
             columns: further columns of `training.columns.FIXED`, such as ``advantage``, ``trained_on``,
                 ``env``, ``task``, ``grader_input``, ``grader_output``, ``failure``, ``finish``.
         """
         at = self.current_step + 1 if step is None else step
         with self.troubles.kept("recording a rollout", lambda: lost_rollouts(1, (at,))):
+            known_phases([phase])
             prompt_text, form = text_of(prompt)
             completion_text, other = text_of(completion)
             self.reach(at, phase)
@@ -204,7 +209,7 @@ class RunRecorder:
             }
             if extra:
                 row["extra"] = json_text(dict(extra))
-            self.put(Rollouts(1, {name: [value] for name, value in row.items()}))
+            self.put(Rollouts(1, {name: [value] for name, value in row.items()}, assumed=step is None))
 
     def rollouts(
         self, count: int, columns: Mapping[str, list[Any]], more: Mapping[str, list[Any]] | None = None
@@ -216,22 +221,32 @@ class RunRecorder:
             more: further columns of any plain data, kept as JSON in ``extra``.
         """
         with self.troubles.kept("recording rollouts", lambda: lost_rollouts(count, columns.get("step", ()))):
-            phases = columns.get("phase") or ["train"] * count
+            phases = known_phases(columns.get("phase") or ["train"] * count)
             for phase, step in set(zip(phases, columns["step"], strict=True)):
                 self.reach(step, phase)
             marked = {"group": [self._marked(each) for each in columns["group"]]}
             self.named(count, {**self.totals.added(columns, count), **marked}, more)
 
     def named(
-        self, count: int, columns: Mapping[str, list[Any]], more: Mapping[str, list[Any]] | None = None
+        self,
+        count: int,
+        columns: Mapping[str, list[Any]],
+        more: Mapping[str, list[Any]] | None = None,
+        *,
+        assumed: bool = False,
     ) -> None:
-        """`rollouts` whose groups have names that no other stretch of the run has; see `reach`."""
+        """`rollouts` whose groups have names that no other stretch of the run has; see `reach`.
+
+        Args:
+            assumed: nobody named their step; see `items.Rollouts`.
+        """
         with self.troubles.kept("recording rollouts", lambda: lost_rollouts(count, columns.get("step", ()))):
             more = dict(more or {})
             lengths = {len(values) for named in (columns, more) for values in named.values()}
             if lengths - {count}:
                 raise ValueError(f"columns of {sorted(lengths)} rows, not {count}")
-            self.put(Rollouts(count, {"time": [now()] * count, **columns}, more))
+            known_phases(columns.get("phase", ()))
+            self.put(Rollouts(count, {"time": [now()] * count, **columns}, more, assumed))
 
     def reach(self, step: int, phase: RunPhase = "train") -> None:
         """Say that rollouts of `step` come now, before their groups are named after `stretch`.
@@ -251,8 +266,9 @@ class RunRecorder:
             if metrics:
                 self.metrics(metrics, step=step)
             self.graded.flush()
-            self.current_step = step
-            self.put(StepDone(step, *self._in_force.digests, self._pipeline.last_checkpoint))
+            again = self._pipeline.was_done(step)
+            self.current_step = self.current_step if again else step
+            self.put(StepDone(step, *self._in_force.digests, self._pipeline.last_checkpoint, again))
 
     def metrics(
         self, values: Mapping[str, Any], *, step: int | None = None, phase: RunPhase = "train"
@@ -317,15 +333,7 @@ class RunRecorder:
             if error is self._told:
                 return
             self._told = error
-            lines = traceback.format_exception(error)
-            self.event(
-                "exception",
-                step=step,
-                where="training",
-                error=type(error).__name__,
-                message=str(error)[:2000],
-                trace="".join(lines)[-4000:],
-            )
+            self.event("exception", step=step, where="training", **told_of(error))
 
     @property
     def stretch(self) -> int:

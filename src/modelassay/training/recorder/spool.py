@@ -76,6 +76,10 @@ class State(msgspec.Struct, kw_only=True):
     """Names what processes forked off from training could not keep; see `forks`."""
     forks_read: int = 0
     """Bytes of it that are told as gaps."""
+    unnamed: tuple[bytes, ...] = ()
+    """Rollouts whose step is not known yet; see `unnamed`."""
+    named: bool = False
+    """Whether a step was named, so that there will be no more of them."""
     ended: bool = False
     """Training is over, and all that it said is in the files."""
 

@@ -28,6 +28,7 @@ from modelassay.training.recorder.rows import merged, reward_columns, to_batch
 from modelassay.training.recorder.spool import OpenStep, State
 from modelassay.training.recorder.times import now
 from modelassay.training.recorder.troubles import Troubles
+from modelassay.training.recorder.unnamed import Unnamed
 
 FILES = ("metrics", "events", "checkpoints", "datasets", "steps")
 """Of lines; the last only where steps are committed to."""
@@ -68,6 +69,7 @@ class Writer:
 
     def _resume(self, state: State) -> None:
         self._manifest = state.manifest
+        self._unnamed = Unnamed(state.unnamed, is_over=state.named, resumed=state.process >= state.world)
         self._previous, self._lost_in_step = state.previous, state.lost_in_step
         self._lines = {
             name: Appending(self._place.lines(name, self.process), n) for name, n in state.lines.items()
@@ -103,6 +105,8 @@ class Writer:
             parts=self._parts,
             part=(self._part.rows, self._part.size) if self._part is not None else None,
             lines={name: file.size for name, file in self._lines.items()},
+            unnamed=tuple(self._unnamed.held),
+            named=self._unnamed.is_over,
             open=tuple(OpenStep(*key, hashes, trained, layout) for key, hashes, trained, layout in opened),
             previous=self._previous,
             metrics_from=self._metrics_from,
@@ -118,15 +122,26 @@ class Writer:
         run: list[Item] = []
         for item in items:
             if isinstance(item, StartOver):
-                self._write(run)
+                self._write([*run, *self._unnamed.release()])
                 self._start_over(item.process)
                 run = []
             elif isinstance(item, About):
                 self._manifest = item.manifest
+            elif isinstance(item, Rollouts):
+                run += self._unnamed.take(item)
             else:
+                run += self._step_named(item.step) if isinstance(item, StepDone) else []
                 run.append(item)
         self._write(run)
         self._tell_losses()
+
+    def stop(self) -> None:
+        """Put what waits for its step into the files, which end there.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._write(self._unnamed.release())
 
     def finish(self) -> None:
         """Close every step and every file.
@@ -134,6 +149,7 @@ class Writer:
         Raises:
             OSError: the disk refuses.
         """
+        self.stop()
         self._settle(())
         self._finish_files()
 
@@ -185,6 +201,13 @@ class Writer:
         if self._part is not None and self._part.full:
             self._finish_part()
 
+    def _step_named(self, step: int) -> list[Rollouts]:
+        """What waited for its step: it is known now."""
+        items, note = self._unnamed.named(step)
+        if note is not None:
+            self.said(note)
+        return items
+
     def _batches(self, items: list[Rollouts]) -> Iterator[list[pa.RecordBatch]]:
         """What of the files' rows is each of `items`; nothing where it could not be written."""
         if not items:
@@ -219,7 +242,8 @@ class Writer:
         self._settle(())
         if self._committer is None:
             return
-        self._committer.open(StepKey("train", done.step, self.process))
+        if not done.again:
+            self._committer.open(StepKey("train", done.step, self.process))
         for key in [key for key in self._committer.keys if key.step <= done.step]:
             self._bind(key, done)
 
