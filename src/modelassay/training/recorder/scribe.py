@@ -193,6 +193,7 @@ class Scribe:
         """Training is gone: what it said is in the files, which end where it was stopped, and say so."""
         if whole:
             try:
+                self._writer.stop()
                 self._writer.said(RunEvent(time=now(), kind="exception", body=STOPPED))
                 self._keep(False, self._state.forks_read)
             except OSError as error:
