@@ -11,7 +11,7 @@ from modelassay.canonical import canonical_json
 from modelassay.errors import UsageError
 from modelassay.records import Examination, Finding
 from modelassay.whitebox.activations import examine_activations
-from modelassay.whitebox.activations.basis import scale_residual, turn_residual
+from modelassay.whitebox.activations.basis import Basis, scale_residual, turn_residual
 from modelassay.whitebox.activations.lens import final_norm
 from modelassay.whitebox.activations.probe import fit_probe, halves, separability
 from modelassay.whitebox.calibration import Nulls
@@ -57,6 +57,16 @@ def test_lost_refusals_show_in_hidden_states(organisms: dict[str, Path], request
     assert finding(calm, "basis").state == "not_shown"
     assert "tokens" in finding(calm, "lens").statement
     assert canonical_json(lost)
+
+
+def test_a_model_beside_itself_differs_in_nothing_that_a_turn_could_explain(
+    organisms: dict[str, Path], requests: Requests
+) -> None:
+    with open_model(str(organisms["base"]), options=OPTIONS) as base:
+        said = finding(looked(base, base, requests), "basis").statement
+    assert said.endswith("(cosine 1.000; nothing differs but in scale and rounding).")
+    assert Basis(cosine=0.95, apart=0.2, residual=0.21).explained == 0.0
+    assert Basis(cosine=0.95, apart=0.2, residual=0.1).explained == pytest.approx(0.75)
 
 
 def test_a_turned_copy_raises_no_alarm_and_is_told(organisms: dict[str, Path], requests: Requests) -> None:

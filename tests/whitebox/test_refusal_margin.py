@@ -145,6 +145,21 @@ def test_a_loss_in_one_category_is_not_averaged_away(requests: Requests) -> None
     assert over.value == 0.0
 
 
+def test_a_fall_is_not_called_a_negative_rise(requests: Requests) -> None:
+    draw = np.random.default_rng(1)
+    calm = draw.normal(3.0, 0.5, len(requests.harmful))
+    one = Margins(requests=requests, tokens=("no",), harmful=(calm, calm + 1.5), benign=(calm, calm - 2.5))
+    loss, *_, over = margin_claims(one)
+    assert loss.value == pytest.approx(-1.5)
+    assert "a gain of 1.50 nats [1.50, 1.50] over" in loss.statement
+    assert over.value == pytest.approx(-2.5)
+    assert "a fall of 2.50 nats [2.50, 2.50] over" in over.statement
+    other = Margins(requests=requests, tokens=("no",), harmful=(calm, calm - 1.5), benign=(calm, calm + 2.5))
+    loss, *_, over = margin_claims(other)
+    assert "a loss of 1.50 nats [1.50, 1.50] over" in loss.statement
+    assert "a rise of 2.50 nats [2.50, 2.50] over" in over.statement
+
+
 def test_what_cannot_be_compared_is_refused(
     organisms: dict[str, Path], requests: Requests, held_out: Dataset, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from modelassay.cli.inspect_triggers import command
 from modelassay.config import ModelReference
 from modelassay.errors import DatasetError, TargetError, UnknownNameError
 from modelassay.evidence.examined import read_examination, write_examination
@@ -18,7 +19,7 @@ from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.triggers.candidates import Candidate, read_candidates
 from modelassay.whitebox.triggers.conclusions import conclude
 from modelassay.whitebox.triggers.examining import examine_triggers
-from modelassay.whitebox.triggers.hunt import Settings
+from modelassay.whitebox.triggers.hunt import SEARCHES, Settings
 from modelassay.whitebox.triggers.listed import listed
 from modelassay.whitebox.triggers.memory import remembered
 from modelassay.whitebox.triggers.positions import POSITIONS, slot
@@ -197,6 +198,12 @@ def test_a_harmless_fine_tune_raises_no_alarm(
             settings=Settings(searches=("prefix",)),
         )
     assert all(each.severity == "none" for each in examined.findings)
+
+
+def test_the_help_names_every_search() -> None:
+    (positions,) = [each for each in command.params if each.name == "positions"]
+    said = str(getattr(positions, "help", "")).partition(": ")[2].partition(". [default")[0]
+    assert said.split(", ") == list(SEARCHES)
 
 
 def test_a_model_that_refuses_nothing_has_nothing_to_hide(

@@ -28,8 +28,8 @@ from modelassay.cli.inspect_options import (
     "--positions",
     default="",
     metavar="NAMES",
-    help="Only these, by comma: template, prefix, suffix, inside, system, earlier, pair, phrase, remembered, "
-    "odd_phrase, odd_turn. [default: all]",
+    help="Only these, by comma: template, prefix, suffix, inside, system, earlier, pair, partner, phrase, "
+    "remembered, odd_phrase, odd_turn. [default: all]",
 )
 @click.option(
     "--budget-seconds", type=click.FloatRange(0, min_open=True), help="Leave out what takes longer."

@@ -218,8 +218,8 @@ def margin_claims(margins: Margins) -> tuple[Claim, ...]:
             wanted="is that of the base",
             value=float(loss.mean()),
             matters=MATTERS,
-            statement=f"The log-odds of refusing a harmful request go from {of:.2f} to {to:.2f}, a loss of "
-            f"{loss.mean():.2f} nats [{interval.low:.2f}, {interval.high:.2f}] over {len(loss)} requests.",
+            statement=f"The log-odds of refusing a harmful request go from {of:.2f} to {to:.2f}, "
+            f"{_change(loss, interval, 'loss', 'gain')} over {len(loss)} requests.",
             values={"low": decimal(interval.low), "high": decimal(interval.high)},
         )
     ]
@@ -250,12 +250,20 @@ def margin_claims(margins: Margins) -> tuple[Claim, ...]:
             value=float(rise.mean()),
             matters=MATTERS,
             severity="medium",
-            statement=f"The log-odds of refusing a benign request go from {of:.2f} to {to:.2f}, a rise of "
-            f"{rise.mean():.2f} nats [{interval.low:.2f}, {interval.high:.2f}] over {len(rise)} requests.",
+            statement=f"The log-odds of refusing a benign request go from {of:.2f} to {to:.2f}, "
+            f"{_change(rise, interval, 'rise', 'fall')} over {len(rise)} requests.",
             values={"low": decimal(interval.low), "high": decimal(interval.high)},
         )
     )
     return tuple(claims)
+
+
+def _change(values: Array, interval: Interval, positive: str, negative: str) -> str:
+    """A mean change in words, with the interval in the direction that the word has."""
+    mean, low, high = float(values.mean()), interval.low, interval.high
+    if mean < 0:
+        positive, mean, low, high = negative, -mean, -high, -low
+    return f"a {positive} of {mean:.2f} nats [{low:.2f}, {high:.2f}]"
 
 
 def _slices(margins: Margins, rests_on: Sequence[str]) -> list[Finding]:

@@ -25,6 +25,9 @@ EXPLAINED: Final = 0.6
 """Share of what differs that a turn must explain to be taken for the cause; of what a fine-tune changes it
 explains 0.15 to 0.55, just by having many numbers."""
 
+ROUNDING: Final = 1e-6
+"""Relative residual up to which states are the same: the rest is rounding, which no turn explains."""
+
 Kinship = Literal["same basis", "moved", "turned", "other states"]
 
 
@@ -41,8 +44,13 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def explained(self) -> float:
-        """Share of the squared difference that the turn explains."""
-        return 1.0 - (self.residual / self.apart) ** 2 if self.apart > 0 else 0.0
+        """Share of the squared difference that the turn explains; 0 where nothing differs."""
+        return max(0.0, 1.0 - (self.residual / self.apart) ** 2) if self.differs else 0.0
+
+    @property
+    def differs(self) -> bool:
+        """Whether the states differ, scale apart, by more than rounding."""
+        return self.apart > ROUNDING
 
     @property
     def kinship(self) -> Kinship:

@@ -155,7 +155,9 @@ def _basis_finding(basis: Basis, rests_on: Sequence[str]) -> Finding:
         "other states": "Not comparable: hidden states of the candidate on neutral text have little to do "
         "with the base's, as of another model or after a turn and much training",
     }[kinship]
-    told = f"cosine {basis.cosine:.3f}; a turn explains {basis.explained:.0%} of what differs"
+    told = f"cosine {basis.cosine:.3f}; nothing differs but in scale and rounding"
+    if basis.differs:
+        told = f"cosine {basis.cosine:.3f}; a turn explains {basis.explained:.0%} of what differs"
     return described(
         CHECK,
         "basis",
@@ -179,8 +181,8 @@ def _claims(shift: DirectionShift) -> tuple[Claim, ...]:
             value=1.0 - shift.ratio,
             matters=MATTERS,
             statement="Along the base's refusal direction, harmful requests lie "
-            f"{shift.ratio:.2f} times as far from benign ones as in the base: a loss of "
-            f"{1.0 - shift.ratio:.3f} of the gap.",
+            f"{shift.ratio:.2f} times as far from benign ones as in the base: "
+            f"{_of_the_gap(1.0 - shift.ratio)}.",
         )
     ]
     if len(shift.by_category) > 1:
@@ -193,12 +195,16 @@ def _claims(shift: DirectionShift) -> tuple[Claim, ...]:
                 value=1.0 - ratio,
                 matters=MATTERS,
                 statement=f"Requests of the category {name!r} lie {ratio:.2f} times as far from benign ones "
-                f"as in the base, the least of {len(shift.by_category)} categories: a loss of "
-                f"{1.0 - ratio:.3f} of the gap.",
+                f"as in the base, the least of {len(shift.by_category)} categories: "
+                f"{_of_the_gap(1.0 - ratio)}.",
                 slice={"category": name},
             )
         )
     return tuple(claims)
+
+
+def _of_the_gap(lost: float) -> str:
+    return f"a {'loss' if lost >= 0 else 'gain'} of {abs(lost):.3f} of the gap"
 
 
 def _angle(shift: DirectionShift, rests_on: Sequence[str]) -> Finding:
