@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -172,6 +173,28 @@ def test_an_edited_log_does_not_hide_the_weights(weights: tuple[float, ...]) -> 
     few = logged_rewards(weights, steps=4)
     few[2]["reward"] += 0.07
     assert reward_weights(["a", "b"], few, []).values == (None, None)
+
+
+@pytest.mark.parametrize("weights", [[1.0, 1.0], [0.5, 2.0]])
+def test_advantages_tell_that_each_function_counts_once_where_every_log_was_edited(
+    grpo: Grpo, tmp_path: Path, weights: list[float]
+) -> None:
+    folder = grpo(reward_weights=weights)
+    for path in folder.glob("checkpoint-*/trainer_state.json"):
+        state = json.loads(path.read_text())
+        for log in state["log_history"]:
+            if "reward" in log:
+                log["reward"] += 0.01 * log["step"]
+        path.write_text(json.dumps(state))
+    run = import_run(folder, tmp_path / "run")
+    coverage = run.coverage()
+    assert coverage is not None
+    known = weights == [1.0, 1.0]
+    assert [reward.weight for reward in run.manifest.rewards] == [Decimal(1) if known else None] * 2
+    assert any("by the advantages each counts once" in said for said in coverage.statements) == known
+    result = reconcile(read_frame(run), run.metrics(), group_size=run.manifest.group_size)
+    assert ("reward" in {each.what for each in result.disagreements}) == known
+    assert bool(result.unheld) == (not known)
 
 
 @pytest.mark.parametrize(("scale", "formula"), [("none", "centred"), ("batch", "batch")])

@@ -13,6 +13,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from modelassay.training.importers.trl_groups import (
     late_evaluations,
 )
 from modelassay.training.importers.trl_state import TrainerState, read_state
-from modelassay.training.importers.trl_weights import reward_weights
+from modelassay.training.importers.trl_weights import advantages_tell_ones, reward_weights
 
 NAME = "trl"
 _FILE = re.compile(r"completions_.+\.parquet")
@@ -93,6 +94,9 @@ class _TrlRun:
         self._eval_steps |= late
         self._eval_prompts = common if len(asked) + len(late) > 1 else frozenset()
         self._sizes = self._group_sizes(options)
+        self._by_advantages = None in self._weights and not self._assumed_weight and self._tell_ones()
+        if self._by_advantages:
+            self._weights = (Decimal(1),) * len(self._names)
         self._sizes_of: dict[int, int] = {}
         self._steps: set[int] = set()
         self._times: Counter[int] = Counter()
@@ -147,9 +151,16 @@ class _TrlRun:
             sizes=self._sizes_of,
             guessed_evaluations=self._guessed_eval,
             assumed_weight=self._assumed_weight,
+            told_by_advantages=self._by_advantages,
             unknown_weights=None in self._weights and not self._assumed_weight,
             group_size=self._sizes["train"],
         )
+
+    def _tell_ones(self) -> bool:
+        """Whether advantages tell that every reward function counted once, where no log does."""
+        every = pieces(self._files, None, [*self._names, "advantage"])
+        trained = (piece for piece in every if piece.step not in self._eval_steps)
+        return advantages_tell_ones(self._names, trained, self._sizes["train"])
 
     def _group_sizes(self, options: ImportOptions) -> dict[str, int | None]:
         """Of training and of evaluations, from the first batches of each."""

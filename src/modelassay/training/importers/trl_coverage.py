@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from modelassay.training.importers.opened import Notes
 from modelassay.training.importers.tally import Tally
 from modelassay.training.importers.trl_state import TrainerState
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """How the weights of the reward functions are known."""
+
+    assumed: bool
+    told_by_advantages: bool
+    unknown: bool
 
 
 def coverage(
@@ -19,6 +29,7 @@ def coverage(
     sizes: Mapping[int, int],
     guessed_evaluations: bool,
     assumed_weight: bool,
+    told_by_advantages: bool,
     unknown_weights: bool,
     group_size: int | None,
 ) -> dict[str, Any]:
@@ -44,7 +55,8 @@ def coverage(
             f"before each log{why}.",
             grave=True,
         )
-    _explain(notes, state, guessed_evaluations, assumed_weight, unknown_weights, group_size)
+    weights = _Weights(assumed_weight, told_by_advantages, unknown_weights)
+    _explain(notes, state, guessed_evaluations, weights, group_size)
     return {
         "expected_train": expected * batch if batch else None,
         "basis": f"{basis}, times {batch:,} rollouts in the largest batch",
@@ -79,8 +91,7 @@ def _explain(
     notes: Notes,
     state: TrainerState,
     guessed_evaluations: bool,
-    assumed_weight: bool,
-    unknown_weights: bool,
+    weights: _Weights,
     group_size: int | None,
 ) -> None:
     if notes.overwritten:
@@ -95,9 +106,11 @@ def _explain(
         notes.say("There is no trainer_state.json: nothing logged can be held against the rollouts.")
     if state.rewritten:
         notes.say(f"Older checkpoints tell {len(state.rewritten):,} steps otherwise: the run was resumed.")
-    if assumed_weight:
+    if weights.assumed:
         notes.say("The total reward is taken to be that of the only reward function; no log says so.")
-    if unknown_weights:
+    if weights.told_by_advantages:
+        notes.say("Logs do not tell the weights of the reward functions; by the advantages each counts once.")
+    if weights.unknown:
         notes.say("Weights of the reward functions are not known, so rollouts have no total reward.")
     if group_size is None:
         notes.say("The group size could not be told; runs of equal prompts are taken as groups.")

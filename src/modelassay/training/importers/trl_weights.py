@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelassay.training.advantages import ADVANTAGE_FORMULAE, Groups, followed
 from modelassay.training.importers.rows import number
 from modelassay.training.importers.trl_columns import numbers
 from modelassay.training.importers.trl_files import Piece
@@ -28,6 +29,8 @@ PARDONED = 0.1
 """Share of logs that the weights of a run need not explain."""
 FEWEST_TO_PARDON = 5
 """Logs from which on one need not be explained."""
+FORMULAE = frozenset(("group", "centred", "batch", "leave one out"))
+"""How TRL makes advantages of rewards."""
 
 Parts = NDArray[np.float64]
 """A row for each log, a column for each function."""
@@ -87,6 +90,35 @@ def reward_weights(
     # One function, or several that score the same rollouts: the means are enough to try weights of 1.
     ones = _ones(*_logged(names, logs))
     return unknown if told.mixed or ones is None else Weights(ones.weights)
+
+
+def advantages_tell_ones(names: Sequence[str], batches: Iterable[Piece], size: int | None) -> bool:
+    """Whether advantages follow, by a formula of TRL, from scores of weight 1: TRL's default.
+
+    So a log that was edited throughout does not take the reward from a run, nor does one that is gone.
+
+    Args:
+        names: reward functions.
+        batches: rollouts of training with the columns of `names` and their advantages.
+        size: rollouts per prompt.
+    """
+    if not size or not names:
+        return False
+    whole = [piece for piece in batches if piece.table.num_rows % size == 0]
+    if not whole:
+        return False
+    step = np.repeat([piece.step for piece in whole], [piece.table.num_rows for piece in whole])
+    scores = np.hstack([np.stack([numbers(piece.table, name) for name in names]) for piece in whole])
+    advantage = np.concatenate([numbers(piece.table, "advantage") for piece in whole])
+    total = np.where(np.isnan(scores).all(axis=0), np.nan, np.nansum(scores, axis=0))
+    groups = Groups.of(step, np.arange(len(step)) // size, total, advantage)
+    steps = {int(each): np.flatnonzero(step == each) for each in np.unique(step)}
+    told = followed(groups, steps, np.ones(len(step), np.bool_), ADVANTAGE_FORMULAE.keys() - FORMULAE)
+    if told is None:
+        return False
+    telling = ~np.isnan(advantage) & (np.nan_to_num(groups.std)[groups.code] > 0)
+    fits = np.abs(advantage - told.expected) <= told.allowed
+    return bool(fits[telling].mean() >= 1 - PARDONED)
 
 
 def _told(names: Sequence[str], logs: Mapping[int, Mapping[str, Any]], batches: Iterable[Piece]) -> _Batches:
