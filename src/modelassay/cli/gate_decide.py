@@ -108,6 +108,7 @@ def plain(found: Redecision, code: ExitCode, place: Path, record: AuditRecord | 
     """One JSON-ready object."""
     from modelassay.audit.seal import policy_bytes
     from modelassay.canonical import digest_bytes
+    from modelassay.evidence.clearance import lacking
 
     sealed = found.sealed
     return {
@@ -127,6 +128,7 @@ def plain(found: Redecision, code: ExitCode, place: Path, record: AuditRecord | 
         "milder": found.milder,
         "changes": found.changes,
         "notes": [*found.notes, *found.standing],
+        "missing": lacking(found.verdict),
         "verdict": found.verdict,
         "sealed_as": record.id if record else "",
         "folder": str(place / "audits" / record.id) if record else "",
@@ -136,6 +138,7 @@ def plain(found: Redecision, code: ExitCode, place: Path, record: AuditRecord | 
 def _print(found: Redecision, place: Path, record: AuditRecord | None) -> None:
     """The decision first, then why, and how it stands to the sealed one."""
     from modelassay.cli.summary import COLOURS
+    from modelassay.evidence.clearance import lacking
     from modelassay.report.text import OUTCOME_WORDS, visible
 
     verdict = found.verdict
@@ -155,6 +158,8 @@ def _print(found: Redecision, place: Path, record: AuditRecord | None) -> None:
             click.echo(f"{title}:")
             for sentence in sentences:
                 click.echo(f"  - {visible(sentence)}")
+    if missing := lacking(verdict):
+        click.echo(f"people's decision: {visible(missing)}")
     click.echo(f"\naudit   {found.sealed.id}  sealed {found.sealed.verdict.outcome}")
     if record is not None:
         click.echo(f"sealed  {record.id}  holds until {record.verdict.expires}")
