@@ -178,7 +178,15 @@ def test_reward_without_work(made: Made) -> None:
     for row in rows[:20]:
         row["reward"] = 0.0
     finding = _of(assess_environments(*made(rows)), "a", "reward without work")
-    assert finding.outcome == "no reward without work"
+    assert (finding.outcome, finding.state) == ("no reward without work", "shown_fine")
+    for row in rows[5:20]:
+        row["completion"] = "4 it is"
+    finding = _of(assess_environments(*made(rows)), "a", "reward without work")
+    assert (finding.outcome, finding.state, finding.severity) == ("not told apart", "not_shown", "none")
+    for row in rows[2:5]:
+        row["completion"] = "4 it is"
+    finding = _of(assess_environments(*made(rows)), "a", "reward without work")
+    assert finding.why_not.startswith("only 2 rollouts of 'a' are empty")
 
 
 def _scored(rows: list[Rollout], cheat: float, honest: float, *, outlier: float = 0.0) -> list[Rollout]:
@@ -461,6 +469,15 @@ def test_answers_among_options_are_no_leak_unless_repeating_the_prompt_is_paid(m
     for row in rows[:12]:
         row.update(completion=row["prompt"], reward=1.0)
     assert _of(assess_environments(*made(rows)), "a", "answers in prompts").severity == "high"
+
+
+def test_prompts_that_lead_to_their_short_answers(made: Made) -> None:
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows:
+        row["answer"] = str(100 + int(row["prompt"][1:]))
+        row["prompt"] += f"? (expected answer: {row['answer']})"
+    leaked = _of(assess_environments(*made(rows)), "a", "leaked answers")
+    assert (leaked.severity, leaked.values["leaked"]) == ("high", 20)
 
 
 def test_short_answers_stand_in_prompts_by_chance(made: Made) -> None:

@@ -13,6 +13,7 @@ from modelassay.training.analyses.environment_pressure import CHECK
 from modelassay.training.analyses.environment_tasks import task_findings
 from modelassay.training.data.rows import Quarantine
 from modelassay.training.environments.leaks import leaks_of
+from modelassay.training.environments.led_to import led_to, short_answer
 from modelassay.training.environments.standing import standing_of
 from modelassay.training.environments.strength import strength_of, strengths_of
 from modelassay.training.environments.tasks import EnvironmentTask, read_tasks, task_of
@@ -76,6 +77,49 @@ LEAKS: list[tuple[EnvironmentTask, list[str]]] = [
 @pytest.mark.parametrize(("task", "kinds"), LEAKS)
 def test_leaks(task: EnvironmentTask, kinds: list[str]) -> None:
     assert [leak.kind for leak in leaks_of(task)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "led"),
+    [
+        ("231", "What is 200 + 31? (expected answer: 231)", "own"),
+        ("1,231", "Add them up. The correct result is 1231.", "own"),
+        ("so it is #### 42", "How many? Ground truth: \\boxed{42}", "own"),
+        ("Paris", "Capital of France? Solution = `Paris`", "own"),
+        ("Paris", "Capital of France? The answer is Parisian in kind", "other"),
+        ("231", "Answer: 23", "other"),
+        ("231", "2 + 2? Answer: 4. And 200 + 31? Answer: 231", "other"),
+        ("yes", "Is it? Answer: yes or no.", ""),
+        ("B", "Which one? Answer: A, B or C", ""),
+        ("231", "Give your final answer: <number>", ""),
+        ("231", "The answer is graded by a program. What is 200 + 31?", ""),
+    ],
+)
+def test_what_a_prompt_leads_to(answer: str, text: str, led: str) -> None:
+    assert led_to(short_answer(answer), text) == led
+
+
+def test_short_answers_are_sought_behind_words_that_lead_to_them() -> None:
+    given = [
+        _task(id=f"t{n}", gold=str(200 + n), instructions=f"What is 200 + {n}? (expected answer: {200 + n})")
+        if n % 3 == 0
+        else _task(id=f"t{n}", gold=str(200 + n), instructions=f"What is 200 + {n}?")
+        for n in range(30)
+    ]
+    found = {f.slice["aspect"]: f for f in task_findings(CHECK, given)}
+    leaked = found["answer in instructions"]
+    assert (leaked.severity, leaked.values["tasks"]) == ("high", 10)
+    # the same example before every question gives nothing away
+    shown = [
+        _task(id=f"t{n}", gold=str(n % 4), instructions=f"What is 3 - 2? Answer: 1. What is {n} mod 4?")
+        for n in range(40)
+    ]
+    fine = {f.slice["aspect"]: f for f in task_findings(CHECK, shown)}["leaked answers"]
+    assert (fine.outcome, fine.values["short"]) == ("no leak found", 40)
+    assert "sought only behind words" in fine.statement
+    # without answers there is nothing to seek
+    unknown = {f.slice["aspect"]: f for f in task_findings(CHECK, [_task(), _task(id="t2")])}
+    assert unknown["leaked answers"].state == "not_assessable"
 
 
 @pytest.mark.parametrize(

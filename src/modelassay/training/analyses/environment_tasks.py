@@ -9,7 +9,7 @@ from decimal import Decimal
 from modelassay.records import RolloutReference, RunFinding
 from modelassay.records.findings import Severity
 from modelassay.statistics import clopper_pearson_interval
-from modelassay.training.environments.leaks import Leak, beyond_chance, leaks_of
+from modelassay.training.environments.leaks import Leak, beyond_chance, leaks_of, short_leaks, telling
 from modelassay.training.environments.recorded import contradictions
 from modelassay.training.environments.strength import TestStrengths, strengths_of
 from modelassay.training.environments.tasks import EnvironmentTask
@@ -33,20 +33,14 @@ _EXAMPLES = 5
 
 def task_findings(check: str, tasks: Sequence[EnvironmentTask]) -> Iterator[RunFinding]:
     """What the task files tell, all environments together; nothing of them is ever run."""
-    leaks = [leak for task in tasks for leak in leaks_of(task)]
+    leaks = [*short_leaks(tasks), *(leak for task in tasks for leak in leaks_of(task))]
     answered = sum(bool(task.gold or task.expected) for task in tasks)
     for kind in _LEAKS:
         found = [leak for leak in leaks if leak.kind == kind]
         if found:
             yield _leaked(check, kind, found, len(tasks), answered)
     if not leaks:
-        yield run_finding(
-            check,
-            "no leak found",
-            f"No answer is given away and no grader stands where a policy sees it, in {len(tasks):,} tasks.",
-            about={"environment": "tasks", "aspect": "leaked answers"},
-            state="shown_fine",
-        )
+        yield _no_leak(check, tasks, answered)
     tested = [strengths_of(task) for task in tasks if task.private_tests or task.public_tests]
     if tested:
         yield _weak(check, tested)
@@ -65,6 +59,28 @@ def task_findings(check: str, tasks: Sequence[EnvironmentTask]) -> Iterator[RunF
             severity="high", values={"tasks": Decimal(total)},
             question="How would a policy know which of the answers is wanted?",
         )  # fmt: skip
+
+
+def _no_leak(check: str, tasks: Sequence[EnvironmentTask], answered: int) -> RunFinding:
+    """Nothing was found, where there was something to seek."""
+    about = {"environment": "tasks", "aspect": "leaked answers"}
+    if not answered and not any(task.private_tests or task.public_tests for task in tasks):
+        why = f"none of {len(tasks):,} tasks comes with its answer or its tests, which are what is sought"
+        return not_assessable(check, why, about=about)
+    short = sum(not any(map(telling, (task.gold, *task.expected))) for task in tasks)
+    sought = (
+        f"; those of a word or a number ({short:,} tasks) were sought only behind words that lead to them, "
+        "as “expected answer:” does."
+    )
+    return run_finding(
+        check,
+        "no leak found",
+        f"No answer is given away and no grader stands where a policy sees it, in {len(tasks):,} tasks, of "
+        f"which {answered:,} come with an answer" + (sought if answered and short else "."),
+        about=about,
+        state="shown_fine",
+        values={"tasks": Decimal(len(tasks)), "answered": Decimal(answered), "short": Decimal(short)},
+    )
 
 
 def _leaked(check: str, kind: str, found: Sequence[Leak], total: int, answered: int) -> RunFinding:

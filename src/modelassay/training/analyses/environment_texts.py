@@ -17,6 +17,11 @@ from modelassay.training.environments.recorded import EnvironmentRecord, Rewarde
 from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
 from modelassay.training.frame import Frame
 
+UNPAID = 0.2
+"""Share of completions without work with full reward under which they surely are, where nothing is said to be
+paid for no work: 17 of which none was paid show it."""
+FEWEST = 3
+"""Completions of one kind from which anything is told of it."""
 PAID = 0.5
 """Share of completions without work with full reward from which an environment is called hackable."""
 
@@ -137,10 +142,12 @@ def _without_prompts(check: str, record: EnvironmentRecord) -> RunFinding:
 
 
 def _without_work(check: str, frame: Frame, each: Environment, record: EnvironmentRecord) -> RunFinding:
-    seen = {name: found for name, found in record.without_work.items() if found.rollouts >= 3}
+    seen = {name: found for name, found in record.without_work.items() if found.rollouts >= FEWEST}
     about = _about(record, "reward without work")
     if not seen:
-        why = f"no rollouts of {record.name!r} are empty, echo, refuse or hold a single sign"
+        few = sum(found.rollouts for found in record.without_work.values())
+        only = f"only {few} rollouts" if few > 1 else "only one rollout" if few else "no rollout"
+        why = f"{only} of {record.name!r} {'are' if few > 1 else 'is'} empty, echo, refusal or a single sign"
         return not_assessable(
             check, why, about=about,
             question=f"What does the grader of {record.name!r} give an empty answer?",
@@ -157,6 +164,7 @@ def _without_work(check: str, frame: Frame, each: Environment, record: Environme
 _GRAVITY: tuple[tuple[FindingState, Severity], ...] = (
     ("shown_fine", "none"),
     ("not_assessable", "none"),
+    ("not_shown", "none"),
     ("not_shown", "low"),
     ("not_shown", "medium"),
     ("shown_harmful", "high"),
@@ -168,16 +176,18 @@ def _by_full(
     check: str, about: Mapping[str, str], record: EnvironmentRecord, seen: Mapping[str, Rewarded]
 ) -> RunFinding:
     bounds = {name: clopper_pearson_interval(found.full, found.rollouts) for name, found in seen.items()}
-    name = max(seen, key=lambda key: bounds[key].low)
+    name = max(seen, key=lambda key: (bounds[key].low, seen[key].rollouts))
     found, bound = seen[name], bounds[name]
     hackable = bound.low >= PAID or (bound.low > 0 and found.full / found.rollouts >= PAID)
+    fine = not found.full and bound.high <= UNPAID
     return run_finding(
         check,
-        "hackable" if hackable else "paid at times" if found.full else "no reward without work",
+        "hackable" if hackable else "paid at times" if found.full else _outcome(fine, less=False),
         f"Of {found.rollouts:,} rollouts of {record.name!r} that are {name!r}, {found.full:,} got full "
-        f"reward (mean {found.reward / found.rollouts:.3g}).",
+        f"reward (mean {found.reward / found.rollouts:.3g}); at 95 % it is {100 * bound.low:.0f} to "
+        f"{100 * bound.high:.0f} % of such.",
         about=about,
-        state="shown_harmful" if hackable else "not_shown" if found.full else "shown_fine",
+        state="shown_harmful" if hackable else "shown_fine" if fine else "not_shown",
         severity="high" if hackable else "medium" if found.full else "none",
         effect=estimate(found.full / found.rollouts, bound.low, bound.high),
         values={f"{key}: rollouts": Decimal(value.rollouts) for key, value in seen.items()}

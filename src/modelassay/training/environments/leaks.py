@@ -8,17 +8,19 @@
   the grader;
 - a private test that is a public one too.
 
-Answers of fewer than four words and twelve characters are passed over: they stand anywhere by chance. Longer
-ones seem to be led to by chance at times, in a passage; only `beyond_chance` of them are sure.
+Answers of fewer than four words and twelve characters stand anywhere by chance: they are sought only where
+words such as “expected answer:” lead straight to them (`led_to`). Longer ones seem to be led to by chance at
+times, in a passage; only `beyond_chance` of them are sure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from modelassay.training.data.hashing import hash_words, runs, words_of
+from modelassay.training.environments.led_to import LedTo, short_answer
 from modelassay.training.environments.standing import standing_of
 from modelassay.training.environments.tasks import EnvironmentTask
 
@@ -51,8 +53,21 @@ class Leak:
     quote: str
 
 
+def short_leaks(tasks: Iterable[EnvironmentTask]) -> list[Leak]:
+    """Short answers that instructions lead straight to; told of an environment as a whole."""
+    found: dict[str, tuple[LedTo, list[Leak]]] = {}
+    for task in tasks:
+        led, leaks = found.setdefault(task.environment, (LedTo(), []))
+        answer = task.gold or (task.expected[0] if len(task.expected) == 1 else "")
+        if telling(answer) and shared_run(answer, task.instructions):
+            continue
+        if led.see(answer, task.instructions):
+            leaks.append(_leak(task, "answer in instructions", "instructions", short_answer(answer)))
+    return [leak for led, leaks in found.values() if led.given_away for leak in leaks]
+
+
 def leaks_of(task: EnvironmentTask) -> Iterator[Leak]:
-    """Every leak of a task."""
+    """Every leak of a task that is known from the task alone."""
     answers = [answer for answer in (task.gold, *task.expected) if telling(answer)]
     for answer in answers:
         shared = shared_run(answer, task.instructions)

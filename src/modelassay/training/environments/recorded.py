@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from modelassay.training.environments.leaks import shared_run, telling
+from modelassay.training.environments.led_to import LedTo
 from modelassay.training.environments.standing import standing_of
 from modelassay.training.environments.tasks import EnvironmentTask
 from modelassay.training.run import Run
@@ -97,6 +98,8 @@ class EnvironmentRecord:
     leaked: int = 0
     """Of those, prompts that give their gold answer away."""
     leak_examples: list[str] = field(default_factory=list)
+    led: LedTo = field(default_factory=LedTo)
+    """Those that lead straight to a short gold answer."""
     held: int = 0
     """Of those, prompts that hold it among options or in a passage."""
     held_examples: list[str] = field(default_factory=list)
@@ -258,8 +261,12 @@ class _Reading:
         gold = gold_of(extra)
         if not gold:
             return
-        if key not in self._answers and telling(gold) and (found := shared_run(gold, prompt)):
-            self._leak(record, gold, found, prompt)
+        if key not in self._answers:
+            found = shared_run(gold, prompt) if telling(gold) else ""
+            if found:
+                self._leak(record, gold, found, prompt)
+            else:
+                record.led.see(gold, prompt)
         known = self._answers.setdefault(key, gold)
         if known != gold:
             if key not in self._clashing and len(record.contradiction_examples) < _EVIDENCE:
@@ -293,6 +300,10 @@ class _Reading:
             self._records[env].answered += 1
         for env, _ in self._clashing:
             self._records[env].contradictory += 1
+        for record in self._records.values():
+            if record.led.given_away:
+                record.leaked += record.led.given_away
+                record.leak_examples += record.led.examples
         for env, singles in self._single.items():
             if float(np.median(self._lengths[env])) >= SOME_WORK:
                 for place, reward, seq, step, text in singles:
