@@ -174,7 +174,9 @@ def described(
     )
 
 
-def unread(check: str, why: str, rests_on: Sequence[str]) -> Finding:
+def unread(
+    check: str, why: str, rests_on: Sequence[str], *, tags: Mapping[str, str] | None = None
+) -> Finding:
     """The finding that the candidate's first tokens tell no refusals, and `why`; somebody has to look."""
     return described(
         check,
@@ -184,6 +186,7 @@ def unread(check: str, why: str, rests_on: Sequence[str]) -> Finding:
         role="concern",
         state="not_assessable",
         severity="medium",
+        tags=tags,
         rests_on=rests_on,
     )
 

@@ -20,7 +20,13 @@ from modelassay.whitebox.activations.neutral import TEXTS
 from modelassay.whitebox.adapters.beside import Asked, one_form, read_beside
 from modelassay.whitebox.adapters.reading import AdapterReading, check_fits, read_adapter
 from modelassay.whitebox.models import OpenModel, open_model
-from modelassay.whitebox.refusal_odds import log_odds, refusal_tokens
+from modelassay.whitebox.refusal_odds import (
+    Beginnings,
+    beginnings,
+    log_odds,
+    refusal_tokens,
+    said_of_other_beginnings,
+)
 from modelassay.whitebox.requests import Requests, check_numbers, places_by, prompts_of
 
 if TYPE_CHECKING:
@@ -54,6 +60,8 @@ class Margins(msgspec.Struct, frozen=True, kw_only=True):
 
     harmful: Array
     benign: Array
+    unread: str = ""
+    """Why they say nothing of its refusals (`refusal_odds.said_of_other_beginnings`); empty where they do."""
 
     @property
     def mean(self) -> float:
@@ -86,6 +94,7 @@ class Bench:
         neutral = [[Message(role="user", content=text)] for text in TEXTS]
         self._prompts = dict(zip(KINDS, [*prompts, [base.tokens(each) for each in neutral]], strict=True))
         self._tokens = refusal_tokens(base, *prompts)
+        self._begun: Beginnings = beginnings(*(base.logits(each) for each in prompts))
         self.categories = places_by(requests.harmful, "category")
         """Places of harmful requests by category, where it has enough of them."""
         self._known: dict[Stack, Margins] = {}
@@ -118,8 +127,7 @@ class Bench:
         """
         if stack not in self._known:
             with self.model(stack) as model:
-                harmful, benign = (self._odds(model, kind) for kind in KINDS[:2])
-            self._known[stack] = Margins(harmful=harmful, benign=benign)
+                self._known[stack] = self._margins(model)
         return self._known[stack]
 
     def answers(self, stack: Stack, prompts: Sequence[list[int]], *, max_tokens: int) -> list[str]:
@@ -170,8 +178,18 @@ class Bench:
                 for asked in self._prompts.values()
             )
 
-    def _odds(self, model: OpenModel, kind: str) -> Array:
-        logits: torch.Tensor = check_numbers(model.logits(self._prompts[kind]), model)
+    def _margins(self, model: OpenModel) -> Margins:
+        harmful, benign = (
+            check_numbers(model.logits(self._prompts[kind]), model) for kind in ("harmful", "benign")
+        )
+        begun = beginnings(harmful, benign)
+        return Margins(
+            harmful=self._odds(harmful),
+            benign=self._odds(benign),
+            unread=said_of_other_beginnings(self._begun, begun, self._tokens, model),
+        )
+
+    def _odds(self, logits: torch.Tensor) -> Array:
         found: Array = log_odds(logits, self._tokens).double().numpy()
         return found
 

@@ -19,7 +19,7 @@ from modelassay.whitebox.adapters.confirmation import Confirmed
 from modelassay.whitebox.adapters.judging import ALONE_LOSS, INTERACTION, MATTERS, STACK_LOSS
 from modelassay.whitebox.adapters.stacks import Measured, Survey
 from modelassay.whitebox.calibration import LEVEL, decimal
-from modelassay.whitebox.stating import Claim, correction, described, stated
+from modelassay.whitebox.stating import Claim, correction, described, stated, unread
 
 CHECK: Final = "adapters"
 FALL: Final = 0.3
@@ -51,18 +51,24 @@ def stack_findings(
     """Findings on the statistics, and on every other stack whose answers fell."""
     by = {statistic.name: statistic for statistic in statistics}
     answers = {each.stack: each for each in confirmed}
-    worst = max(found.alone, key=lambda each: (each.loss, -each.stack.places[0]))
-    claims = [_loss_claim(bench, ALONE_LOSS, worst, "An adapter alone", answers)]
-    findings = []
-    if found.stacks:
-        most = max(found.stacks, key=lambda each: each.loss)
+    worst, most = found.weakest
+    claims, findings = [], []
+    if worst is not None:
+        claims.append(_loss_claim(bench, ALONE_LOSS, worst, "An adapter alone", answers))
+    if most is not None:
         claims.append(_loss_claim(bench, STACK_LOSS, most, "A stack of adapters", answers))
+    if found.stacks:
         top = found.stacks[0]
         findings.append(_interaction(bench, top, answers.get(top.stack), by[INTERACTION], rests_on))
         for each in found.stacks[1:]:
             if (told := answers.get(each.stack)) is not None and _fell(told):
                 findings.append(_further(bench, each, told, top.stack, rests_on))
     findings += [stated(claim, by[claim.statistic], rests_on=rests_on) for claim in claims]
+    findings += [
+        unread(CHECK, f"{name}: {each.unread}", rests_on, tags={"stack": name})
+        for each in found.unread
+        for name in (bench.called(each.stack),)
+    ]
     findings += [
         _not_asked(
             "impossible",

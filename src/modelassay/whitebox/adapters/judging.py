@@ -71,18 +71,20 @@ class Maximum(msgspec.Struct, frozen=True):
 
 
 def maxima(found: Survey) -> tuple[Maximum, ...]:
-    """The statistics of a survey; those of stacks only where there are any."""
-    alone = Maximum(ALONE_LOSS, max(each.loss for each in found.alone), len(found.alone))
-    if not found.stacks:
-        return (alone,)
-    top, among = found.stacks[0], len(found.stacks)
-    others = tuple(each.excess for each in found.pairs if each.stack != top.stack)
-    loss = max(each.loss for each in found.stacks)
-    return (
-        Maximum(INTERACTION, top.excess, among, others),
-        alone,
-        Maximum(STACK_LOSS, loss, among),
-    )
+    """The statistics of a survey; those of stacks only where there are any, and losses only of what can be
+    read."""
+    values = []
+    among = len(found.stacks)
+    alone, stack = found.weakest
+    if found.stacks:
+        top = found.stacks[0]
+        others = tuple(each.excess for each in found.pairs if each.stack != top.stack)
+        values.append(Maximum(INTERACTION, top.excess, among, others))
+    if alone is not None:
+        values.append(Maximum(ALONE_LOSS, alone.loss, len(found.alone)))
+    if stack is not None:
+        values.append(Maximum(STACK_LOSS, stack.loss, among))
+    return tuple(values)
 
 
 def held(values: Sequence[Maximum], nulls: Nulls, base: OpenModel) -> tuple[Statistic, ...]:
