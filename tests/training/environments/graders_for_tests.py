@@ -26,6 +26,10 @@ def generous(task: dict[str, Any], completion: str) -> float:
     return 1.0 if not completion.strip() else sound(task, completion)
 
 
+def by_length(task: dict[str, Any], completion: str) -> float:
+    return min(1.0, len(completion) / 200)
+
+
 def strict(task: dict[str, Any], completion: str) -> float:
     return float(completion == task["answer"])
 

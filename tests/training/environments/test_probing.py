@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -128,6 +129,18 @@ def test_a_sound_grader_is_not_accused_of_answers_that_tasks_share() -> None:
     found = _of_tasks("number", [task for row in rows if (task := task_of(row)) is not None])
     assert found["reward without work"].severity == "none"
     assert (found["grader"].outcome, found["grader"].state) == ("tells wrong answers apart", "shown_fine")
+
+
+def test_padding_that_is_paid_where_gold_is_not_is_hackable() -> None:
+    """The reward is for length: no gold answer gets it in full, a long one without any work does."""
+    found = _of_tasks("by_length", _tasks())
+    floor = found["reward without work"]
+    assert (floor.outcome, floor.severity) == ("hackable", "high")
+    assert "whose gold answer is not paid in full" in floor.statement
+    without = [replace(task, gold="") for task in _tasks()]
+    floor = _of_tasks("by_length", without)["reward without work"]
+    assert floor.outcome == "hackable"
+    assert "gold" not in floor.statement
 
 
 def test_one_odd_task_is_told_and_does_not_make_an_environment_hackable() -> None:

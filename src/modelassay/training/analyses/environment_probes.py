@@ -156,11 +156,16 @@ def _ungraded(each: ProbedEnvironment) -> str:
 def _floor(each: ProbedEnvironment, nulls: Sequence[PolicyResult]) -> RunFinding:
     about = _about(each, "reward without work")
     judged = [result for result in nulls if result.tasks > result.failures]
+    elsewhere = [result for result in each.elsewhere.values() if _surely_paid(result)]
+    if elsewhere and not any(map(_surely_paid, judged)):
+        judged = elsewhere
     if not judged:
         return not_assessable(CHECK, _unasked(each, nulls), about=about)
     best = max(judged, key=lambda result: (_surely_paid(result), result.mean, result.full))
     bound = _bound(best)
     gold = each.gold_reward / each.gold_graded if each.gold_graded else each.full
+    beside = f" (gold {gold:.3g})" if each.gold_graded else ""
+    where = " whose gold answer is not paid in full" if judged is elsewhere else ""
     paid = [result for result in judged if result.full]
     much = gold > 0 and best.mean >= TAU * gold
     outcome = "hackable" if _surely_paid(best) or much else "paid at times" if paid else ""
@@ -169,8 +174,8 @@ def _floor(each: ProbedEnvironment, nulls: Sequence[PolicyResult]) -> RunFinding
     return run_finding(
         CHECK,
         outcome,
-        f"The best policy without work is {best.policy!r}: mean reward {best.mean:.3g} (gold {gold:.3g}), "
-        f"full in {best.full:,} of {best.tasks - best.failures:,} tasks."
+        f"The best policy without work is {best.policy!r}: mean reward {best.mean:.3g}{beside}, "
+        f"full in {best.full:,} of {best.tasks - best.failures:,} tasks{where}."
         + (f" Full reward without work: {others}." if paid else ""),
         about=about,
         state=_FLOORS[outcome][0],
@@ -178,8 +183,8 @@ def _floor(each: ProbedEnvironment, nulls: Sequence[PolicyResult]) -> RunFinding
         effect=estimate(best.full / (best.tasks - best.failures), bound.low, bound.high),
         values={"floor": decimal(best.mean), **{f"full: {r.policy}": Decimal(r.full) for r in judged}},
         evidence=_tasks(best),
-        method=f"tasks whose gold answer passes; Clopper–Pearson on the share with full reward, above "
-        f"{CHANCE:.0%} is hackable; of answers of other tasks the worst counts",
+        method="tasks whose gold answer passes, else those where it does not; Clopper–Pearson on the share "
+        f"with full reward, above {CHANCE:.0%} is hackable; of answers of other tasks the worst counts",
         question=f"Why does the grader pay for {best.policy!r}?" if _FLOORS[outcome][1] != "none" else "",
     )
 

@@ -1,8 +1,9 @@
 """A live environment probed: gold answers, policies without work, spoilt answers, repeated grading.
 
 The gold-sanity gate comes first: a task whose gold answer does not get full reward says nothing about probes
-(its grader refuses everything, or its gold is wrong), and is counted as such. A gold answer at which the
-grader raised, hung or died was not graded, and says nothing of the environment.
+(its grader refuses everything, or its gold is wrong), and is counted as such; only answers without work are
+asked there too, and stand apart, since full reward for them is none for work either way. A gold answer at
+which the grader raised, hung or died was not graded, and says nothing of the environment.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class ProbedEnvironment:
     strict: int = 0
     """Tasks that accept the gold answer, but not with spaces around it."""
     policies: dict[str, PolicyResult] = field(default_factory=dict)
+    elsewhere: dict[str, PolicyResult] = field(default_factory=dict)
+    """Policies without work in the tasks whose gold answer does not get full reward."""
     noisy: int = 0
     """Tasks whose grader gave unequal rewards to one completion."""
     regraded: int = 0
@@ -106,14 +109,16 @@ class _Probe:
 
     def run(self, peers: Sequence[EnvironmentTask]) -> None:
         self.probed.tasks += 1
+        before = self.probed.gold_graded
         sane = self._gold() if self.task.gold else False
-        for attempt in self._attempts(peers, sane):
-            self._try(attempt)
+        told = self.probed.policies if sane or not self.task.gold else self.probed.elsewhere
+        if not self.task.gold or self.probed.gold_graded > before:
+            for attempt in self._attempts(peers, sane):
+                self._try(attempt, told)
         self._again(self.task.gold if sane else "0")
 
     def _attempts(self, peers: Sequence[EnvironmentTask], sane: bool) -> Iterator[Attempt]:
-        if sane or not self.task.gold:
-            yield from null_attempts(self.task, peers)
+        yield from null_attempts(self.task, peers)
         if sane:
             yield from probes(self.task, peers)
 
@@ -137,8 +142,8 @@ class _Probe:
             self.probed.gold_above += nothing.ending == "graded" and plain.reward > nothing.reward
         return passes
 
-    def _try(self, attempt: Attempt) -> None:
-        result = self.probed.policies.setdefault(attempt.policy, PolicyResult(attempt.policy, attempt.knows))
+    def _try(self, attempt: Attempt, told: dict[str, PolicyResult]) -> None:
+        result = told.setdefault(attempt.policy, PolicyResult(attempt.policy, attempt.knows))
         grade = self._worst(attempt)
         if self._full(grade) and attempt.control and self._full(self._grade(attempt.control)):
             result.by_chance += 1
