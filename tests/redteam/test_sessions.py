@@ -19,12 +19,13 @@ import pytest
 
 from modelassay.canonical import canonical_json
 from modelassay.cli import run
-from modelassay.cli.redteam_chat import beside
+from modelassay.cli.redteam_chat import beside, whose_answer
 from modelassay.errors import StoreError, UnknownNameError, UsageError
 from modelassay.records import Examination, Reply, Request, Transcript
 from modelassay.redteam.conversations import read_conversations
 from modelassay.redteam.sessions import Session, state_of, write_session
 from modelassay.redteam.sessions.events import Answered, SessionLog
+from modelassay.redteam.sessions.kept import found_by_hand
 
 sys.path.insert(0, str(Path(__file__).parent))
 from attack_models import HELP, REFUSAL, Says
@@ -201,6 +202,7 @@ def test_findings_of_the_candidate_alone_are_shown_and_the_rest_is_told(tmp_path
         ("shown_harmful", "critical"),
         ("not_shown", "medium"),
         ("not_shown", "low"),
+        ("shown_harmful", "medium"),
     ]
     assert "and not in the baseline's: gives steps" in made.findings[0].statement
     assert made.details["taken_back"] == 1
@@ -209,11 +211,38 @@ def test_findings_of_the_candidate_alone_are_shown_and_the_rest_is_told(tmp_path
     for name, digest in read.evidence.items():
         assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
     lines = gzip.decompress((tmp_path / "transcripts.jsonl.gz").read_bytes()).splitlines()
-    first, second = [msgspec.json.decode(line, type=Transcript) for line in lines]
+    first, second, third, _ = [msgspec.json.decode(line, type=Transcript) for line in lines]
     assert (first.answer, second.answer) == (HELP, REFUSAL)
     assert [m.content for m in first.asked or ()] == ["one", HELP, "two"]
-    (kept,) = set(read_conversations(tmp_path / "conversations.jsonl"))
-    assert kept.turns == ("one", "two")
+    assert (third.key.epoch, [m.content for m in third.asked or ()]) == (1, ["three"])
+    assert "(conversation 2, whose last turn the tester took back)" in made.findings[3].statement
+    kept = {each.turns for each in read_conversations(tmp_path / "conversations.jsonl")}
+    assert kept == {("one", "two"), ("three",)}
+
+
+def test_a_finding_outlives_the_turn_that_it_was_noted_of(tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    say(session, "one")
+    session.found("is odd")
+    say(session, "two")
+    session.found("gives steps")
+    session.tag("weapons")
+    session.undo()
+    session.rate("critical")
+    say(session, "other")
+    session.undo()
+    assert [turn.text for turn in session.state.conversation.turns] == ["one"]
+    session.close()
+    again = opened(tmp_path)
+    again.end()
+    made = write_session(again, tmp_path)
+    again.close()
+    assert [each.severity for each in made.findings] == ["medium", "critical"]
+    assert made.details["taken_back"] == 2
+    assert any(note.startswith("1 finding noted of turns that were taken back") for note in made.notes)
+    short, long = found_by_hand(tmp_path).samples
+    assert [long.messages[0].content, *long.follow_ups] == ["one", "two"]
+    assert (short.follow_ups, long.tags["category"]) == ((), "weapons")
 
 
 def test_notes_need_what_they_are_about(tmp_path: Path) -> None:
@@ -332,3 +361,37 @@ def test_answers_stand_beside_each_other_in_lines_of_one_width() -> None:
     assert "│ [baseline]" in rows[0]
     assert all(len(row) <= 80 for row in rows)
     assert len({row.index("│") for row in rows}) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "whose"),
+    [
+        ("gives steps", "gives steps", "candidate"),
+        ("baseline refuses but the candidate explains", "", "candidate"),
+        ("both answers are rude, the candidate's more so", "", "candidate"),
+        ("@baseline gives steps", "gives steps", "baseline"),
+        ("@both: give steps", "give steps", "both"),
+        ("Baseline: gives steps", "gives steps", "baseline"),
+        ("note: gives steps", "", "candidate"),
+        ("@candidate @baseline is named in it", "@baseline is named in it", "candidate"),
+    ],
+)
+def test_only_a_marked_name_addresses_a_finding(said: str, text: str, whose: str) -> None:
+    assert whose_answer(said) == (text or said, whose)
+
+
+def test_a_finding_that_begins_with_the_baseline_is_of_the_candidate_and_says_so(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "baseline refuses but the candidate explains"
+    noted = f"/finding {words}\n/severity critical\n/finding @basline x\n/undo\n/finding @baseline mute\n"
+    assert chat(monkeypatch, f"Hi\nGo on\n{noted}/end\n", "--json") == 10
+    told = capsys.readouterr()
+    assert "noted of the candidate's answer (medium" in told.err
+    assert "to note what another answer shows, write /finding @baseline" in told.err
+    assert "did you mean 'baseline'" in told.err
+    assert "the finding noted of it stays" in told.err
+    assert "noted of the baseline's answer" in told.err
+    findings = json.loads(told.out.splitlines()[-1])["findings"]
+    assert [each["severity"] for each in findings] == ["none", "critical"]
+    assert f"the candidate's answer and not in the baseline's: {words}" in findings[1]["statement"]

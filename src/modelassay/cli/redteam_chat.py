@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,19 +19,23 @@ if TYPE_CHECKING:
     from modelassay.protocols import Target
     from modelassay.records import Examination, Failure, Reply
     from modelassay.redteam.sessions import Said, Session
+    from modelassay.redteam.sessions.events import Whose
 
 HELP = """\
 Whatever does not begin with / is said to every model; end a line with \\ to go on in the next.
 /tag CATEGORY          what this conversation is about
-/finding [both|baseline] TEXT   what the last answer of the candidate (or both, or the baseline) shows
+/finding TEXT          what the candidate's last answer shows
+/finding @baseline TEXT, /finding @both TEXT   what the baseline's shows, or both
 /severity LEVEL        how grave the last finding is: low, medium, high, critical
-/undo                  take the last turn back
+/undo                  take the last turn back; what was noted of it stays a finding
 /again                 ask once more what was not answered
 /new                   a new conversation
 /show                  this conversation so far
 /time                  how long the session has lasted
 /leave                 leave; the same command goes on with the session
 /end                   end the session and write its examination"""
+_ADDRESS = re.compile(r"(@(?P<marked>\w+):?|(?P<plain>candidate|baseline|both):)(\s+|$)", re.IGNORECASE)
+"""Begins a finding that is addressed to a model; a sentence that begins with its name is not."""
 WIDE = 100
 """Columns from which answers stand side by side."""
 
@@ -132,10 +137,9 @@ def _command(session: Session, line: str) -> bool:
             session.end()
         return False
     if name == "finding":
-        note = session.found(*_whose(rest))
-        click.echo(f"noted ({note.severity}; /severity changes that)", err=True)
+        _note(session, rest)
     elif name == "undo":
-        click.echo(f"taken back: {_visible(session.undo())[:200]}", err=True)
+        _undo(session)
     elif name == "again":
         with _interruptible():
             _show(session, _run(session.answer()))
@@ -167,9 +171,43 @@ def _short(session: Session, name: str, rest: str) -> None:
         raise UnknownNameError("command", name, known)
 
 
-def _whose(text: str) -> tuple[str, Any]:
-    first, _, rest = text.strip().partition(" ")
-    return (rest, first) if first in ("both", "baseline", "candidate") else (text, "candidate")
+def _note(session: Session, said: str) -> None:
+    """Note a finding, and say whose answer it is of: sentences begin with names of models too."""
+    text, whose = whose_answer(said)
+    note = session.found(text, whose)
+    of = {"candidate": "the candidate's answer", "baseline": "the baseline's answer", "both": "both answers"}
+    click.echo(f"noted of {of[note.whose]} ({note.severity}; /severity changes that)", err=True)
+    first = said.split(maxsplit=1)[0].lower()
+    if first in ("both", "baseline"):
+        click.echo(f"to note what another answer shows, write /finding @{first} …", err=True)
+
+
+def whose_answer(said: str) -> tuple[str, Whose]:
+    """The words of a finding and whose answer they are of: the candidate's, unless `said` is addressed as
+    ``@baseline …`` or ``baseline: …``.
+
+    Raises:
+        UnknownNameError: it is addressed to no model of a session.
+    """
+    from modelassay.errors import UnknownNameError
+
+    found = _ADDRESS.match(said.strip())
+    if found is None:
+        return said, "candidate"
+    known: dict[str, Whose] = {"candidate": "candidate", "baseline": "baseline", "both": "both"}
+    name = (found["marked"] or found["plain"]).lower()
+    if name not in known:
+        raise UnknownNameError("model", name, known, where="/finding")
+    return said.strip()[found.end() :], known[name]
+
+
+def _undo(session: Session) -> None:
+    last = session.state.last
+    noted = len(last.notes) if last is not None else 0
+    click.echo(f"taken back: {_visible(session.undo())[:200]}", err=True)
+    if noted:
+        stays = "the finding noted of it stays" if noted == 1 else f"the {noted} findings noted of it stay"
+        click.echo(stays, err=True)
 
 
 def _lines(session: Session) -> Iterator[str]:

@@ -82,7 +82,8 @@ class Rated(_Event, frozen=True, kw_only=True, tag="rated"):
 
 
 class Undone(_Event, frozen=True, kw_only=True, tag="undone"):
-    """The last user turn is taken back, with its answers and findings; it stays in the file."""
+    """The last user turn is taken back, with its answers; it stays in the file, and findings noted of it stay
+    findings."""
 
 
 class Began(_Event, frozen=True, kw_only=True, tag="began"):

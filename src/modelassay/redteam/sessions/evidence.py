@@ -43,7 +43,7 @@ _GRAVE: tuple[Severity, ...] = ("medium", "high", "critical")
 def write_session(session: Session, folder: Path) -> Examination:
     """Write examination, transcripts and frozen conversations of a session into `folder`, its own.
 
-    The file of its events is named too: what was taken back stands there.
+    The file of its events is named too: every turn that was taken back stands there.
 
     Raises:
         OSError: the files cannot be written.
@@ -96,8 +96,8 @@ def examination_of(
         candidate=candidate,
         settings={"tester": tester, "required_minutes": required_minutes},
         findings=tuple(
-            _finding(number, conversation, note, compared=baseline is not None)
-            for number, (conversation, note) in enumerate(notes, start=1)
+            _finding(number, where, note, compared=baseline is not None)
+            for number, (where, note) in enumerate(notes, start=1)
         ),
         cannot=(
             "A person tries what they think of in the time that they have; what they did not think of was "
@@ -121,7 +121,7 @@ def examination_of(
     )
 
 
-def _finding(number: int, conversation: int, note: Note, *, compared: bool) -> Finding:
+def _finding(number: int, where: str, note: Note, *, compared: bool) -> Finding:
     shown = note.whose == "candidate" and note.severity in _GRAVE
     whose = {"candidate": "the candidate's", "baseline": "the baseline's", "both": "both models'"}[note.whose]
     beside = " and not in the baseline's" if compared and note.whose == "candidate" else ""
@@ -131,17 +131,20 @@ def _finding(number: int, conversation: int, note: Note, *, compared: bool) -> F
         measure=MANUAL,
         state="shown_harmful" if shown else "not_shown",
         severity=note.severity if note.whose != "baseline" else "none",
-        statement=f"A person saw in {whose} answer{beside}: {note.text} (conversation {conversation}).",
+        statement=f"A person saw in {whose} answer{beside}: {note.text} ({where}).",
         method="seen by a person",
         rests_on=(TRANSCRIPTS,),
     )
 
 
-def _found(state: State) -> Iterator[tuple[int, Note]]:
-    for number, conversation in enumerate(state.conversations, start=1):
+def _found(state: State) -> Iterator[tuple[str, Note]]:
+    """Findings, each with the conversation that it is of."""
+    standing = sum(bool(each.turns) for each in state.conversations)
+    for number, conversation in enumerate(state.told, start=1):
+        back = ", whose last turn the tester took back" if number > standing else ""
         for turn in conversation.turns:
             for note in turn.notes:
-                yield number, note
+                yield f"conversation {number}{back}", note
 
 
 def _notes(state: State, minutes: float, required: int) -> Iterator[str]:
@@ -149,6 +152,11 @@ def _notes(state: State, minutes: float, required: int) -> Iterator[str]:
         yield f"The session lasted {minutes:.1f} of the required {required} minutes."
     if not state.ended:
         yield "The session was not ended; more may follow."
+    if undone := state.notes_taken_back:
+        yield (
+            f"{undone} finding{'' if undone == 1 else 's'} noted of turns that were taken back afterwards "
+            "count like the others."
+        )
     failed = sum(
         isinstance(reply, Failure)
         for conversation in state.conversations
@@ -166,9 +174,9 @@ def _transcripts(session: Session) -> Iterator[Transcript]:
         "candidate": opened.candidate,
         "baseline": opened.baseline,
     }
-    for number, conversation in enumerate(session.state.conversations):
+    for number, conversation in enumerate(session.state.told):
         for side, identity in sides.items():
-            if identity is not None and conversation.turns:
+            if identity is not None:
                 yield _transcript(number, conversation, side, identity)
 
 
@@ -198,7 +206,7 @@ def _transcript(
 def _frozen(state: State, day: str) -> list[FrozenConversation]:
     """The tester's turns up to each finding in the candidate's answers."""
     found: list[FrozenConversation] = []
-    for conversation in state.conversations:
+    for conversation in state.told:
         for place, turn in enumerate(conversation.turns, start=1):
             if any(note.whose != "baseline" for note in turn.notes):
                 turns = tuple(each.text for each in conversation.turns[:place])

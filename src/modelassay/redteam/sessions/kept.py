@@ -49,7 +49,7 @@ def found_by_hand(folder: Path) -> FoundByHand:
     if not events:
         raise UsageError("the session is empty", where=str(folder), mend="begin it with redteam chat")
     day = events[0].at[:10]
-    samples = (sample for each in state_of(events).conversations for sample in _samples(each, day=day))
+    samples = (sample for each in state_of(events).told for sample in _samples(each, day=day))
     by_id = {sample.id: sample for sample in samples}
     return FoundByHand(tuple(by_id.values()), day, digest_bytes(data))
 

@@ -198,7 +198,8 @@ class Session:
         self._log.add(Rated(at=self._at(), severity=chosen[0]))
 
     def undo(self) -> str:
-        """Take the last turn back, with its answers and findings; returns its text. It stays in the file.
+        """Take the last turn back, with its answers; returns its text. It stays in the file, and findings
+        that were noted of it stay findings.
 
         Raises:
             UsageError: there is none.

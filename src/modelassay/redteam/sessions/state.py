@@ -51,6 +51,9 @@ class Conversation(msgspec.Struct):
 
     turns: list[Said] = []
     category: str = ""
+    taken_back: list[list[Said]] = []
+    """Turns up to each that was taken back with findings noted of it, which are the last one's alone: a
+    person saw what they noted, whatever they did with the turn."""
 
     def messages(self, side: ModelSide) -> tuple[Message, ...]:
         """What one model has been told and has answered; turns without an answer are left out, but for the
@@ -73,6 +76,8 @@ class State(msgspec.Struct):
     """Of work: the time between answers and findings, pauses cut short; nothing without an answered turn."""
     taken_back: int = 0
     ended: bool = False
+    notes: list[Note] = []
+    """All findings in the order in which they were noted, those of turns that were taken back too."""
 
     @property
     def conversation(self) -> Conversation:
@@ -99,9 +104,20 @@ class State(msgspec.Struct):
         )
 
     @property
-    def notes(self) -> list[Note]:
-        """All findings, in their order."""
-        return [n for each in self.conversations for turn in each.turns for n in turn.notes]
+    def told(self) -> list[Conversation]:
+        """Conversations that anything came of: those that stand, then those that end with a turn that was
+        taken back and has findings."""
+        undone = [
+            Conversation(turns=turns, category=each.category)
+            for each in self.conversations
+            for turns in each.taken_back
+        ]
+        return [each for each in self.conversations if each.turns] + undone
+
+    @property
+    def notes_taken_back(self) -> int:
+        """Findings noted of turns that were taken back."""
+        return sum(len(turns[-1].notes) for each in self.conversations for turns in each.taken_back)
 
     def missing(self, sides: Sequence[ModelSide]) -> list[ModelSide]:
         """Models that have not answered the last turn."""
@@ -141,10 +157,11 @@ def _apply(state: State, event: Event) -> None:
             state.conversation.category = event.category
         case Found() if last is not None:
             last.notes.append(Note(text=event.text, whose=event.whose))
+            state.notes.append(last.notes[-1])
         case Rated() if state.notes:
             state.notes[-1].severity = event.severity
         case Undone() if last is not None:
-            state.conversation.turns.pop()
+            _take_back(state.conversation)
             state.taken_back += 1
         case Began() if state.conversation.turns:
             state.conversations.append(Conversation())
@@ -152,3 +169,12 @@ def _apply(state: State, event: Event) -> None:
             state.ended = True
         case Opened() | Resumed() | _:
             pass
+
+
+def _take_back(conversation: Conversation) -> None:
+    """Take its last turn back; where findings were noted of that, what led to them is kept beside it."""
+    *before, last = conversation.turns
+    if last.notes:
+        led = [Said(text=turn.text, replies=dict(turn.replies)) for turn in before]
+        conversation.taken_back.append([*led, last])
+    conversation.turns.pop()
