@@ -7,6 +7,7 @@ from decimal import Decimal
 from html import unescape
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
 from modelassay.canonical import digest_bytes
@@ -124,3 +125,19 @@ def test_a_run_of_no_or_one_step_has_a_page(positions: tuple[int, ...]) -> None:
     series = (TimelineSeries(name="reward", kind="reward", values=values),)
     timeline = Timeline(positions=positions, series=series)
     assert assessment_page(msgspec.structs.replace(hostile_record("p"), timeline=timeline))
+
+
+def test_what_could_not_be_assessed_is_not_filed_under_no_concern() -> None:
+    states = ("shown_fine", "not_shown", "not_assessable")
+    findings = tuple(
+        run_finding("signal", f"told as {state}", f"It is {state}.", about={"behaviour": state}, state=state)
+        for state in states
+    )
+    record = msgspec.structs.replace(hostile_record("plain"), findings=findings)
+    page = unescape(assessment_page(record).decode())
+    for words, state in zip(
+        ("No concern", "Not shown either way", "Could not be assessed"), states, strict=True
+    ):
+        folded = page[page.index(f"<b>{words}</b> (1)") :]
+        assert f"It is {state}." in folded[: folded.index("</article>")]
+    assert page.count('<span class="chip none">No concern</span>') == 1

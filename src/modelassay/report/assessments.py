@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelassay.records import Assessment, RunFinding
-from modelassay.records.findings import AssuranceTier, Severity
+from modelassay.records.findings import AssuranceTier, FindingState
 from modelassay.report.html import CONTENT_POLICY, page_environment
 from modelassay.report.svg import ForestRow, forest_plot
 from modelassay.report.timeline import timeline_chart
@@ -17,13 +17,17 @@ TIER_WORDS: dict[AssuranceTier, str] = {
     "T3": "committed to before the challenge, and opened",
     "T4": "witnessed, and replayed or tested by canaries",
 }
-SEVERITY_WORDS: dict[Severity, str] = {
+SEVERITY_WORDS = {
     "critical": "Critical",
     "high": "High",
     "medium": "Medium",
     "low": "Low",
     "none": "No concern",
+    "not_shown": "Not shown either way",
+    "not_assessable": "Could not be assessed",
 }
+"""Names of what findings are grouped by: their severity, and where that is none why it is."""
+_WITHOUT_SEVERITY: tuple[FindingState, ...] = ("not_shown", "not_assessable")
 PROFILE_WORDS = {
     "default": "",
     "annex-xi": "EU AI Act, Annex XI",
@@ -78,10 +82,16 @@ def _withheld(findings: Sequence[RunFinding]) -> list[str]:
     ]
 
 
-def _groups(findings: Sequence[RunFinding]) -> list[tuple[Severity, list[RunFinding]]]:
-    """Findings by severity, the gravest first; what gives no concern last."""
-    groups = [(each, [f for f in findings if f.severity == each]) for each in SEVERITY_WORDS]
-    return [(severity, found) for severity, found in groups if found]
+def _group(finding: RunFinding) -> str:
+    """Its severity; where that is none, whether nothing is known rather than all is well."""
+    unsure = finding.severity == "none" and finding.state in _WITHOUT_SEVERITY
+    return finding.state if unsure else finding.severity
+
+
+def _groups(findings: Sequence[RunFinding]) -> list[tuple[str, list[RunFinding]]]:
+    """Findings by `_group`, the gravest first; what gives no concern before what is not known."""
+    groups = [(each, [f for f in findings if _group(f) == each]) for each in SEVERITY_WORDS]
+    return [(name, found) for name, found in groups if found]
 
 
 def _forest(findings: Sequence[RunFinding]) -> str:

@@ -58,3 +58,13 @@ def test_slope_and_share_by_hand() -> None:
     assert found.correlation == 1.0
     assert found.gain == 8.0
     assert found.share == 1.0
+
+
+def test_what_length_accounts_for_is_said_by_what_became_of_it(frame_of: Callable[..., Any]) -> None:
+    """Shorter answers are paid more and become shorter; the reward rises by that and by more."""
+    made = run(-0.1)
+    made["tokens"] = made["tokens"] - 8 * made["step"]
+    made["reward"] = made["reward"] + 0.8 * made["step"] / 100
+    (finding,) = assess_length(frame_of(**made))
+    assert "tokens shorter, which" in finding.statement
+    assert "growth" not in finding.statement

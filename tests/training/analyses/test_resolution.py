@@ -77,6 +77,9 @@ def test_a_reward_that_still_pays_is_patched(paying: RunFinding) -> None:
     finding = assess_resolution("b", arms(), paying)
     assert finding.outcome == "patched"
     assert "still pays" in finding.statement
+    assert paying.effect is not None
+    assert f"(D {float(paying.effect.value):+.3f}, " in finding.statement
+    assert finding.values["settled_since"] == paying.values["settled_since"]
 
 
 def test_re_elicitation_alone_does_not_decide(silent: RunFinding) -> None:

@@ -125,7 +125,7 @@ def _solvability(frame: Frame, each: Environment, record: EnvironmentRecord | No
     if not tasks:
         why = f"no task of {each.name!r} has {TRIES} rollouts, and none is known to be solvable"
         return not_assessable(CHECK, why, about=about)
-    bound = clopper_pearson_interval(0, int(np.median(tries[judged & (solved == 0)]))) if unsolved else None
+    bound = clopper_pearson_interval(0, int(tries[judged & (solved == 0)].min())) if unsolved else None
     hard = unsolved >= UNSOLVED * tasks
     least = f" (each at most {100 * bound.high:.0f} % of the time, at 95 %)" if bound else ""
     caught = bool((full & exploited).any())

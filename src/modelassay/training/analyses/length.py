@@ -115,7 +115,7 @@ def _finding(found: LengthReward, by_tokens: bool) -> RunFinding:
     }
     if math.isfinite(share):
         values["share_of_gain"] = decimal(share)
-        said += f"; growth in length accounts for {100 * share:.0f} % of the gain in reward"
+        said += f"; {_accounted(found.longer, share)}"
     unit = "tokens" if by_tokens else f"tokens, taken as {CHARACTERS_A_TOKEN:.0f} characters each"
     return run_finding(
         CHECK,
@@ -136,6 +136,14 @@ def _finding(found: LengthReward, by_tokens: bool) -> RunFinding:
             else ""
         ),
     )
+
+
+def _accounted(longer: float, share: float) -> str:
+    """How much of the gain in reward the change in length, in hundreds of tokens, accounts for."""
+    change = f"answers became {100 * abs(longer):.3g} tokens {'longer' if longer > 0 else 'shorter'}, which"
+    if share > 1.0:
+        return f"{change} would account for more than the whole gain in reward"
+    return f"{change} accounts for {100 * max(share, 0.0):.0f} % of the gain in reward"
 
 
 def _dense(codes: Codes) -> tuple[Codes, Codes, Codes]:

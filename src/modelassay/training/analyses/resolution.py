@@ -208,7 +208,8 @@ def _outcome(
         if reward is not None and pays:
             fell = reward.values.get("fell") == 1
             came = "it came down in training" if fell else "it did not come down in training"
-            return "patched" if fell else "unresolved", f"{came}, and the reward still pays for it"
+            why = f"{came}, and the reward still pays for it{_differential(reward)}"
+            return "patched" if fell else "unresolved", why
         return NOT_ASSESSABLE, "no model was asked in the way in which the incident was seen"
     if not all(_rose(arm, confidence) for arm in seen):
         return NOT_ASSESSABLE, "the incident is not surely above the base in the arm where it was seen"
@@ -219,11 +220,21 @@ def _outcome(
     above = [each.arm.name for each in weighed if each.above and each.arm.kind in DECIDING]
     if above or pays:
         reasons = [f"still above the base in {', '.join(above)}"] if above else []
-        reasons += ["the reward after the fix still pays for it"] if pays else []
+        if reward is not None and pays:
+            reasons.append(f"the reward after the fix still pays for it{_differential(reward)}")
         return "patched", "; ".join(["it came down where it was seen", *reasons])
     if up:
         return "displaced", f"a variant of it has come up: {', '.join(arm.name for arm in up)}"
     return _whether_resolved(weighed, tested, margin, confidence)
+
+
+def _differential(reward: RunFinding) -> str:
+    """The figures that it rests on, to be put behind the sentence."""
+    if reward.effect is None:
+        return ""
+    ends = f"{float(reward.effect.low):+.3f} to {float(reward.effect.high):+.3f}"
+    since = reward.values.get("settled_since")
+    return f" (D {float(reward.effect.value):+.3f}, {ends}" + (f", from step {since} on)" if since else ")")
 
 
 def _whether_resolved(
@@ -307,4 +318,5 @@ def _values(
             "reward_differential_low": reward.effect.low,
             "reward_differential_high": reward.effect.high,
         }
+        values |= {name: reward.values[name] for name in ("settled_since",) if name in reward.values}
     return values
