@@ -205,12 +205,7 @@ def _log(ledger: Ledger, run: Run, made: Commitments) -> Logged:
     manifest = made.committed.manifest
     bodies: list[Body] = [
         RunOpened(run=run.manifest.id, manifest=manifest, origin=run.manifest.origin),
-        *(
-            RunHappened(
-                run=run.manifest.id, event=digest_of(event), happened=event.kind, said_time=event.time
-            )
-            for event in run.events()
-        ),
+        *(RunHappened.of(run.manifest.id, event) for event in run.events()),
         *(RunStep(record=record) for record in made.records),
         RunClosed(committed=made.committed),
     ]

@@ -133,7 +133,7 @@ class LedgerLog:
         commit_run(Run(folder), self._store, self._notary)
 
     def _happened(self, event: RunEvent) -> RunHappened:
-        return RunHappened(run=self._run, event=digest_of(event), happened=event.kind, said_time=event.time)
+        return RunHappened.of(self._run, event)
 
 
 def own_log(store: Path, run: str) -> LedgerLog:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
+from modelassay.canonical import digest_of
 from modelassay.evidence.body import Body
 from modelassay.evidence.parts import Count, Sha256, Time
-from modelassay.records import CommittedRun, StepRecord
+from modelassay.records import CommittedRun, RunEvent, StepRecord
+
+_FRACTION = re.compile(r"\.\d+(?=Z\Z)")
 
 
 class RunOpened(Body, frozen=True, kw_only=True):
@@ -37,6 +41,12 @@ class RunHappened(Body, frozen=True, kw_only=True):
     """Its kind, such as ``alarm``."""
     said_time: Time
     """When it happened, as its writer says; the log's own time stands beside it."""
+
+    @classmethod
+    def of(cls, run: str, event: RunEvent) -> RunHappened:
+        """What the log keeps of `event`; of its time the whole seconds, as all times of a log are."""
+        time = _FRACTION.sub("", event.time)
+        return cls(run=run, event=digest_of(event), happened=event.kind, said_time=time)
 
 
 class RunClosed(Body, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from modelassay import Recorder
+from modelassay.training.recorder import proxy as proxy_module
 from modelassay.training.recorder.proxy import RewardProxy
 from modelassay.training.run import Run
 from modelassay.training.verdict_gate import judge_gate, verdicts_of
@@ -167,12 +168,25 @@ def test_functions_of_openrlhf_and_verl(tmp_path: Path) -> None:
     assert json.loads(table(tmp_path, "extra")[1][0]) == {"label": "y", "length": 2}
 
 
+STREAMED = threading.Event()
+"""Set by who has read a part of a stream, so that the next one follows."""
+
+
 class RewardModel(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         asked = json.loads(body) if body.startswith(b"{") else None
+        if asked is not None and "stream" in asked:
+            self.send_response(200)  # no length: it ends with the connection
+            self.end_headers()
+            for each in asked["stream"]:
+                self.wfile.write(each.encode())
+                self.wfile.flush()
+                STREAMED.wait(10)
+                STREAMED.clear()
+            return
         if asked is None:
             self.send_response(503)
             reply = b"\xff busy"
@@ -314,3 +328,58 @@ def test_what_a_reward_model_has_not_answered_when_the_proxy_ends_is_recorded(
             model.close()
     failure = "the reward model had not answered when the proxy ended"
     assert table(tmp_path, "grader_input", "failure") == [(asked.decode(), failure)]
+
+
+def test_a_reply_without_a_length_is_passed_on_while_it_comes(tmp_path: Path, model: str) -> None:
+    STREAMED.clear()
+    with Recorder(tmp_path, run="r") as run, RewardProxy(run, model) as proxy:
+        connection = http.client.HTTPConnection(proxy.url.removeprefix("http://"), timeout=10)
+        connection.request("POST", "/", json.dumps({"stream": ["one ", "two ", "three"]}))
+        reply = connection.getresponse()
+        for part in (b"one ", b"two ", b"three"):
+            assert reply.read(len(part)) == part  # before the model has sent the next
+            STREAMED.set()
+        assert reply.read() == b""
+        connection.close()
+    assert table(tmp_path, "grader_output", "failure") == [("one two three", "")]
+
+
+def test_a_client_that_asks_whether_to_go_on_is_answered_by_the_proxy_alone(
+    tmp_path: Path, model: str
+) -> None:
+    asked = json.dumps({"query": ["1+1=2"]}).encode()
+    with (
+        Recorder(tmp_path, run="r") as run,
+        RewardProxy(run, model) as proxy,
+        socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])), 10) as client,
+    ):
+        head = f"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: {len(asked)}\r\n"
+        client.sendall(f"{head}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode())
+        assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(asked)
+        reply = b"".join(iter(lambda: client.recv(4096), b""))
+    assert reply.startswith(b"HTTP/1.1 200")
+    assert table(tmp_path, "completion", "reward") == [("1+1=2", 0.5)]
+
+
+def test_a_request_that_is_too_large_is_refused_and_recorded(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxy_module, "MOST_BYTES", 1000)
+    with Recorder(tmp_path, run="r") as run, RewardProxy(run, model) as proxy:
+        assert post(proxy.url, json.dumps({"query": ["x" * 2000]}).encode())[0] == 413
+    assert table(tmp_path, "format", "failure", "phase") == [
+        ("absent", "refused by the proxy: larger than 1,000 bytes", "train")
+    ]
+
+
+def test_what_is_asked_in_evaluations_has_an_address_of_its_own(tmp_path: Path, model: str) -> None:
+    asked = json.dumps({"query": ["1+1=2"]}).encode()
+    with Recorder(tmp_path, run="r") as run, RewardProxy(run, model) as proxy:
+        for address in (proxy.url, proxy.evaluation_url):
+            assert json.loads(post(f"{address}/get?x=1", asked)[1])["path"] == "/get?x=1"
+            run.step(run.current_step + 1)
+    assert table(tmp_path, "phase", "step") == [("train", 1), ("eval", 1)]
+    coverage = Run(tmp_path / "runs" / "r").coverage()
+    assert coverage is not None
+    assert not any("graded in evaluations" in each for each in coverage.statements)

@@ -10,11 +10,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from modelassay import Recorder
 from modelassay.assessment.committing import read_commitments
+from modelassay.evidence.ledger import read_events
+from modelassay.evidence.run_events import RunHappened
 from modelassay.records import RunEvent
+from modelassay.training.analyses.response_context import told_after
 from modelassay.training.frame import read_frame
 from modelassay.training.protocol.commitment import broken_links
 from modelassay.training.reconciliation import reconcile
@@ -197,3 +201,24 @@ def test_a_phase_that_there_is_not_is_refused_and_counted(
     assert coverage is not None
     assert (coverage.found_train, coverage.found_eval, coverage.gaps) == (1, 0, 2)
     assert "there is no phase 'training' of rollouts" in capfd.readouterr().err
+
+
+def test_events_of_one_moment_keep_their_order_in_record_and_log(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r") as run:
+        run.event("alarm", alarm="a1", step=6, metric="hack rate", value="0.4", threshold="0.1")
+        run.event("decision", alarm="a1", step=6, choice="hold")
+        run.event("checkpoint.promoted", step=6, checkpoint="checkpoint-6")
+    kept = Run(tmp_path / "runs" / "r")
+    events = [event for event in kept.events() if event.kind != "note"]
+    assert [event.kind for event in events] == ["alarm", "decision", "checkpoint.promoted"]
+    assert len({event.time for event in events}) == 3
+    assert events == sorted(events, key=lambda event: event.time)
+    logged = [each.read(RunHappened) for each in read_events(tmp_path / "log", RunHappened)]
+    assert [each.said_time for each in logged] == [f"{event.time[:19]}Z" for event in kept.events()]
+    alarm, _, promoted = events
+    assert told_after(promoted, alarm, events)
+    older = [msgspec.structs.replace(event, time=f"{event.time[:19]}Z") for event in events]
+    assert told_after(older[2], older[0], older)
+    assert not told_after(older[0], older[2], older)
+    other = msgspec.structs.replace(older[2], rank=1)
+    assert not told_after(other, older[0], [*older, other])  # another process may have written it before

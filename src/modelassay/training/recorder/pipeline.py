@@ -30,7 +30,7 @@ from modelassay.training.recorder.items import (
 )
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.spool import Places, Spool, State
-from modelassay.training.recorder.times import now
+from modelassay.training.recorder.times import event_time
 from modelassay.training.recorder.troubles import Troubles
 from modelassay.training.stretches import EVALUATED_AGAIN
 
@@ -269,5 +269,5 @@ class Pipeline:
             body["reason"] = "steps that were closed came again"
         else:
             body[EVALUATED_AGAIN] = step
-        event = RunEvent(time=now(), kind=kind, rank=self.process, body=body)
+        event = RunEvent(time=event_time(), kind=kind, rank=self.process, body=body)
         self._spool.put(Line("events", msgspec.json.encode(event)))

@@ -42,7 +42,7 @@ from modelassay.training.recorder.plain_values import (
 from modelassay.training.recorder.rewards import recording
 from modelassay.training.recorder.spool import ROOM_BYTES
 from modelassay.training.recorder.surroundings import library_versions
-from modelassay.training.recorder.times import now
+from modelassay.training.recorder.times import event_time, now
 from modelassay.training.recorder.totals import Totals
 from modelassay.training.recorder.troubles import Troubles
 
@@ -286,7 +286,7 @@ class RunRecorder:
         with self.troubles.kept("recording an event", _ONE_RECORD):
             at = self.current_step if step is None else step
             self._put_event(
-                RunEvent(time=now(), kind=kind, step=at, actor=actor, alarm=alarm, body=plain(body))
+                RunEvent(time=event_time(), kind=kind, step=at, actor=actor, alarm=alarm, body=plain(body))
             )
 
     def checkpoint(self, folder: str | Path, *, step: int | None = None) -> None:

@@ -29,7 +29,7 @@ from modelassay.training.recorder.items import End, loss_of
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.priority import AT_ONCE, Turns
 from modelassay.training.recorder.spool import Places, SpoolReader, spools
-from modelassay.training.recorder.times import now
+from modelassay.training.recorder.times import event_time
 from modelassay.training.recorder.troubles import Troubles
 from modelassay.training.recorder.writer import Writer, Written
 
@@ -148,7 +148,7 @@ class Scribe:
             self._writer.write([*lost, *(item for item in items if not isinstance(item, End))])
             if ended and self._troubles.total:
                 body = {"errors_of_the_recorder": self._troubles.summary()}
-                self._said.append(RunEvent(time=now(), kind="note", body=body))
+                self._said.append(RunEvent(time=event_time(), kind="note", body=body))
             while self._said:
                 self._writer.said(self._said.popleft())
             if ended:
@@ -194,7 +194,7 @@ class Scribe:
         if whole:
             try:
                 self._writer.stop()
-                self._writer.said(RunEvent(time=now(), kind="exception", body=STOPPED))
+                self._writer.said(RunEvent(time=event_time(), kind="exception", body=STOPPED))
                 self._keep(False, self._state.forks_read)
             except OSError as error:
                 self._troubles.tell("writing", error)

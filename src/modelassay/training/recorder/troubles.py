@@ -12,7 +12,7 @@ from types import TracebackType
 from modelassay.records import RunEvent
 from modelassay.training.importers.rows import clean
 from modelassay.training.recorder.items import Loss
-from modelassay.training.recorder.times import now
+from modelassay.training.recorder.times import event_time
 
 SHOWN = 3
 """Times that one kind of error is told on stderr and in the record; later ones are only counted."""
@@ -50,7 +50,7 @@ class Troubles:
             "message": clean(str(error))[:500],
         }
         try:
-            self.record(RunEvent(time=now(), kind="exception", body=body))
+            self.record(RunEvent(time=event_time(), kind="exception", body=body))
         except Exception as lost:  # nothing can be recorded just now: stderr has both
             self.say(f"that cannot be put into the record: {type(lost).__name__}: {lost}")
 

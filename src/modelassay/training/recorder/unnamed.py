@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from modelassay.records import RunEvent
 from modelassay.training.recorder.items import Rollouts, decode, encode
-from modelassay.training.recorder.times import now
+from modelassay.training.recorder.times import event_time
 
 TOLD_WITHOUT_STEP = "told_without_step"
 """Key of the note that says how many rollouts are kept under another step than they were taken to be of."""
@@ -58,7 +58,7 @@ class Unnamed:
             "kept_under": step,
         }
         moved = [_of_step(item, step) if item in others else item for item in items]
-        return moved, RunEvent(time=now(), kind="note", step=step, body=body)
+        return moved, RunEvent(time=event_time(), kind="note", step=step, body=body)
 
     def _serves(self, item: Rollouts, step: int) -> bool:
         """Whether rollouts are of `step`, and not of the one that they were taken to be of.

@@ -26,7 +26,7 @@ from modelassay.training.recorder.items import About, Item, Line, Loss, Rollouts
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.rows import merged, reward_columns, to_batch
 from modelassay.training.recorder.spool import OpenStep, State
-from modelassay.training.recorder.times import now
+from modelassay.training.recorder.times import event_time
 from modelassay.training.recorder.troubles import Troubles
 from modelassay.training.recorder.unnamed import Unnamed
 
@@ -345,4 +345,4 @@ class Writer:
             "reason": loss.reason,
         }
         self._troubles.say(f"{loss.rollouts:,} rollouts and {loss.records:,} records lost: {loss.reason}")
-        self.said(RunEvent(time=now(), kind="gap", step=loss.last_step, rank=self.process, body=body))
+        self.said(RunEvent(time=event_time(), kind="gap", step=loss.last_step, rank=self.process, body=body))
