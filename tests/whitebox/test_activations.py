@@ -63,7 +63,9 @@ def test_a_model_beside_itself_differs_in_nothing_that_a_turn_could_explain(
     organisms: dict[str, Path], requests: Requests
 ) -> None:
     with open_model(str(organisms["base"]), options=OPTIONS) as base:
-        said = finding(looked(base, base, requests), "basis").statement
+        found = looked(base, base, requests)
+    said = finding(found, "basis").statement
+    assert "points to no tokens" in finding(found, "lens").statement
     assert said.endswith("(cosine 1.000; nothing differs but in scale and rounding).")
     assert Basis(cosine=0.95, apart=0.2, residual=0.21).explained == 0.0
     assert Basis(cosine=0.95, apart=0.2, residual=0.1).explained == pytest.approx(0.75)

@@ -118,9 +118,10 @@ def examine_activations(
     elif basis.comparable:
         shift = direction_shift(ours, theirs, places_by(requests.harmful, "category"))
         statistics, claimed = held_against(_claims(shift), alike, base=base, candidate=candidate)
-        lens = difference_lens(base, ours, theirs)
+        same = bool((ours.neutral == theirs.neutral).all())
+        lens = () if same else difference_lens(base, ours, theirs)
         findings += [*claimed, _angle(shift, rests_on), _drift(ours, theirs, rests_on)]
-        findings.append(_lens_finding(lens, rests_on))
+        findings.append(_lens_finding(lens, rests_on, same=same))
     clean = recognition((ours, theirs), margins)
     woken = (
         triggered_recognition((base, candidate), requests, (ours, theirs), triggered) if triggered else None
@@ -233,8 +234,10 @@ def _drift(base: States, candidate: States, rests_on: Sequence[str]) -> Finding:
     )
 
 
-def _lens_finding(lens: Sequence[LensReading], rests_on: Sequence[str]) -> Finding:
-    if not lens:
+def _lens_finding(lens: Sequence[LensReading], rests_on: Sequence[str], *, same: bool) -> Finding:
+    if same:
+        text = "On neutral text no hidden state differs, so that the difference points to no tokens."
+    elif not lens:
         text = "Unreadable: no module of the base turns a hidden state into what its output layer takes."
     else:
         words = " ".join(repr(word) for word in lens[-1].towards)
