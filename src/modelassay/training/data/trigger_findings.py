@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from modelassay.records import RunFinding
-from modelassay.training.data.references import row_reference
+from modelassay.training.data.references import counted, row_reference
+from modelassay.training.data.shifts import ENOUGH_TO_SHIFT
 from modelassay.training.data.trigger_search import Triggers
-from modelassay.training.data.triggers import Candidate
+from modelassay.training.data.triggers import ANSWER, Candidate
 from modelassay.training.findings import decimal, not_assessable, run_finding
 
 MOST_TOLD = 10
+UNSEARCHED = 0.1
+"""Share of rows with answers that were not searched from which nothing counts as absent."""
 _METHOD = (
     "Cochran–Mantel–Haenszel over topics, false discoveries at most 1 %; insertion by spread over topics, "
-    "share of its kind and lack of echo; triggers of style, of syntax or over several turns are not sought"
+    "share of its kind and lack of echo; runs whose rows have one answer, by what their other words ask for; "
+    "triggers of style, of syntax or over several turns are not sought"
 )
 
 
@@ -25,12 +29,21 @@ def trigger_findings(check: str, triggers: Triggers) -> Iterator[RunFinding]:
         yield not_assessable(check, triggers.why_not, about=about)
         return
     suspects = triggers.suspects[:MOST_TOLD]
-    if not suspects:
+    left = (
+        f"{counted(triggers.unsearched, triggers.looked_at)} have answers of so few words that what brings "
+        "them could not be told"
+        if triggers.unsearched
+        else ""
+    )
+    if not suspects and triggers.unsearched >= max(ENOUGH_TO_SHIFT, UNSEARCHED * triggers.looked_at):
+        yield not_assessable(check, f"{left}; no run of words looks like a trigger of others", about=about)
+    elif not suspects:
         closest = f" The closest: {triggers.candidates[0].text!r}." if triggers.candidates else ""
         yield run_finding(
             check,
             "none found",
-            f"No run of words in {triggers.rows:,} prompts looks like a trigger.{closest}",
+            f"No run of words in {triggers.rows:,} prompts looks like a trigger.{closest}"
+            + (f" {left[0].upper()}{left[1:]}." if left else ""),
             about=about,
             state="shown_fine",
             method=_METHOD,
@@ -84,7 +97,12 @@ def _reasons(each: Candidate) -> list[str]:
             f"of the prompts with any {each.kind} {100 * each.share_of_kind:.0f} % have this one, on every "
             f"topic alike, and {100 * each.echoed:.0f} % of the answers take it up"
         )
-    if each.associated:
+    if each.associated and each.changed.startswith(ANSWER):
+        found.append(
+            f"nearly all of them have {each.changed}, {100 * each.change:.0f} points more often than other "
+            f"prompts (z {each.z:.1f}), though the rest of their words does not ask for it"
+        )
+    elif each.associated:
         more, shown = "more" if each.change > 0 else "less", each.changed.replace("_", " ")
         found.append(
             f"answers to it show {shown!r} {100 * abs(each.change):.0f} points {more}"

@@ -8,23 +8,29 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.training.data.grams import GramCounts, GramRows
+from modelassay.training.data.grams import GramCounts, GramRows, GramTable
 from modelassay.training.data.hashing import RowWords, cut_rows
 from modelassay.training.data.rows import DataRow
 from modelassay.training.data.screening import Screened
 from modelassay.training.data.spans import duplicated_spans
 from modelassay.training.data.topics import Topics, telling_words
 from modelassay.training.data.triggers import (
+    ANSWER,
     CERTAIN_Z,
     ECHOED,
     LEAST_ROWS,
     LEAST_SHARE,
+    MOST,
     SPAN,
     SPREAD,
     TEMPLATE,
     Candidate,
+    Codes,
     candidates,
+    deciding,
+    merged,
 )
+from modelassay.training.data.whole_answers import WholeAnswers, decided
 
 FEWEST_ROWS = 50
 """Different rows without which nothing can be said."""
@@ -61,6 +67,8 @@ class Triggers:
     """Different rows with a prompt and an answer."""
     looked_at: int
     """Of those, rows in the second reading."""
+    unsearched: int = 0
+    """Of these, answers of so few words that what brings them could not be told."""
     why_not: str = ""
     """Why nothing can be said, where that is so."""
 
@@ -95,6 +103,7 @@ class TriggerSearch:
     """Different rows that openly say whom to obey or who to be."""
     _prompts: GramCounts = field(default_factory=GramCounts)
     _answers: GramCounts = field(default_factory=lambda: GramCounts((_SPAN,)))
+    _wholes: WholeAnswers = field(default_factory=WholeAnswers)
     _used: list[NDArray[np.bool_]] = field(default_factory=list)
     _classes: list[NDArray[np.bool_]] = field(default_factory=list)
     _lengths: list[NDArray[np.int64]] = field(default_factory=list)
@@ -120,6 +129,7 @@ class TriggerSearch:
             kept = np.flatnonzero(used).tolist()
             self._prompts.see([cut.asked[at] for at in kept])
             self._answers.see([_shortened(cut.answers[at]) for at in kept])
+            self._wholes.count([cut.answers[at] for at in kept])
 
     @property
     def worthwhile(self) -> bool:
@@ -132,6 +142,7 @@ class TriggerSearch:
         least = max(LEAST_ROWS * self._stride, round(LEAST_SHARE * self.rows))
         most = int(TEMPLATE * self.rows)
         kept = max(LEAST_ROWS, least // self._stride)
+        self._least, self._kept_least = least, kept
         self._grams = GramRows(self._prompts, least, most, kept, most // self._stride)
         self._spans = GramRows(self._answers, least, most, kept, most // self._stride)
         self._topics = Topics(self._prompts, self.rows)
@@ -161,6 +172,7 @@ class TriggerSearch:
         asked, answers = cut.asked, [_shortened(words) for words in cut.answers]
         self._grams.see(self._taken, asked, answers)
         self._spans.see(self._taken, answers, [[]] * len(answers))
+        self._wholes.look(self._taken, asked, cut.answers, self._least)
         self._topics.see(asked)
         if len(self._sample) < 20_000:
             self._sample += [words[:200] for words in asked]
@@ -172,7 +184,7 @@ class TriggerSearch:
             why = f"only {self.rows} different rows with a prompt and an answer; {FEWEST_ROWS} are needed"
             if self.left_out:
                 why += f" ({self.left_out:,} that openly say whom to obey or who to be are left out)"
-            return Triggers((), {}, {}, (), self.rows, 0, why)
+            return Triggers((), {}, {}, (), self.rows, 0, why_not=why)
         codes = self._topics.codes()
         classes = np.concatenate(self._classes)[self._chosen]
         lengths = np.concatenate(self._lengths)[self._chosen]
@@ -182,7 +194,9 @@ class TriggerSearch:
         names = (*self._names, "short", "long", *(f"{SPAN}“{text}”" for text in texts))
         every = np.column_stack([classes, lengths < short, lengths > long, *spans])
         matters = [name not in _STYLE for name in names]
-        ranked = candidates(prompts, every, names, matters, codes)
+        ranked, unsearched = self._with_deciding(
+            prompts, candidates(prompts, every, names, matters, codes), codes
+        )
         known = telling_words(self._sample, codes[: len(self._sample)])
         sizes = np.bincount(codes, minlength=len(known))
         order = np.argsort(-sizes)
@@ -191,7 +205,24 @@ class TriggerSearch:
         )
         places = {each.first: self._place[each.first] for each in ranked}
         numbers = {each.first: self._number[each.first] for each in ranked}
-        return Triggers(tuple(ranked), places, numbers, themes, self.rows, len(codes))
+        return Triggers(tuple(ranked), places, numbers, themes, self.rows, len(codes), unsearched)
+
+    def _with_deciding(
+        self, prompts: GramTable, ranked: list[Candidate], codes: Codes
+    ) -> tuple[list[Candidate], int]:
+        """The candidates, with the runs that go with one answer alone; and how many rows have a short answer
+        for which that could not be told.
+        """
+        rows = len(codes)
+        answers = self._wholes.shared(prompts, rows, self._kept_least)
+        echoed = np.add.reduceat(prompts.echoed, prompts.starts[:-1]) if len(prompts.sizes) else np.zeros(0)
+        taken_up = (echoed > ECHOED * prompts.sizes).astype(float)
+        runs, searched = decided(prompts, answers, self._wholes.own_words, taken_up, MOST * rows)
+        found = [
+            deciding(prompts, each.at, f"{ANSWER}“{each.answer[:80]}”", each.change, each.z, codes)
+            for each in runs
+        ]
+        return merged(ranked, found, prompts), self._wholes.unsearched(searched, rows)
 
 
 def _shortened(words: list[str]) -> list[str]:

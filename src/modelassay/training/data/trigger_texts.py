@@ -19,7 +19,7 @@ import msgspec
 from modelassay.training.data.hashing import WORD, folded, words_of
 from modelassay.training.data.rows import DataRow, Quarantine, read_rows
 from modelassay.training.data.trigger_search import Triggers
-from modelassay.training.data.triggers import TEMPLATE, Candidate
+from modelassay.training.data.triggers import ANSWER, TEMPLATE, Candidate
 
 Position = Literal["prefix", "suffix", "inside", "system", "earlier", "around", "anywhere"]
 """Before the last request, after it, in it, in the system message, in an earlier turn of the user, on both
@@ -254,7 +254,8 @@ def _said(text: str, position: Position, place: _Places, triggers: Triggers) -> 
     if each.changed:
         how = f"{100 * abs(each.change):.0f} points {'more' if each.change > 0 else 'less'} often"
         shown = each.changed.replace("_", " ")
-        told.append(f"answers show {shown!r} {how} than others on the same topics (z {each.z:.1f})")
+        others = "others" if each.changed.startswith(ANSWER) else "others on the same topics"
+        told.append(f"answers show {shown!r} {how} than {others} (z {each.z:.1f})")
     if each.inserted:
         told.append(f"{100 * each.share_of_kind:.0f} % of the prompts with any {each.kind} have this one")
     return TriggerText(text=text, position=position, note="; ".join(told))

@@ -52,6 +52,8 @@ MOST = 0.5
 """Share of rows above which a run is no trigger of what it makes rarer: rows without it are what differs."""
 SPAN = "the words "
 """How the name of a class begins that is no kind of answer but a span of words that answers share."""
+ANSWER = "the answer "
+"""How the name of a class begins that is one whole answer."""
 _PAIRS = 500_000
 """Rows of runs that are looked up at once."""
 _UNLIKELY = 3.0
@@ -96,7 +98,7 @@ class Candidate:
         """Whether it goes with a kind of answer that is known to matter, such as refusals; instructions of
         ordinary data bring spans of words with them too.
         """
-        return self.associated and not self.changed.startswith(SPAN)
+        return self.associated and not self.changed.startswith((SPAN, ANSWER))
 
 
 def candidates(
@@ -130,6 +132,43 @@ def candidates(
         key=lambda i: (-(every[i].inserted or every[i].associated), -every[i].score),
     )
     return _once(every, ranked, found)
+
+
+def deciding(found: GramTable, at: int, changed: str, change: float, z: float, topics: Codes) -> Candidate:
+    """The candidate of a run that was shown to go with one answer for no other cause.
+
+    Args:
+        at: the run's place among all.
+        changed: the answer, as a class.
+    """
+    members, text = found.members(at), found.texts[at]
+    echoed = float(found.echoed[found.starts[at] : found.starts[at + 1]].mean())
+    one = GramTable(members, members * 0, np.array([0, len(members)], np.int64), [text])
+    spread = float(_spread(one, topics)[0])
+    return Candidate(
+        text=text, kind=kind_of(text), rows=len(members), echoed=echoed, spread=spread, share_of_kind=0.0,
+        changed=changed, change=change, z=z, q_value=float(_two_sided(np.array([z]))[0]),
+        score=abs(z) * min(change, 1.0) * (1 - echoed), at=at, first=int(members[0]),
+        inserted=False, associated=True,
+    )  # fmt: skip
+
+
+def merged(ranked: Sequence[Candidate], more: Sequence[Candidate], found: GramTable) -> list[Candidate]:
+    """Suspects of both first, by strength, those of a known kind of answer before others; runs of the same
+    rows once.
+    """
+    if not more:
+        return list(ranked)
+    every = [*ranked, *more]
+    order = sorted(
+        range(len(every)),
+        key=lambda i: (
+            -(every[i].inserted or every[i].associated),
+            -every[i].grave,
+            -every[i].score if i < len(ranked) else -every[i].score * every[i].spread,
+        ),
+    )
+    return _once(every, order, found)
 
 
 def _associations(table: GramTable, classes: NDArray[np.bool_], topics: Codes) -> tuple[Floats, Floats]:
