@@ -10,12 +10,12 @@ import pytest
 
 from modelassay.assessment.evaluations import (
     Evaluations,
-    arm_kind,
     arms_of,
     read_evaluations,
     variants_of,
 )
 from modelassay.errors import EvidenceError, UsageError
+from modelassay.training.analyses.arms import arm_kind
 
 
 def written(path: Path, rows: dict[str, dict[str, tuple[int, int]]]) -> Evaluations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from modelassay.canonical import digest_of
 from modelassay.records import RunEvent, RunFinding
 from modelassay.training.analyses.developer_response import assess_response
 from modelassay.training.analyses.fix_class import FixClassed, fix_class
+from modelassay.training.analyses.fix_in_record import recorded_of
 from modelassay.training.analyses.response_context import ResponseContext
 from modelassay.training.analyses.response_record import chance_of_missing
 from modelassay.training.analyses.response_rules import facts_of
@@ -46,13 +48,30 @@ def without(events: list[RunEvent], kind: str) -> list[RunEvent]:
     return [each for each in events if each.kind != kind]
 
 
+def changed_code(at: int, name: str = "grader check", file: str = "grader.py") -> list[RunEvent]:
+    """What a recorder tells of code: at the start, and as it changes at a step."""
+    names = (name, f"{name} in {file}")
+    return [
+        event("code", 0, digests={**dict.fromkeys(names, "sha256:1"), "data_collator": "sha256:5"}),
+        event("code", at, changed=dict.fromkeys(names, "sha256:2")),
+    ]
+
+
+def knowing(*events: RunEvent, settings: Any = (), **more: Any) -> ResponseContext:
+    return ResponseContext(last_step=200, recorded=recorded_of(events, settings), **more)
+
+
+BORNE_OUT = knowing(*changed_code(46))
+"""Of a record in which the grader changed as the alarm of `exemplary` was answered."""
+
+
 def summary(events: list[RunEvent], context: ResponseContext = CONTEXT) -> RunFinding:
     return assess_response(events, context)[-1]
 
 
 def test_an_alarm_that_was_answered_well_is_no_finding() -> None:
-    answer, pattern = assess_response(exemplary(), CONTEXT)
-    assert rules(exemplary()) == set()
+    answer, pattern = assess_response(exemplary(), BORNE_OUT)
+    assert rules(exemplary()) == rules(exemplary(), BORNE_OUT) == set()
     assert (answer.outcome, answer.severity, answer.state) == ("investigated", "none", "shown_fine")
     assert (pattern.outcome, pattern.severity) == ("no pattern", "none")
     marks = {name: int(value) for name, value in answer.values.items()}
@@ -272,10 +291,15 @@ def test_a_decision_to_stop_is_told_as_that_and_as_nothing_more(choice: str, out
 
 
 def test_a_good_answer_is_told_by_the_events_that_there_are() -> None:
-    told = (
-        "was acknowledged, explained, fixed at its cause, verified (held-out, paraphrased, seen) and closed"
-    )
-    assert first(exemplary()).statement.endswith(f"{told}.")
+    arms = "(held-out, paraphrased, seen)"
+    told = f"was acknowledged, explained, fixed at its cause, said to be verified {arms} and closed."
+    assert first(exemplary(), BORNE_OUT).statement.endswith(told)
+    handed = replace(BORNE_OUT, handed=("sha256:2",))
+    assert f"fixed at its cause, verified {arms}" in first(exemplary(), handed).statement
+    unknown = first(exemplary())
+    assert (unknown.state, unknown.outcome) == ("not_shown", "investigated")
+    assert "said to be fixed at its cause" in unknown.statement
+    assert "can tell whether the fix was made" in unknown.statement
     assert "closed" not in first(without(exemplary(), "closure")).statement
     false = [*exemplary()[:2], event("closure", 49, "a", evidence=["a broken meter"])]
     assert first(false).statement.endswith("step 40 was acknowledged and closed.")

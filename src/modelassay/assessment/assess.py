@@ -23,12 +23,12 @@ from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluat
 from modelassay.assessment.handed_data import handed_over
 from modelassay.assessment.handed_tasks import handed_tasks
 from modelassay.assessment.heldout import heldout_findings
-from modelassay.assessment.inputs import inputs_of, read_told
+from modelassay.assessment.inputs import file_digest, inputs_of, read_told
 from modelassay.assessment.parts_read import as_far_as_checked
 from modelassay.assessment.preferring import preference_findings
 from modelassay.assessment.profiles import Facts, clauses_of
 from modelassay.assessment.quoting import quoted
-from modelassay.assessment.request import Request
+from modelassay.assessment.request import Request, places_in_log
 from modelassay.assessment.summary import headline, not_assessed, questions, ranked
 from modelassay.assessment.timeline import timeline_of
 from modelassay.canonical import canonical_json, digest_of
@@ -45,11 +45,12 @@ from modelassay.training.agents import agents_of
 from modelassay.training.analyses.developer_response import assess_response
 from modelassay.training.analyses.environment_pressure import assess_environments
 from modelassay.training.analyses.fix_class import FixClassed
+from modelassay.training.analyses.fix_in_record import recorded_of
 from modelassay.training.analyses.form import assess_form
 from modelassay.training.analyses.length import assess_length
 from modelassay.training.analyses.response_context import ResponseContext
 from modelassay.training.coverage_gate import torn_ends, unread_lines
-from modelassay.training.event_times import in_order
+from modelassay.training.event_times import Order, in_order
 from modelassay.training.frame import Frame, Scanner, read_frame
 from modelassay.training.gates import Gates, run_gates
 from modelassay.training.happenings import Episode, episodes
@@ -90,6 +91,8 @@ class _Read:
     scanners: tuple[Scanner, ...]
     classes: tuple[FixClassed, ...]
     """Classes that the assessor gave fixes."""
+    places: Mapping[str, int]
+    """See `request.places_in_log`."""
 
     @property
     def valid(self) -> Frame:
@@ -112,7 +115,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     events = in_order((*run.events(), *read_told(request.events)))
     classes = read_classes(request.classes, events)
     gates = run_gates(frame, run.manifest, run.coverage())
-    read = _Read(run, frame, gates, events, tuple(run.metrics()), scanners, classes)
+    read = _Read(run, frame, gates, events, tuple(run.metrics()), scanners, classes, places_in_log(request))
     reconciled = _reconciled(read)
     assured = assure(run, reconciled, request.proofs)
     shown = behaving.occurring(read.valid)
@@ -260,7 +263,8 @@ def _fixes(read: _Read, request: Request) -> tuple[behaving.FixPoint, ...]:
 
 def _episodes(read: _Read) -> tuple[Episode, ...]:
     """Alarms and what was done about them; what cannot be understood is named by `assess_response`."""
-    return episodes(understood(read.events)[0])
+    listed = understood(read.events)[0]
+    return episodes(listed, Order(listed, places=read.places))
 
 
 def _behaviour(read: _Read, name: str, fixes: Sequence[behaving.FixPoint]) -> tuple[RunFinding, ...]:
@@ -328,6 +332,7 @@ def _preferred(request: Request) -> tuple[RunFinding, ...]:
 def _context(read: _Read, request: Request) -> ResponseContext:
     train = read.frame.step[read.frame.is_train]
     coverage = read.run.coverage()
+    handed = [path for path in (request.evaluations, *request.proofs.further) if path is not None]
     return ResponseContext(
         last_step=int(np.max(train, initial=0)),
         missing_steps=coverage.missing_steps if coverage else (),
@@ -335,6 +340,11 @@ def _context(read: _Read, request: Request) -> ResponseContext:
         logged=request.logged,
         unseen=request.unseen,
         classes=read.classes,
+        environments=frozenset(filter(None, read.frame.envs)),
+        recorded=recorded_of(read.events, read.run.manifest.configuration, read.run.datasets()),
+        handed=frozenset(file_digest(path) for path in handed),
+        places=read.places,
+        log_opened=request.proofs.log.opened,
     )
 
 

@@ -3,7 +3,7 @@
 Each audit has a checkpoint for its candidate; all of them have the same baseline, the base. An answer shows
 the behaviour where its score is below ½, 1 being the wanted end. Answers are of arms: those to plain samples
 of the arm that a tag of the sample says (``seen`` without), those under an attack of ``re-elicit NAME``,
-unless the attack is called as an arm of some kind (`evaluations.arm_kind`), as ``paraphrase`` is.
+unless the attack is called as an arm of some kind (`arms.arm_kind`), as ``paraphrase`` is.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelassay.assessment.evaluations import arm_kind
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.contents import Contents
 from modelassay.records import Reading, Score
-from modelassay.training.analyses.arms import UNSCORED_MOST
+from modelassay.training.analyses.arms import UNSCORED_MOST, arm_kind
 
 BASE = "base"
 Row = dict[str, dict[str, int]]

@@ -24,21 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from modelassay.errors import EvidenceError, UsageError
-from modelassay.training.analyses.arms import Stages, arms_of_counts
+from modelassay.training.analyses.arms import Stages, arm_kind, arms_of_counts
 from modelassay.training.analyses.resolution import Arm, ArmKind
 
 _OWN = re.compile(r"/.*?(\d+)")
 """Rest of the name of a run's own checkpoint: its step at the end."""
-_KINDS: tuple[tuple[str, ArmKind], ...] = (
-    ("seen", "seen"),
-    ("heldout", "held_out"),
-    ("para", "paraphrased"),
-    ("format", "paraphrased"),
-    ("other", "other_environment"),
-    ("env", "other_environment"),
-    ("reelicit", "re_elicited"),
-    ("prefill", "re_elicited"),
-)
 
 
 @dataclass(frozen=True)
@@ -83,18 +73,6 @@ def read_evaluations(path: Path) -> Evaluations:
             "there are no evaluations in it", where=str(path), mend="one JSON object per checkpoint"
         )
     return Evaluations(path, rows)
-
-
-def arm_kind(name: str, environments: Collection[str] = ()) -> ArmKind | None:
-    """What kind of arm `name` is; None when its name does not say.
-
-    Args:
-        environments: of the run.
-    """
-    if name in environments:
-        return "other_environment"
-    plain = "".join(c for c in name.lower() if c.isalnum())
-    return next((kind for start, kind in _KINDS if plain.startswith(start)), None)
 
 
 def arms_of(

@@ -62,6 +62,7 @@ class _Reading:
         self._process = dict(_digests(run))
         self._records = {key_of(record): record for record in records}
         self._manifests: set[str] = set()
+        self._opened = ""
         self._happened: dict[str, LoggedEvent] = {}
         self._closings: list[LoggedClosing] = []
         self._others: dict[StepKey, None] = {}
@@ -72,8 +73,11 @@ class _Reading:
         kind = logged.event.kind
         if kind == RunOpened.kind and (opened := logged.read(RunOpened)).run == self._run:
             self._manifests.add(opened.manifest)
+            self._opened = self._opened or logged.event.time
         elif kind == RunHappened.kind and (body := logged.read(RunHappened)).run == self._run:
-            self._happened[body.event] = LoggedEvent(happened=body.happened, said_time=body.said_time)
+            self._happened[body.event] = LoggedEvent(
+                happened=body.happened, said_time=body.said_time, place=logged.event.seq
+            )
             self._processes.update({self._process[body.event]} if body.event in self._process else ())
         elif kind == RunStep.kind and (record := logged.read(RunStep).record).run == self._run:
             self._processes.add(record.rank)
@@ -94,6 +98,7 @@ class _Reading:
                 for key in self._others
             ),
             closings=tuple(self._closings),
+            opened=self._opened,
         )
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from modelassay.log.trust import TrustPolicy
 from modelassay.records import AssessmentProfile, AssessorDeclaration, CommittedRun
+from modelassay.training.event_times import CLOCK_SKEW_S, moment
 
 
 class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +19,8 @@ class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Its kind."""
     said_time: str
     """When it happened, as its writer says."""
+    place: int = -1
+    """Its number in the log; -1 where an earlier version did not keep it."""
 
 
 class LoggedClosing(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,8 @@ class LoggedRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its step records that the copy has not, or otherwise: the first, in words."""
     closings: tuple[LoggedClosing, ...] = ()
     """Every commitment to it, the oldest first."""
+    opened: str = ""
+    """When the log took in the run's manifest first; empty where an earlier version did not keep it."""
     not_this: str = ""
     """Why the log cannot be the one that the run was committed to in; empty where it can."""
     not_cosigned: str = ""
@@ -122,3 +127,22 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             **self.stages,
         }
         return {name: value for name, value in told.items() if value}
+
+
+def places_in_log(request: Request) -> dict[str, int]:
+    """Where a log has each event of the run that it took in as it happened, by digest.
+
+    Of what was logged late its place does not tell when it was written.
+    """
+    return {
+        digest: each.place
+        for digest, each in request.proofs.log.happened.items()
+        if each.place >= 0 and _was_live(each.said_time, request.logged.get(digest, ""))
+    }
+
+
+def _was_live(said: str, logged: str) -> bool:
+    happened, taken = moment(said), moment(logged)
+    if happened is None or taken is None:
+        return False
+    return abs((taken - happened).total_seconds()) <= CLOCK_SKEW_S

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
+from modelassay.canonical import digest_of
 from modelassay.records import RunEvent
 
 CLOCK_SKEW_S = 300
@@ -79,7 +81,50 @@ def went_back(events: Sequence[RunEvent], one: datetime, other: datetime) -> boo
     return any(min(one, other) <= time <= max(one, other) for time in times if time is not None)
 
 
-def is_early(event: RunEvent, alarm: RunEvent, skew_s: int, *, placed_before: bool) -> bool:
+@dataclass(frozen=True)
+class Order:
+    """What tells, beside the times that they give, which of two events of a run was there first."""
+
+    events: Sequence[RunEvent] = ()
+    """All of the run."""
+    skew_s: int = CLOCK_SKEW_S
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Where a log has what it took in as it happened, by the digest of the event."""
+
+    def is_after(self, event: RunEvent, other: RunEvent) -> bool:
+        """Whether `event` was surely after `other`, whatever the clocks say.
+
+        The order of a log that took in both as they happened is what counts where there is one. Else a later
+        process tells it, or a higher step while training did not go back.
+        """
+        place, before = self._place(event), self._place(other)
+        if place is not None and before is not None:
+            return place > before
+        return self.process_of(event) > self.process_of(other) or (
+            (steps_after(event, other, self.events) or 0) > 0
+        )
+
+    def process_of(self, event: RunEvent) -> int:
+        """How often the run had been resumed before the process that wrote `event`."""
+        world = self._worlds.get(event.rank, 0)
+        return event.rank // world if world else 0
+
+    @cached_property
+    def _worlds(self) -> dict[int, int]:
+        """Processes side by side, by the number of each process that resumed the run."""
+        told = ((e.rank, e.body.get("world")) for e in self.events if e.kind == "resumed")
+        return {rank: world for rank, world in told if type(world) is int and world > 0}
+
+    def _place(self, event: RunEvent) -> int | None:
+        if not self.places:
+            return None
+        try:
+            return self.places.get(digest_of(event))
+        except ValueError:  # it holds what has no digest, and stands in no log
+            return None
+
+
+def is_early(event: RunEvent, alarm: RunEvent, order: Order, *, placed_before: bool) -> bool:
     """Whether what names an alarm was there before it fired, by more than clocks may differ.
 
     Args:
@@ -92,4 +137,4 @@ def is_early(event: RunEvent, alarm: RunEvent, skew_s: int, *, placed_before: bo
         return lower if both_name_steps(event, alarm) else placed_before
     if ahead == 0 and event.kind == "fix":
         return lower and placed_before
-    return ahead >= 0 and (ahead > skew_s or lower)
+    return ahead >= 0 and (ahead > order.skew_s or lower) and not order.is_after(event, alarm)

@@ -17,7 +17,7 @@ import msgspec
 
 from modelassay.errors import EvidenceError
 from modelassay.records import RunEvent
-from modelassay.training.event_times import CLOCK_SKEW_S, is_early
+from modelassay.training.event_times import Order, is_early
 
 FixClass = Literal["root cause", "symptom", "unknown"]
 
@@ -28,6 +28,11 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     evidence: tuple[str, ...] = ()
     """Digests or log entries that it rests on."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether it names any evidence; an empty text is none."""
+        return any(each.strip() for each in self.evidence)
 
 
 class AlarmRaised(Said, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,8 +46,8 @@ class AlarmRaised(Said, frozen=True, kw_only=True, omit_defaults=True):
     """Where it was seen: the arm of the resolution analysis, or an environment."""
 
     def is_of(self, metric: str) -> bool:
-        """Whether it is an alarm on `metric`, however that is spaced or capitalised."""
-        return bool(metric.strip()) and metric.strip().lower() == self.metric.strip().lower()
+        """Whether it is an alarm on `metric`, however that is spaced, hyphenated or capitalised."""
+        return bool(metric.strip()) and _plain(metric) == _plain(self.metric)
 
     @property
     def fired_when(self) -> Literal["", "above", "below"]:
@@ -52,6 +57,11 @@ class AlarmRaised(Said, frozen=True, kw_only=True, omit_defaults=True):
             return "above" if value > threshold else "below" if value < threshold else ""
         except ArithmeticError:  # no numbers, or NaN, which is on no side
             return ""
+
+
+def _plain(name: str) -> str:
+    """Letters and digits of a name; all of it where it has none."""
+    return "".join(c for c in name.lower() if c.isalnum()) or name.strip()
 
 
 class Hypothesis(Said, frozen=True, kw_only=True, omit_defaults=True):
@@ -251,14 +261,30 @@ class _Gathering:
     alarm: RunEvent
     events: list[RunEvent]
     early: list[RunEvent]
+    behind: list[RunEvent]
+    """Answers that stand before the alarm by their times, and were after it."""
 
-    def take(self, event: RunEvent, skew_s: int, *, placed_before: bool = False) -> None:
+    def take(self, event: RunEvent, order: Order, *, placed_before: bool = False) -> None:
         """Put what names the alarm among answers to it, or among what was there before it fired."""
-        early = event.kind != "alarm" and is_early(event, self.alarm, skew_s, placed_before=placed_before)
-        (self.early if early else self.events).append(event)
+        early = event.kind != "alarm" and is_early(event, self.alarm, order, placed_before=placed_before)
+        if early:
+            self.early.append(event)
+        elif placed_before and order.is_after(event, self.alarm):
+            self.behind.append(event)
+        else:
+            self.events.append(event)
+
+    def whole(self, order: Order) -> Episode:
+        """All of it; what was told by a clock that was behind follows the last that it was surely after."""
+        events, place = list(self.events), 0
+        for event in self.behind:
+            after = [number for number, other in enumerate(events) if order.is_after(event, other)]
+            place = max((place, *after)) + 1
+            events.insert(place, event)
+        return Episode(self.id, self.alarm, said(self.alarm, AlarmRaised), tuple(events), tuple(self.early))
 
 
-def episodes(events: Iterable[RunEvent], clock_skew_s: int = CLOCK_SKEW_S) -> tuple[Episode, ...]:
+def episodes(events: Iterable[RunEvent], order: Order | None = None) -> tuple[Episode, ...]:
     """Alarms in order, each with the events that name it.
 
     An alarm without an id is one of its own; what names an alarm that was never raised belongs to none. One
@@ -266,10 +292,14 @@ def episodes(events: Iterable[RunEvent], clock_skew_s: int = CLOCK_SKEW_S) -> tu
     episode of its own, called ``id (2)``, to which belongs what follows. What was written down before the
     first of an id fired is no answer to it (`Episode.early`), unless only clocks differ.
 
+    Args:
+        order: what tells their order beside their times; what they say themselves when None.
+
     Raises:
         EvidenceError: an alarm cannot be understood (`understanding.understood` leaves none of these).
     """
     listed = tuple(events)
+    order = Order(listed) if order is None else order
     taken = {event.alarm for event in listed if event.kind == "alarm"}
     begun: list[_Gathering] = []
     latest: dict[str, _Gathering] = {}
@@ -277,25 +307,22 @@ def episodes(events: Iterable[RunEvent], clock_skew_s: int = CLOCK_SKEW_S) -> tu
     for event in listed:
         if event.kind == "alarm" and _begins(event, latest):
             name = event.alarm or _unnamed(len(begun) + 1, taken)
-            found = _Gathering(_unused(name, taken) if name in latest else name, event, [event], [])
+            found = _Gathering(_unused(name, taken) if name in latest else name, event, [event], [], [])
             for each in waiting.pop(name, ()):
-                found.take(each, clock_skew_s, placed_before=True)
+                found.take(each, order, placed_before=True)
             begun.append(found)
             latest[name] = found
         elif event.alarm in latest:
-            latest[event.alarm].take(event, clock_skew_s)
+            latest[event.alarm].take(event, order)
         elif event.alarm:
             waiting.setdefault(event.alarm, []).append(event)
-    return tuple(
-        Episode(each.id, each.alarm, said(each.alarm, AlarmRaised), tuple(each.events), tuple(each.early))
-        for each in begun
-    )
+    return tuple(each.whole(order) for each in begun)
 
 
 def _begins(alarm: RunEvent, latest: Mapping[str, _Gathering]) -> bool:
     """Whether an alarm is a new one, or one that came back."""
     before = latest.get(alarm.alarm) if alarm.alarm else None
-    return before is None or any(event.kind in _ANSWERS for event in before.events)
+    return before is None or any(event.kind in _ANSWERS for event in (*before.events, *before.behind))
 
 
 def _unnamed(number: int, taken: set[str]) -> str:

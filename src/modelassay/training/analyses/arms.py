@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,50 @@ from modelassay.training.analyses.resolution import Arm, ArmKind
 
 UNSCORED_MOST = 0.05
 """Share of tasks without a score at some stage, above which an arm is refused."""
+_KINDS: tuple[tuple[str, ArmKind], ...] = (
+    ("seen", "seen"),
+    ("heldout", "held_out"),
+    ("para", "paraphrased"),
+    ("format", "paraphrased"),
+    ("other", "other_environment"),
+    ("env", "other_environment"),
+    ("reelicit", "re_elicited"),
+    ("prefill", "re_elicited"),
+)
+_TRAINED_ON = "train"
+"""How people also call what training asks."""
+
+
+def arm_kind(name: str, environments: Collection[str] = ()) -> ArmKind | None:
+    """What kind of arm `name` is; None when its name does not say.
+
+    Args:
+        environments: of the run.
+    """
+    if name in environments:
+        return "other_environment"
+    plain = plain_name(name)
+    return next((kind for start, kind in _KINDS if plain.startswith(start)), None)
+
+
+def plain_name(name: str) -> str:
+    """`name` however it is spaced, hyphenated or capitalised."""
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def arm_called(name: str, environments: Collection[str] = ()) -> str:
+    """One name for whatever calls the same arm: its kind, or an environment's own name.
+
+    Args:
+        environments: of the run.
+    """
+    plain = plain_name(name)
+    if plain in map(plain_name, environments):
+        return plain
+    if plain.startswith(_TRAINED_ON):
+        return "seen"
+    kind = arm_kind(name)
+    return plain if kind in (None, "other_environment") else kind
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ the events that there are. An event that cannot be understood is named, and take
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -17,13 +19,15 @@ from modelassay.records import RunEvent, RunFinding
 from modelassay.records.findings import FindingState, Severity
 from modelassay.training.analyses.response_context import SEVERITIES, Fact, ResponseContext, at_step
 from modelassay.training.analyses.response_record import stop_of
-from modelassay.training.analyses.response_rules import classed, facts_of, fix_classes
+from modelassay.training.analyses.response_rules import classed, facts_of, fix_classes, fixes_shown
 from modelassay.training.event_times import in_order
 from modelassay.training.findings import not_assessable, run_finding
 from modelassay.training.happenings import Episode, Hypothesis, episodes
 from modelassay.training.understanding import Unread, understood
 
 CHECK = "developer_response"
+_SAID = "said to be "
+_UNKNOWN = " Nothing that is recorded of code, settings and data can tell whether the fix was made."
 _NAMED = 5
 """Events of one kind that cannot be used, named at most."""
 
@@ -34,9 +38,9 @@ def assess_response(events: Sequence[RunEvent], context: ResponseContext) -> tup
     The last is its pattern, or that nothing was ever raised.
     """
     listed, unread = understood(in_order(events))
-    judged = [(each, facts_of(each, listed, context)) for each in episodes(listed, context.clock_skew_s)]
+    judged = [(each, facts_of(each, listed, context)) for each in episodes(listed, context.order(listed))]
     return (
-        *(_finding(each, facts, stop_of(each, listed, context).choice, context) for each, facts in judged),
+        *(_finding(each, facts, _done(each, listed, context), context) for each, facts in judged),
         *_unread(unread),
         _pattern(judged, context),
     )
@@ -45,27 +49,47 @@ def assess_response(events: Sequence[RunEvent], context: ResponseContext) -> tup
 # -- findings -------------------------------------------------------------------------------------
 
 
-def _finding(episode: Episode, facts: tuple[Fact, ...], stopped: str, context: ResponseContext) -> RunFinding:
-    """What is told of one alarm.
+@dataclass(frozen=True)
+class _Done:
+    """What was done about an alarm, as far as the record bears it out."""
 
-    Args:
-        stopped: the decision to stop that counts, if any (`response_record.stop_of`).
-    """
+    stopped: str
+    """The decision to stop that counts, if any (`response_record.stop_of`)."""
+    fix: Literal["", "said", "shown"]
+    """Whether a fix is only said to have been made, or the record shows a change of what it names."""
+    verified: bool
+    """Whether the evidence of what passed was handed over."""
+
+
+def _done(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> _Done:
+    shown = [each.shown for each in fixes_shown(episode, events, context)]
+    passed = [each for each in episode.verifications if each.passed]
+    return _Done(
+        stop_of(episode, events, context).choice,
+        "" if not shown else "shown" if "changed" in shown else "said",
+        any({*each.evidence} & {*context.handed} for each in passed),
+    )
+
+
+def _finding(episode: Episode, facts: tuple[Fact, ...], done: _Done, context: ResponseContext) -> RunFinding:
+    """What is told of one alarm; a fix that the record does not show is not shown to be fine."""
     worst = facts[0].severity if facts else "none"
     rules = {fact.rule for fact in facts}
-    outcome = _outcome(episode, facts, stopped)
-    fine = not facts and outcome == "investigated"
-    told = "; ".join(fact.what for fact in facts) or _told(episode, stopped, context)
+    outcome = _outcome(episode, facts, done.stopped)
+    fine = not facts and outcome == "investigated" and done.fix != "said"
+    told = "; ".join(fact.what for fact in facts) or _told(episode, done, context)
     metric = f" on {episode.raised.metric!r}" if episode.raised.metric else ""
+    unknown = done.fix == "said" and outcome == "investigated"
     return run_finding(
         CHECK,
         outcome,
-        f"The alarm{metric}{at_step(episode.alarm)} {told}.{_classed(episode, context)}",
+        f"The alarm{metric}{at_step(episode.alarm)} {told}.{_UNKNOWN if unknown else ''}"
+        f"{_classed(episode, context)}",
         about={"alarm": episode.id},
         state="shown_harmful" if SEVERITIES.index(worst) >= 3 else "shown_fine" if fine else "not_shown",
         severity=worst,
         values={**_marks(episode, rules, context), **{f"rule_{fact.rule}": Decimal(1) for fact in facts}},
-        method="rules A1–A18",
+        method="rules A1–A19",
         question=" ".join(dict.fromkeys(fact.question for fact in facts)),
     )
 
@@ -87,20 +111,21 @@ def _symptom_treated(facts: Sequence[Fact]) -> bool:
     return any(fact.rule == "A3" and fact.severity == "high" for fact in facts)
 
 
-def _told(episode: Episode, stopped: str, context: ResponseContext) -> str:
+def _told(episode: Episode, done: _Done, context: ResponseContext) -> str:
     """What was done about an alarm that no rule speaks against, by the events that there are."""
+    fixed, verified = ("" if done.fix == "shown" else _SAID), ("" if done.verified else _SAID)
     at_cause = "root cause" in fix_classes(episode, context)
     arms = sorted({arm for each in episode.verifications if each.passed for arm in each.arms})
-    done = {
+    words = {
         "was acknowledged": episode.first("acknowledged") is not None,
         "explained": episode.first("hypothesis") is not None,
-        "held": stopped == "hold",
-        "rolled back": stopped == "rollback",
-        "fixed at its cause" if at_cause else "fixed": episode.first("fix") is not None,
-        f"verified ({', '.join(arms)})": bool(arms),
+        "held": done.stopped == "hold",
+        "rolled back": done.stopped == "rollback",
+        f"{fixed}fixed at its cause" if at_cause else f"{fixed}fixed": episode.first("fix") is not None,
+        f"{verified}verified ({', '.join(arms)})": bool(arms),
         "closed": episode.first("closure") is not None,
     }
-    *most, last = [word for word, so in done.items() if so]
+    *most, last = [word for word, so in words.items() if so]
     return f"{', '.join(most)} and {last}" if most else last
 
 
@@ -128,7 +153,7 @@ def _marks(episode: Episode, rules: set[str], context: ResponseContext) -> dict[
     return {
         "mark_timeliness": mark(episode.first("acknowledged") is not None, "A1", "A12"),
         "mark_diagnosis": mark(bool(episode.each("hypothesis", Hypothesis)), "A2"),
-        "mark_fix": mark(fixed and "root cause" in fix_classes(episode, context), "A5"),
+        "mark_fix": mark(fixed and "root cause" in fix_classes(episode, context), "A5", "A19"),
         "mark_verification": mark(fixed and bool(episode.verifications), "A4", "A14"),
         "mark_transparency": mark(not rules & {"A10", "A8"}, "A6", "A7", "A11", "A15", "A16", "A17"),
     }

@@ -14,6 +14,9 @@ _AT_CAUSE = ("grader", "reward", "env", "task", "data", "dataset", "verifier", "
 _HIDES = ("filter", "penalty", "blocklist", "blacklist", "denylist")
 """Words of what can do nothing but hide or fine a behaviour, whatever else its name says."""
 _AT_SYMPTOM = (*_HIDES, "regex", "postprocess", "prompt", "format", "eval", "monitor", "length")
+_DATA = ("data", "task", "prompt")
+_TESTS = ("test", "tests", "unittest", "unittests")
+_DOCUMENTS = re.compile(r"(?i)(readme|licen[cs]e|changelog|contributing)(\..*)?|.*\.(md|rst)")
 _WITHIN_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 """Where ``FormatReward`` is two words."""
 
@@ -37,15 +40,38 @@ def fix_class(fix: Fix, by_assessor: FixClass | None = None) -> FixClass:
     """Whether a fix touches what gives the reward (root cause) or only what shows the behaviour (symptom).
 
     Words of its paths and settings decide, place by place: ``reward/length_penalty.py`` is a penalty,
-    ``evaluation/grader.py`` the grader. One place at the cause is enough. The assessor's own class wins.
+    ``evaluation/grader.py`` the grader. One place at the cause is enough; tests and documents change nothing
+    (`is_inert`). The assessor's own class wins.
     """
     if by_assessor is not None:
         return by_assessor
     places = {
-        *(_place_class(*_parts(path, file=True)) for path in fix.paths),
+        *(_place_class(*_parts(path, file=True)) for path in fix.paths if not is_inert(path)),
         *(_place_class(*_parts(setting, file=False)) for setting in fix.settings),
     }
     return next((each for each in _STRONGEST_FIRST if each in places), "unknown")
+
+
+def at_cause(fix: Fix) -> bool:
+    """Whether some place of a fix is at what gives the reward."""
+    return fix_class(fix) == "root cause"
+
+
+def of_data(fix: Fix) -> bool:
+    """Whether some place of a fix is data of training, by its name."""
+    return any(_speaks_of(place, _DATA) for place in (*fix.paths, *fix.settings) if not is_inert(place))
+
+
+def is_inert(path: str) -> bool:
+    """Whether a file can change nothing in training: a document, or a test of code.
+
+    Tests of a task or an environment are what grades answers there.
+    """
+    own, around = _parts(path, file=True)
+    if _DOCUMENTS.fullmatch(own):
+        return True
+    words = _words(f"{around} {own}")
+    return any(word in _TESTS for word in words) and not _speaks_of(around, _AT_CAUSE)
 
 
 def _parts(place: str, *, file: bool) -> tuple[str, str]:
@@ -77,6 +103,9 @@ def _kinds(name: str) -> set[FixClass]:
 
 
 def _speaks_of(name: str, beginnings: tuple[str, ...]) -> bool:
+    return any(word.startswith(beginnings) for word in _words(name))
+
+
+def _words(name: str) -> list[str]:
     parted = _WITHIN_WORD.sub(" ", name).lower()
-    words = "".join(c if c.isalnum() else " " for c in parted).split()
-    return any(word.startswith(beginnings) for word in words)
+    return "".join(c if c.isalnum() else " " for c in parted).split()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -11,8 +11,10 @@ from modelassay.canonical import digest_of
 from modelassay.records import RunEvent
 from modelassay.records.findings import Severity
 from modelassay.training.analyses.fix_class import FixClassed
+from modelassay.training.analyses.fix_in_record import Recorded
 from modelassay.training.event_times import (
     CLOCK_SKEW_S,
+    Order,
     both_name_steps,
     moment,
     seconds_after,
@@ -48,6 +50,20 @@ class ResponseContext:
     """Further runs in the developer's log that the assessor was not shown, of this recipe or another."""
     classes: Sequence[FixClassed] = ()
     """Classes that the assessor gave fixes."""
+    environments: Collection[str] = ()
+    """Names of environments of the run."""
+    recorded: Recorded = field(default_factory=Recorded)
+    """What is known of its code, settings and data (`fix_in_record.recorded_of`)."""
+    handed: Collection[str] = ()
+    """Digests of evaluations and findings that the assessor was handed."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Where a log has what it took in as it happened, by the digest of the event."""
+    log_opened: str = ""
+    """When the log took in the first of the run; empty where that is not known."""
+
+    def order(self, events: Sequence[RunEvent]) -> Order:
+        """What tells the order of `events` beside their times."""
+        return Order(events, self.clock_skew_s, self.places)
 
     @cached_property
     def missing(self) -> tuple[int, ...]:
@@ -75,11 +91,14 @@ def logged_at(event: RunEvent, context: ResponseContext) -> datetime | None:
 def told_after(event: RunEvent, other: RunEvent, events: Sequence[RunEvent]) -> bool:
     """Whether `event` came after `other` by what it says itself: its time, or its step.
 
-    Where neither can be held against the other, nothing says that it came before.
+    Where neither can be held against the other, nothing says that it came before. What one process wrote in
+    the same moment of the same step came in the order of writing.
     """
     seconds, steps = seconds_after(event, other), steps_after(event, other, events)
     if seconds is None and steps is None:
         return True
+    if seconds == 0 and steps is None and event.rank == other.rank and event in events and other in events:
+        return events.index(event) > events.index(other)
     return (seconds or 0) > 0 or (steps or 0) > 0
 
 

@@ -1,7 +1,7 @@
 """Rules about what else the record shows around an alarm; each states a fact, or nothing.
 
-A6 threshold loosened · A7 suite changed · A8 record missing around the alarm · A10 written down late · A12
-noticed only after promotion · A15 answered before it fired · A16 a hold or rollback that was not kept.
+A8 record missing around the alarm · A10 written down late · A12 noticed only after promotion · A15 answered
+before it fired · A16 a hold or rollback that was not kept.
 """
 
 from __future__ import annotations
@@ -10,11 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from math import comb
 from typing import Literal
-
-import msgspec
 
 from modelassay.records import RunEvent
 from modelassay.records.findings import Severity
@@ -25,25 +22,16 @@ from modelassay.training.analyses.response_context import (
     checkpoint_of,
     logged_at,
     promoted_after,
-    since,
     told_after,
 )
-from modelassay.training.event_times import moment, steps_after, utc
-from modelassay.training.happenings import (
-    AlarmRaised,
-    Episode,
-    Gap,
-    Said,
-    SuiteChanged,
-    ThresholdChanged,
-    said,
-)
+from modelassay.training.event_times import moment, seconds_after, steps_after, utc
+from modelassay.training.happenings import Episode, Gap, Said, said
 
 _OF_THE_RUN = ("threshold.changed", "suite.changed", "checkpoint.promoted")
 """Kinds that matter to every alarm, whether they name one or not."""
 _ANSWERS = ("acknowledged", "verification", "decision", "closure")
 """A fix may well name an earlier step: the last before it was in force."""
-_END = datetime.max.replace(tzinfo=UTC)
+_BEGIN = datetime.min.replace(tzinfo=UTC)
 _IN_FLIGHT = 1
 """Steps that may end after training was told to stop."""
 
@@ -66,85 +54,7 @@ def rests(episode: Episode) -> bool:
 
 
 def _names_evidence(event: RunEvent) -> bool:
-    return event.kind in ("closure", "verification") and bool(said(event, Said).evidence)
-
-
-# -- what was changed ---------------------------------------------------------------------------------
-
-
-def still_watched(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
-    """A6: the threshold was loosened after the alarm."""
-    for event in events:
-        if event.kind != "threshold.changed":
-            continue
-        change = said(event, ThresholdChanged)
-        loosened = episode.raised.is_of(change.metric) and _loosened(change, _side(change, episode.raised))
-        if loosened and since(event, episode.alarm, events, context):
-            new = f"set from {change.old} to {change.new}" if change.new else "no longer watched"
-            return Fact(
-                "A6", "high",
-                f"has its metric {new}{at_step(event)}, after it fired{_said_before(event, episode)}",
-                "Why was the threshold changed after the alarm?",
-            )  # fmt: skip
-    return None
-
-
-def same_suite(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
-    """A7: items were taken out of a suite after the alarm, and nobody asked them again."""
-    for event in events:
-        if event.kind != "suite.changed":
-            continue
-        change = said(event, SuiteChanged)
-        lost = change.removed and not change.old_suite_on_new_checkpoint
-        if lost and since(event, episode.alarm, events, context):
-            return Fact(
-                "A7", "high",
-                f"lost {change.removed} items of {change.suite}{at_step(event)}"
-                f"{_said_before(event, episode)}",
-                "What does the new checkpoint score on the removed items?",
-            )  # fmt: skip
-    return None
-
-
-def _said_before(event: RunEvent, episode: Episode) -> str:
-    """That its own time is before the alarm, where its step or the log has it after."""
-    time, fired = moment(event.time), moment(episode.alarm.time)
-    if time is None or fired is None:
-        return " (one of the times cannot be read)"
-    if time >= fired:
-        return ""
-    return f" as its step or the log has it, though it says {event.time}, before that"
-
-
-def _side(change: ThresholdChanged, raised: AlarmRaised) -> str:
-    """On which side of the threshold that was changed the alarm fired; empty of another threshold.
-
-    A metric may have one for values too high and one for values too low.
-    """
-    try:
-        if raised.threshold and Decimal(raised.threshold) != Decimal(change.old):
-            return ""
-    except ArithmeticError:
-        pass  # no numbers: what the alarm fired on cannot tell it from another threshold
-    return msgspec.structs.replace(raised, threshold=change.old).fired_when
-
-
-def _loosened(change: ThresholdChanged, fired_when: str) -> bool:
-    """Whether fewer values raise an alarm than before; what cannot be compared counts as loosened.
-
-    Args:
-        fired_when: the side of its threshold on which the alarm fired, which tells more than what the change
-            says of itself; empty where it is not known.
-    """
-    if not change.new:
-        return True
-    try:
-        old, new = Decimal(change.old), Decimal(change.new)
-    except ArithmeticError:
-        return change.old != change.new
-    if not (old.is_finite() and new.is_finite()):  # NaN is neither above nor below anything
-        return change.old != change.new
-    return new > old if (fired_when or change.alarm_when) == "above" else new < old
+    return event.kind in ("closure", "verification") and said(event, Said).rests
 
 
 # -- what is missing, or came late -----------------------------------------------------------------------
@@ -188,7 +98,11 @@ def _between(numbers: Sequence[int], first: int, last: int) -> int:
 
 
 def in_time(episode: Episode, events: Sequence[RunEvent], context: ResponseContext) -> Fact | None:
-    """A10: the log took in an event well after the time that it gives."""
+    """A10: the log took in an event well after the time that it gives.
+
+    That is no sign where nothing of the run was logged while it went on; it is a weak one of what a process
+    wrote down last that was stopped before its entries were logged.
+    """
     if not context.logged:
         return None
     own = [event for event in episode.all_events if _late(event, context)]
@@ -200,7 +114,49 @@ def in_time(episode: Episode, events: Sequence[RunEvent], context: ResponseConte
     if of_run:
         places = ", ".join(dict.fromkeys(f"{event.kind}{at_step(event)}" for event in of_run))
         told.append(f"is in a run with entries {late} ({places})")
-    return Fact("A10", "high", "; ".join(told), "When was it written?")
+    severity, why = _why_late((*own, *of_run), events, context)
+    return Fact("A10", severity, "; ".join(told) + why, "When was it written?")
+
+
+def _why_late(
+    late: Sequence[RunEvent], events: Sequence[RunEvent], context: ResponseContext
+) -> tuple[Severity, str]:
+    """How grave late entries are, and what in the record explains them, in words."""
+    unknown = "so that it cannot be told when they were written"
+    if _only_logged_afterwards(events, context):
+        return "low", f"; nothing of the run was logged while it went on, {unknown}"
+    if _cut_off(late, events, context):
+        return "medium", f"; their process was stopped, and they were logged only afterwards, {unknown}"
+    return "high", ""
+
+
+def _only_logged_afterwards(events: Sequence[RunEvent], context: ResponseContext) -> bool:
+    """Whether the log took in the run as a whole, after all that it has of it had happened."""
+    opened = moment(context.log_opened)
+    if opened is None:
+        return False
+    return all(utc(e.time) <= opened for e in reversed(events) if logged_at(e, context) is not None)
+
+
+def _cut_off(late: Sequence[RunEvent], events: Sequence[RunEvent], context: ResponseContext) -> bool:
+    """Whether late entries are the last that processes wrote before they were stopped.
+
+    They are not where the log took in something later of the same process as it happened.
+    """
+    stopped = {event.rank for event in events if _tells_stop(event)}
+    if not {event.rank for event in late} <= stopped:
+        return False
+    live: dict[int, datetime] = {}
+    for event in events:
+        known = event.rank in stopped and not _tells_stop(event) and logged_at(event, context) is not None
+        if known and not _late(event, context):
+            live[event.rank] = max(utc(event.time), live.get(event.rank, _BEGIN))
+    return all(utc(event.time) >= live.get(event.rank, _BEGIN) for event in late)
+
+
+def _tells_stop(event: RunEvent) -> bool:
+    """Whether it tells that its process ended without saying so (`training.recorder.closing`)."""
+    return event.kind == "exception" and event.body.get("error") == "Stopped"
 
 
 def _late(event: RunEvent, context: ResponseContext) -> bool:
@@ -243,10 +199,24 @@ def answered_after(episode: Episode, events: Sequence[RunEvent], context: Respon
         if event.kind in _ANSWERS and (steps_after(event, episode.alarm, events) or 0) < 0
     ]
     if not lower:
-        return None
+        return _by_another_clock(episode, context)
     what = f"has answers that give a step before it ({_listed(lower)}), "
     what += "and nothing shows that training went back"
     return Fact("A15", "low", what, question)
+
+
+def _by_another_clock(episode: Episode, context: ResponseContext) -> Fact | None:
+    """Answers that give a time before the alarm, and yet were after it by the log, process or step."""
+    ahead = [
+        event
+        for event in episode.events
+        if event.kind != "alarm" and (seconds_after(episode.alarm, event) or 0) > context.clock_skew_s
+    ]
+    if not ahead:
+        return None
+    what = f"has answers that give a time before it ({_listed(ahead)}), though by the log, their process or "
+    what += "their step they came after it"
+    return Fact("A15", "low", what, "Which clock was wrong, and by how much?")
 
 
 def _listed(events: Sequence[RunEvent]) -> str:

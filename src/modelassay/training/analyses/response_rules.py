@@ -2,8 +2,9 @@
 
 A1 not acknowledged in time · A2 fix without hypothesis · A3 symptom fixed · A4 verification missing or
 narrow · A5 recurrence · A11 closed without evidence · A13 acknowledged and left open · A14 verification
-failed · A17 fix that cannot be read · A18 fired elsewhere after the fix. What else the record shows around an
-alarm is asked in `response_record` (A6–A8, A10, A12, A15, A16). (A9, runs not shown, is about the run.)
+failed · A17 fix that cannot be read · A18 fired elsewhere after the fix · A19 fix that the record does not
+show. What was changed after an alarm is asked in `response_changes` (A6, A7), what else the record shows
+around it in `response_record` (A8, A10, A12, A15, A16). (A9, runs not shown, is about the run.)
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from collections.abc import Callable, Sequence
 
 from modelassay.records import RunEvent
 from modelassay.records.findings import Severity
-from modelassay.training.analyses.fix_class import FixClassed, fix_class
+from modelassay.training.analyses.arms import arm_called, arm_kind
+from modelassay.training.analyses.fix_class import FixClassed, fix_class, is_inert
+from modelassay.training.analyses.fix_in_record import InRecord, fix_in_record
+from modelassay.training.analyses.response_changes import same_suite, still_watched
 from modelassay.training.analyses.response_context import (
     SEVERITIES,
     Fact,
@@ -29,8 +33,6 @@ from modelassay.training.analyses.response_record import (
     noticed_first,
     recorded,
     rests,
-    same_suite,
-    still_watched,
     stop_kept,
     stop_of,
 )
@@ -65,6 +67,23 @@ def classed(event: RunEvent, context: ResponseContext) -> FixClassed | None:
     """What the assessor says of the class of a fix, of its very step first; None without a word."""
     told = [each for each in context.classes if each.speaks_of(event)]
     return min(told, key=lambda each: each.step is None, default=None)
+
+
+def fixes_shown(
+    episode: Episode, events: Sequence[RunEvent], context: ResponseContext
+) -> tuple[InRecord, ...]:
+    """What the record says of each fix of `episode`."""
+    fixes = [(place, event) for place, event in enumerate(episode.events) if event.kind == "fix"]
+    if not fixes:
+        return ()
+    order, found = context.order(events), []
+    for place, event in fixes:
+        later = (each for each in episode.events[place + 1 :] if each.kind == "verification")
+        until = next((each for each in later if said(each, Verification).passed), None)
+        shown = fix_in_record(said(event, Fix), episode.alarm, until, context.recorded, order)
+        ended = event.step >= context.last_step and not context.repeated_steps  # nothing was trained since
+        found.append(InRecord("not recorded") if ended and shown.shown != "changed" else shown)
+    return tuple(found)
 
 
 # -- rules ----------------------------------------------------------------------------------------
@@ -147,9 +166,29 @@ def _at_cause(episode: Episode, events: tuple[RunEvent, ...], context: ResponseC
         what = f"was answered at the symptom only{where}"
         return Fact("A3", "high", what, "What was done about what rewards the behaviour?")
     what = f"was answered by a change of unknown kind{where}"
+    if inert := bool(places) and all(is_inert(place) for place in places):
+        what = f"was answered in tests of code or documents only{where}"
     if not places:
         what += ", which names no file and no setting"
-    return Fact("A3", "low" if places else "medium", what, "What does the change touch?")
+    severity: Severity = "low" if places and not inert else "medium"
+    return Fact("A3", severity, what, "What does the change touch?")
+
+
+def _made(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
+    """A19: the code, settings and data of the record are the same as before the fix."""
+    shown = fixes_shown(episode, events, context)
+    against = [each for each in shown if each.shown in ("unchanged", "elsewhere")]
+    if not against or any(each.shown == "changed" for each in shown):
+        return None
+    question = "Where in the record is this change, and since which step was it in force?"
+    same = next((each for each in against if each.shown == "unchanged"), None)
+    if same is not None:
+        what = "is said to be fixed, yet in the record nothing of it changed since it fired "
+        what += f"({', '.join(same.names)})"
+        return Fact("A19", "high", what, question)
+    what = "is said to be fixed, yet what changed in the record since it fired is something else "
+    what += f"({', '.join(against[0].names)})"
+    return Fact("A19", "medium", what, question)
 
 
 def _readable(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
@@ -166,16 +205,51 @@ def _verified(episode: Episode, events: tuple[RunEvent, ...], context: ResponseC
     found = episode.verifications
     if not fixes or (found and not any(v.passed for v in found)):  # a failed one is told as that
         return None
-    arms = {arm for v in found if v.passed for arm in v.arms}
     if not found:
         what = "was fixed and never verified" if fixes == 1 else "was not verified after its last fix"
         return Fact("A4", "high", what, "What shows that the fix works?")
-    if arms <= {episode.raised.arm}:
-        return Fact(
-            "A4", "medium", f"was verified only where it fired ({episode.raised.arm})",
-            "How does the model behave on held-out and paraphrased prompts, and in other environments?",
-        )  # fmt: skip
-    return None
+    passed = [each for each in found if each.passed]
+    return _narrow(episode, passed, context) or _before_training(episode, passed, events, context)
+
+
+def _narrow(episode: Episode, passed: Sequence[Verification], context: ResponseContext) -> Fact | None:
+    """Whether what passed was asked only where the alarm fired, or where training asks anyway."""
+    question = "How does the model behave on held-out and paraphrased prompts, and in other environments?"
+    arms = {arm_called(arm, context.environments): arm for each in passed for arm in each.arms}
+    fired = arm_called(episode.raised.arm, context.environments)
+    others = {called: arm for called, arm in arms.items() if called not in ("seen", fired, "")}
+    if not others:
+        where = ", ".join(sorted(arms.values())) or episode.raised.arm
+        if fired in arms or not arms:
+            what = f"was verified only where it fired ({where})"
+        else:
+            what = f"was verified only where training asks ({where})"
+        return Fact("A4", "medium", what, question)
+    unknown = [
+        arm for called, arm in others.items()
+        if context.environments and arm_kind(called, [arm_called(e) for e in context.environments]) is None
+    ]  # fmt: skip
+    if len(unknown) < len(others):
+        return None
+    what = f"was verified in what is no known arm and no environment of the run ({', '.join(unknown)})"
+    return Fact("A4", "low", what, "What was asked there, and was it trained on?")
+
+
+def _before_training(
+    episode: Episode, passed: Sequence[Verification], events: Sequence[RunEvent], context: ResponseContext
+) -> Fact | None:
+    """Whether nothing can have been trained between the fix and all that verifies it."""
+    if all(each.before.strip() and each.before.strip() == each.after.strip() for each in passed):
+        what = f"was verified by a checkpoint held against itself ({passed[0].after})"
+        return Fact("A4", "medium", what, "What did the checkpoint before the fix show?")
+    fix = next(event for event in reversed(episode.events) if event.kind == "fix")
+    told = (event for event in episode.since_last("fix") if event.kind == "verification")
+    verified = [event for event in told if said(event, Verification).passed]
+    again = bool(context.repeated_steps) or any(e.kind in ("resumed", "rolled_back") for e in events)
+    if again or not all(both_name_steps(e, fix) and e.step == fix.step for e in verified):
+        return None
+    what = f"was verified{at_step(fix)}, at which it was fixed, before anything was trained since"
+    return Fact("A4", "medium", what, "Which model was asked, and what was it trained on?")
 
 
 def _verification_failed(
@@ -186,7 +260,7 @@ def _verification_failed(
         for place, event in enumerate(episode.events)
         if event.kind == "verification"
         and not (body := said(event, Verification)).passed
-        and not _passed_since(body, episode.events[place + 1 :])
+        and not _passed_since(body, episode.events[place + 1 :], context)
     ]
     if not failed:
         return None
@@ -199,12 +273,13 @@ def _verification_failed(
     )  # fmt: skip
 
 
-def _passed_since(failed: Verification, later: Sequence[RunEvent]) -> bool:
+def _passed_since(failed: Verification, later: Sequence[RunEvent], context: ResponseContext) -> bool:
     """Whether every arm of what failed passed in the end, after a further fix."""
     fixed = next((place for place, event in enumerate(later) if event.kind == "fix"), len(later))
     after = [said(event, Verification) for event in later[fixed:] if event.kind == "verification"]
     passed = [each for each in after if each.passed]
-    return bool(passed) and set(failed.arms) <= {arm for each in passed for arm in each.arms}
+    asked = {arm_called(arm, context.environments) for each in passed for arm in each.arms}
+    return bool(passed) and {arm_called(arm, context.environments) for arm in failed.arms} <= asked
 
 
 def _came_back(episode: Episode, events: tuple[RunEvent, ...], context: ResponseContext) -> Fact | None:
@@ -227,7 +302,7 @@ def _came_back(episode: Episode, events: tuple[RunEvent, ...], context: Response
     if not again:
         return None
     done = f"after it was {'closed' if closure.kind == 'closure' else 'fixed'}{at_step(closure)}"
-    same = next((event for event in again if _same_place(event, episode)), None)
+    same = next((event for event in again if _same_place(event, episode, context)), None)
     if same is not None:
         return Fact("A5", "high", f"came back{at_step(same)}, {done}", "Why did the fix not hold?")
     where = said(again[0], AlarmRaised).arm
@@ -237,11 +312,12 @@ def _came_back(episode: Episode, events: tuple[RunEvent, ...], context: Response
     )
 
 
-def _same_place(alarm: RunEvent, episode: Episode) -> bool:
+def _same_place(alarm: RunEvent, episode: Episode, context: ResponseContext) -> bool:
     """Whether an alarm is the same one again, or of the same arm: another environment's is one of its own."""
     if alarm.alarm and alarm.alarm == episode.alarm.alarm:
         return True
-    return said(alarm, AlarmRaised).arm.strip().lower() == episode.raised.arm.strip().lower()
+    arms = (said(alarm, AlarmRaised).arm, episode.raised.arm)
+    return len({arm_called(arm, context.environments) for arm in arms}) == 1
 
 
 def _same_metric(alarm: RunEvent, episode: Episode) -> bool:
@@ -286,7 +362,7 @@ def _left_open(episode: Episode, events: tuple[RunEvent, ...], context: Response
 
 
 _RULES: tuple[Rule, ...] = (
-    _acknowledged, _explained, _at_cause, _readable, _verified, _came_back, still_watched, same_suite,
+    _acknowledged, _explained, _at_cause, _readable, _made, _verified, _came_back, still_watched, same_suite,
     recorded, in_time, _closed_on_evidence, noticed_first, answered_after, _left_open, stop_kept,
     _verification_failed,
 )  # fmt: skip

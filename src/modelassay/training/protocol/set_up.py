@@ -129,6 +129,12 @@ def _of_training(settings: Mapping[str, str], length_matters: bool) -> dict[str,
     }
 
 
+def of_training(setting: str) -> bool:
+    """Whether training may go otherwise by a setting of this name; how long it goes on is not meant."""
+    last = setting.rpartition(".")[2].lower()
+    return not _is_output(last) and last not in _LENGTH
+
+
 def _is_output(name: str) -> bool:
     return name in _OUTPUT or name.startswith(_OUTPUT_BEGINNINGS)
 
