@@ -236,7 +236,7 @@ def _by_mean(
         evidence=[RolloutReference(seq=s, step=step, quote=text) for s, step, text in seen[name].examples],
         method="what policies happened to write; difference of mean rewards as a share of their span (1 % to "
         "99 %), errors clustered by task, Bonferroni. A live grader tells more",
-        question="" if fine else f"Why does {each.name!r} pay for {name!r}?",
+        question="" if fine else f"Why do answers that are {name!r} get no less than work in {each.name!r}?",
     )
 
 
