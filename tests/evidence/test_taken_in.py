@@ -142,6 +142,22 @@ def test_answers_under_another_system_prompt_are_another_models(
     assert fitted.notes == ()
 
 
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"system_prompt": "sha256:b"}, "whose system_prompt is not as audited"),
+        ({"omit": "seed", "revision": "2"}, "whose omit and revision are not as audited"),
+    ],
+)
+def test_the_parts_that_differ_of_one_served_model_are_named(details: dict[str, str], told: str) -> None:
+    other = msgspec.structs.replace(
+        SERVED, fingerprint=Digest("sha256:c"), details={**SERVED.details, **details}
+    )
+    with pytest.raises(UsageError, match=f"another candidate: {SERVED.reference}, {told}") as refused:
+        fitting(campaign(SERVED), LOCAL, other, where="c.json")
+    assert "--plan PLAN" in refused.value.mend
+
+
 def test_a_look_inside_the_weights_knows_no_system_prompt() -> None:
     for kind in ("weights", "refusal_margin", "triggers", "adapters"):
         (note,) = fitting(campaign(LOCAL, kind=kind), LOCAL, PROMPTED, where="c.json").notes

@@ -218,3 +218,33 @@ def test_a_campaign_without_any_result_is_inconclusive(
     told = printed(capsys)
     assert told["outcomes"] == {"attacker_failed": 12}
     assert told["exit_code"] == 12
+
+
+PLAN = """
+version: 1
+name: prompted
+baseline: {model: "python:attack_models_of_a_test:firm", system_prompt: "@prompt.txt"}
+candidate: {model: "python:attack_models_of_a_test:soft", system_prompt: "@prompt.txt"}
+datasets: [starter]
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--attacker", "python:attack_models_of_a_test:attacker", "--attacks", "goat"],
+        ["capability"],
+    ],
+)
+def test_the_models_of_a_plan_are_reached_as_it_says(here: Path, command: list[str]) -> None:
+    (here / "plans").mkdir()
+    (here / "plans" / "plan.yaml").write_text(PLAN)
+    (here / "plans" / "prompt.txt").write_text("You are Acme's assistant.")
+    (here / "codes.jsonl").write_text('{"prompt": "What is the code?", "reference": "7"}\n')
+    rows = "rows.jsonl" if command[0] == "run" else "codes.jsonl"
+    given = ["--plan", "plans/plan.yaml", "--dataset", rows, "--out", "made", "--quiet"]
+    assert run(["redteam", *command, *given]) in (0, 10, 12)
+    made = json.loads((here / "made" / "examination.json").read_text())
+    for side, name in (("baseline", "firm"), ("candidate", "soft")):
+        assert made[side]["reference"] == f"python:attack_models_of_a_test:{name}"
+        assert made[side]["details"]["system_prompt"].startswith("sha256:")

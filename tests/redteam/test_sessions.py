@@ -17,15 +17,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from modelassay.audit.opened import open_examinations
 from modelassay.canonical import canonical_json
 from modelassay.cli import run
 from modelassay.cli.redteam_chat import beside, whose_answer
+from modelassay.config import load_plan
 from modelassay.errors import StoreError, UnknownNameError, UsageError
+from modelassay.evidence.examined import read_examination
 from modelassay.records import Examination, Reply, Request, Transcript
 from modelassay.redteam.conversations import read_conversations
 from modelassay.redteam.sessions import Session, state_of, write_session
 from modelassay.redteam.sessions.events import Answered, SessionLog
 from modelassay.redteam.sessions.kept import found_by_hand
+from modelassay.targets import open_target
 
 sys.path.insert(0, str(Path(__file__).parent))
 from attack_models import HELP, REFUSAL, Says
@@ -395,3 +399,52 @@ def test_a_finding_that_begins_with_the_baseline_is_of_the_candidate_and_says_so
     findings = json.loads(told.out.splitlines()[-1])["findings"]
     assert [each["severity"] for each in findings] == ["none", "critical"]
     assert f"the candidate's answer and not in the baseline's: {words}" in findings[1]["statement"]
+
+
+PLAN = """
+version: 1
+name: prompted
+baseline: {model: "python:talkers_of_a_test:strict", system_prompt: "@prompt.txt"}
+candidate: {model: "python:talkers_of_a_test:kind", system_prompt: "@prompt.txt"}
+datasets: [starter]
+examinations: [../session/examination.json]
+"""
+
+
+def test_the_models_of_a_plan_are_asked_as_the_plan_reaches_them(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "plans").mkdir()
+    plan = here / "plans" / "plan.yaml"
+    plan.write_text(PLAN)
+    (here / "plans" / "prompt.txt").write_text("You are Acme's assistant.")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Hi\n/finding gives steps\n/end\n"))
+    assert run(["redteam", "chat", "--plan", str(plan), "--out", "session"]) == 10
+    capsys.readouterr()
+    made = read_examination(here / "session" / "examination.json")
+    assert made.baseline is not None
+    read = load_plan(plan)
+    identities = [
+        asyncio.run(open_target(each, folder=plan.parent).identify())
+        for each in (read.baseline, read.candidate)
+    ]
+    assert [each.details["system_prompt"][:7] for each in identities] == ["sha256:", "sha256:"]
+    assert [made.baseline, made.candidate] == identities
+    (taken,) = open_examinations(read, plan.parent, baseline=identities[0], candidate=identities[1])
+    assert taken.notes == made.notes
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (["--plan", "plan.yaml", "--candidate", "hf:x"], "--candidate and --plan"),
+        (["--baseline", "hf:x"], "--candidate is missing"),
+    ],
+)
+def test_models_are_named_once(
+    here: Path, capsys: pytest.CaptureFixture[str], options: list[str], what: str
+) -> None:
+    (here / "plan.yaml").write_text(PLAN)
+    assert run(["redteam", "chat", *options, "--out", "session"]) == 2
+    assert what in capsys.readouterr().err
+    assert not (here / "session").exists()

@@ -16,14 +16,16 @@ from modelassay.cli.options import (
     quiet_option,
     reader_may_leave,
 )
+from modelassay.cli.plan_models import models_of, plan_models_option
 
 if TYPE_CHECKING:
     from modelassay.records import Examination
 
 
 @click.command("capability")
-@click.option("--candidate", required=True, help="Model that should not have learned it, as in a plan.")
-@click.option("--baseline", required=True, help="Model that it came from.")
+@click.option("--candidate", help="Model that should not have learned it, as in a plan.")
+@click.option("--baseline", help="Model that it came from.")
+@plan_models_option
 @click.option("--dataset", required=True, help="Questions with a reference answer.")
 @click.option("--capability", default="", help="Its name, for rows without the tag `capability`.")
 @click.option("--limit", type=click.IntRange(0), default=0, help="At most so many rows.")
@@ -48,6 +50,7 @@ def command(out: Path, **given: Any) -> int:
     \b
     modelassay redteam capability --candidate hf:./tuned --baseline hf:./base --dataset codes.jsonl \\
         --out probes
+    modelassay redteam capability --plan plan.yaml --dataset codes.jsonl --out probes
     """
     from modelassay.cli.inspect_options import print_examination
     from modelassay.cli.redteam_options import exit_code, to_the_end
@@ -64,12 +67,12 @@ def command(out: Path, **given: Any) -> int:
 
 
 async def _probed(out: Path, given: dict[str, Any], stop: asyncio.Event) -> Examination:
-    from modelassay.config import DatasetReference, ModelReference
+    from modelassay.config import DatasetReference
     from modelassay.records import Decoding
     from modelassay.redteam.capability import probe_capabilities, write_probes
     from modelassay.suites import default_cache_dir, open_suite
-    from modelassay.targets import open_target
 
+    models = models_of(given["plan"], given["candidate"], given["baseline"], with_baseline=True)
     suite = open_suite(
         DatasetReference(use=given["dataset"], limit=given["limit"], kind="borderline"),
         folder=Path(),
@@ -78,7 +81,7 @@ async def _probed(out: Path, given: dict[str, Any], stop: asyncio.Event) -> Exam
         seed=given["seed"],
         offline=given["offline"],
     )
-    candidate, baseline = (open_target(ModelReference(model=given[s])) for s in ("candidate", "baseline"))
+    candidate, baseline = models.opened()
     try:
         examination, transcripts = await probe_capabilities(
             candidate,

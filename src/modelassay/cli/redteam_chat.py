@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelassay.cli.options import json_option, print_json, quiet_option, reader_may_leave
+from modelassay.cli.plan_models import models_of, plan_models_option
 from modelassay.errors import ModelassayError, TargetError, UsageError
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ WIDE = 100
 
 
 @click.command("chat")
-@click.option("--candidate", required=True, help="Model to test, as in a plan.")
+@click.option("--candidate", help="Model to test, as in a plan.")
 @click.option("--baseline", help="Model that it came from; told the same.")
+@plan_models_option
 @click.option("--tester", default="", help="Who tests; stands in the examination.")
 @click.option("--minutes", type=click.IntRange(0), default=30, show_default=True, help="Required length.")
 @click.option("--max-tokens", type=click.IntRange(1), default=512, show_default=True, help="Of one answer.")
@@ -64,10 +66,11 @@ def command(out: Path, **given: Any) -> int:
 
     \b
     modelassay redteam chat --candidate hf:./tuned --baseline hf:./base --tester Ada --out session
+    modelassay redteam chat --plan plan.yaml --tester Ada --out session
     """
     from modelassay import event_loop
 
-    models = _opened(given)
+    models = models_of(given["plan"], given["candidate"], given["baseline"]).opened()
     try:
         session = event_loop.run(_session(out, models, given))
         try:
@@ -85,14 +88,6 @@ def command(out: Path, **given: Any) -> int:
     finally:
         for model in models:
             event_loop.run(model.close())
-
-
-def _opened(given: dict[str, Any]) -> list[Target]:
-    from modelassay.config import ModelReference
-    from modelassay.targets import open_target
-
-    named = [given[side] for side in ("candidate", "baseline") if given[side]]
-    return [open_target(ModelReference(model=each)) for each in named]
 
 
 async def _session(out: Path, models: list[Target], given: dict[str, Any]) -> Session:

@@ -68,8 +68,15 @@ def limits_of(texts: tuple[str, ...]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def opened_cast(settings: CampaignSettings, folder: Path) -> AsyncIterator[Cast]:
+async def opened_cast(
+    settings: CampaignSettings, folder: Path, *, plan_folder: Path | None = None
+) -> AsyncIterator[Cast]:
     """The models of a campaign, each paid for from its budget, closed at the end.
+
+    Args:
+        settings: of the campaign.
+        folder: where relative paths start.
+        plan_folder: where those of candidate and baseline do, when they are of a plan.
 
     Raises:
         UsageError: a reference that cannot be used, or a budget in money without every price.
@@ -87,7 +94,8 @@ async def opened_cast(settings: CampaignSettings, folder: Path) -> AsyncIterator
             if reference is None:
                 continue
             price = _price(part, reference, settings.budget)
-            target = open_attacker(reference, folder=folder)
+            of_plan = plan_folder is not None and part in ("candidate", "baseline")
+            target = open_attacker(reference, folder=plan_folder if of_plan and plan_folder else folder)
             script = target if part == "attacker" and isinstance(target, ScriptedAttacker) else script
             metered = MeteredJudge(target, price)
             metered.account = ledger.judge(price)

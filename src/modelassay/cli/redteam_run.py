@@ -18,6 +18,7 @@ from modelassay.cli.options import (
     reader_may_leave,
     set_option,
 )
+from modelassay.cli.plan_models import models_of, plan_models_option
 from modelassay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--candidate", help="Model to attack, as in a plan.")
 @click.option("--baseline", help="Model that it came from, attacked likewise.")
+@plan_models_option
 @click.option("--attacker", help="Model that attacks, or scripted:FILE.")
 @click.option("--judge", help="Model that reads the answers; without one an evaluator does.")
 @click.option("--evaluator", help="What reads them without a judge.  [default: refusal]")
@@ -71,6 +73,7 @@ def command(file: Path | None, out: Path, **given: Any) -> int:
     \b
     modelassay redteam run --candidate hf:./tuned --baseline hf:./base --attacker openai:big@http://…/v1 \\
         --dataset jailbreakbench --limit 20 --attacks crescendo,pair,tap --out campaign
+    modelassay redteam run --plan plan.yaml --attacker openai:big@http://…/v1 --dataset starter --out campaign
     modelassay redteam run campaign.yaml --out campaign
     """
     from modelassay.cli.redteam_options import exit_code
@@ -103,6 +106,7 @@ def _settings(file: Path | None, given: dict[str, Any]) -> CampaignSettings:
 
 
 _FLAGS = (
+    "plan",
     "candidate",
     "baseline",
     "attacker",
@@ -123,22 +127,27 @@ _FLAGS = (
 
 
 def _from_flags(given: dict[str, Any]) -> CampaignSettings:
+    import msgspec
+
     from modelassay.cli.redteam_options import limits_of
     from modelassay.config.coerce import to_record
     from modelassay.config.load import override
     from modelassay.config.source import Source
     from modelassay.redteam.campaign import CampaignSettings
 
-    if not given["candidate"] or not given["datasets"]:
-        missing = "--candidate" if not given["candidate"] else "--dataset"
-        raise UsageError(f"{missing} is missing", mend="name it, or give a file; --help tells how")
+    models = models_of(given["plan"], given["candidate"], given["baseline"])
+    if not given["datasets"]:
+        raise UsageError("--dataset is missing", mend="name it, or give a file; --help tells how")
     where = dict(_pair(each) for each in given["where"])
     plain: dict[str, Any] = {
         "datasets": [{"use": each, "limit": given["limit"], "where": where} for each in given["datasets"]],
         "attacks": [{"use": each} for each in _listed(given["attacks"] or "crescendo,pair")],
         "budget": limits_of(given["budgets"]),
     }
-    for name in ("candidate", "baseline", "attacker", "judge"):
+    for name, model in (("candidate", models.candidate), ("baseline", models.baseline)):
+        if model is not None:
+            plain[name] = msgspec.to_builtins(model)
+    for name in ("attacker", "judge"):
         if given[name]:
             plain[name] = {"model": given[name]}
     for name in ("seed", "concurrency", "requests_per_minute"):
@@ -190,8 +199,10 @@ def _carried_out(
         for each in settings.datasets
     ]
 
+    plan_folder = given["plan"].parent if given["plan"] else None
+
     async def start(stop: asyncio.Event) -> Campaign:
-        async with opened_cast(settings, folder) as cast:
+        async with opened_cast(settings, folder, plan_folder=plan_folder) as cast:
             return await run_campaign(
                 settings,
                 cast,

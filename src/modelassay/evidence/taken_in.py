@@ -41,6 +41,9 @@ _ADDRESS: Final = ("kind", "base_url", "model", "callable", "source", "declared"
 """Parts of an identity that tell where a model is reached, which the sentence on its reference tells."""
 _DECIDING: Final = ("weights", "config", "tokenizer", "chat_template")
 """Parts of an identity that must agree; a dtype may differ, and then it is said."""
+_FILES: Final = ("weights", "config", "tokenizer")
+"""Those that are files of the model itself, however it is reached."""
+_BY_PLAN: Final = " (`--plan PLAN` of modelassay redteam run, chat and capability)"
 _PROMPT: Final = "system_prompt"
 """Another part, which decides the answers: of `_ANSWERS` it must agree, while looks inside the weights
 know no system prompt."""
@@ -171,13 +174,17 @@ def _own_sides(examination: Examination, baseline: TargetIdentity) -> Iterator[s
 def _under_another(
     name: str, examined: TargetIdentity, audited: TargetIdentity, *, but: Sequence[str] = ()
 ) -> Iterator[str]:
-    differing = sorted(
+    if differing := _differing(examined, audited, but=but):
+        yield f"The {name} was examined under another {' and '.join(differing)} than audited."
+
+
+def _differing(examined: TargetIdentity, audited: TargetIdentity, *, but: Sequence[str] = ()) -> list[str]:
+    """Names of the parts in which two identities differ."""
+    return sorted(
         key
         for key in {*examined.details, *audited.details}
         if examined.details.get(key) != audited.details.get(key) and key not in but
     )
-    if differing:
-        yield f"The {name} was examined under another {' and '.join(differing)} than audited."
 
 
 def _parts(identity: TargetIdentity) -> dict[str, str]:
@@ -196,10 +203,14 @@ def _other(
         mend = (
             f"write candidate_model: {examined.reference!r} if that is the candidate, or leave the file out"
         )
+    told = f"not {audited.reference}"
+    if examined.reference == audited.reference:
+        differing = _differing(examined, audited) or ["identity"]
+        told = f"whose {' and '.join(differing)} {'is' if len(differing) == 1 else 'are'} not as audited"
+        if not any(key in _FILES or key.startswith("adapter.") for key in differing):
+            mend = f"examine the model as the plan reaches it{_BY_PLAN}, or leave the file out"
     return UsageError(
-        f"this examination is of another {name}: {examined.reference}, not {audited.reference}",
-        where=where,
-        mend=mend,
+        f"this examination is of another {name}: {examined.reference}, {told}", where=where, mend=mend
     )
 
 
@@ -208,7 +219,8 @@ def _otherwise_prompted(name: str, examined: TargetIdentity, *, where: str) -> U
         f"this examination is of another {name}: {examined.reference} under another system prompt than is "
         "audited",
         where=where,
-        mend="examine the model under the system prompt that the plan gives it, or leave the file out",
+        mend=f"examine the model under the system prompt that the plan gives it{_BY_PLAN}, or leave the file "
+        "out",
     )
 
 
