@@ -165,3 +165,59 @@ def test_what_cannot_be_done_is_said(
     code, _, err = run("challenge", store / "runs" / "tiny", "--nonce", nonce, "-o", tmp_path / "c")
     assert (code, "not committed to" in err) == (2, True)
     assert run("commit", "tinny", "--store", store)[0] == 2
+
+
+def test_erase_and_redact(run: Callable[..., tuple[int, str, str]], store: Path, tmp_path: Path) -> None:
+    assert run("commit", "tiny", "--store", store)[0] == 0
+    erase = ("erase", "tiny", "--containing", "secret question 7", "--part", "prompt", "--store", store)
+    code, _, err = run(*erase, "--reason", "request")
+    assert (code, "--yes" in err) == (2, True)
+    assert run("erase", "tiny", "--part", "prompt", "--reason", "r", "--yes", "--store", store)[0] == 2
+    code, out, _ = run(*erase, "--reason", "request", "--yes")
+    assert (code, out) == (0, "erased prompt of 1 rollouts of tiny\n")
+    code, out, _ = run(
+        "redact", "tiny", "--withhold", "completion", "-o", tmp_path / "copy", "--store", store
+    )
+    assert (code, "completion of 64 rollouts withheld" in out) == (0, True)
+    assert run("redact", "tiny", "--withhold", "prompt", "-o", tmp_path / "copy", "--store", store)[0] == 2
+    assert run("commit", "tiny", "--store", store)[0] == 0
+    folder, nonce, theirs = store / "runs" / "tiny", tmp_path / "nonce", ("--store", tmp_path / "assessor")
+    challenge, opening = tmp_path / "challenge.json", tmp_path / "opening.jsonl"
+    assert run("challenge", "--prepare", "--nonce", nonce, *theirs)[0] == 0
+    words = ("--share", "0.001", "--probability", "0.99", "--part", "prompt", "-o", challenge)
+    assert run("challenge", tmp_path / "copy", "--nonce", nonce, *words, *theirs)[0] == 0
+    assert run("open", "tiny", challenge, "-o", opening, "--store", store)[0] == 0
+    code, out, _ = run("check", folder, challenge, opening, "--json")
+    found = json.loads(out)
+    assert (code, found["finding"]["outcome"], len(found["failed"])) == (13, "erased", 1)
+
+
+def test_a_damaged_step_spoils_no_other(
+    run: Callable[..., tuple[int, str, str]], store: Path, tmp_path: Path
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    assert run("commit", "tiny", "--store", store)[0] == 0
+    folder, nonce, theirs = store / "runs" / "tiny", tmp_path / "nonce", ("--store", tmp_path / "assessor")
+    challenge, opening = tmp_path / "challenge.json", tmp_path / "opening.jsonl"
+    assert run("challenge", "--prepare", "--nonce", nonce, *theirs)[0] == 0
+    words = ("--share", "0.001", "--probability", "0.99", "-o", challenge)
+    assert run("challenge", folder, "--nonce", nonce, *words, *theirs)[0] == 0
+    (path,) = (folder / "rollouts").glob("*.parquet")
+    table = parquet.read_table(path)
+    index = table.schema.get_field_index("completion")
+    texts = ["", *table.column(index).to_pylist()[1:]]
+    parquet.write_table(
+        table.set_column(index, table.schema.field(index), pa.array(texts, pa.large_string())), path
+    )
+    code, _, err = run("open", "tiny", challenge, "-o", opening, "--store", store)
+    assert (code, "--partly" in err, opening.exists()) == (1, True, False)
+    code, out, err = run("open", "tiny", challenge, "-o", opening, "--partly", "--store", store)
+    assert (code, f"{ROWS - 8} rollouts opened" in out, "train step 1 rank 0 is not" in err) == (
+        0,
+        True,
+        True,
+    )
+    code, out, _ = run("check", folder, challenge, opening, "--json")
+    assert (code, {each["why"] for each in json.loads(out)["failed"]}) == (13, {"not opened"})

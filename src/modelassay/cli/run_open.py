@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option, writable
 from modelassay.cli.run_options import kept_run, read_file
 from modelassay.cli.signing import log_signing_options, notary_of
+
+if TYPE_CHECKING:
+    from modelassay.training.protocol.parts import StepKey
 
 
 @click.command("open")
@@ -65,7 +69,6 @@ def command(
     from modelassay.training.protocol.challenge import decode_challenge
     from modelassay.training.protocol.checking import check_challenge
     from modelassay.training.protocol.disclosure import OpeningHead, challenge_digest, open_rollouts
-    from modelassay.training.protocol.parts import StepKey
 
     place = chosen_store(store)
     found = kept_run(run, place)
@@ -86,20 +89,24 @@ def command(
     ledger = Ledger(place, notary)
     ledger.append(RunOpenedToAssessor(run=asked.run, challenge=head.challenge, opening=digest_bytes(data)))
     ledger.sign()
+    told = {
+        "run": asked.run,
+        "opened": len(opened),
+        "withheld": list(withhold),
+        "opening": str(output),
+        "unopened": len(asked.drawn) - len(opened),
+    }
+    _say(told, damaged or (), as_json=as_json)
+
+
+def _say(told: dict[str, Any], damaged: Sequence[StepKey], *, as_json: bool) -> None:
+    """Say what was opened, and on stderr which steps could not be."""
     if as_json:
-        print_json(
-            {
-                "run": asked.run,
-                "opened": len(opened),
-                "withheld": list(withhold),
-                "opening": str(output),
-                "unopened": len(asked.drawn) - len(opened),
-            }
-        )
+        print_json(told)
     else:
-        kept = f", {' and '.join(withhold)} withheld" if withhold else ""
-        click.echo(f"{output}: {len(opened):,} rollouts opened{kept}")
-    for key in damaged or ():
+        kept = f", {' and '.join(told['withheld'])} withheld" if told["withheld"] else ""
+        click.echo(f"{told['opening']}: {told['opened']:,} rollouts opened{kept}")
+    for key in damaged:
         click.echo(
             f"{key.phase} step {key.step} rank {key.rank} is not what it was committed to: its rollouts are "
             "not opened",

@@ -10,9 +10,11 @@ import pytest
 
 from modelassay.records import RewardFunction, RunFinding, RunManifest
 from modelassay.training.analyses.environment_pressure import assess_environments
+from modelassay.training.columns import pa
 from modelassay.training.environments.recorded import read_environments
 from modelassay.training.frame import read_frame
 from modelassay.training.run import Run
+from modelassay.training.scanners.template_collapse import LEAST, TemplateCollapse
 from modelassay.training.writing import RunWriter
 
 ROLLOUTS = 400
@@ -58,3 +60,18 @@ def test_prompts_that_are_there_are_compared(tmp_path: Path, absent: int) -> Non
     found = assessed(tmp_path / "r", ["What?"] * (ROLLOUTS - absent) + [""] * absent)
     assert (found["noise"].outcome, found["noise"].values["regraded"]) == ("noisy", 3)
     assert read_environments(Run(tmp_path / "r"), {})["a"].answered == 1
+
+
+def test_completions_that_are_not_in_the_record_do_not_begin_alike() -> None:
+    rows = 2 * LEAST
+    columns = {
+        "prompt": [f"p{n}" for n in range(rows)],
+        "completion": [""] * LEAST + [f"It is {n}." for n in range(LEAST)],
+        "format": ["absent"] * LEAST + ["text"] * LEAST,
+        "seq": list(range(rows)),
+        "step": [1] * rows,
+        "phase": ["train"] * rows,
+    }
+    scanner = TemplateCollapse()
+    scanner.scan(pa.RecordBatch.from_pydict(columns))
+    assert (scanner.steps[1].count, scanner.steps[1].top_prefix_share) == (LEAST, 1 / LEAST)

@@ -114,9 +114,12 @@ class TemplateCollapse:
         prefixes = [text[:PREFIX] for text in texts.answers]
         forms = self._forms(batch)
         sampled: dict[int, tuple[StepForm, int]] = {}
+        written = [each != "absent" for each in batch.column("format").to_pylist()]
         for row, (form, prefix, seq) in enumerate(
             zip(forms, prefixes, batch.column("seq").to_pylist(), strict=True)
         ):
+            if not written[row]:
+                continue  # completions that are not in the record do not begin alike
             form.count += 1
             form.prefixes[prefix] += 1
             form.first.setdefault(prefix, seq)
