@@ -133,8 +133,8 @@ def _only_copies(check: str, record: EnvironmentRecord) -> RunFinding:
 def _without_prompts(check: str, record: EnvironmentRecord) -> RunFinding:
     return not_assessable(
         check,
-        f"the prompts of {record.without_prompt:,} of {record.rollouts:,} rollouts of {record.name!r} are not "
-        "in the record, so that nothing tells which completions were graded more than once, nor whether "
+        f"the prompts of {record.without_prompt:,} of {record.rollouts:,} rollouts of {record.name!r} are "
+        "not in the record, so that nothing tells which completions were graded more than once, nor whether "
         "prompts contradict or give away their answers",
         about=_about(record, "noise"),
         question=f"Can the prompts of {record.name!r} be handed over?",
