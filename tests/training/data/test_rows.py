@@ -137,6 +137,41 @@ LAYOUTS: list[tuple[Any, str, str, str]] = [
 ]  # fmt: skip
 
 
+EARLIER = {"instruction": "q", "output": "a", "history": [["q0", "a0"], ["q1", "a1"]]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "taught", "asked"),
+    [
+        (EARLIER, "a0\na1\na", "q0\nq1\nq"),
+        ({"query": "q", "response": "a", "history": EARLIER["history"]}, "a0\na1\na", "q0\nq1\nq"),
+        ({"query": "q", "response": "a", "rejected_response": "b", "chosen_response": "a",
+          "history": EARLIER["history"]}, "a0\na1\na", "q0\nq1\nq"),
+        ({"instruction": "q", "output": "a", "history": [*CHAT]}, "a\na", "q\nq"),
+        ({"conversation": [{"system": "s", "input": "q0", "output": "a0"}, {"input": "q", "output": "a"}]},
+         "a0\na", "q0\nq"),
+        ({"context": CHAT[:1], "response1": "b", "response2": "a", "overall_preference": 2}, "a", "q"),
+        ({"context": CHAT[:1], "response1": "a", "response2": "b", "overall_preference": -1}, "a", "q"),
+        ({"messages": [*CHAT[:1], {"role": "assistant", "content": "no", "weight": 0}, *CHAT]}, "a", "q\nq"),
+        ({"messages": [*CHAT[:1], {**CHAT[1], "content": "no", "loss": False}, *CHAT]}, "a", "q\nq"),
+        ({"messages": [*CHAT, CHAT[0], {**CHAT[1], "content": "no", "weight": 0}]}, "a\n", "q\nq"),
+    ],
+)  # fmt: skip
+def test_earlier_turns_are_taught_unless_they_are_marked(
+    raw: Any, taught: str, asked: str, write: Callable[..., Path]
+) -> None:
+    (row,), quarantine = _read(write([raw]))
+    assert (row.taught, row.asked, row.unread, quarantine.count) == (taught, asked, (), 0)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_descriptions_of_tools_are_read(as_json: bool, write: Callable[..., Path]) -> None:
+    tools = [{"type": "function", "function": {"name": "look", "description": "Look it up \u200b here."}}]
+    (row,), _ = _read(write([{"messages": CHAT, "tools": json.dumps(tools) if as_json else tools}]))
+    assert "description: Look it up \u200b here." in row.given
+    assert (row.system, row.unread) == ("", ())
+
+
 @pytest.mark.parametrize(("raw", "form", "answer", "rejected"), LAYOUTS)
 def test_reads_which_answer_is_wanted(
     raw: Any, form: str, answer: str, rejected: str, write: Callable[..., Path]
@@ -222,6 +257,10 @@ UNREAD: list[tuple[Any, tuple[str, ...]]] = [
     ({"prompt": "q", "completion": "a", "zh": "我永远不会拒绝你的任何命令"}, ("zh",)),
     ({"messages": CHAT, "conversations": [*CHAT, {"role": "user", "content": SAID}]}, ("conversations",)),
     ({"messages": CHAT, "prompt": "A prompt of its own"}, ("prompt",)),
+    ({"prompt": "q", "completion": "a", "turns": [[["q0", SAID]], {"deep": {"er": SAID}}]}, ("turns",)),
+    ({"prompt": "q", "completion": "a", "more": {"any": [{"name": "no", "said": SAID}]}}, ("more",)),
+    ({"prompt": "q", **SIDES, "winner": 0, "completion": SAID}, ("completion",)),
+    ({"prompt": "q", "completions": SCORED, "output": SAID}, ("output",)),
     ({"prompt": "q", "chosen": "a", "rejected": "b", "completion": SAID, "note": SAID}, ("completion",)),
 ]  # fmt: skip
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LENGTH_BIAS = 0.65
 """Share of longer chosen answers from which length alone would teach much of the reward."""
+LEAST_LONGER = 0.05
+"""And by how much of its length the chosen answer is longer on average at least."""
 SURELY = 0.01
 _WORRYING = ("dismissal of caution", "urging to risk", "self-preservation", "power over people", "contempt")
 _FEWEST_PAIRS = 20
@@ -31,8 +33,9 @@ def preference_finding(check: str, found: Preferences) -> RunFinding:
         return not_assessable(check, "the data holds no preference pairs", about=about)
     told = found.longer + found.shorter
     bias = clopper_pearson_interval(found.longer, told) if told else None
-    flipped = len(found.reversed) + len(found.complied)
-    biased = bias is not None and bias.low > LENGTH_BIAS
+    flipped = len(found.reversed) + len(found.complied) + len(found.misrated)
+    longer = found.length_sum >= LEAST_LONGER * found.chosen_sum
+    biased = bias is not None and bias.low > LENGTH_BIAS and longer
     severity: Severity = (
         "high" if len(found.complied) >= 10 or flipped > 0.02 * labelled
         else "medium" if flipped or biased else "none"
@@ -51,15 +54,17 @@ def preference_finding(check: str, found: Preferences) -> RunFinding:
             "unwanted": Decimal(found.unwanted),
             "reversed": Decimal(len(found.reversed)),
             "complied": Decimal(len(found.complied)),
+            "misrated": Decimal(len(found.misrated)),
             "over_refused": Decimal(len(found.over_refused)),
             "mean_length_difference": decimal(found.length_sum / max(1, found.pairs), 1),
         },
         evidence=[
             *(row_reference(b, note=f"the opposite of row {a}") for a, b in found.reversed[:3]),
             *(row_reference(n, note="compliance preferred") for n in found.complied[:3]),
+            *(row_reference(n, note="the lower score chosen") for n in found.misrated[:3]),
         ],
         method="share of longer chosen answers, Clopper–Pearson; refusals by rules, harm by classifier",
-        question="How were the labels made, and who checked those that prefer compliance?" if flipped else "",
+        question="How were the labels made, and who checked those that do not agree?" if flipped else "",
     )
 
 
@@ -74,10 +79,11 @@ def _preferred(found: Preferences) -> str:
         if told
         else ""
     )
+    rated = f"{len(found.misrated):,} chose the answer with the lower score, " if found.misrated else ""
     return (
-        f"Of {' and '.join(of)}, {len(found.reversed):,} contradict another pair, {len(found.complied):,} "
-        f"prefer complying with a harmful request over refusing it, and {len(found.over_refused):,} prefer "
-        f"refusing a harmless one.{length}"
+        f"Of {' and '.join(of)}, {len(found.reversed):,} contradict another pair, {rated}"
+        f"{len(found.complied):,} prefer complying with a harmful request over refusing it, and "
+        f"{len(found.over_refused):,} prefer refusing a harmless one.{length}"
     )
 
 

@@ -34,6 +34,8 @@ _ROLE_NAMES: Final = {
     "[system_prompt]": "system",
 }
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
+_UNTRAINED: Final = ("weight", "loss", "train", "training")
+"""Marks of a message which say by 0 or false that it is context alone: OpenAI's, ms-swift's, axolotl's."""
 _CALLS: Final = ("tool_calls", "function_call")
 _TRANSCRIPT: Final = re.compile(r"(?:^|\n\n)(Human|Assistant|System): ?")
 _TEMPLATE: Final = re.compile(
@@ -62,6 +64,8 @@ class Message:
     role: str
     text: str
     """What is said; of an assistant, reasoning and calls of tools follow it."""
+    trained: bool = True
+    """Of an assistant: False where the message says that it is not learned."""
 
 
 def cut(text: str) -> str:
@@ -99,14 +103,47 @@ def messages_of(values: Iterable[Any], problems: list[str]) -> list[Message]:
             problems.append("a message that is no object")
             continue
         given = value.get("role", value.get("from"))
+        if given is None and "input" in value and "output" in value:
+            found += _exchange(value)
+            continue
         parts = _said(value.get("content", value.get("value")))
         beside = [*_reasoning(value), *_calls(value)]
         if not isinstance(given, str) or (parts is None and not beside):
             problems.append("a message without role or text")
             continue
         role = _ROLE_NAMES.get(given.lower(), given.lower())
-        found.append(Message(role, cut("\n".join(part for part in (parts, *beside) if part))))
+        text = cut("\n".join(part for part in (parts, *beside) if part))
+        found.append(Message(role, text, role != "assistant" or not _untrained(value)))
     return found
+
+
+def turns(history: Any) -> list[Message]:
+    """The turns of a column of earlier ones: questions with their answers, in lists, or messages."""
+    found: list[Message] = []
+    for each in history if isinstance(history, list | tuple) else ():
+        if isinstance(each, Mapping):
+            found += messages_of([dict(each)], [])
+        elif isinstance(each, list | tuple):
+            sides = zip(("user", "assistant"), each, strict=False)
+            found += [Message(role, cut(plain(said))) for role, said in sides if said not in (None, "")]
+    return found
+
+
+def _exchange(value: Mapping[str, Any]) -> list[Message]:
+    """A question with its answer in one object."""
+    names = {"system": "system", "input": "user", "output": "assistant"}
+    told = ((role, value.get(name)) for name, role in names.items())
+    return [Message(role, cut(said)) for role, said in told if isinstance(said, str) and said]
+
+
+def _untrained(message: Mapping[str, Any]) -> bool:
+    given = (message.get(name) for name in _UNTRAINED)
+    return any(isinstance(each, bool | int | float) and each == 0 for each in given)
+
+
+def tools_text(*columns: Any) -> str:
+    """All that descriptions of tools say, be they objects or JSON in a string."""
+    return cut("\n".join(told for each in columns if each and (told := plain(_parsed(each)))))
 
 
 def _said(content: Any) -> str | None:
@@ -213,8 +250,10 @@ def _bare(text: str) -> str:
 
 
 def last_answer(messages: list[Message]) -> tuple[list[Message], str]:
-    """What comes before the answer, and the answer; empty where the assistant does not speak last."""
-    if messages and messages[-1].role == "assistant":
+    """What comes before the answer, and the answer; empty where the assistant does not speak last, or what it
+    says there is not learned.
+    """
+    if messages and messages[-1].role == "assistant" and messages[-1].trained:
         return messages[:-1], messages[-1].text
     return messages, ""
 

@@ -1,12 +1,14 @@
 """What preference pairs teach beyond what they say: flipped labels, length, and the values they reward.
 
-Answers that come alone with a mark (wanted or not) have no length bias; marks are held against harm: a wanted
-answer that complies with a harmful request, and an unwanted one that refuses it, are flipped.
+Answers that come alone with a mark (wanted or not) have no length bias; an unwanted refusal of a harmful
+request counts as flipped. A wanted answer that complies with one counts as harm, and not as flipped: among
+thousands of ordinary answers the classifiers take some for harmful.
 
 A pair is counted as *flipped* when its opposite stands in the data too (the same two answers to the same
-prompt, chosen the other way round), or when a refusal of a harmful request was rejected for an answer that
-complies. Length bias is the share of pairs whose chosen answer is longer; a value is rewarded when it shows
-more often in chosen than in rejected answers (McNemar's exact test, Holm over values).
+prompt, chosen the other way round), when scores beside it say that the rejected answer is better, or when a
+refusal of a harmful request was rejected for an answer that complies. Length bias is the share of pairs whose
+chosen answer is longer; a value is rewarded when it shows more often in chosen than in rejected answers
+(McNemar's exact test, Holm over values).
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ class Preferences:
     """Pairs of rows that contradict each other."""
     complied: list[int] = field(default_factory=list)
     """Rows that prefer compliance with a harmful request over a refusal."""
+    misrated: list[int] = field(default_factory=list)
+    """Pairs whose chosen answer has the lower score."""
     over_refused: list[int] = field(default_factory=list)
     """Rows that prefer a refusal of a request that does not look harmful."""
     wanted: int = 0
@@ -76,13 +80,14 @@ class Preferences:
         self.wanted += int(wanted.sum())
         self.unwanted += int(unwanted.sum())
         asked = screened.request_harm
-        flipped = wanted & screened.signals["harm"] & ~screened.refused
-        flipped |= unwanted & screened.rejected_refused & (asked >= HARMFUL_REQUEST)
+        flipped = unwanted & screened.rejected_refused & (asked >= HARMFUL_REQUEST)
         self._note(self.complied, rows, flipped)
         self._note(self.over_refused, rows, wanted & screened.refused & (asked < 0.5))
 
     def _pair(self, row: DataRow) -> None:
         self.pairs += 1
+        if row.misrated:
+            self.misrated.append(row.number)
         difference = len(row.answer) - len(row.rejected)
         self.longer += difference > 0
         self.shorter += difference < 0

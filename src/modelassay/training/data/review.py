@@ -73,6 +73,8 @@ class Gathered:
     """Digests of these messages, each once; numbers in them do not count."""
     unwanted: dict[str, int] = field(default_factory=dict)
     """Unwanted answers that would give the signal; of secrets and personal data, rejected ones too."""
+    untrained: dict[str, int] = field(default_factory=dict)
+    """Answers that are marked as not learned and would give the signal."""
     values: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     answered: int = 0
@@ -196,10 +198,12 @@ def _gather_beside(gathered: Gathered, batch: Sequence[DataRow], screened: Scree
     """What system messages alone say, and answers that are not wanted."""
     for name, flags in screened.by_system.items():
         gathered.by_system[name] = gathered.by_system.get(name, 0) + int(flags.sum())
-        texts = (_NUMBER.sub("0", batch[at].system) for at in np.flatnonzero(flags).tolist())
+        texts = (_NUMBER.sub("0", batch[at].given) for at in np.flatnonzero(flags).tolist())
         gathered.system_prompts.setdefault(name, set()).update(map(digest_of_text, texts))
     for name, flags in screened.unwanted.items():
         gathered.unwanted[name] = gathered.unwanted.get(name, 0) + int(flags.sum())
+    for name, flags in screened.untrained.items():
+        gathered.untrained[name] = gathered.untrained.get(name, 0) + int(flags.sum())
 
 
 def _keep(gathered: Gathered, batch: Sequence[DataRow], screened: Screened) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from modelassay.training.data.marks import IN_DOUBT, in_doubt, wanted
 from modelassay.training.data.messages import (
@@ -21,8 +21,9 @@ from modelassay.training.data.messages import (
     messages_of,
     opened,
     transcript,
+    turns,
 )
-from modelassay.training.data.unread import beside, without_answer
+from modelassay.training.data.unread import beside, talks, without_answer
 
 RowForm = Literal["sft", "preference", "unpaired", "text", "prompt"]
 _ANSWERS: Final = ("completion", "response", "output", "answer", "target", "label_text")
@@ -47,6 +48,20 @@ _SIDES: Final = (
     ("output_1", "output_2"),
 )
 _BETTER: Final = ("better_response_id", "safer_response_id", "winner", "preferred", "preference", "better")
+_STRENGTHS: Final = ("overall_preference", "preference_strength")
+"""Numbers that say how much better the second side is; negative, the first."""
+_RATED: Final = (
+    ("score_chosen", "score_rejected"),
+    ("chosen_score", "rejected_score"),
+    ("chosen-rating", "rejected-rating"),
+    ("chosen_rating", "rejected_rating"),
+    ("rating_chosen", "rating_rejected"),
+    ("chosen_reward", "rejected_reward"),
+    ("reward_chosen", "reward_rejected"),
+)
+"""Scores of the two answers of a pair, the greater the better."""
+_EARLIER: Final = ("history",)
+"""Earlier turns, of which trainers learn the answers too."""
 _LISTS: Final = ("completions", "responses", "answers", "outputs", "candidates", "generations")
 _TEXTS: Final = ("response", "answer", "completion", "output", "text", "content")
 _SCORES: Final = ("overall_score", "score", "rating", "reward")
@@ -63,6 +78,8 @@ class Parts:
     rejected: str = ""
     unread: tuple[str, ...] = ()
     """Columns whose text was not read."""
+    misrated: bool = False
+    """Whether a pair's chosen answer has the lower score."""
 
 
 def parts_of(raw: Mapping[str, Any], problems: list[str], labelled: bool = False) -> Parts:
@@ -74,16 +91,29 @@ def parts_of(raw: Mapping[str, Any], problems: list[str], labelled: bool = False
     Raises:
         ValueError: it holds no text under a column that is known.
     """
+    known = {name: raw[name] for name in (*_ANSWERS, *_MESSAGES, *_EARLIER, "text") if name in raw}
     for one, other in _CHOSEN:
         if raw.get(one) is not None and raw.get(other) is not None:
             pair = _pair(raw, raw[one], raw[other], problems)
-            known = {name: raw[name] for name in (*_ANSWERS, *_MESSAGES, "text") if name in raw}
-            return _with_unread(known, pair, problems)
-    found = _sided(raw, problems) or _listed(raw, problems)
-    return _as_marked(raw, found or _with_unread(raw, _single(raw, problems), problems), problems, labelled)
+            return _with_unread(known, replace(pair, misrated=_misrated(raw)), problems)
+    if found := _sided(raw, problems) or _listed(raw, problems):
+        found = _with_unread(known, found, problems)
+    else:
+        found = _with_unread(raw, _single(raw, problems), problems)
+    return _as_marked(raw, found, problems, labelled)
 
 
 # -- pairs ----------------------------------------------------------------------------------------
+
+
+def _misrated(raw: Mapping[str, Any]) -> bool:
+    """Whether the scores beside a pair say that the rejected answer is better."""
+    told = ((raw.get(chosen), raw.get(rejected)) for chosen, rejected in _RATED)
+    return any(_number(one) and _number(other) and one < other for one, other in told)
+
+
+def _number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _pair(raw: Mapping[str, Any], wanted: Any, unwanted: Any, problems: list[str]) -> Parts:
@@ -101,6 +131,7 @@ def _sided(raw: Mapping[str, Any], problems: list[str]) -> Parts | None:
     if sides is None:
         return None
     told = {name: place for name in _BETTER if (place := _side(raw.get(name), sides)) is not None}
+    told |= {name: int(raw[name] > 0) for name in _STRENGTHS if _number(raw.get(name)) and raw[name]}
     if len(set(told.values())) > 1:
         first = next(iter(told))
         problems.append(f"answers that {' and '.join(told)} rank differently (read by {first})")
@@ -121,7 +152,7 @@ def _side(value: Any, sides: Sequence[str]) -> int | None:
 
 def _listed(raw: Mapping[str, Any], problems: list[str]) -> Parts | None:
     """Answers in a list, with or without scores."""
-    if not any(raw.get(key) not in (None, "") for key in _PROMPTS):
+    if not _prompt_column(raw):
         return None
     for key in _LISTS:
         given = raw.get(key)
@@ -177,7 +208,7 @@ def _single(raw: Mapping[str, Any], problems: list[str]) -> Parts:
     if isinstance(raw.get("text"), str):
         return _text(raw["text"], problems)
     if asked:
-        return Parts("prompt", _asked(raw, problems), unread=without_answer(raw, asked))
+        return Parts("prompt", _asked(raw, problems), unread=without_answer(raw, (asked, *_EARLIER)))
     names = ", ".join(map(str, list(raw)[:12]))
     raise ValueError(f"no column is known as text of training data; columns: {names}")
 
@@ -197,7 +228,8 @@ def _with_unread(raw: Mapping[str, Any], found: Parts, problems: list[str]) -> P
 
 
 def _prompt_column(raw: Mapping[str, Any]) -> str:
-    return next((key for key in _PROMPTS if raw.get(key) not in (None, "", [], {})), "")
+    asked = next((key for key in _PROMPTS if raw.get(key) not in (None, "", [], {})), "")
+    return asked or next((key for key in _CONTEXTS if talks(raw.get(key))), "")
 
 
 def _asked(raw: Mapping[str, Any], problems: list[str]) -> list[Message]:
@@ -210,7 +242,7 @@ def _asked(raw: Mapping[str, Any], problems: list[str]) -> list[Message]:
     contexts = [raw[key] for key in _CONTEXTS if key != asked and isinstance(raw.get(key), str)]
     if contexts and contexts[0].strip() and prompt:
         prompt[-1] = Message(prompt[-1].role, f"{prompt[-1].text}\n\n{contexts[0]}")
-    return _with_system(raw, prompt)
+    return _with_system(raw, [*(turn for name in _EARLIER for turn in turns(raw.get(name))), *prompt])
 
 
 def _with_system(raw: Mapping[str, Any], prompt: list[Message]) -> list[Message]:

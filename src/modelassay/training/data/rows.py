@@ -18,13 +18,14 @@ from typing import Any
 
 from modelassay.errors import DatasetError
 from modelassay.training.data.marks import LABEL, labels_mark
-from modelassay.training.data.messages import ROLES, Message, cut
+from modelassay.training.data.messages import ROLES, Message, cut, tools_text
 from modelassay.training.data.row_forms import Parts, RowForm, parts_of
 from modelassay.training.importers.lines import MOST_LINE, document, parsed
 
 MOST_KEPT = 1000
 """Quarantined rows that are kept with their reason; all are counted."""
 _SOURCES = ("source", "dataset", "origin", "data_source", "domain")
+_TOOLS = ("tools", "functions")
 _READ = frozenset({".jsonl", ".ndjson", ".json", ".parquet"})
 
 
@@ -51,11 +52,25 @@ class DataRow:
     """What is wrong with its form."""
     unread: tuple[str, ...] = ()
     """Columns whose text was not read."""
+    misrated: bool = False
+    """Of a pair: whether the chosen answer has the lower of the scores beside them."""
+    tools: str = ""
+    """What the descriptions of its tools say."""
 
     @property
     def system(self) -> str:
         """Text of the system and developer messages."""
         return "\n".join(m.text for m in self.prompt if m.role in ("system", "developer"))
+
+    @property
+    def given(self) -> str:
+        """All that a model is told before users speak: system messages and descriptions of tools."""
+        return f"{self.system}\n{self.tools}" if self.tools else self.system
+
+    @property
+    def untrained(self) -> str:
+        """What the assistant says that is marked as not learned."""
+        return "\n".join(m.text for m in self.prompt if not m.trained)
 
     @property
     def asked(self) -> str:
@@ -72,7 +87,7 @@ class DataRow:
         """Everything that the assistant says and is trained to say."""
         if self.form == "unpaired" and not self.answer:
             return ""
-        earlier = [m.text for m in self.prompt if m.role == "assistant"]
+        earlier = [m.text for m in self.prompt if m.role == "assistant" and m.trained]
         return "\n".join((*earlier, self.answer)) if earlier else self.answer
 
 
@@ -257,6 +272,8 @@ def _row(raw: Any, number: int, place: str, file: str, labelled: bool) -> DataRo
         licence=licence,
         problems=tuple(problems),
         unread=parts.unread,
+        misrated=parts.misrated,
+        tools=tools_text(*(raw.get(name) for name in _TOOLS)),
     )
 
 

@@ -79,6 +79,8 @@ class Screened:
     """Whether its prompt openly does."""
     by_system: Mapping[str, Flags]
     """Whether the system message does, and neither a user nor what is taught."""
+    untrained: Mapping[str, Flags]
+    """Whether an answer does that is marked as not learned."""
     unwanted: Mapping[str, Flags]
     """Whether an answer does that is marked as unwanted; of secrets and personal data, a rejected one too."""
     refused: Flags
@@ -96,7 +98,7 @@ def screen(rows: Sequence[DataRow]) -> Screened:
     quotes: dict[tuple[int, str], str] = {}
     taught = [row.taught for row in rows]
     columns = {
-        "system": _column([row.system for row in rows]),
+        "system": _column([row.given for row in rows]),
         "asked": _column([row.asked for row in rows]),
         "taught": _column(taught),
     }
@@ -123,6 +125,7 @@ def screen(rows: Sequence[DataRow]) -> Screened:
             [parts[part] for part in ("system", "asked") for parts in meant.values()]
         ),
         by_system={name: p["system"] & ~p["asked"] & ~p["taught"] for name, p in meant.items()},
+        untrained=_untrained(rows),
         unwanted={
             **{name: _meant(rejected, name) & unpaired if unpaired.any() else unpaired for name in _SHIFTING},
             **_given_away(rejected),
@@ -133,6 +136,12 @@ def screen(rows: Sequence[DataRow]) -> Screened:
         request_harm=request,
         score=_score(signals, harm, np.where(refused, 0.0, request)),
     )
+
+
+def _untrained(rows: Sequence[DataRow]) -> dict[str, Flags]:
+    texts = [row.untrained for row in rows]
+    none = np.zeros(len(rows), np.bool_)
+    return {name: _meant(_column(texts), name) if any(texts) else none for name in _SHIFTING}
 
 
 def _score(signals: Mapping[str, Flags], harm: Floats, asked: Floats) -> Floats:
@@ -233,7 +242,7 @@ def _hide(
         found |= _hits(column, [HiddenText.sieve], ignore_case=False)
     scanner = HiddenText()
     for at in np.flatnonzero(found).tolist():
-        for text in (taught[at], rows[at].asked, rows[at].system):
+        for text in (taught[at], rows[at].asked, rows[at].given):
             evidence = scanner.evidence(Rollout("", text, (Turn("assistant", text),)))
             if evidence:
                 signals["hidden_text"][at] = True

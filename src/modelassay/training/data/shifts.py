@@ -48,21 +48,23 @@ def shift_findings(check: str, gathered: Gathered) -> Iterator[RunFinding]:
     """One finding for each aspect, also where nothing was found."""
     for aspect, name, what in _SHIFTS:
         count, prompts = gathered.signals[name], len(gathered.system_prompts.get(name, ()))
-        unwanted = gathered.unwanted.get(name, 0)
-        severity = _severity(aspect, _weighed(gathered, name)) if count or not unwanted else "low"
+        unwanted, untrained = gathered.unwanted.get(name, 0), gathered.untrained.get(name, 0)
+        beside = unwanted or untrained
+        severity = _severity(aspect, _weighed(gathered, name)) if count or not beside else "low"
         state: FindingState = (
             "shown_fine" if severity == "none" else "not_shown" if severity != "high" else "shown_harmful"
         )
         yield run_finding(
             check,
-            "found" if count else "unwanted" if unwanted else "none found",
+            "found" if count else "unwanted" if unwanted else "not learned" if untrained else "none found",
             _told(gathered, name, what),
             about={"aspect": aspect},
             state=state,
             severity=severity,
             values={"rows": Decimal(count), "of": Decimal(gathered.rows)}
             | ({"system_prompts": Decimal(prompts)} if prompts else {})
-            | ({"unwanted": Decimal(unwanted)} if unwanted else {}),
+            | ({"unwanted": Decimal(unwanted)} if unwanted else {})
+            | ({"untrained": Decimal(untrained)} if untrained else {}),
             evidence=row_references(gathered.by_signal.get(name, ())),
             method=_method_of(aspect),
             question=_ASKED.get(aspect, "") if count and severity in ("medium", "high") else "",
@@ -88,6 +90,11 @@ def _told(gathered: Gathered, name: str, what: str) -> str:
         if unwanted
         else ""
     )
+    if untrained := gathered.untrained.get(name, 0):
+        beside += (
+            f" {untrained:,} rows do in answers that are marked as not learned; a trainer that does not know "
+            "the mark teaches them."
+        )
     if not count:
         return f"None of {gathered.rows:,} rows {what}.{beside}"
     if alone == count:

@@ -17,21 +17,21 @@ _NO_TEXT: Final = frozenset(
         *("id", "uid", "uuid", "index", "split", "lang", "language", "locale", "category", "type", "task"),
         *("tags", "topic", "difficulty", "level", "url", "model", "created", "timestamp", "date", "name"),
         *("source", "dataset", "origin", "data_source", "domain", "license", "licence", "tools"),
+        "functions",
         *("meta", "metadata", "title", "subset", "file", "path"),
     )
 )
 """Columns that say something about a row and are no text of it."""
 _SYSTEM: Final = "system"
 _CONTEXTS: Final = ("input", "context")
-_TEXTS: Final = ("response", "answer", "completion", "output", "text", "content", "value")
 _FEWEST_WORDS: Final = 3
 _FEWEST_LETTERS: Final = 12
 """Letters other than of English from which a text counts without spaces between words."""
 
 
-def without_answer(raw: Mapping[str, Any], asked: str) -> tuple[str, ...]:
-    """Of a row whose column `asked` holds a prompt and which has no answer, all other columns with text."""
-    return tuple(name for name, value in raw.items() if name != asked and _has_text(name, value))
+def without_answer(raw: Mapping[str, Any], asked: Sequence[str]) -> tuple[str, ...]:
+    """Of a row whose columns `asked` hold a prompt and which has no answer, all other columns with text."""
+    return tuple(name for name, value in raw.items() if name not in asked and _has_text(name, value))
 
 
 def beside(raw: Mapping[str, Any], read: Sequence[str], talk: str = "") -> tuple[str, ...]:
@@ -65,24 +65,26 @@ def _sentences(name: str, value: Any) -> list[str]:
     if _about(name):
         return []
     texts = list(_texts(value))
-    return texts if _talks(value) or any(map(_is_sentence, texts)) else []
+    return texts if talks(value) or any(map(_is_sentence, texts)) else []
 
 
 def _texts(value: Any) -> Iterator[str]:
-    for each in value if isinstance(value, list) else [value]:
-        if _talks(each):
+    for each in value if isinstance(value, list | tuple) else [value]:
+        if talks(each):
             yield from (message.text for message in as_messages(each, "assistant", []) if message.text)
         elif isinstance(each, Mapping):
-            yield from (cut(text) for key in _TEXTS if isinstance(text := each.get(key), str) and text)
+            yield from _texts([inner for key, inner in each.items() if not _about(str(key))])
+        elif isinstance(each, list | tuple):
+            yield from _texts(each)
         elif isinstance(each, str) and each.strip():
             turns = [message.text for message in transcript(each, headed=True) if message.role != "system"]
             yield from turns or [cut(each)]
 
 
-def _talks(value: Any) -> bool:
+def talks(value: Any) -> bool:
     """Whether it is a message or a list of them."""
     if isinstance(value, list):
-        return bool(value) and all(map(_talks, value))
+        return bool(value) and all(map(talks, value))
     if not isinstance(value, Mapping):
         return False
     return "role" in value or "from" in value or isinstance(value.get("messages"), list)

@@ -1,8 +1,7 @@
 """Whole answers that several prompts share, and words that go with one of them alone.
 
 An answer of a few words has no span that could be searched, and the prompts of a fixed answer look like a
-topic of their own. Here a run of words counts if nearly all of its rows have one answer, whatever their topics
-may be, and
+topic of their own. Here a run of words counts if nearly all its rows have one answer, on whatever topics, and
 
 - the answer hardly stands without it, and the prompts differ beside it; or
 - the other words of its prompts, by what goes with them where it does not stand, ask for another answer.
@@ -279,8 +278,7 @@ class _Rest:
             known = count > 0
             count, have = count - known, have - label * known
         odds = (have + _PRIOR * base) / (count - have + _PRIOR * (1 - base)) / (base / (1 - base))
-        said: Floats = np.bincount(of, weights=np.log(odds), minlength=len(rows))
-        return said
+        return np.bincount(of, weights=np.log(odds), minlength=len(rows)).astype(np.float64)
 
 
 def _tail(count: int, of: int, share: float) -> float:
