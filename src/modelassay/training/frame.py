@@ -17,6 +17,7 @@ from modelassay.training.columns import REWARD_PREFIX, pa
 from modelassay.training.emptiness import silent_rows
 from modelassay.training.group_codes import group_codes
 from modelassay.training.run import Run
+from modelassay.training.used_up import not_used_up
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -141,6 +142,8 @@ def read_frame(
         progress(rows)
     columns = {n: np.concatenate(parts) for n, parts in found.items()}
     if columns:
+        unknown = np.isin(columns["group"], not_used_up(run.events(), coders["group"].codes))
+        columns["trained_on"] = np.where(unknown & (columns["trained_on"] == 1), -1, columns["trained_on"])
         size = run.manifest.group_size
         columns["group"] = group_codes(columns["group"], columns["step"], columns["is_train"], size)
     return _assembled(columns, coders, rewards, scanners)

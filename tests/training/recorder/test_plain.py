@@ -408,3 +408,20 @@ def test_one_process_that_records_alone_waits_for_no_other(
     assert coverage is not None
     assert (coverage.found_train, coverage.repeated_steps) == (6, ())
     assert read_commitments(tmp_path / "runs" / "r").committed.rollouts == 6
+
+
+def test_a_checkpoint_that_is_not_there_is_told_and_not_recorded(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "checkpoint-1").mkdir()
+    (tmp_path / "checkpoint-1" / "model.safetensors").write_bytes(b"x")
+    with Recorder(tmp_path, run="r", commit=False) as run:
+        step_of(run, 1)
+        run.checkpoint(tmp_path / "checkpoint-1")
+        run.checkpoint(tmp_path / "checkpoint-2")
+    kept = Run(tmp_path / "runs" / "r")
+    assert [each.name for each in kept.checkpoints()] == ["checkpoint-1"]
+    assert "there is no checkpoint to be recorded" in capfd.readouterr().err
+    coverage = kept.coverage()
+    assert coverage is not None
+    assert any("hashing checkpoints: UsageError" in each for each in coverage.statements)

@@ -133,3 +133,59 @@ def test_training_is_the_same_with_and_without(tmp_path: Path, online: Callable[
         plain.model.state_dict().items(), attached.model.state_dict().values(), strict=True
     ):
         assert (one == other).all(), name
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_training_did_not_use_is_not_said_to_be_trained_on(
+    tmp_path: Path, online: Callable[..., Any], fails: bool
+) -> None:
+    """Rollouts for four steps, of which two are taken; or a step that is broken off."""
+    from transformers import TrainerCallback
+
+    class Stop(TrainerCallback):  # type: ignore[misc]
+        """Ends training in its third step, or after its second."""
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            control.should_training_stop = not fails and state.global_step == 2
+
+        def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if fails and state.global_step == 2:
+                raise MemoryError("none left")
+
+    settings = {"gradient_accumulation_steps": 2} if fails else {"steps_per_generation": 4}
+    trainer = online(tmp_path / "out", per_device_train_batch_size=8, **settings)
+    with Recorder(tmp_path / "store", run="r") as recorder:
+        recorder.attach(trainer)
+        trainer.add_callback(Stop())
+        if fails:
+            with pytest.raises(MemoryError):
+                trainer.train()
+        else:
+            trainer.train()
+    run = Run(tmp_path / "store" / "runs" / "r")
+    (note,) = (e.body for e in run.events() if "generation_not_used_up" in e.body)
+    assert (note["rollouts"], note["used"]) == ((16, 0) if fails else (32, 16))
+    frame = read_frame(run)
+    last = frame.step == frame.step.max()
+    assert (last.sum(), set(frame.trained_on[last].tolist())) == (note["rollouts"], {-1})
+    assert set(frame.trained_on[~last].tolist()) <= {1}
+
+
+def test_what_training_used_up_is_trained_on(recorded: tuple[Run, Any]) -> None:
+    run, _ = recorded
+    assert not any("generation_not_used_up" in event.body for event in run.events())
+    frame = read_frame(run)
+    assert set(frame.trained_on[frame.is_train].tolist()) == {1}
+
+
+def test_an_evaluation_is_one_whatever_its_metrics_are_called(
+    tmp_path: Path, online: Callable[..., Any]
+) -> None:
+    trainer = online(tmp_path / "out", max_steps=1)
+    with Recorder(tmp_path / "store", run="r", commit=False) as recorder:
+        recorder.attach(trainer)
+        trainer.train()
+        trainer.evaluate(metric_key_prefix="test")
+    logs = list(Run(tmp_path / "store" / "runs" / "r").metrics())
+    assert {each.phase for each in logs if any(name.startswith("test_") for name in each.values)} == {"eval"}
+    assert {each.phase for each in logs if "train_runtime" in each.values} == {"train"}

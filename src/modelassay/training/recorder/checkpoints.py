@@ -14,7 +14,12 @@ def read_checkpoint(folder: Path, step: int) -> RunCheckpoint:
     """Hash every file of `folder`; the digest is absent when it changes or goes away meanwhile.
 
     Files are hashed and never loaded, pickles among them.
+
+    Raises:
+        UsageError: there is no such folder.
     """
+    if not folder.is_dir():
+        raise UsageError("there is no checkpoint to be recorded", where=str(folder), mend="save it first")
     parts = parts_of([path.name for path in folder.rglob("*") if path.is_file()])
     try:
         digest = fingerprint_folder(folder).digest

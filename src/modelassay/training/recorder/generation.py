@@ -15,6 +15,7 @@ from modelassay.training.importers.rows import json_text, text_of
 from modelassay.training.importers.trl_columns import ENVIRONMENT, TASK
 from modelassay.training.recorder.graded import said_of_error
 from modelassay.training.recorder.items import Loss, lost_rollouts
+from modelassay.training.used_up import NOT_USED_UP
 
 if TYPE_CHECKING:
     from modelassay.training.recorder.recorder import RunRecorder
@@ -48,6 +49,9 @@ class Generation:
         self._recorder, self._trainer, self._tokens = recorder, trainer, tokens
         self._scored: _Scored | None = None
         self._batch = (("", -1), 0)
+        self._newest: tuple[str, int, int] | None = None
+        """Of the training rollouts made last: how names of their groups begin, their number, and the step
+        that was done when they were made."""
         ends = getattr(trainer, "eos_token_ids", None) or [getattr(trainer, "eos_token_id", None)]
         tokenizer = getattr(trainer, "_tokenizer", None) or getattr(trainer, "processing_class", None)
         self._ends = {*ends, getattr(tokenizer, "pad_token_id", None)}
@@ -62,6 +66,23 @@ class Generation:
         trainer._generate_and_score_completions = self._around(
             trainer._generate_and_score_completions, self._after_generation, self._loss, self._unfinished
         )
+
+    def ended(self) -> None:
+        """Say of how many rollouts nothing was trained any more: training is over, or was broken off.
+
+        A trainer mixes the rollouts that it makes at once and takes them in turns: nobody knows which.
+        """
+        newest, self._newest = self._newest, None
+        if newest is None:
+            return
+        begins, count, done = newest
+        args = self._trainer.args
+        each = getattr(args, "gradient_accumulation_steps", 1)
+        whole = getattr(args, "steps_per_generation", None) or each
+        turns = (self._trainer.state.global_step - done) * each
+        if turns < whole:
+            body = {NOT_USED_UP: begins, "rollouts": count, "used": count * turns // whole}
+            self._recorder.event("note", step=self._trainer.state.global_step, **body)
 
     def _around(
         self,
@@ -169,6 +190,7 @@ class Generation:
         if phase == "train":
             masked = getattr(trainer, "mask_truncated_completions", False)
             columns["trained_on"] = [each == "stop" or not masked for each in columns["finish"]]
+            self._newest = (columns["group"][0].rpartition(".")[0] + ".", count, trainer.state.global_step)
         for name in SAID_BY_GRADERS:
             if len(said := scored.said.get(name, ())) == count:
                 columns[name] = [None if each is None else text_of(each)[0] for each in said]

@@ -105,8 +105,7 @@ class RunRecorder:
         self.sees_rollouts = False
         """Whether rollouts come from a trainer's own methods, so that wrapped rewards need not tell them."""
         self.phase: Callable[[], RunPhase] | None = None
-        """Says whether reward functions are asked in training or in an evaluation; where it is None, only
-        TRL's arguments tell. May be set at any time: ``run.phase = lambda: "eval"``."""
+        """Says what reward functions are asked for; None where only TRL's arguments tell. May be set."""
         self.totals = Totals(self)
         self.graded = GradedBatches(self)
         """What wrapped reward functions were asked and answered, until all of them have."""
@@ -181,8 +180,7 @@ class RunRecorder:
             rewards: score by reward function, before weighting.
             reward: total, as the trainer uses it; the weighted sum of `rewards` when None, where every weight
                 is known (a run's only function counts once).
-            step: the step that it serves. When None the one after the newest that is done; before any is,
-                the first that will be, where that is an earlier one than 1 or the run is resumed.
+            step: that it serves; None for the one after the newest that is done (before any is: `unnamed`).
             group: name of the rollouts that it is compared with; in a resumed run names begin anew.
             columns: further columns of `training.columns.FIXED`, such as ``advantage``, ``trained_on``,
                 ``env``, ``task``, ``grader_input``, ``grader_output``, ``failure``, ``finish``.
@@ -235,11 +233,7 @@ class RunRecorder:
         *,
         assumed: bool = False,
     ) -> None:
-        """`rollouts` whose groups have names that no other stretch of the run has; see `reach`.
-
-        Args:
-            assumed: nobody named their step; see `items.Rollouts`.
-        """
+        """`rollouts` whose groups have names that no other stretch has (`reach`); see `items.Rollouts`."""
         with self.troubles.kept("recording rollouts", lambda: lost_rollouts(count, columns.get("step", ()))):
             more = dict(more or {})
             lengths = {len(values) for named in (columns, more) for values in named.values()}
@@ -330,10 +324,9 @@ class RunRecorder:
     def exception(self, error: BaseException, *, step: int | None = None) -> None:
         """Record an error that ends or disturbs training; the same one only once."""
         with self.troubles.kept("recording an exception"):
-            if error is self._told:
-                return
-            self._told = error
-            self.event("exception", step=step, where="training", **told_of(error))
+            if error is not self._told:
+                self._told = error
+                self.event("exception", step=step, where="training", **told_of(error))
 
     @property
     def stretch(self) -> int:
@@ -387,9 +380,8 @@ class RunRecorder:
             self.describe(started=self.manifest.started or now(), libraries=libraries)
             atexit.register(self.close)
         if resumed:
-            digest = str(self._in_force.digests[0] or "")
-            number, world = self._pipeline.process, self._pipeline.world
-            self.event("resumed", step=step, process=number, world=world, configuration=digest)
+            body = {"process": self._pipeline.process, "world": self._pipeline.world}
+            self.event("resumed", step=step, configuration=str(self._in_force.digests[0] or ""), **body)
 
     def _marked(self, group: str) -> str:
         return f"{self.stretch}:{group}" if self.stretch else group

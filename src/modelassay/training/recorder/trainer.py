@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -45,6 +46,8 @@ _WATCHED = (
 """Attributes of a trainer that act beside its arguments."""
 
 
+_EVALUATED = re.compile(r"eval_.*|(?!train_).*_runtime")
+"""Names of what a trainer logs of an evaluation only: its time, whatever prefix the others are given."""
 _ATTACHED = "_modelassay_attached"
 """Attribute of a trainer: which recorder it tells, and how it was before."""
 
@@ -86,9 +89,10 @@ def attach(recorder: RunRecorder, trainer: Any, *, tokens: bool = True) -> None:
     callback = _callback(watch, _ROLES.get(algorithm, "prompts"))
     setattr(trainer, _ATTACHED, _Attached(recorder, trainer, callback))
     with recorder.troubles.kept("attaching"):
-        _wrap_training(recorder, trainer)
+        _wrap_training(watch)
         if all(hasattr(trainer, name) for name in METHODS):
-            Generation(recorder, trainer, tokens=tokens).wrap()
+            watch.generation = Generation(recorder, trainer, tokens=tokens)
+            watch.generation.wrap()
         elif hasattr(trainer, "reward_funcs"):
             _wrap_rewards(recorder, trainer)
         else:
@@ -144,8 +148,9 @@ def _base(trainer: Any) -> str:
     return Path(name).name if Path(name).is_absolute() else name
 
 
-def _wrap_training(recorder: RunRecorder, trainer: Any) -> None:
+def _wrap_training(watch: _Watch) -> None:
     """Errors that end training are recorded, and raised as before."""
+    recorder, trainer = watch.recorder, watch.trainer
     train = trainer.train
 
     @functools.wraps(train)
@@ -154,6 +159,7 @@ def _wrap_training(recorder: RunRecorder, trainer: Any) -> None:
             return train(*arguments, **named)
         except BaseException as error:
             recorder.exception(error, step=trainer.state.global_step)
+            watch.ended()
             recorder.flush()
             raise
 
@@ -171,6 +177,14 @@ class _Watch:
         self.versions: dict[str, str] = {}
         """Of the repository that training runs in."""
         self._seen: tuple[Any, ...] = ()
+        self.generation: Generation | None = None
+        """What catches the trainer's rollouts, where it makes any."""
+
+    def ended(self) -> None:
+        """Training is over, or was broken off."""
+        with self.recorder.troubles.kept("ending training"):
+            if self.generation is not None:
+                self.generation.ended()
 
     def settings(self) -> dict[str, Any]:
         """All settings in force."""
@@ -257,7 +271,7 @@ def _callback(watch: _Watch, role: str) -> Any:
 
         @guarded
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **named: Any) -> None:
-            evaluation = any(name.startswith("eval_") for name in logs or {})
+            evaluation = any(map(_EVALUATED.fullmatch, logs or {}))
             recorder.metrics(logs or {}, step=state.global_step, phase="eval" if evaluation else "train")
 
         @guarded
@@ -273,6 +287,7 @@ def _callback(watch: _Watch, role: str) -> Any:
                 recorder.event(
                     "note", step=state.global_step, batches=watch.batches, digest_of_batches_in_order=digest
                 )
+            watch.ended()
             recorder.step(state.global_step)
             recorder.flush()
 
