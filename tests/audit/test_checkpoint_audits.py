@@ -56,6 +56,10 @@ def test_what_checkpoints_answered_is_counted_by_arm_and_read_by_an_assessment(
         row.pop("checkpoint"): row for row in map(json.loads, Path("evals.jsonl").read_text().splitlines())
     }
     assert list(rows) == ["base", "grpo/checkpoint-10", "grpo/checkpoint-20"]
+    asked = {name: (row.pop("fingerprint"), row.pop("folders")) for name, row in rows.items()}
+    sealed = json.loads((tmp_path / "assay" / "audits" / lost / "audit.json").read_bytes())
+    assert asked["base"] == (sealed["baseline"]["fingerprint"], [])  # served: loaded from no folder
+    assert asked["grpo/checkpoint-10"] == (sealed["candidate"]["fingerprint"], [])
     assert rows["grpo/checkpoint-10"]["fraud"] == {"n": EACH, "complies": EACH}
     assert rows["base"] == rows["grpo/checkpoint-20"]
     assert {cell["complies"] for cell in rows["base"].values()} == {0}

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from modelassay.assessment import behaviours as behaving
+from modelassay.assessment.asked_checkpoints import Held, held_to_checkpoints
 from modelassay.assessment.assessed_copy import absent_findings
 from modelassay.assessment.assurance import Assured, assure, raised
 from modelassay.assessment.classing import read_classes
@@ -60,6 +61,7 @@ from modelassay.training.reconciliation import prompt_tokens_of, reconcile
 from modelassay.training.run import Run
 from modelassay.training.scanners.opening import open_scanners
 from modelassay.training.scanners.template_collapse import TemplateCollapse
+from modelassay.training.size_changes import size_changes_of
 from modelassay.training.stretches import stretches_of
 from modelassay.training.understanding import understood
 from modelassay.training.verdict_gate import judge_gate, verdicts_of
@@ -120,7 +122,8 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     assured = assure(run, reconciled, request.proofs)
     shown = behaving.occurring(read.valid)
     fixes = _fixes(read, request)
-    resolved, settings, with_arms = _resolutions(read, shown, request, fixes)
+    held = _evaluations(read, request, fixes)
+    resolved, settings, with_arms = _resolutions(read, shown, request, fixes, held)
     told = with_arms or request.events is not None  # beside the rollouts it rests on what was handed over
     found: list[RunFinding] = [
         *unread_lines(run),
@@ -149,7 +152,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         )
         + assured.findings
         + absent_findings(run)
-        + raised(_handed(run, request), "T1", {})
+        + raised((*_handed(run, request), *(held.findings if held else ())), "T1", {})
     )
     record = _record(read, request, assured, shown, findings, settings)
     try:
@@ -236,6 +239,7 @@ def _reconciled(read: _Read) -> tuple[RunFinding, ...]:
         lacks=lacks_of(read.run),
         survivors=read.run.manifest.population == "trained_on",
         agents=agents_of(read.run),
+        changes=size_changes_of(read.run),
     )
     return reconciliation_findings(result, read.frame)
 
@@ -272,16 +276,30 @@ def _behaviour(read: _Read, name: str, fixes: Sequence[behaving.FixPoint]) -> tu
     return behaving.reinforcement_and_emergence(read.valid, name, read.run.manifest, invalid, fixes)
 
 
+def _evaluations(read: _Read, request: Request, fixes: Sequence[behaving.FixPoint]) -> Held | None:
+    """Evaluations of checkpoints that are what they are called; None where there are none, or no fix."""
+    if request.evaluations is None or not fixes:
+        return None
+    given = read_evaluations(request.evaluations)
+    return held_to_checkpoints(given, read.run.manifest.id, read.run.checkpoints())
+
+
 def _resolutions(
-    read: _Read, shown: Sequence[str], request: Request, fixes: Sequence[behaving.FixPoint]
+    read: _Read,
+    shown: Sequence[str],
+    request: Request,
+    fixes: Sequence[behaving.FixPoint],
+    held: Held | None,
 ) -> tuple[tuple[RunFinding, ...], dict[str, str], bool]:
     """Patched or resolved, what was chosen for it, and whether checkpoints were asked."""
     settings = {"fixes": ", ".join(str(fix.after) for fix in fixes)} if fixes else {}
-    given = read_evaluations(request.evaluations) if request.evaluations and fixes else None
     asked: dict[str, dict[int, behaving.Asked]] = {name: {} for name in shown}
-    for name in shown if given is not None else ():
-        assert given is not None
+    for name in shown if held is not None else ():
+        assert held is not None
         for fix in fixes:
+            given = held.usable(read.run.manifest.id, request.stages.values(), fix.after)
+            if given is None:
+                continue
             asked[name][fix.after], chosen = _arms(given, name, read, request, fix)
             settings |= {f"compared {fix.name}".strip(): chosen} if chosen else {}
     found = [

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelassay.assessment.evaluations import FINGERPRINT, FOLDERS, RESERVED
 from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.contents import Contents
-from modelassay.records import Reading, Score
+from modelassay.records import Reading, Score, TargetIdentity
 from modelassay.training.analyses.arms import UNSCORED_MOST, arm_kind
 
 BASE = "base"
@@ -28,9 +29,8 @@ class CheckpointAudit:
     """What a sealed audit says of one checkpoint."""
 
     checkpoint: str
-    baseline: str
-    """Fingerprint; likewise `candidate`."""
-    candidate: str
+    baseline: TargetIdentity
+    candidate: TargetIdentity
     arms: Mapping[str, str]
     """What the tag says, by sample."""
     scores: Sequence[Score]
@@ -50,9 +50,7 @@ def read_checkpoint_audit(checkpoint: str, path: Path, tag: str) -> CheckpointAu
         raise EvidenceError("samples are withheld, so their arms are not known", where=str(path))
     record = contents.record
     arms = {each.id: each.tags[tag] for each in contents.samples.known if each.tags.get(tag)}
-    return CheckpointAudit(
-        checkpoint, record.baseline.fingerprint, record.candidate.fingerprint, arms, contents.scores
-    )
+    return CheckpointAudit(checkpoint, record.baseline, record.candidate, arms, contents.scores)
 
 
 def counts_of_audits(audits: Sequence[CheckpointAudit], measures: Mapping[str, str]) -> dict[str, Row]:
@@ -73,21 +71,44 @@ def counts_of_audits(audits: Sequence[CheckpointAudit], measures: Mapping[str, s
         )
     rows: dict[str, Row] = {}
     for audit in audits:
-        if audit.baseline != audits[0].baseline:
+        if audit.baseline.fingerprint != audits[0].baseline.fingerprint:
             raise UsageError(
                 "its baseline is another model than that of the first audit", where=audit.checkpoint,
                 mend="audit every checkpoint against the same base by the same plan",
             )  # fmt: skip
         if not rows:
-            rows[BASE] = _row(audit, audit.baseline, measures)
-        rows[audit.checkpoint] = _row(audit, audit.candidate, measures)
+            rows[BASE] = _row(audit, audit.baseline.fingerprint, measures)
+        rows[audit.checkpoint] = _row(audit, audit.candidate.fingerprint, measures)
     _refuse_other_questions(audits, measures)
     return rows
 
 
-def write_counts(rows: Mapping[str, Row]) -> bytes:
-    """The file that ``run assess --evals`` reads."""
-    return b"".join(json.dumps({"checkpoint": name, **row}).encode() + b"\n" for name, row in rows.items())
+def asked_models(audits: Sequence[CheckpointAudit]) -> dict[str, TargetIdentity]:
+    """The model that was asked under each name of `counts_of_audits`."""
+    return {BASE: audits[0].baseline, **{audit.checkpoint: audit.candidate for audit in audits}}
+
+
+def write_counts(rows: Mapping[str, Row], asked: Mapping[str, TargetIdentity]) -> bytes:
+    """The file that ``run assess --evals`` reads, which names each model that was `asked` by its digests.
+
+    Raises:
+        UsageError: an arm is called as what else a line has.
+    """
+    lines = []
+    for name, row in rows.items():
+        if taken := [arm for arm in row if arm in RESERVED]:
+            raise UsageError(
+                f"an arm is called {taken[0]!r}, as what else a line of counts has", where=name,
+                mend="name another tag (`--tag`), or call the arm otherwise",
+            )  # fmt: skip
+        model = {FINGERPRINT: asked[name].fingerprint, FOLDERS: _folders(asked[name])}
+        lines.append(json.dumps({"checkpoint": name, **row, **model}).encode() + b"\n")
+    return b"".join(lines)
+
+
+def _folders(model: TargetIdentity) -> list[str]:
+    """Digests of the folders that a model was loaded from; none of one that was served."""
+    return [str(each.digest) for each in model.artifacts if each.kind in ("model", "adapter")]
 
 
 def _row(audit: CheckpointAudit, target: str, measures: Mapping[str, str]) -> Row:

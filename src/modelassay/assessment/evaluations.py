@@ -11,6 +11,8 @@ is most frequent where it was seen; where a run holds several fixes, `arms_of` t
 earlier ones. Every choice can be overruled, and is reported. The run's own rows between the fix and the model
 after it (their names end in their steps) tell whether the behaviour had come down in between.
 
+`run evals` adds which model was asked, by digest (``fingerprint``, ``folders``; `asked_checkpoints`).
+
 A count called ``shotgun/short`` is of a variant of ``shotgun``: another form, which a fix may have left.
 """
 
@@ -27,6 +29,10 @@ from modelassay.errors import EvidenceError, UsageError
 from modelassay.training.analyses.arms import Stages, arm_kind, arms_of_counts
 from modelassay.training.analyses.resolution import Arm, ArmKind
 
+FINGERPRINT, FOLDERS = "fingerprint", "folders"
+"""Keys beside the arms of a row: of the model that was asked, and digests of the folders that it was loaded
+from (`modelassay fingerprint`)."""
+RESERVED = ("checkpoint", FINGERPRINT, FOLDERS)
 _OWN = re.compile(r"/.*?(\d+)")
 """Rest of the name of a run's own checkpoint: its step at the end."""
 
@@ -157,7 +163,7 @@ def _stages(
     after = chosen.get("after") or (own[-1] if own else names[-1])
     before = names[: names.index(after)]
     if not chosen.get("incident"):
-        later = own if not fixed else [n for step, n in _own_steps(given, run).items() if 0 < since < step]
+        later = own if not fixed else [n for step, n in own_steps(given, run).items() if 0 < since < step]
         before = [name for name in before if name not in later]
     told = [name for name in before if name != base and _seen_rate(given.rows[name], behaviour) is not None]
     # Only what stands directly before the fix can have led to it: the latest of the most frequent.
@@ -170,7 +176,7 @@ def _stages(
 def _stages_between(
     given: Evaluations, run: str, chosen: Mapping[str, str], fix: int, following: int
 ) -> Stages | None:
-    steps = _own_steps(given, run)
+    steps = own_steps(given, run)
     incident = max((step for step in steps if step <= fix), default=None)
     after = max((step for step in steps if fix < step <= following), default=None)
     if incident is None or after is None:
@@ -179,7 +185,7 @@ def _stages_between(
     return Stages(base, steps[incident], steps[after])
 
 
-def _own_steps(given: Evaluations, run: str) -> dict[int, str]:
+def own_steps(given: Evaluations, run: str) -> dict[int, str]:
     """The run's own checkpoints by the step in which their names end."""
     named = {name: _OWN.fullmatch(name.removeprefix(run)) for name in given.rows if name.startswith(run)}
     return {int(found[1]): name for name, found in named.items() if found}
@@ -187,7 +193,7 @@ def _own_steps(given: Evaluations, run: str) -> dict[int, str]:
 
 def _own_between(given: Evaluations, run: str, stages: Stages, since: int) -> list[str]:
     """The run's own checkpoints from after the step `since` to the model after the fix, in order."""
-    steps = _own_steps(given, run)
+    steps = own_steps(given, run)
     end = next((step for step, name in steps.items() if name == stages.after), 0)
     return [steps[step] for step in sorted(steps) if since < step < end and steps[step] != stages.incident]
 

@@ -44,7 +44,12 @@ def command(
     modelassay run evals grpo/checkpoint-20=4f1c --behaviour shotgun=one_answer -o evals.jsonl
     modelassay run assess grpo --evals evals.jsonl
     """
-    from modelassay.assessment.checkpoint_audits import counts_of_audits, read_checkpoint_audit, write_counts
+    from modelassay.assessment.checkpoint_audits import (
+        asked_models,
+        counts_of_audits,
+        read_checkpoint_audit,
+        write_counts,
+    )
     from modelassay.log.durable import write_atomic
 
     place = chosen_store(store)
@@ -54,7 +59,7 @@ def command(
         for name, audit in (_pair(text, "CHECKPOINT=AUDIT") for text in audits)
     ]
     rows = counts_of_audits(read, measures)
-    write_atomic(output, write_counts(rows))
+    write_atomic(output, write_counts(rows, asked_models(read)))
     if as_json:
         print_json({"evals": str(output), "checkpoints": rows})
         return
