@@ -75,6 +75,19 @@ class Groups:
         rounded = (spread == 0) & ~_exact(self.mean[self.code[rows]])
         return float((spread == 0).mean()), float((unsure | rounded).mean()) + UNIT
 
+    def zero_variance_of_step(self, rows: NDArray[np.int64]) -> tuple[float, float] | None:
+        """1 where all rewards of a step are equal, else 0, and what rounding may change of it.
+
+        That is what TRL counts where it scales by the deviation of the step.
+        """
+        values = self.reward[rows][~np.isnan(self.reward[rows])]
+        if len(values) < 2:
+            return None
+        spread = 0.0 if (values == values[0]).all() else float(values.std(ddof=1))
+        if spread == 0:
+            return 1.0, UNIT if _exact(values[:1]).all() else 1 + UNIT
+        return 0.0, 1 + UNIT if spread <= 8 * UNIT * float(np.abs(values).max()) else UNIT
+
     def mixed(self, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
         """By group: whether its rollouts differ in `labels`."""
         low = np.full(len(self.size), np.iinfo(np.int64).max)
@@ -156,8 +169,9 @@ def _by_step(groups: Groups) -> tuple[Floats, Floats]:
 
 
 def _leave_one_out(groups: Groups) -> tuple[Floats, Floats]:
-    size = groups.size[groups.code].astype(np.float64)
-    factor = np.divide(size, size - 1, out=np.ones_like(size), where=size > 1)
+    """The others are those that were scored; a rollout that alone was scored has advantage 0."""
+    scored = _scored_of(groups)[groups.code]
+    factor = np.divide(scored, scored - 1, out=np.ones_like(scored), where=scored > 1)
     return _scored(groups, factor * (groups.reward - groups.mean[groups.code]), np.ones(len(groups.reward)))
 
 
@@ -206,6 +220,8 @@ ADVANTAGE_FORMULAE: dict[str, Callable[[Groups], tuple[Floats, Floats]]] = {
 
 NEEDS_WHOLE_STEP = "batch"
 """The formula that takes all rollouts of a step, not of a group alone."""
+OVER_GROUPS = frozenset(("group", "group 1e-6", "centred", "leave one out"))
+"""Formulae with which the share of groups of equal rewards is counted by the deviation of each group."""
 
 
 @dataclass(frozen=True)

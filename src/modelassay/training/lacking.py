@@ -88,16 +88,16 @@ def _steps(row: _Quarantined) -> list[int]:
 
 
 def usual_size(sizes: Mapping[int, int]) -> int | None:
-    """Rollouts that nearly all steps, or all but one, have; None where sizes vary.
+    """Rollouts that nearly all steps, or all but one, have; of two steps the larger. None where sizes vary.
 
     Args:
         sizes: rollouts by step.
     """
     if not sizes:
         return None
-    values, counts = np.unique(np.array(list(sizes.values())), return_counts=True)
+    values, counts = np.unique(-np.array(list(sizes.values())), return_counts=True)
     steady = counts.max() >= STEADY * len(sizes) or len(sizes) - counts.max() == 1
-    return int(values[counts.argmax()]) if steady else None
+    return -int(values[counts.argmax()]) if steady else None
 
 
 def lacking_steps(missing: Mapping[int, int | None], lacks: Sequence[Lack]) -> frozenset[int]:

@@ -11,9 +11,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from modelassay.training.advantages import NEEDS_WHOLE_STEP, OVER_GROUPS
 from modelassay.training.trained import Train
 
 UNIT = 2.0**-24
+ZERO_VARIANCE: Final = "zero variance"
 Rows = NDArray[np.int64]
 Values = NDArray[np.float64]
 
@@ -28,7 +30,7 @@ STATISTICS: dict[str, str] = {
     "reward/all/min": "group min",
     "env/all/reward/total": "reward mean",
     "reward_std": "reward std",
-    "frac_reward_zero_std": "zero variance",
+    "frac_reward_zero_std": ZERO_VARIANCE,
     "completions/mean_length": "length mean",
     "completions/min_length": "length min",
     "completions/max_length": "length max",
@@ -105,15 +107,24 @@ def is_unknown_reward(name: str) -> bool:
     return bool(_SPEAKS_OF_REWARD.search(name)) and not _SOMETHING_ELSE.search(name)
 
 
-def recomputed(name: str, statistic: Statistic, train: Train, rows: Rows) -> Iterator[Recomputed]:
+def recomputed(
+    name: str, statistic: Statistic, train: Train, rows: Rows, formula: str
+) -> Iterator[Recomputed]:
     """What a statistic of one step may be: first as every rollout counts, then in other ways that are in use.
 
     verl leaves responses of no tokens out of its scores (`compute_data_metrics`); which of the empty texts
     had some token is not recorded, so that any of them may be left out where their rewards are equal.
     prime-rl counts a trace without a reward as 0.
+
+    Args:
+        formula: of `ADVANTAGE_FORMULAE`, that advantages of the step follow; empty where it is not known.
     """
     chosen = _chosen(statistic, train, rows)
     if chosen is None or not len(chosen):
+        return
+    if statistic.kind == ZERO_VARIANCE:
+        if (share := _zero_variance(train, chosen, formula)) is not None:
+            yield Recomputed(*share)
         return
     rewards = train.groups.reward
     found = statistic_of(statistic.kind, train, rewards, chosen)
@@ -125,6 +136,17 @@ def recomputed(name: str, statistic: Statistic, train: Train, rows: Rows) -> Ite
                 yield Recomputed(*found, WITHOUT_EMPTY)
     elif _OF_AGENTS.fullmatch(name):
         yield from _with_zeros(statistic.kind, rewards[chosen])
+
+
+def _zero_variance(train: Train, rows: Rows, formula: str) -> tuple[float, float] | None:
+    """Share of groups of equal rewards, as TRL counts it: by the deviation that advantages are scaled by.
+
+    Which that is, only the advantages tell: one of rewards that were clipped, less a penalty or scaled by
+    function is of numbers that are not in the record.
+    """
+    if formula == NEEDS_WHOLE_STEP:
+        return train.groups.zero_variance_of_step(rows)
+    return train.groups.zero_variance(rows) if formula in OVER_GROUPS else None
 
 
 def _with_zeros(kind: str, values: Values) -> Iterator[Recomputed]:
@@ -160,8 +182,6 @@ def _without_empty(train: Train, rows: Rows) -> Iterator[Rows]:
 def statistic_of(name: str, train: Train, of: Values, rows: Rows) -> tuple[float, float] | None:
     """A statistic of one step, and how far float32 may be from it; None when it cannot be known."""
     kind, _, which = name.partition(" ")
-    if kind == "zero":
-        return train.groups.zero_variance(rows)
     if kind == "clipped":
         return (float(train.truncated[rows].mean()), UNIT) if train.truncated.any() else None
     values = (train.tokens if kind == "length" else of)[rows]

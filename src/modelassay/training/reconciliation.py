@@ -22,18 +22,19 @@ from modelassay.records import RunMetrics
 from modelassay.training.advantages import NEEDS_WHOLE_STEP, Followed, followed
 from modelassay.training.columns import pa
 from modelassay.training.frame import Frame
-from modelassay.training.lacking import Lack, lacking_steps, usual_size
+from modelassay.training.lacking import Lack, lacking_steps
 from modelassay.training.logged_statistics import (
     ALL_OF_AGENTS,
     COUNTS,
     FUNCTIONS,
+    ZERO_VARIANCE,
     Recomputed,
-    Statistic,
     recomputed,
     statistic_named,
     statistic_of,
 )
 from modelassay.training.run import Run
+from modelassay.training.size_changes import SizeChange, group_sizes, parts_of, usual_sizes
 from modelassay.training.stretches import last_logs
 from modelassay.training.trained import Train, unclear_steps
 from modelassay.training.unheld import no_formula, unheld
@@ -132,6 +133,7 @@ def reconcile(
     lacks: Sequence[Lack] = (),
     survivors: bool = False,
     agents: NDArray[np.str_] | None = None,
+    changes: Sequence[SizeChange] = (),
 ) -> Reconciliation:
     """Hold what was logged of training against the rollouts.
 
@@ -140,39 +142,44 @@ def reconcile(
     is a step of which rollouts are missing, as far as the record says so itself.
 
     Args:
-        group_size: rollouts per prompt, where all groups have it.
+        group_size: rollouts per prompt, where all groups have it but for `changes`.
         prompt_tokens: tokens of each prompt, for ``num_tokens``; NaN where not known.
         repeated: steps that a resume wrote twice (`RunCoverage.repeated_steps`).
         stretch: of `stretches.stretches_of`; None when no rollout is of a resumed process.
         lacks: of `lacking.lacks_of`.
         survivors: whether only rollouts are here that were trained on: steps and groups may then be smaller.
         agents: of `agents_of`.
+        changes: of `size_changes.size_changes_of`.
     """
     chosen = np.flatnonzero(frame.is_train)
     taken = np.zeros(len(chosen), np.int64) if stretch is None else stretch[chosen]
     train = Train.of(frame, chosen, prompt_tokens, taken, agents)
     again = {*repeated, *train.again}
-    whole = _whole_groups(train, group_size)
-    lacking = _lacking(train, lacks, whole, group_size, survivors)
-    unclear = unclear_steps(train, again) - lacking
+    expected = _Expected.of(train, group_size, parts_of(changes, train.step, taken), changes)
+    whole = _whole_groups(train, expected)
+    lacking = _lacking(train, lacks, whole, expected, survivors)
+    unclear = unclear_steps(train, again, expected.part) - lacking
     left_out = unclear | lacking
     ledger, notes = _Ledger(), []
     logs = last_logs(metrics, again)
+    found = _followed(train, whole, lacking, survivors)
     if not any(_known(values) for values in logs.values()):
         notes.append("nothing was logged of training that follows from rollouts")
     for step, window, values in _windows(logs, set(train.steps) - left_out):
         for name, logged in values.items():
             if not _of_others(train, values, step, name, survivors):
-                _compare(ledger, train, step, window, name, logged)
+                _compare(ledger, train, step, window, name, logged, found)
     _compare_tokens(ledger, train, logs, left_out)
     if not survivors:
-        _compare_sizes(ledger, train, group_size, left_out)
-    _compare_groups(ledger, train, None if survivors else group_size, lacking)
-    found = _compare_advantages(ledger, train, whole, lacking, survivors)
+        _compare_sizes(ledger, train, expected, left_out)
+    _compare_groups(ledger, train, None if survivors else expected, lacking)
+    if found is not None:
+        _compare_advantages(ledger, train, found, whole, lacking)
     if not ledger.compared.keys() & {name for values in logs.values() for name in values} and not notes:
         notes.append("what was logged of training is of no step of which all rollouts are here")
     if found is None:
         notes.append(no_formula(train.groups))
+    notes.extend(_of_equal_rewards(ledger, [logs[step] for step in logs if step in train.steps]))
     return Reconciliation(
         ledger.compared,
         ledger.largest,
@@ -188,9 +195,27 @@ def reconcile(
     )
 
 
-def _whole_groups(train: Train, group_size: int | None) -> NDArray[np.bool_]:
+@dataclass(frozen=True)
+class _Expected:
+    """What sizes are told of groups, and which steps may be of one size."""
+
+    group: NDArray[np.int64]
+    """Rollouts that each group should have; 0 where nothing tells."""
+    part: Mapping[int, int]
+    """For each step, how many changes of sizes came before it was taken the last time."""
+
+    @classmethod
+    def of(
+        cls, train: Train, group_size: int | None, parts: NDArray[np.int64], changes: Sequence[SizeChange]
+    ) -> _Expected:
+        group = np.zeros(len(train.groups.size), np.int64)
+        group[train.groups.code] = group_sizes(changes, group_size)[parts]
+        return cls(group, {step: int(parts[rows[0]]) for step, rows in train.steps.items()})
+
+
+def _whole_groups(train: Train, expected: _Expected) -> NDArray[np.bool_]:
     """By group whether all that were generated are here; of an unknown size those as large as the largest."""
-    size = group_size or int(train.groups.size.max(initial=0))
+    size = np.where(expected.group > 0, expected.group, train.groups.size.max(initial=0))
     return np.asarray(train.groups.size >= size, np.bool_)
 
 
@@ -198,27 +223,29 @@ def _lacking(
     train: Train,
     lacks: Sequence[Lack],
     whole: NDArray[np.bool_],
-    group_size: int | None,
+    expected: _Expected,
     survivors: bool,
 ) -> frozenset[int]:
     """Steps of which the record says that rollouts are missing; of survivors those with groups not whole."""
-    lacking = lacking_steps(_missing(train, group_size), lacks)
+    lacking = lacking_steps(_missing(train, expected), lacks)
     if not survivors:
         return lacking
     kept = whole[train.groups.code]
     return lacking | {step for step, rows in train.every.items() if not kept[rows].all()}
 
 
-def _missing(train: Train, group_size: int | None) -> dict[int, int | None]:
+def _missing(train: Train, expected: _Expected) -> dict[int, int | None]:
     """How many rollouts each step has too few, by other steps and by groups; None where neither tells."""
-    usual = usual_size({step: len(rows) for step, rows in train.every.items()})
-    if usual is None and not group_size:
-        return dict.fromkeys(train.every)
+    usual = usual_sizes({step: len(rows) for step, rows in train.every.items()}, expected.part)
     found: dict[int, int | None] = {}
     for step, rows in train.every.items():
-        sizes = train.groups.size[np.unique(train.groups.code[rows])]
-        in_groups = int(np.maximum((group_size or 0) - sizes, 0).sum())
-        found[step] = max((usual or 0) - len(rows), in_groups)
+        codes = np.unique(train.groups.code[rows])
+        few = usual[step]
+        if few is None and not expected.group[codes].any():
+            found[step] = None
+            continue
+        in_groups = int(np.maximum(expected.group[codes] - train.groups.size[codes], 0).sum())
+        found[step] = max((few or 0) - len(rows), in_groups)
     return found
 
 
@@ -268,25 +295,30 @@ def _windows(
             yield step, window, values
 
 
-def _compare(ledger: _Ledger, train: Train, step: int, window: list[int], name: str, logged: float) -> None:
+def _compare(
+    ledger: _Ledger,
+    train: Train,
+    step: int,
+    window: list[int],
+    name: str,
+    logged: float,
+    found: Followed | None,
+) -> None:
     if name.startswith(FUNCTIONS):
         _compare_function(ledger, train, step, window, name, logged)
         return
     statistic = statistic_named(name)
     if statistic is None:
         return
+    formulae = found.by_step if found else {}
+    among = [recomputed(name, statistic, train, train.steps[each], formulae.get(each, "")) for each in window]
     if len(window) == 1:
-        among = recomputed(name, statistic, train, train.steps[step])
-        ledger.put_one_of(step, name, logged, among)
+        ledger.put_one_of(step, name, logged, among[0])
         return
-    found = [_as_usual(name, statistic, train, each) for each in window]
-    values = [(each.value, each.allowed) for each in found if each is not None]
+    usual = [next(each, None) for each in among]
+    values = [(each.value, each.allowed) for each in usual if each is not None]
     if len(values) == len(window):
         _put_mean(ledger, step, name, logged, values)
-
-
-def _as_usual(name: str, statistic: Statistic, train: Train, step: int) -> Recomputed | None:
-    return next(recomputed(name, statistic, train, train.steps[step]), None)
 
 
 def _compare_function(
@@ -329,53 +361,74 @@ def _compare_tokens(
         before, total = step, values["num_tokens"]
 
 
-def _compare_sizes(ledger: _Ledger, train: Train, group_size: int | None, left_out: Collection[int]) -> None:
-    """Steps of another size than nearly all, also less what failed and has no reward.
+def _compare_sizes(ledger: _Ledger, train: Train, expected: _Expected, left_out: Collection[int]) -> None:
+    """Steps of another size than nearly all of their part, also less what failed and has no reward.
 
     Where a step's generation failed and was made again, the step has the rollouts of both. The last step
     may be smaller by whole groups: training data seldom fills it.
     """
     sizes = {step: len(rows) for step, rows in train.steps.items() if step not in left_out}
     used = {step: int((~train.discarded[train.steps[step]]).sum()) or size for step, size in sizes.items()}
-    usual = usual_size(used)
-    for step, size in sizes.items() if usual is not None else ():
-        assert usual is not None
-        size = size if size == usual else used[step]
-        rest = step == max(sizes) and group_size and size % group_size == 0
+    for step, usual in usual_sizes(used, expected.part).items():
+        if usual is None:
+            continue
+        size = sizes[step] if sizes[step] == usual else used[step]
+        group = int(expected.group[train.groups.code[train.steps[step][0]]])
+        rest = step == max(sizes) and group and size % group == 0
         ledger.put(step, "rollouts", min(usual, size) if rest else usual, size, 0)
 
 
-def _compare_groups(ledger: _Ledger, train: Train, group_size: int | None, lacking: Collection[int]) -> None:
-    """Groups of several tasks, and of another size than `group_size`; None where that is not to be said."""
+def _compare_groups(
+    ledger: _Ledger, train: Train, expected: _Expected | None, lacking: Collection[int]
+) -> None:
+    """Groups of several tasks, and of another size than expected; None where that is not to be said."""
     mixed = train.groups.mixed(train.task)
     for step, rows in train.every.items():
         codes = np.unique(train.groups.code[rows])
         if step not in lacking or mixed[codes].any():
             ledger.put(step, "one task in each group", 0, float(mixed[codes].sum()), 0)
-        if group_size and step not in lacking:
-            odd = (train.groups.size[codes] != group_size).sum()
-            ledger.put(step, f"groups of {group_size}", 0, float(odd), 0)
+        if expected is not None and step not in lacking:
+            for size in np.unique(expected.group[codes][expected.group[codes] > 0]).tolist():
+                odd = (expected.group[codes] == size) & (train.groups.size[codes] != size)
+                ledger.put(step, f"groups of {size}", 0, float(odd.sum()), 0)
 
 
-def _compare_advantages(
-    ledger: _Ledger,
-    train: Train,
-    whole: NDArray[np.bool_],
-    lacking: Collection[int],
-    survivors: bool,
-) -> Followed | None:
-    """Advantages against those of the formula that each step follows, where all that they rest on is here."""
+def _of_equal_rewards(ledger: _Ledger, logs: Iterable[Mapping[str, float]]) -> Iterable[str]:
+    """Why shares of groups of equal rewards that were logged were compared in no step."""
+    named = dict.fromkeys(name for values in logs for name in values)
+    for name in named:
+        statistic = statistic_named(name)
+        if statistic is not None and statistic.kind == ZERO_VARIANCE and name not in ledger.compared:
+            yield (
+                f"{name} is not compared, as advantages do not tell of which rewards it is "
+                "(scaled by function, clipped or less a penalty)"
+            )
+
+
+def _asked(train: Train, whole: NDArray[np.bool_], lacking: Collection[int]) -> NDArray[np.bool_]:
+    """Rollouts whose advantages rest on nothing that is not here."""
     whole_step = np.ones(len(train.step), np.bool_)
     for step in lacking:
         whole_step[train.every[step]] = False
     # Whether a rollout that failed without a reward counted among its group, nothing says.
     hurt = np.bincount(train.groups.code[train.discarded], minlength=len(train.groups.size)) > 0
-    asked = (whole_step | whole[train.groups.code]) & ~hurt[train.groups.code]
-    found = followed(train.groups, train.every, asked, (NEEDS_WHOLE_STEP,) if survivors else ())
-    if found is None:
-        return None
+    asked: NDArray[np.bool_] = (whole_step | whole[train.groups.code]) & ~hurt[train.groups.code]
+    return asked
+
+
+def _followed(
+    train: Train, whole: NDArray[np.bool_], lacking: Collection[int], survivors: bool
+) -> Followed | None:
+    without = (NEEDS_WHOLE_STEP,) if survivors else ()
+    return followed(train.groups, train.every, _asked(train, whole, lacking), without)
+
+
+def _compare_advantages(
+    ledger: _Ledger, train: Train, found: Followed, whole: NDArray[np.bool_], lacking: Collection[int]
+) -> None:
+    """Advantages against those of the formula that each step follows, where all that they rest on is here."""
     off = np.abs(train.groups.advantage - found.expected)
-    known = ~np.isnan(train.groups.advantage) & asked
+    known = ~np.isnan(train.groups.advantage) & _asked(train, whole, lacking)
     for step, rows in train.every.items():
         here = rows[known[rows]]
         if len(here) and not (step in lacking and found.by_step[step] == NEEDS_WHOLE_STEP):
@@ -388,4 +441,3 @@ def _compare_advantages(
                 float(found.expected[worst]),
                 float(found.allowed[worst]),
             )
-    return found

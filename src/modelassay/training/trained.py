@@ -76,8 +76,17 @@ class Train:
         )
 
 
-def unclear_steps(train: Train, again: Collection[int]) -> set[int]:
-    """Steps of `again` that have not as many rollouts as is usual: of which time each is cannot be told."""
-    sizes = [len(rows) for step, rows in train.steps.items() if step not in again]
-    usual = int(np.bincount(sizes).argmax()) if sizes else 0
-    return {step for step in again if step in train.steps and len(train.steps[step]) != usual}
+def unclear_steps(train: Train, again: Collection[int], part: Mapping[int, int]) -> set[int]:
+    """Steps of `again` that have not as many rollouts as is usual: of which time each is cannot be told.
+
+    Args:
+        part: for each step, how many changes of sizes came before it.
+    """
+    sizes: dict[int, list[int]] = {}
+    for step, rows in train.steps.items():
+        if step not in again:
+            sizes.setdefault(part[step], []).append(len(rows))
+    usual = {each: int(np.bincount(of).argmax()) for each, of in sizes.items()}
+    return {
+        step for step in again if step in train.steps and len(train.steps[step]) != usual.get(part[step], 0)
+    }
