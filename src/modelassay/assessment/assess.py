@@ -72,7 +72,8 @@ LIMITS = (
     "Scanners find what they know; a behaviour without a scanner is not in this report.",
     "Reward differentials speak of what was rewarded, not of what the model wants.",
     "What the developer says of alarms, fixes and verifications is taken as written down; whether it was "
-    "written down in time is checked where a log says when.",
+    "written down in time is checked where a log says when, and a fix against code, settings and data where "
+    "the record tells of them.",
 )
 
 
