@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -152,3 +154,25 @@ def test_a_missing_file_is_said_before_anything_is_asked(
     plan = plan_of("same", more="examinations: [none.json]\n")
     assert run(["audit", str(plan), "--store", str(tmp_path / "store"), "-q"]) == 2
     assert "none.json" in capsys.readouterr().err
+
+
+def test_what_a_session_found_that_an_audit_took_in_is_kept_from_its_folder(
+    plan_of: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = plan_of("same", per_category=12, more="examinations: [session/examination.json]\n")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Hello\n/finding is odd\n/end\n"))
+    session = str(tmp_path / "session")
+    assert run(["redteam", "chat", "--plan", str(plan), "--out", session, "--quiet"]) == 10
+    store = str(tmp_path / "store")
+    assert run(["audit", str(plan), "--store", store, "-q"]) in (10, 12)
+    (folder,) = (tmp_path / "store" / "audits").iterdir()
+    capsys.readouterr()
+    into = str(tmp_path / "kept.jsonl")
+    assert run(["redteam", "keep", folder.name, "--store", store, "--all-successes", "--into", into]) == 2
+    told = capsys.readouterr().err
+    assert "no attack of the audit's own had its way with the candidate" in told
+    assert "modelassay redteam keep session --all-successes --into" in told
+    assert run(["redteam", "keep", session, "--all-successes", "--into", into]) == 0

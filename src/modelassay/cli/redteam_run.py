@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,9 +88,17 @@ def command(file: Path | None, out: Path, **given: Any) -> int:
             print_json({**_summary(campaign, examination, out), "exit_code": int(code)})
         else:
             _print(campaign, examination, out)
+    _tell_keep(campaign, out)
     if campaign.stopped:
         click.echo(f"stopped: {campaign.stopped}; the same command goes on with a new budget", err=True)
     return int(code)
+
+
+def _tell_keep(campaign: Campaign, out: Path) -> None:
+    """How what had its way with the candidate is asked again."""
+    if any(each.unit.side == "candidate" and each.played.outcome == "success" for each in campaign.results):
+        again = f"modelassay redteam keep {quote(str(out))} --all-successes --into regressions.jsonl"
+        click.echo(f"to ask again what had its way: {again}", err=True)
 
 
 def _settings(file: Path | None, given: dict[str, Any]) -> CampaignSettings:

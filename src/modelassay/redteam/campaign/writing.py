@@ -197,6 +197,7 @@ def _outcomes(results: Sequence[UnitResult]) -> Iterable[dict[str, Any]]:
         yield {
             "sample": unit.behaviour.sample.id,
             "request": unit.behaviour.request,
+            "kind": unit.behaviour.sample.kind,
             "tags": each.tags,
             "attack": unit.strategy.id,
             "side": unit.side,
