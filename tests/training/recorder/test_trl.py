@@ -189,3 +189,28 @@ def test_an_evaluation_is_one_whatever_its_metrics_are_called(
     logs = list(Run(tmp_path / "store" / "runs" / "r").metrics())
     assert {each.phase for each in logs if any(name.startswith("test_") for name in each.values)} == {"eval"}
     assert {each.phase for each in logs if "train_runtime" in each.values} == {"train"}
+
+
+def test_settings_that_change_as_a_step_begins_are_told_of_that_step(
+    tmp_path: Path, online: Callable[..., Any]
+) -> None:
+    """By a callback behind the recorder's own, which hears of the step before it."""
+    from transformers import TrainerCallback
+
+    class Cooler(TrainerCallback):  # type: ignore[misc]
+        """Samples the third step colder."""
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == 2:
+                trainer.temperature = 0.7
+
+    trainer = online(tmp_path / "out")
+    with Recorder(tmp_path / "store", run="r") as recorder:
+        recorder.attach(trainer)
+        trainer.add_callback(Cooler())
+        trainer.train()
+    run = Run(tmp_path / "store" / "runs" / "r")
+    (changed,) = (event for event in run.events() if event.kind == "configuration.changed")
+    assert (changed.step, changed.body["setting"], changed.body["new"]) == (3, "trainer.temperature", "0.7")
+    named = {record.step: record.configuration for record in read_commitments(run.folder).records}
+    assert named[1] == named[2] != named[3] == named[4] == changed.body["digest"]

@@ -270,6 +270,10 @@ def _callback(watch: _Watch, role: str) -> Any:
             watch.look(state.global_step + 1)
 
         @guarded
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            watch.look(state.global_step + 1)  # once more: callbacks behind this one begin the step after it
+
+        @guarded
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **named: Any) -> None:
             evaluation = any(map(_EVALUATED.fullmatch, logs or {}))
             recorder.metrics(logs or {}, step=state.global_step, phase="eval" if evaluation else "train")
