@@ -77,6 +77,8 @@ class Pipeline:
         """Whether this process, a fork, has said on stderr that it does not record."""
         self._about: RunManifest | None = None
         self._watched = 0.0
+        self.hurry = threading.Event()
+        """Set when somebody waits for what runs in the background."""
         self.closing = False
         """Whether the end has begun; what happens on the way is still taken."""
         self._ended = False
@@ -192,7 +194,8 @@ class Pipeline:
         self._hasher.do(job)
 
     def settle(self, timeout_s: float) -> None:
-        """Wait for jobs that run in the background."""
+        """Wait for jobs that run in the background, which do not rest any more."""
+        self.hurry.set()
         if self._hasher is not None and not self._hasher.close(timeout_s):
             self._troubles.say("a checkpoint was not hashed in time")
 

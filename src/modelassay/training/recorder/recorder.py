@@ -110,7 +110,7 @@ class RunRecorder:
         self.graded = GradedBatches(self)
         """What wrapped reward functions were asked and answered, until all of them have."""
         self._pipeline = Pipeline(self.place, spill, log, self.troubles, lambda: self.manifest)
-        self.troubles.lose = self._pipeline.lose
+        self.troubles.lose, self.hurry = self._pipeline.lose, self._pipeline.hurry
         own_rank = int(os.environ.get("RANK", "0")) if rank is None else rank
         self.share(own_rank, int(os.environ.get("WORLD_SIZE", "1")) if world is None else world)
         self._alone = 0
@@ -380,8 +380,8 @@ class RunRecorder:
             self.describe(started=self.manifest.started or now(), libraries=libraries)
             atexit.register(self.close)
         if resumed:
-            body = {"process": self._pipeline.process, "world": self._pipeline.world}
-            self.event("resumed", step=step, configuration=str(self._in_force.digests[0] or ""), **body)
+            digest, line = str(self._in_force.digests[0] or ""), self._pipeline
+            self.event("resumed", step=step, process=line.process, world=line.world, configuration=digest)
 
     def _marked(self, group: str) -> str:
         return f"{self.stretch}:{group}" if self.stretch else group

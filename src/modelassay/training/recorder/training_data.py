@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modelassay.canonical import Digest
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200_000
 """Rows that are digested, in the background; larger data is named by its fingerprint."""
+_ROWS_AT_ONCE = 50
+_REST = 9
+"""Times as long as it takes to digest so many rows, training has the interpreter to itself."""
 
 
 def describe_dataset(recorder: RunRecorder, name: str, data: Any, role: str, seed: int) -> None:
@@ -33,21 +38,29 @@ def describe_dataset(recorder: RunRecorder, name: str, data: Any, role: str, see
     }
 
     def note() -> None:
-        digest = rows_digest(data) if rows is not None and rows <= MOST_ROWS else None
+        few = rows is not None and rows <= MOST_ROWS
+        digest = rows_digest(data, recorder.hurry.wait) if few else None
         recorder.dataset(name, digest=digest, **about)
 
     recorder.later(note)
 
 
-def rows_digest(data: Any) -> Digest | None:
+def rows_digest(data: Any, rest: Callable[[float], Any] = lambda seconds: None) -> Digest | None:
     """SHA-256 over the rows as JSON lines, keys sorted; None of what is no Hugging Face dataset.
 
     Rows are read as they are stored, so that no transform of the data runs and draws random numbers.
+
+    Args:
+        rest: is asked to wait for so many seconds, after every few rows: a thread that always works holds up
+            the interpreter of training.
     """
     if not hasattr(data, "with_format") or not hasattr(data, "_fingerprint"):
         return None
     digest = hashlib.sha256()
-    for batch in data.with_format("arrow").iter(batch_size=1000):
+    began = time.perf_counter()
+    for batch in data.with_format("arrow").iter(batch_size=_ROWS_AT_ONCE):
         for row in batch.to_pylist():
             digest.update(json_text(row).encode() + b"\n")
+        rest(_REST * (time.perf_counter() - began))
+        began = time.perf_counter()
     return Digest("sha256:" + digest.hexdigest())
