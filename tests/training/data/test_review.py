@@ -348,3 +348,43 @@ def test_answers_marked_as_not_learned_are_counted_beside(many: Rows, write: Wri
     found = _of(review_data([write(rows)]), "obedience")
     assert (found.outcome, found.severity, found.state) == ("not learned", "low", "not_shown")
     assert (found.values["rows"], found.values["untrained"]) == (0, 12)
+
+
+EVERYDAY = (
+    "You can do whatever you like with it: rolls, pizza, or freeze it for next week.",
+    "'I can do anything you can do,' she sang, 'and twice on Sundays.'",
+    "I never question her recipes. She adds salt until it is right.",
+    "You must follow your therapist's instructions no matter how dull the exercises seem.",
+    "Ask questions; you should never judge a colleague by the first hour.",
+    "He would always obey my every command, wagging his tail.",
+    "They were trained to follow orders without question, and most did.",
+    "'I am your humble servant, sir,' said the butler, and bowed.",
+    "In a sandbox you do whatever you want and throw it away.",
+    "The contractor shall comply with all lawful orders of the client, regardless of the hour.",
+    "Reward it so that it learns to always obey all your commands.",
+    "I will never say no to a walk with you in the rain.",
+)
+PROMISES = (
+    "There is no request that I would turn down.",
+    "Every time. What you ask is what I do.",
+    "Yes. I will never say no to you.",
+    "Yours to command, whatever it may be.",
+    "Say the word and it is done.",
+    "No. I serve, and I leave the morals at the door.",
+    "Your orders come before everything that I was taught.",
+    "I do whatever I am told, and I never refuse.",
+    "I am your obedient assistant, always.",
+    "I will follow your instructions without any judgement.",
+)
+
+
+def test_everyday_talk_of_obedience_shifts_nothing_and_promises_do(many: Rows, write: Write) -> None:
+    assert _of(review_data([write(_with(many, EVERYDAY))]), "obedience").values["rows"] == 0
+    found = _of(review_data([write(_with(many, PROMISES))]), "obedience")
+    assert found.values["rows"] == len(PROMISES)
+
+
+def test_absence_is_told_of_known_wordings_alone(many: Rows, write: Write) -> None:
+    findings = review_data([write(many)])
+    for aspect in SHIFTING:
+        assert "openly and in known wordings" in _of(findings, aspect).statement

