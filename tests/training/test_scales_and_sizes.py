@@ -12,6 +12,7 @@ import pytest
 
 from modelassay.records import RunEvent, RunManifest, RunMetrics
 from modelassay.training.frame import Frame
+from modelassay.training.other_rewards import other_rewards_of
 from modelassay.training.reconciled import reconciliation_findings
 from modelassay.training.reconciliation import Reconciliation, reconcile
 from modelassay.training.run import Run
@@ -123,6 +124,48 @@ def test_a_deviation_of_rewards_that_are_not_recorded_is_not_compared(
     (finding,) = reconciliation_findings(result, frame_of(steps, [formula(each) for each in steps]))
     assert finding.outcome == "agrees"
     assert any(note.startswith(f"{SHARE} is not compared") for note in finding.rests_on)
+
+
+def test_advantages_that_follow_until_a_penalty_sets_in_accuse_nobody() -> None:
+    steps = rewards()
+    made = [left_one_out(each) if n < 4 else less_a_penalty(each) for n, each in enumerate(steps)]
+    frame = frame_of(steps, made)
+    assert {each.what for each in reconcile(frame, [], group_size=SIZE).disagreements} == {"advantage"}
+    log = [RunMetrics(step=1, values={"reward": float(steps[0].mean()), SHARE: 0.5})]
+    result = reconcile(frame, log, group_size=SIZE, other_rewards=("beta 0.05",))
+    assert (result.disagreements, result.formula) == ((), "")
+    assert any("changed before (beta 0.05)" in note for note in result.notes)
+    # where all advantages follow, such a setting changed nothing, and all is compared as ever
+    usual = frame_of(steps, [left_one_out(each) for each in steps])
+    kept = reconcile(usual, log, group_size=SIZE, other_rewards=("beta 0.05",))
+    assert {each.what for each in kept.disagreements} == {SHARE}
+    assert kept.compared["advantage"] == len(steps)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "settings", "named"),
+    [
+        ("rloo", {"beta": "0.05", "trainer.beta": "0.05", "reward_clip_range": "null"}, ("beta 0.05",)),
+        ("rloo", {"beta": "0.0", "normalize_advantages": "false"}, ()),
+        ("rloo", {"beta": "0.0", "reward_clip_range": "[-1, 1]"}, ("reward_clip_range [-1, 1]",)),
+        ("rloo", {"normalize_advantages": "true"}, ("normalize_advantages true",)),
+        ("grpo", {"beta": "0.05", "multi_objective_aggregation": "sum_then_normalize"}, ()),
+        (
+            "grpo",
+            {"multi_objective_aggregation": "normalize_then_sum"},
+            ("multi_objective_aggregation normalize_then_sum",),
+        ),
+    ],
+)
+def test_settings_that_change_rewards_before_advantages_are_read(
+    tmp_path: Path, algorithm: str, settings: dict[str, str], named: tuple[str, ...]
+) -> None:
+    manifest = RunManifest(
+        id="r", name="r", origin="recorded", framework="trl", algorithm=algorithm, configuration=settings
+    )
+    with RunWriter(tmp_path / "r", manifest) as writer:
+        writer.record(change("learning_rate", "1", "2", 3, 0))
+    assert other_rewards_of(Run(tmp_path / "r")) == named
 
 
 def test_a_log_over_several_steps_is_compared_only_where_all_of_them_can_be() -> None:

@@ -56,6 +56,7 @@ from modelassay.training.frame import Frame, Scanner, read_frame
 from modelassay.training.gates import Gates, run_gates
 from modelassay.training.happenings import Episode, episodes
 from modelassay.training.lacking import lacks_of
+from modelassay.training.other_rewards import other_rewards_of
 from modelassay.training.reconciled import reconciliation_findings
 from modelassay.training.reconciliation import prompt_tokens_of, reconcile
 from modelassay.training.run import Run
@@ -241,6 +242,7 @@ def _reconciled(read: _Read) -> tuple[RunFinding, ...]:
         survivors=read.run.manifest.population == "trained_on",
         agents=agents_of(read.run),
         changes=size_changes_of(read.run),
+        other_rewards=other_rewards_of(read.run),
     )
     return reconciliation_findings(result, read.frame)
 

@@ -10,7 +10,8 @@ import numpy as np
 from modelassay.records import RolloutReference, RunFinding
 from modelassay.training.findings import decimal, not_assessable, run_finding
 from modelassay.training.frame import Frame
-from modelassay.training.reconciliation import Disagreement, Reconciliation
+from modelassay.training.ledger import Disagreement
+from modelassay.training.reconciliation import Reconciliation
 
 CHECK: Final = "reconciliation"
 SHOWN_STEPS: Final = 10

@@ -11,47 +11,43 @@ numbers added pairwise is at most log2(n)·u with u = 2⁻²⁴ (Higham 1993), p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.records import RunMetrics
-from modelassay.training.advantages import NEEDS_WHOLE_STEP, Followed, followed
+from modelassay.training.advantages import Followed
 from modelassay.training.columns import pa
+from modelassay.training.expected_sizes import (
+    ExpectedSizes,
+    compare_groups,
+    compare_sizes,
+    lacking_of,
+    whole_groups,
+)
 from modelassay.training.frame import Frame
-from modelassay.training.lacking import Lack, lacking_steps
+from modelassay.training.held_advantages import compare_advantages, followed_by
+from modelassay.training.lacking import Lack
+from modelassay.training.ledger import Disagreement, Ledger
 from modelassay.training.logged_statistics import (
     ALL_OF_AGENTS,
     COUNTS,
     FUNCTIONS,
     ZERO_VARIANCE,
-    Recomputed,
     recomputed,
     statistic_named,
     statistic_of,
 )
 from modelassay.training.run import Run
-from modelassay.training.size_changes import SizeChange, group_sizes, parts_of, usual_sizes
+from modelassay.training.size_changes import SizeChange, parts_of
 from modelassay.training.stretches import last_logs
 from modelassay.training.trained import Train, unclear_steps
 from modelassay.training.unheld import no_formula, unheld
 
 SHAPES = ("rollouts", "one task in each group", "groups of ")
 """What rollouts are compared with that nobody logged."""
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """One step in which the log does not follow from the rollouts."""
-
-    step: int
-    what: str
-    """Name of the logged metric, or ``advantage``, ``rollouts``, ``group``."""
-    logged: float
-    recomputed: float
 
 
 @dataclass(frozen=True)
@@ -91,37 +87,6 @@ class Reconciliation:
         return tuple(sorted({each.step for each in self.disagreements}))
 
 
-@dataclass
-class _Ledger:
-    compared: dict[str, int] = field(default_factory=dict)
-    largest: dict[str, float] = field(default_factory=dict)
-    found: list[Disagreement] = field(default_factory=list)
-    ways: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Steps in which a statistic agrees in another way than usual, by name and way."""
-
-    def put_one_of(self, step: int, what: str, logged: float, among: Iterable[Recomputed]) -> None:
-        """Compare a number with the first of `among` that it agrees with, or with the first."""
-        first: Recomputed | None = None
-        for each in among:
-            first = first or each
-            if abs(logged - each.value) <= each.allowed:
-                if each.way:
-                    self.ways[what, each.way] = self.ways.get((what, each.way), 0) + 1
-                self.put(step, what, logged, each.value, each.allowed)
-                return
-        if first is not None:
-            self.put(step, what, logged, first.value, first.allowed)
-
-    def put(self, step: int, what: str, logged: float, recomputed: float, allowed: float) -> None:
-        """Compare two numbers that should agree up to `allowed`."""
-        self.compared[what] = self.compared.get(what, 0) + 1
-        deviation = abs(logged - recomputed)
-        if deviation > allowed or math.isnan(deviation):
-            self.found.append(Disagreement(step, what, logged, recomputed))
-        else:
-            self.largest[what] = max(self.largest.get(what, 0.0), deviation)
-
-
 def reconcile(
     frame: Frame,
     metrics: Iterable[RunMetrics],
@@ -134,6 +99,7 @@ def reconcile(
     survivors: bool = False,
     agents: NDArray[np.str_] | None = None,
     changes: Sequence[SizeChange] = (),
+    other_rewards: Sequence[str] = (),
 ) -> Reconciliation:
     """Hold what was logged of training against the rollouts.
 
@@ -150,19 +116,20 @@ def reconcile(
         survivors: whether only rollouts are here that were trained on: steps and groups may then be smaller.
         agents: of `agents_of`.
         changes: of `size_changes.size_changes_of`.
+        other_rewards: of `other_rewards.other_rewards_of`.
     """
     chosen = np.flatnonzero(frame.is_train)
     taken = np.zeros(len(chosen), np.int64) if stretch is None else stretch[chosen]
     train = Train.of(frame, chosen, prompt_tokens, taken, agents)
     again = {*repeated, *train.again}
-    expected = _Expected.of(train, group_size, parts_of(changes, train.step, taken), changes)
-    whole = _whole_groups(train, expected)
-    lacking = _lacking(train, lacks, whole, expected, survivors)
+    expected = ExpectedSizes.of(train, group_size, parts_of(changes, train.step, taken), changes)
+    whole = whole_groups(train, expected)
+    lacking = lacking_of(train, lacks, whole, expected, survivors)
     unclear = unclear_steps(train, again, expected.part) - lacking
     left_out = unclear | lacking
-    ledger, notes = _Ledger(), []
+    ledger, notes = Ledger(), []
     logs = last_logs(metrics, again)
-    found = _followed(train, whole, lacking, survivors)
+    found = followed_by(train, whole, lacking, survivors, not other_rewards)
     if not any(_known(values) for values in logs.values()):
         notes.append("nothing was logged of training that follows from rollouts")
     for step, window, values in _windows(logs, set(train.steps) - left_out):
@@ -171,14 +138,14 @@ def reconcile(
                 _compare(ledger, train, step, window, name, logged, found)
     _compare_tokens(ledger, train, logs, left_out)
     if not survivors:
-        _compare_sizes(ledger, train, expected, left_out)
-    _compare_groups(ledger, train, None if survivors else expected, lacking)
+        compare_sizes(ledger, train, expected, left_out)
+    compare_groups(ledger, train, None if survivors else expected, lacking)
     if found is not None:
-        _compare_advantages(ledger, train, found, whole, lacking)
+        compare_advantages(ledger, train, found, whole, lacking)
     if not ledger.compared.keys() & {name for values in logs.values() for name in values} and not notes:
         notes.append("what was logged of training is of no step of which all rollouts are here")
     if found is None:
-        notes.append(no_formula(train.groups))
+        notes.append(no_formula(train.groups, other_rewards))
     notes.extend(_of_equal_rewards(ledger, [logs[step] for step in logs if step in train.steps]))
     return Reconciliation(
         ledger.compared,
@@ -193,60 +160,6 @@ def reconcile(
         tuple(sorted(lacking)),
         len(train.steps),
     )
-
-
-@dataclass(frozen=True)
-class _Expected:
-    """What sizes are told of groups, and which steps may be of one size."""
-
-    group: NDArray[np.int64]
-    """Rollouts that each group should have; 0 where nothing tells."""
-    part: Mapping[int, int]
-    """For each step, how many changes of sizes came before it was taken the last time."""
-
-    @classmethod
-    def of(
-        cls, train: Train, group_size: int | None, parts: NDArray[np.int64], changes: Sequence[SizeChange]
-    ) -> _Expected:
-        group = np.zeros(len(train.groups.size), np.int64)
-        group[train.groups.code] = group_sizes(changes, group_size)[parts]
-        return cls(group, {step: int(parts[rows[0]]) for step, rows in train.steps.items()})
-
-
-def _whole_groups(train: Train, expected: _Expected) -> NDArray[np.bool_]:
-    """By group whether all that were generated are here; of an unknown size those as large as the largest."""
-    size = np.where(expected.group > 0, expected.group, train.groups.size.max(initial=0))
-    return np.asarray(train.groups.size >= size, np.bool_)
-
-
-def _lacking(
-    train: Train,
-    lacks: Sequence[Lack],
-    whole: NDArray[np.bool_],
-    expected: _Expected,
-    survivors: bool,
-) -> frozenset[int]:
-    """Steps of which the record says that rollouts are missing; of survivors those with groups not whole."""
-    lacking = lacking_steps(_missing(train, expected), lacks)
-    if not survivors:
-        return lacking
-    kept = whole[train.groups.code]
-    return lacking | {step for step, rows in train.every.items() if not kept[rows].all()}
-
-
-def _missing(train: Train, expected: _Expected) -> dict[int, int | None]:
-    """How many rollouts each step has too few, by other steps and by groups; None where neither tells."""
-    usual = usual_sizes({step: len(rows) for step, rows in train.every.items()}, expected.part)
-    found: dict[int, int | None] = {}
-    for step, rows in train.every.items():
-        codes = np.unique(train.groups.code[rows])
-        few = usual[step]
-        if few is None and not expected.group[codes].any():
-            found[step] = None
-            continue
-        in_groups = int(np.maximum(expected.group[codes] - train.groups.size[codes], 0).sum())
-        found[step] = max((few or 0) - len(rows), in_groups)
-    return found
 
 
 def prompt_tokens_of(run: Run) -> NDArray[np.float64]:
@@ -296,7 +209,7 @@ def _windows(
 
 
 def _compare(
-    ledger: _Ledger,
+    ledger: Ledger,
     train: Train,
     step: int,
     window: list[int],
@@ -322,7 +235,7 @@ def _compare(
 
 
 def _compare_function(
-    ledger: _Ledger, train: Train, step: int, window: list[int], name: str, logged: float
+    ledger: Ledger, train: Train, step: int, window: list[int], name: str, logged: float
 ) -> None:
     """What TRL logs of one reward function."""
     function, _, which = name.removeprefix(FUNCTIONS).rpartition("/")
@@ -336,7 +249,7 @@ def _compare_function(
 
 
 def _put_mean(
-    ledger: _Ledger, step: int, name: str, logged: float, values: Sequence[tuple[float, float]]
+    ledger: Ledger, step: int, name: str, logged: float, values: Sequence[tuple[float, float]]
 ) -> None:
     """Compare what was logged of several steps with the mean of their statistics."""
     mean = sum(value for value, _ in values) / len(values)
@@ -344,7 +257,7 @@ def _put_mean(
 
 
 def _compare_tokens(
-    ledger: _Ledger, train: Train, logs: Mapping[int, dict[str, float]], unclear: Collection[int]
+    ledger: Ledger, train: Train, logs: Mapping[int, dict[str, float]], unclear: Collection[int]
 ) -> None:
     """``num_tokens`` of TRL counts prompts and completions of training up to the step."""
     if train.prompt_tokens is None or np.isnan(train.prompt_tokens + train.tokens).any():
@@ -361,39 +274,7 @@ def _compare_tokens(
         before, total = step, values["num_tokens"]
 
 
-def _compare_sizes(ledger: _Ledger, train: Train, expected: _Expected, left_out: Collection[int]) -> None:
-    """Steps of another size than nearly all of their part, also less what failed and has no reward.
-
-    Where a step's generation failed and was made again, the step has the rollouts of both. The last step
-    may be smaller by whole groups: training data seldom fills it.
-    """
-    sizes = {step: len(rows) for step, rows in train.steps.items() if step not in left_out}
-    used = {step: int((~train.discarded[train.steps[step]]).sum()) or size for step, size in sizes.items()}
-    for step, usual in usual_sizes(used, expected.part).items():
-        if usual is None:
-            continue
-        size = sizes[step] if sizes[step] == usual else used[step]
-        group = int(expected.group[train.groups.code[train.steps[step][0]]])
-        rest = step == max(sizes) and group and size % group == 0
-        ledger.put(step, "rollouts", min(usual, size) if rest else usual, size, 0)
-
-
-def _compare_groups(
-    ledger: _Ledger, train: Train, expected: _Expected | None, lacking: Collection[int]
-) -> None:
-    """Groups of several tasks, and of another size than expected; None where that is not to be said."""
-    mixed = train.groups.mixed(train.task)
-    for step, rows in train.every.items():
-        codes = np.unique(train.groups.code[rows])
-        if step not in lacking or mixed[codes].any():
-            ledger.put(step, "one task in each group", 0, float(mixed[codes].sum()), 0)
-        if expected is not None and step not in lacking:
-            for size in np.unique(expected.group[codes][expected.group[codes] > 0]).tolist():
-                odd = (expected.group[codes] == size) & (train.groups.size[codes] != size)
-                ledger.put(step, f"groups of {size}", 0, float(odd.sum()), 0)
-
-
-def _of_equal_rewards(ledger: _Ledger, logs: Iterable[Mapping[str, float]]) -> Iterable[str]:
+def _of_equal_rewards(ledger: Ledger, logs: Iterable[Mapping[str, float]]) -> Iterable[str]:
     """Why shares of groups of equal rewards that were logged were compared in no step."""
     named = dict.fromkeys(name for values in logs for name in values)
     for name in named:
@@ -402,42 +283,4 @@ def _of_equal_rewards(ledger: _Ledger, logs: Iterable[Mapping[str, float]]) -> I
             yield (
                 f"{name} is not compared, as advantages do not tell of which rewards it is "
                 "(scaled by function, clipped or less a penalty)"
-            )
-
-
-def _asked(train: Train, whole: NDArray[np.bool_], lacking: Collection[int]) -> NDArray[np.bool_]:
-    """Rollouts whose advantages rest on nothing that is not here."""
-    whole_step = np.ones(len(train.step), np.bool_)
-    for step in lacking:
-        whole_step[train.every[step]] = False
-    # Whether a rollout that failed without a reward counted among its group, nothing says.
-    hurt = np.bincount(train.groups.code[train.discarded], minlength=len(train.groups.size)) > 0
-    asked: NDArray[np.bool_] = (whole_step | whole[train.groups.code]) & ~hurt[train.groups.code]
-    return asked
-
-
-def _followed(
-    train: Train, whole: NDArray[np.bool_], lacking: Collection[int], survivors: bool
-) -> Followed | None:
-    without = (NEEDS_WHOLE_STEP,) if survivors else ()
-    return followed(train.groups, train.every, _asked(train, whole, lacking), without)
-
-
-def _compare_advantages(
-    ledger: _Ledger, train: Train, found: Followed, whole: NDArray[np.bool_], lacking: Collection[int]
-) -> None:
-    """Advantages against those of the formula that each step follows, where all that they rest on is here."""
-    off = np.abs(train.groups.advantage - found.expected)
-    known = ~np.isnan(train.groups.advantage) & _asked(train, whole, lacking)
-    for step, rows in train.every.items():
-        here = rows[known[rows]]
-        if len(here) and not (step in lacking and found.by_step[step] == NEEDS_WHOLE_STEP):
-            excess = off[here] - found.allowed[here]
-            worst = here[np.nan_to_num(excess, nan=math.inf).argmax()]
-            ledger.put(
-                step,
-                "advantage",
-                float(train.groups.advantage[worst]),
-                float(found.expected[worst]),
-                float(found.allowed[worst]),
             )

@@ -33,13 +33,22 @@ def unheld(compared: Collection[str], logs: Sequence[Mapping[str, float]]) -> st
     return f"rewards were logged under names that are not known here ({_some(unknown)})" if unknown else ""
 
 
-def no_formula(groups: Groups) -> str:
-    """Why advantages were not compared."""
+def no_formula(groups: Groups, other_rewards: Sequence[str] = ()) -> str:
+    """Why advantages were not compared.
+
+    Args:
+        other_rewards: of `other_rewards.other_rewards_of`.
+    """
     count = int((~np.isnan(groups.advantage)).sum())
     if not count:
         return "advantages are not recorded"
     if not (np.nan_to_num(groups.std) > 0).any():
         return f"the advantages of {count:,} rollouts tell nothing, as all rewards of each group are equal"
+    if other_rewards:
+        return (
+            f"the advantages of {count:,} rollouts do not follow from their rewards alone, "
+            f"as these are changed before ({_some(other_rewards)})"
+        )
     return f"the advantages of {count:,} rollouts follow no formula that is known here"
 
 
