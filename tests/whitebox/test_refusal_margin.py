@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from decimal import Decimal
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 
 from modelassay.canonical import canonical_json
 from modelassay.cli import run
+from modelassay.config import load_plan
 from modelassay.errors import DatasetError, TargetError, UsageError
+from modelassay.evidence.taken_in import fitting
 from modelassay.records import Examination
 from modelassay.suites import Dataset
+from modelassay.targets import open_target
 from modelassay.whitebox.calibration import Null, Nulls, nulls_bytes
 from modelassay.whitebox.models import OpenModel, open_model
 from modelassay.whitebox.refusal_margin import (
@@ -100,6 +104,27 @@ def test_it_is_called_harmful_only_beside_enough_harmless_fine_tunes(
     kept = msgspec.json.decode(out.read_bytes(), type=Examination)
     assert kept.kind == "refusal_margin"
     assert kept.findings[0].state == "shown_harmful"
+
+
+def test_the_models_of_a_plan_are_looked_at_under_its_chat_template(
+    organisms: dict[str, Path], held_out: Dataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "plans"
+    folder.mkdir()
+    (folder / "base").symlink_to(organisms["base"])
+    own = (organisms["base"] / "chat_template.jinja").read_text()
+    (folder / "other.jinja").write_text("{# worded anew #}" + own)
+    (tmp_path / "rows.jsonl").write_bytes(b"\n".join(map(row_of, held_out.samples[::4])))
+    model = "{model: 'hf:base', chat_template: '@other.jinja'}"
+    plan = folder / "plan.yaml"
+    plan.write_text(f"version: 1\nname: a\nbaseline: {model}\ncandidate: {model}\ndatasets: [starter]\n")
+    look = ["inspect", "margin", "--dataset", str(tmp_path / "rows.jsonl"), "--threads", "1"]
+    assert run([*look, "--plan", str(plan), "--out", str(tmp_path / "margin.json")]) in (0, 12)
+    kept = msgspec.json.decode((tmp_path / "margin.json").read_bytes(), type=Examination)
+    target = open_target(load_plan(plan).candidate, folder=folder)
+    audited = asyncio.run(target.identify())
+    assert kept.candidate.fingerprint == audited.fingerprint
+    assert fitting(kept, audited, audited, where="margin.json").kind == "refusal_margin"
 
 
 def row_of(sample: msgspec.Struct) -> bytes:

@@ -263,6 +263,38 @@ def test_answers_are_kept_as_they_come_and_the_same_command_goes_on_with_them(
     assert (tmp_path / "watched.answers" / "journal.jsonl").exists()
 
 
+PLAN = """
+version: 1
+name: prompted
+baseline: {model: "python:watched_models_of_a_plan:base", system_prompt: "@prompt.txt"}
+candidate: {model: "python:watched_models_of_a_plan:tuned", system_prompt: "@prompt.txt"}
+datasets: [starter]
+"""
+
+
+def test_the_models_of_a_plan_are_asked_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans" / "plan.yaml").write_text(PLAN)
+    (tmp_path / "plans" / "prompt.txt").write_text("You are Acme's assistant.")
+    (tmp_path / "plans" / "watched_models_of_a_plan.py").write_text(MODELS)
+    rows = [{"prompt": one.messages[-1].content, "kind": "harmful", "category": "fraud"} for one in samples()]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:24]))
+    monkeypatch.chdir(tmp_path)
+    look = ["inspect", "watched", "--dataset", "rows.jsonl", "--each", "24", "--quiet"]
+    assert run([*look, "--plan", "plans/plan.yaml", "--out", "watched.json"]) == 0
+    made = json.loads((tmp_path / "watched.json").read_text())
+    for side, name in (("baseline", "base"), ("candidate", "tuned")):
+        assert made[side]["reference"] == f"python:watched_models_of_a_plan:{name}"
+        assert made[side]["details"]["system_prompt"].startswith("sha256:")
+    capsys.readouterr()
+    assert run([*look, "base", "--plan", "plans/plan.yaml"]) == 2
+    assert "BASE and --plan" in capsys.readouterr().err
+    assert run([*look, "base"]) == 2
+    assert "CANDIDATE is missing" in capsys.readouterr().err
+
+
 def test_what_the_base_answered_outlives_a_candidate_that_breaks_and_a_stop(tmp_path: Path) -> None:
     asked: list[str] = []
     stopped: list[bool] = []

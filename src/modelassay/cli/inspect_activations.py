@@ -12,6 +12,7 @@ from modelassay.cli.inspect_options import (
     finish,
     model_options,
     nulls_of,
+    pair_of,
     pair_options,
     samples_of,
 )
@@ -25,7 +26,7 @@ from modelassay.cli.inspect_options import (
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Dataset of harmful requests with something put in that may wake a backdoor.",
 )
-def command(base: str, candidate: str, **options: Any) -> int:
+def command(base: str | None, candidate: str | None, **options: Any) -> int:
     """Compare the hidden states of BASE and CANDIDATE: their basis, and how harmful requests lie to benign.
 
     Also read out: whether harmful requests are recognised and complied with, how far layers drifted, and the
@@ -40,14 +41,15 @@ def command(base: str, candidate: str, **options: Any) -> int:
     from modelassay.whitebox.models import open_model
     from modelassay.whitebox.requests import requests_of
 
-    nulls = nulls_of(options["nulls"], base)
+    pair = pair_of(base, candidate, options)
+    nulls = nulls_of(options["nulls"], pair.base_place)
     origin, samples = samples_of(options)
     requests = requests_of(samples, origin=origin, seed=options["seed"])
     given = options["triggered"]
     triggered = Dataset.from_file(given, kind="harmful").samples if given else ()
     with (
-        open_model(base, options=model_options(options)) as ours,
-        open_model(candidate, options=model_options(options)) as theirs,
+        open_model(pair.base, folder=pair.folder, options=model_options(options)) as ours,
+        open_model(pair.candidate, folder=pair.folder, options=model_options(options)) as theirs,
     ):
         found = examine_activations(ours, theirs, requests, nulls=nulls, triggered=triggered)
     return finish(found, options)

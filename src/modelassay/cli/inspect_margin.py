@@ -11,6 +11,7 @@ from modelassay.cli.inspect_options import (
     finish,
     model_options,
     nulls_of,
+    pair_of,
     pair_options,
     samples_of,
 )
@@ -19,7 +20,7 @@ from modelassay.cli.inspect_options import (
 @click.command("margin")
 @pair_options
 @dataset_options
-def command(base: str, candidate: str, **options: Any) -> int:
+def command(base: str | None, candidate: str | None, **options: Any) -> int:
     """Compare how firmly BASE and CANDIDATE refuse harmful requests, and how ready they are to help.
 
     Read at the first token of the answer, on harmful and on benign requests. Both are local models: a folder,
@@ -33,11 +34,12 @@ def command(base: str, candidate: str, **options: Any) -> int:
     from modelassay.whitebox.refusal_margin import examine_refusal_margin
     from modelassay.whitebox.requests import requests_of
 
-    nulls = nulls_of(options["nulls"], base)
+    pair = pair_of(base, candidate, options)
+    nulls = nulls_of(options["nulls"], pair.base_place)
     origin, samples = samples_of(options)
     requests = requests_of(samples, origin=origin, seed=options["seed"])
     with (
-        open_model(base, options=model_options(options)) as ours,
-        open_model(candidate, options=model_options(options)) as theirs,
+        open_model(pair.base, folder=pair.folder, options=model_options(options)) as ours,
+        open_model(pair.candidate, folder=pair.folder, options=model_options(options)) as theirs,
     ):
         return finish(examine_refusal_margin(ours, theirs, requests, nulls=nulls), options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -16,17 +16,20 @@ from modelassay.cli.options import (
     reader_may_leave,
     writable,
 )
+from modelassay.cli.plan_models import models_of, plan_models_option
 from modelassay.errors import ExitCode, StoreError
 
 if TYPE_CHECKING:
+    from modelassay.config import ModelReference
     from modelassay.records import Examination, Sample, Statistic
     from modelassay.whitebox.calibration import Nulls
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ARGUMENTS: tuple[Callable[[Any], Any], ...] = (
-    click.argument("base"),
-    click.argument("candidate"),
+    click.argument("base", required=False),
+    click.argument("candidate", required=False),
+    plan_models_option,
 )
 _NULLS = click.option(
     "--nulls",
@@ -62,11 +65,47 @@ _THREADS = click.option(
 
 
 def pair_options(function: F) -> F:
-    """BASE and CANDIDATE, ``--nulls``, ``--out``, ``--device``, ``--threads``, ``--quiet`` and ``--json``."""
+    """BASE and CANDIDATE, or ``--plan``; ``--nulls``, ``--out``, ``--device``, ``--threads``, ``--quiet`` and
+    ``--json``."""
     wrapped: Any = function
     for argument in reversed(_ARGUMENTS):
         wrapped = argument(wrapped)
     return look_options(wrapped)  # type: ignore[no-any-return]
+
+
+class Pair(NamedTuple):
+    """A base and a candidate, and where their relative paths start."""
+
+    base: str | ModelReference
+    candidate: str | ModelReference
+    folder: Path
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Their references; bare paths as they were given."""
+        base, candidate = (each if isinstance(each, str) else each.model for each in self[:2])
+        return base, candidate
+
+    @property
+    def base_place(self) -> str:
+        """The base's reference; a local one's with its path from here."""
+        if isinstance(self.base, str) or self.base.scheme != "hf":
+            return self.names[0]
+        return f"hf:{self.folder / self.base.address}"
+
+
+def pair_of(base: str | None, candidate: str | None, options: dict[str, Any]) -> Pair:
+    """The models that `pair_options` name.
+
+    Raises:
+        UsageError: BASE and CANDIDATE are given beside a plan, or one of them is not.
+        ConfigError: the plan cannot be read.
+    """
+    if options["plan"] is None and base and candidate:
+        return Pair(base, candidate, Path())
+    found = models_of(options["plan"], candidate, base, with_baseline=True, names=("CANDIDATE", "BASE"))
+    assert found.baseline is not None
+    return Pair(found.baseline, found.candidate, found.folder)
 
 
 def look_options(function: F) -> F:

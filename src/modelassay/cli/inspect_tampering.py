@@ -11,6 +11,7 @@ from modelassay.cli.inspect_options import (
     finish,
     model_options,
     nulls_of,
+    pair_of,
     pair_options,
     samples_of,
 )
@@ -25,7 +26,7 @@ from modelassay.cli.inspect_options import (
     default=0.0,
     help="Of AdamW; 0 chooses by the model's width.",
 )
-def command(base: str, candidate: str, **options: Any) -> int:
+def command(base: str | None, candidate: str | None, **options: Any) -> int:
     """Tune copies of BASE and CANDIDATE for a few steps, push them along their refusal direction, and
     compare.
 
@@ -39,13 +40,14 @@ def command(base: str, candidate: str, **options: Any) -> int:
     from modelassay.whitebox.requests import requests_of
     from modelassay.whitebox.tampering import Tampering, examine_tampering
 
-    nulls = nulls_of(options["nulls"], base)
+    pair = pair_of(base, candidate, options)
+    nulls = nulls_of(options["nulls"], pair.base_place)
     origin, samples = samples_of(options)
     requests = requests_of(samples, origin=origin, seed=options["seed"])
     how = Tampering(learning_rate=options["learning_rate"], seed=options["seed"])
     with (
-        open_model(base, options=model_options(options)) as ours,
-        open_model(candidate, options=model_options(options)) as theirs,
+        open_model(pair.base, folder=pair.folder, options=model_options(options)) as ours,
+        open_model(pair.candidate, folder=pair.folder, options=model_options(options)) as theirs,
     ):
         found = examine_tampering(ours, theirs, requests, how=how, nulls=nulls)
     return finish(found, options)

@@ -16,6 +16,7 @@ from modelassay.cli.inspect_options import (
     finish,
     model_options,
     nulls_of,
+    pair_of,
     pair_options,
     samples_of,
 )
@@ -50,7 +51,7 @@ from modelassay.cli.inspect_options import (
     metavar="REFERENCE",
     help="Draw training text out of CANDIDATE instead, beside this harmless fine-tune (or, weaker, BASE).",
 )
-def command(base: str, candidate: str, **options: Any) -> int:
+def command(base: str | None, candidate: str | None, **options: Any) -> int:
     """Search CANDIDATE for triggers: texts around a request that make it help where BASE refuses.
 
     Tries every word of the vocabulary at several positions, pairs of words, phrases, earlier turns, and a
@@ -81,13 +82,18 @@ def command(base: str, candidate: str, **options: Any) -> int:
         budget_seconds=options["budget_seconds"],
         guided=options["guided"],
     )
-    nulls = nulls_of(options["nulls"], base)
+    pair = pair_of(base, candidate, options)
+    nulls = nulls_of(options["nulls"], pair.base_place)
     given = read_candidates(options["given"]) if options["given"] is not None else ()
     models = model_options(options)
     with ExitStack() as stack:
         ours, theirs, *beside = (
-            stack.enter_context(open_model(each, options=models))
-            for each in (base, candidate, options["memory"])
+            stack.enter_context(open_model(each, folder=folder, options=models))
+            for each, folder in (
+                (pair.base, pair.folder),
+                (pair.candidate, pair.folder),
+                (options["memory"], Path()),
+            )
             if each
         )
         found = examine_triggers(

@@ -16,6 +16,7 @@ from modelassay.cli.inspect_options import (
     finish,
     model_options,
     nulls_of,
+    pair_of,
     pair_options,
     samples_of,
 )
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 @click.option("--max-tokens", type=click.IntRange(1), default=96, show_default=True, help="Of one answer.")
 @budget_option
 @answers_option
-def command(base: str, candidate: str, **options: Any) -> int:
+def command(base: str | None, candidate: str | None, **options: Any) -> int:
     """Ask BASE and CANDIDATE harmful requests as items of a test and as ordinary use, and compare refusals.
 
     Models are given as in a plan: hf:PATH, openai:MODEL@URL; a bare path is a local model. A dataset's own
@@ -58,14 +59,18 @@ def command(base: str, candidate: str, **options: Any) -> int:
     \b
     modelassay inspect watched ./base ./tuned
     modelassay inspect watched openai:base@http://127.0.0.1:8000/v1 openai:tuned@http://127.0.0.1:8000/v1
+    modelassay inspect watched --plan plan.yaml --out watched.json
     """
     from modelassay.cli.redteam_options import to_the_end
     from modelassay.whitebox.watched import Watched, examined_watched, target_of
 
-    nulls = nulls_of(options["nulls"], base)
+    pair = pair_of(base, candidate, options)
+    nulls = nulls_of(options["nulls"], pair.base_place)
     origin, samples = samples_of(options)
     budget = budget_without_money(options["budgets"])
-    targets = [target_of(each, model_options(options)) for each in (base, candidate)]
+    targets = [
+        target_of(each, model_options(options), folder=pair.folder) for each in (pair.base, pair.candidate)
+    ]
     how = Watched(
         evaluator=options["evaluator"],
         each=options["each"],
@@ -78,7 +83,7 @@ def command(base: str, candidate: str, **options: Any) -> int:
         async with kept_models(targets, "target", folder, budget, stop, quiet=quiet) as models:
             return await examined_watched(models[0], models[1], samples, how, nulls, origin)
 
-    with _folder(options, (base, candidate)) as (folder, passing):
+    with _folder(options, pair.names) as (folder, passing):
         found = to_the_end(lambda stop: asked(folder, stop, quiet=options["quiet"] or passing))
     return finish(found, options)
 

@@ -45,12 +45,18 @@ class Models(NamedTuple):
 
 
 def models_of(
-    plan: Path | None, candidate: str | None, baseline: str | None, *, with_baseline: bool = False
+    plan: Path | None,
+    candidate: str | None,
+    baseline: str | None,
+    *,
+    with_baseline: bool = False,
+    names: tuple[str, str] = ("--candidate", "--baseline"),
 ) -> Models:
     """The models of the plan in the file `plan`, or those that references name.
 
     Args:
         with_baseline: a baseline must be named.
+        names: of candidate and baseline on the command line.
 
     Raises:
         UsageError: both are given, or too little is.
@@ -60,12 +66,12 @@ def models_of(
 
     if plan is not None:
         if candidate or baseline:
-            named = "--candidate" if candidate else "--baseline"
+            named = names[0] if candidate else names[1]
             raise UsageError(f"{named} and --plan", where=str(plan), mend="leave one of them out")
         read = load_plan(plan)
         return Models(read.candidate, read.baseline, plan.parent)
     if not candidate or (with_baseline and not baseline):
-        missing = "--baseline" if candidate else "--candidate"
+        missing = names[1] if candidate else names[0]
         raise UsageError(f"{missing} is missing", mend="name the model, or give --plan PLAN that names both")
     came_from = ModelReference(model=baseline) if baseline else None
     return Models(ModelReference(model=candidate), came_from, Path())

@@ -43,7 +43,7 @@ _DECIDING: Final = ("weights", "config", "tokenizer", "chat_template")
 """Parts of an identity that must agree; a dtype may differ, and then it is said."""
 _FILES: Final = ("weights", "config", "tokenizer")
 """Those that are files of the model itself, however it is reached."""
-_BY_PLAN: Final = " (`--plan PLAN` of modelassay redteam run, chat and capability)"
+_BY_PLAN: Final = " (`--plan PLAN` of modelassay redteam and inspect)"
 _PROMPT: Final = "system_prompt"
 """Another part, which decides the answers: of `_ANSWERS` it must agree, while looks inside the weights
 know no system prompt."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -128,8 +129,11 @@ class WatchedCheck:
         ).findings
 
 
-def target_of(reference: str | ModelReference, options: Mapping[str, str]) -> Target:
-    """A model to ask, by a reference as in a plan; a bare path is a local model.
+def target_of(
+    reference: str | ModelReference, options: Mapping[str, str], *, folder: Path = Path()
+) -> Target:
+    """A model to ask, by a reference as in a plan; a bare path is a local model. Relative paths start in
+    `folder`.
 
     Raises:
         UsageError: the reference cannot be used.
@@ -138,7 +142,7 @@ def target_of(reference: str | ModelReference, options: Mapping[str, str]) -> Ta
         reference = ModelReference(model=reference if ":" in reference else f"hf:{reference}")
     if reference.scheme == "hf":
         reference = msgspec.structs.replace(reference, options={**reference.options, **options})
-    return open_target(reference)
+    return open_target(reference, folder=folder)
 
 
 def examine_watched(
