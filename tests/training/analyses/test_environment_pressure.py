@@ -353,6 +353,24 @@ def test_what_is_commoner_on_easy_prompts_is_not_said_to_pay(
         assert (finding.outcome, finding.severity) == ("not told apart", "medium")
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_exploit_that_was_taken_up_at_once_is_not_called_fine(made: Made, at_once: bool) -> None:
+    """Hard tasks pay the exploit alone, and no group of theirs holds both, or few do; easy ones pay all."""
+    random, rows = np.random.default_rng(0), []
+    for step in range(1, 31):
+        for task in range(4):
+            for _ in range(6):
+                shot = step > 15 if at_once or step != 15 else random.random() < 0.5
+                for kind, shows, reward in (("hard", shot, shot), ("easy", random.random() < 0.5, 1)):
+                    text = f"{random.integers(10, 99)} done" if shows else "it is so"
+                    prompt = f"{kind}{task + 4 * (step % 5)}"
+                    row = {"env": "a", "step": step, "prompt": prompt, "completion": text}
+                    rows.append({**row, "reward": float(reward)})
+    finding = _of(assess_environments(*made(rows)), "a", "pressure")
+    assert finding.state != "shown_fine"
+    assert finding.severity in ("medium", "high")
+
+
 def test_what_is_paid_again_at_the_end_is_not_called_fine(frame_of: Callable[..., Frame]) -> None:
     """Paid less than its absence for two thirds of the run, and more in the last."""
     early, late = (

@@ -87,7 +87,7 @@ def _paid(pressure: Pressure) -> str:
             f"{100 * pressure.interval.high:.1f}) beside others of the same prompt, in {pressure.groups:,} "
             f"groups that hold both{since}"
         )
-    apart = ", which easier prompts may explain: too few groups hold both to compare them by prompt"
+    apart = ", which easier prompts may explain: too few of them stand beside others of the same prompt"
     if pressure.measure == "full reward":
         share, other = 100 * pressure.with_it, 100 * pressure.without
         return f"get full reward {share:.0f} % of the time, others {other:.0f} %{apart}"

@@ -4,6 +4,8 @@ Among rollouts of the same prompt it is D (`statistics.group_differential`) as a
 span of rewards, over all steps and over their last third: what is paid after a fix, or no longer. Where too
 few groups hold both kinds, it is P(full | behaviour) - P(full | without), and where rewards are of more than
 two values the difference of mean rewards; these cannot tell what is paid from what easier prompts bring.
+Where they are large, and many rollouts with the behaviour stand in groups that all show it, they are told as
+well: an exploit that was taken up at once leaves no group in which it is paid beside honest work.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ GRADER_EXPLOITS = (
 """Flags of rollouts that got their reward, if any, from the grader's weakness: no task is solved by them."""
 MARGIN = 0.1
 """Share of the span of rewards, or of full rewards, under which a difference is none."""
+MOST = 0.9
+"""Share of a behaviour's rollouts that stand in groups with others, from which these groups speak for all."""
 _CLUSTERS_LEAST = 6
 """Tasks of each kind from which errors are clustered by task; else by group."""
 
@@ -107,19 +111,31 @@ def pressures(frame: Frame, told: Sequence[Environment]) -> list[Pressure]:
         if name not in NOT_SIGNS_OF_WORK
         for each, mixed in _enough(frame, told, name, shares)
     ]
-    looks = sum(2 if mixed else e.scale.reached + e.scale.graded for e, _, mixed in asked)
+    looks = sum(2 * (mixed is not None) + e.scale.reached + e.scale.graded for e, _, mixed in asked)
     confidence = 1 - 0.05 / max(1, looks)
     found: list[Pressure] = []
     for each, name, mixed in asked:
-        flags = frame.flags[name][each.chosen]
-        if mixed is not None:
-            found += _within_groups(frame.flags[name], shares, each, name, mixed, confidence)
+        pooled = _pooled(frame, each, name, confidence)
+        if mixed is None:
+            found += pooled
             continue
-        if each.scale.reached:
-            found.append(_by_full(frame, each, name, flags, confidence))
-        if each.scale.graded:
-            found.append(_by_mean(frame, each, name, flags, confidence))
+        found += _within_groups(frame.flags[name], shares, each, name, mixed, confidence)
+        if _beside_others(frame.flags[name] & each.chosen, mixed) < MOST:
+            found += [one for one in pooled if one.interval.low > MARGIN]
     return sorted(found, key=lambda pressure: (not pressure.pays, -pressure.interval.low))
+
+
+def _pooled(frame: Frame, each: Environment, name: str, confidence: float) -> list[Pressure]:
+    """Of all rollouts together, whichever prompt they answer."""
+    flags = frame.flags[name][each.chosen]
+    found = [_by_full(frame, each, name, flags, confidence)] if each.scale.reached else []
+    return [*found, _by_mean(frame, each, name, flags, confidence)] if each.scale.graded else found
+
+
+def _beside_others(flagged: Flags, groups: Grouped) -> float:
+    """Share of these rollouts that stand in groups which hold others too."""
+    beside = groups.rollouts[groups.differences.mixed[groups.place]]
+    return float(flagged[beside].sum() / max(1, flagged.sum()))
 
 
 def _shares(frame: Frame, told: Sequence[Environment]) -> Floats:
