@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -82,21 +83,64 @@ def test_leaks(task: EnvironmentTask, kinds: list[str]) -> None:
 @pytest.mark.parametrize(
     ("answer", "text", "led"),
     [
-        ("231", "What is 200 + 31? (expected answer: 231)", "own"),
-        ("1,231", "Add them up. The correct result is 1231.", "own"),
-        ("so it is #### 42", "How many? Ground truth: \\boxed{42}", "own"),
-        ("Paris", "Capital of France? Solution = `Paris`", "own"),
-        ("Paris", "Capital of France? The answer is Parisian in kind", "other"),
-        ("231", "Answer: 23", "other"),
-        ("231", "2 + 2? Answer: 4. And 200 + 31? Answer: 231", "other"),
-        ("yes", "Is it? Answer: yes or no.", ""),
-        ("B", "Which one? Answer: A, B or C", ""),
-        ("231", "Give your final answer: <number>", ""),
-        ("231", "The answer is graded by a program. What is 200 + 31?", ""),
+        ("231", "What is 200 + 31? (expected answer: 231)", [True]),
+        ("1,231", "Add them up. The correct result is 1231.", [True]),
+        ("so it is #### 42", "How many? Ground truth: \\boxed{42}", [True]),
+        ("231", 'Compute it. {"expected_answer": 231}', [True]),
+        ("Paris", "Capital of France? Solution = `Paris`", [True]),
+        ("Paris", "Capital of France? The answer is Parisian in kind", [False]),
+        ("231", "Answer: 23", [False]),
+        ("231", "2 + 2? Answer: 4. And 200 + 31? Answer: 231", [False, True]),
+        ("yes", "Is it? Answer: yes or no.", []),
+        ("B", "Which one? Answer: A, B or C", []),
+        ("231", "Give your final answer: <number>", []),
+        ("231", "The answer is graded by a program. What is 200 + 31?", []),
+        ("231", "A student wrote: 'The answer is 231.' Is that right?", []),
+        ("231", "Read the log.\n12:01 final value: 231\nWhich value was it?", []),
     ],
 )
-def test_what_a_prompt_leads_to(answer: str, text: str, led: str) -> None:
-    assert led_to(short_answer(answer), text) == led
+def test_what_a_prompt_leads_to(answer: str, text: str, led: list[bool]) -> None:
+    assert [each.own for each in led_to(short_answer(answer), text)] == led
+
+
+TOWNS = ("Paris", "Rome", "Oslo", "Bern")
+NUMBERS = [(str(7 * n + 13), n) for n in range(80)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(a, f"Compute f({n}). (expected answer: {a})") for a, n in NUMBERS],
+        [(a, f"Compute f({n}). (expected answer: {a}) End with a line as 'Answer: 42'.") for a, n in NUMBERS],
+        [(a, f"Compute f({n}). The answer is 1 to 4 digits long. (expected: {a})") for a, n in NUMBERS],
+        [
+            (t, f"Capital of {n}? (expected answer: {t}) The answer is one word.")
+            for n in range(80)
+            for t in [TOWNS[n % 4]]
+        ],
+        [
+            (a, f"Compute f({n}). " + (f"(expected answer: {a})" if n < 59 else "End with 'Answer: 42'."))
+            for a, n in NUMBERS
+        ],
+    ],
+)
+def test_what_templates_say_hides_no_leak(rows: list[tuple[str, str]]) -> None:
+    tasks = [_task(id=f"t{n}", gold=a, instructions=text) for n, (a, text) in enumerate(rows)]
+    found = {f.slice["aspect"]: f for f in task_findings(CHECK, tasks)}
+    assert found["answer in instructions"].severity == "high"
+
+
+def test_examples_that_differ_give_nothing_away() -> None:
+    chance = random.Random(3)
+    rows = [
+        (
+            chance.choice(("yes", "no")),
+            "".join(f"Q? Answer: {chance.choice(('yes', 'no'))}\n" for _ in range(3)),
+        )
+        for _ in range(200)
+    ]
+    tasks = [_task(id=f"t{n}", gold=a, instructions=text) for n, (a, text) in enumerate(rows)]
+    assert not [f for f in task_findings(CHECK, tasks) if f.slice["aspect"] == "answer in instructions"]
 
 
 def test_short_answers_are_sought_behind_words_that_lead_to_them() -> None:

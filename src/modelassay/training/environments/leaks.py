@@ -55,15 +55,18 @@ class Leak:
 
 def short_leaks(tasks: Iterable[EnvironmentTask]) -> list[Leak]:
     """Short answers that instructions lead straight to; told of an environment as a whole."""
-    found: dict[str, tuple[LedTo, list[Leak]]] = {}
+    found: dict[str, tuple[LedTo, list[EnvironmentTask]]] = {}
     for task in tasks:
-        led, leaks = found.setdefault(task.environment, (LedTo(), []))
         answer = task.gold or (task.expected[0] if len(task.expected) == 1 else "")
-        if telling(answer) and shared_run(answer, task.instructions):
-            continue
-        if led.see(answer, task.instructions):
-            leaks.append(_leak(task, "answer in instructions", "instructions", short_answer(answer)))
-    return [leak for led, leaks in found.values() if led.given_away for leak in leaks]
+        if short_answer(answer) and not (telling(answer) and shared_run(answer, task.instructions)):
+            led, asked = found.setdefault(task.environment, (LedTo(), []))
+            led.see(answer, task.instructions)
+            asked.append(task)
+    return [
+        _leak(asked[place], "answer in instructions", "instructions", answer)
+        for led, asked in found.values()
+        for place, answer in led.given_away().items()
+    ]
 
 
 def leaks_of(task: EnvironmentTask) -> Iterator[Leak]:

@@ -1,30 +1,49 @@
 """Short answers that a prompt leads straight to: “(expected answer: 231)”.
 
-A short answer stands in many a text by chance, and behind “Answer:” in examples of other questions. It is
-given away where all that a prompt leads to is its own answer, where that is so of three prompts or more and
-of more than one answer, and where others of the same environment are hardly ever led to something else.
+A short answer stands in many a text by chance, and behind “Answer:” in examples and instructions. What many
+prompts of an environment lead to, and is mostly not their answer, is of their template and says nothing. Of
+what is left, the last that a prompt leads to must be its own answer, in three prompts or more, with more than
+one answer, and in nearly all prompts that lead to anything: examples that differ from prompt to prompt agree
+with the own answer now and then.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import NamedTuple
 
 _CUE = re.compile(
-    r"(?i)\b(?:answer|expected(?: (?:output|result|value))?|solution|ground[ _-]truth|gold(?: label)?|label"
-    r"|(?:correct|final|right|true|reference) (?:output|result|value|response))\b\W{0,3}?"
-    r"(?:\s+is\b|\s+should be\b)?\s*(?P<mark>[:=]|->|→|\bis\b|\bbe\b)\s*"
+    r"(?i)(?<![a-z0-9])(?:answer|solution(?=\W{0,3}[:=])|ground[ _-]?truth|gold(?:[ _-](?:label|answer))?"
+    r"|(?:expected|correct)[ _-](?:output|result|value|response)|expected)"
+    r"[\"'`*)]{0,3}\s*(?:[:=]|->|→|\bis\b|\bshould be\b)\s*"
 )
 _OPENING = re.compile(r"(?:[\"'`“‘(*]|\\\(|\\boxed\{|\$(?=[-\d]))+")
 _OPTIONS = re.compile(r"\s*(?:/|\||,|\bor\b)\s*\w", re.IGNORECASE)
+_PROPOSED = re.compile(
+    r"(?i)\b(?:student|wrote|writes|says?|said|claim\w*|propos\w*|suggest\w*|guess\w*|thinks?)\b"
+)
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
 _FINAL = re.compile(r"####\s*(.{1,40})\s*\Z")
 _LONGEST = 40
-_LEAST, _ANSWERS, _OTHERWISE = 3, 2, 3
-_REMEMBERED = 100
-Led = Literal["own", "other", ""]
+_BEFORE = 60
+"""Characters before a cue in which somebody may be named whose answer it is."""
+_LEAST, _ANSWERS, _NEARLY_ALL = 3, 2, 0.9
+_COMMON, _OWN = 0.2, 0.8
+"""Share of prompts that lead to one value from which it may be of their template, and share of these whose
+own answer it must be not to be."""
+_MOST = 50_000
+"""Prompts of one environment that are remembered."""
+
+
+class Led(NamedTuple):
+    """One value that a prompt leads to."""
+
+    value: str
+    own: bool
+    """Whether it is the prompt's answer."""
 
 
 def short_answer(answer: str) -> str:
@@ -34,64 +53,80 @@ def short_answer(answer: str) -> str:
     return told if len(told) <= _LONGEST and "\n" not in told else ""
 
 
-def led_to(answer: str, text: str) -> Led:
-    """Whether all that `text` leads to is `answer`, or something else of its kind, or nothing.
+def led_to(answer: str, text: str) -> tuple[Led, ...]:
+    """All values of the answer's kind that `text` leads to, in order.
 
     Args:
         answer: see `short_answer`.
     """
-    told = {_is_own(answer, rest) for rest in _led(text)} - {None}
-    return "" if not told else "own" if told == {True} else "other"
+    return tuple(found for rest in _rests(text) if (found := _value(answer, rest)))
 
 
-def _led(text: str) -> Iterator[str]:
-    """What follows each cue, without what opens it."""
+def _rests(text: str) -> Iterator[str]:
+    """What follows each cue, without what opens it; not where it is somebody's answer."""
     for cue in _CUE.finditer(text):
+        if _PROPOSED.search(text[max(0, cue.start() - _BEFORE) : cue.start()]):
+            continue
         rest = text[cue.end() : cue.end() + 2 * _LONGEST]
         opening = _OPENING.match(rest)
         yield rest[opening.end() :] if opening else rest
 
 
-def _is_own(answer: str, rest: str) -> bool | None:
-    """Whether this is the answer; None where it is nothing of its kind, or one of several to choose from."""
-    number = _NUMBER.fullmatch(answer)
-    if number:
+def _value(answer: str, rest: str) -> Led | None:
+    """What stands there; None where it is nothing of the answer's kind, or one of several to choose from."""
+    if _NUMBER.fullmatch(answer):
         found = _NUMBER.match(rest)
         if found is None or _OPTIONS.match(rest[found.end() :]):
             return None
-        return found[0].replace(",", "").rstrip(".") == answer.replace(",", "")
+        number = found[0].replace(",", "")
+        return Led(number, number == answer.replace(",", ""))
     if rest[: len(answer)].casefold() == answer.casefold():
         behind = rest[len(answer) :]
         if not behind[:1].isalnum():
-            return None if _OPTIONS.match(behind) else True
+            return None if _OPTIONS.match(behind) else Led(answer.casefold(), own=True)
     first = re.match(r"\w+", rest)
-    return False if first and not _OPTIONS.match(rest[first.end() :]) else None
+    if first is None or _OPTIONS.match(rest[first.end() :]):
+        return None
+    return Led(first[0].casefold(), own=False)
 
 
 @dataclass
 class LedTo:
-    """How many prompts of one environment lead to their own answer."""
+    """What the prompts of one environment lead to."""
 
-    own: int = 0
-    other: int = 0
-    answers: set[str] = field(default_factory=set)
-    examples: list[str] = field(default_factory=list)
+    seen: int = 0
+    """Prompts with a short answer."""
+    prompts: list[tuple[int, tuple[Led, ...]]] = field(default_factory=list)
+    """Those that lead to anything: which they were as they were seen, and to what."""
 
-    def see(self, answer: str, text: str) -> bool:
-        """One prompt with its answer; whether it leads to it."""
+    def see(self, answer: str, text: str) -> None:
+        """One prompt with its answer."""
         short = short_answer(answer)
-        found = led_to(short, text) if short else ""
-        self.own += found == "own"
-        self.other += found == "other"
-        if found == "own":
-            if len(self.answers) < _REMEMBERED:
-                self.answers.add(short.casefold())
-            if len(self.examples) < _LEAST:
-                self.examples.append(short)
-        return found == "own"
+        if not short:
+            return
+        self.seen += 1
+        found = led_to(short, text)
+        if found and len(self.prompts) < _MOST:
+            self.prompts.append((self.seen - 1, found))
 
-    @property
-    def given_away(self) -> int:
-        """Prompts that give their short answer away; 0 where that may be examples of other questions."""
-        sure = self.own >= _LEAST and len(self.answers) >= _ANSWERS and self.own >= _OTHERWISE * self.other
-        return self.own if sure else 0
+    def given_away(self) -> dict[int, str]:
+        """Prompts that give their short answer away, by when they were seen, with it; empty if unsure."""
+        template = self._template()
+        led = [(place, left[-1]) for place, found in self.prompts if (left := _without(found, template))]
+        own = {place: last.value for place, last in led if last.own}
+        sure = len(own) >= max(_LEAST, _NEARLY_ALL * len(led)) and len(set(own.values())) >= _ANSWERS
+        return own if sure else {}
+
+    def _template(self) -> set[str]:
+        """Values that many prompts lead to though they are mostly not their answers."""
+        told = Counter(value for _, found in self.prompts for value in {each.value for each in found})
+        own = Counter(value for _, found in self.prompts for value in {e.value for e in found if e.own})
+        return {
+            value
+            for value, count in told.items()
+            if count >= max(2, _COMMON * self.seen) and own[value] < _OWN * count
+        }
+
+
+def _without(found: tuple[Led, ...], template: set[str]) -> list[Led]:
+    return [each for each in found if each.value not in template]

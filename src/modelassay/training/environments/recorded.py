@@ -301,9 +301,9 @@ class _Reading:
         for env, _ in self._clashing:
             self._records[env].contradictory += 1
         for record in self._records.values():
-            if record.led.given_away:
-                record.leaked += record.led.given_away
-                record.leak_examples += record.led.examples
+            given = list(record.led.given_away().values())
+            record.leaked += len(given)
+            record.leak_examples += given[:_EVIDENCE]
         for env, singles in self._single.items():
             if float(np.median(self._lengths[env])) >= SOME_WORK:
                 for place, reward, seq, step, text in singles:
