@@ -14,6 +14,7 @@ import pytest
 
 from modelassay.errors import DatasetError
 from modelassay.records import RunCoverage
+from modelassay.training.coverage_gate import coverage_findings
 from modelassay.training.importers import ImportOptions, import_run
 from modelassay.training.run import Run
 
@@ -165,11 +166,25 @@ def test_verl_metrics_of_other_experiments_are_not_taken_for_those_of_the_run(tm
     layouts.lines(mine.with_name("lenient.jsonl"), other)
     run, _, coverage = imported(source, tmp_path)
     assert "experiment.jsonl, lenient.jsonl" in coverage.statements[0]
-    assert (list(run.metrics()), coverage.expected_train) == ([], 8)
+    assert (list(run.metrics()), coverage.expected_train) == ([], 12)  # both name step 3
     mine.rename(mine.with_name("strict.jsonl"))
     run, _, coverage = imported(source, tmp_path / "named")
     assert [each.values for each in run.metrics()] == [{"critic/score/mean": 0.5}] * 3
     assert coverage.expected_train == 12
+
+
+def test_a_copy_of_the_metrics_hides_no_step_of_verl(tmp_path: Path) -> None:
+    source = layouts.verl(tmp_path / "cut", steps=(1, 2))
+    mine = source / "log" / "project" / "experiment.jsonl"
+    decoy = shutil.copy(mine, mine.with_name("decoy.jsonl"))
+    run, _, coverage = imported(source, tmp_path)
+    assert (coverage.missing_steps, coverage.expected_train) == ((3,), 12)
+    assert coverage_findings(run.manifest, coverage)[0].outcome == "incomplete"
+    layouts.lines(decoy, [{"step": step, "data": {"critic/score/mean": 0.5}} for step in (1, 2)])
+    run, _, coverage = imported(source, tmp_path / "shorter")
+    assert (coverage.missing_steps, coverage.expected_train) == ((), None)
+    assert "rollouts end at step 2" in coverage.basis
+    assert coverage_findings(run.manifest, coverage)[0].outcome == "not assessable"
 
 
 def test_openrlhf_calls_captured_in_two_folders_are_several_runs(tmp_path: Path) -> None:

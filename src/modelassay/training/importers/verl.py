@@ -16,6 +16,7 @@ from typing import Any
 
 from modelassay.errors import DatasetError
 from modelassay.records import RewardFunction, RunManifest, RunPhase
+from modelassay.training.coverage_gate import WHOLE
 from modelassay.training.importers.checkpoints import checkpoints_in
 from modelassay.training.importers.lines import first_object, first_objects, json_rows, metric_lines, numbered
 from modelassay.training.importers.opened import ImportOptions, Notes, OpenedRun, Record, Rows
@@ -83,14 +84,15 @@ def open_run(source: Path, options: ImportOptions) -> OpenedRun:
         )
 
     trained = Trained(_TRAINING)
+    doubtful: set[int] = set()
 
     def records(notes: Notes) -> Iterator[Record]:
-        for path in _metrics_of(source, notes):
+        for path in _metrics_of(source, notes, trained, doubtful):
             yield from trained.noted(metric_lines(path, "step", notes, inner="data"))
         yield from trained.noted(checkpoints_in(source, r"global_step_(\d+)", notes))
 
     def coverage(tally: Tally, notes: Notes) -> dict[str, Any]:
-        return _coverage(tally, notes, trained)
+        return _coverage(tally, notes, trained, max(doubtful, default=0))
 
     return OpenedRun(manifest, rollouts, records, coverage)
 
@@ -107,29 +109,42 @@ def _folders(source: Path) -> list[Path]:
     return found
 
 
-def _metrics_of(source: Path, notes: Notes) -> list[Path]:
-    """Files of metrics of this run: FileLogger leaves one for each experiment, side by side."""
+def _metrics_of(source: Path, notes: Notes, trained: Trained, doubtful: set[int]) -> list[Path]:
+    """Files of metrics of this run: FileLogger leaves one for each experiment, side by side.
+
+    Where it cannot be told which is of this run, none is; steps that all of them trained are noted in
+    `trained` all the same, and those that some did in `doubtful`: a copy of the metrics hides no step.
+    """
     files = [
         path
         for path in sorted(source.rglob("*.jsonl"))
         if not re.fullmatch(_STEP, path.name) and _is_metrics(path)
     ]
     own = [path for path in files if path.stem == source.resolve().name] or files
-    if len(own) > 1:
-        steps = [
-            {whole(row.get("step")) for row in first_objects(path, sys.maxsize)} - {None} for path in own
-        ]
-        if sum(map(len, steps)) > len(set().union(*steps)):
-            named = ", ".join(path.name for path in own[:MOST_NAMED]) + (
-                ", …" if len(own) > MOST_NAMED else ""
-            )
-            notes.say(
-                f"Several files of metrics hold the same steps ({named}): which is of this run cannot be "
-                f"told, so none was read.",
-                grave=True,
-            )
-            return []
-    return own
+    steps = [_steps_in(path) for path in own] if len(own) > 1 else []
+    if sum(map(len, steps)) == len(set().union(*steps)):
+        return own
+    named = ", ".join(path.name for path in own[:MOST_NAMED]) + (", …" if len(own) > MOST_NAMED else "")
+    notes.say(
+        f"Several files of metrics hold the same steps ({named}): which is of this run cannot be told, so "
+        f"none was read. Give the folder of the run the name of its experiment, and its file is.",
+        grave=True,
+    )
+    of_training = [{step for step, is_training in each.items() if is_training} for each in steps]
+    trained.logged |= set.intersection(*of_training)
+    doubtful |= set().union(*of_training)
+    return []
+
+
+def _steps_in(path: Path) -> dict[int, bool]:
+    """Steps of a file of metrics, and whether something of training was logged at each."""
+    found: dict[int, bool] = {}
+    for row in first_objects(path, sys.maxsize):
+        step, values = whole(row.get("step")), row.get("data")
+        if step is not None:
+            names = values if isinstance(values, dict) else ()
+            found[step] = found.get(step, False) or any(name.startswith(_TRAINING) for name in names)
+    return found
 
 
 def _is_metrics(path: Path) -> bool:
@@ -181,7 +196,12 @@ def _read(path: Path, step: int, mark: str, notes: Notes) -> Iterator[Rollout]:
         )
 
 
-def _coverage(tally: Tally, notes: Notes, trained: Trained) -> dict[str, Any]:
+def _coverage(tally: Tally, notes: Notes, trained: Trained, perhaps: int) -> dict[str, Any]:
+    """See `OpenedRun.coverage`.
+
+    Args:
+        perhaps: the last step that metrics name of which it cannot be told whether they are of this run.
+    """
     steps = set(tally.train_steps)
     last, known_by = trained.last(steps)
     missing = set(range(1, last + 1)) - steps
@@ -192,10 +212,18 @@ def _coverage(tally: Tally, notes: Notes, trained: Trained) -> dict[str, Any]:
         "A resumed run writes over the dumps of earlier steps; whether that happened cannot be seen here."
     )
     notes.say("Whether filter_groups (DAPO) removed groups before the dump cannot be seen here.")
+    basis = f"{last:,} steps up to the last{known_by}, times {batch:,} rollouts in the largest"
+    # What lacks rollouts for certain is told as such; else nothing says that the last step here is the last.
+    open_end = perhaps > last and tally.train >= WHOLE * last * batch
+    if open_end:
+        basis = (
+            f"rollouts end at step {last:,}, and a file of metrics that may be of this run names step "
+            f"{perhaps:,}, so how many rollouts there were cannot be said"
+        )
     return {
-        "expected_train": last * batch if tally.train else None,
-        "basis": f"{last:,} steps up to the last{known_by}, times {batch:,} rollouts in the largest",
-        "batches_expected": last if tally.train else None,
+        "expected_train": last * batch if tally.train and not open_end else None,
+        "basis": basis,
+        "batches_expected": last if tally.train and not open_end else None,
         "missing_steps": tuple(sorted(missing)) if tally.train else (),
         "statements": (*notes.statements, *tally.statements()),
     }
