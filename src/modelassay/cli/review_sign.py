@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from modelassay.evidence.waivers import Waiver
     from modelassay.records import AuditRecord
 
+_OTHERWISE = {
+    "deploy": "it asks for no sign-off",
+    "deploy-monitored": "somebody accepts its risk: `modelassay gate accept-risk`",
+}
+"""What other verdicts ask for."""
+
 
 @click.command("sign")
 @click.argument("audit")
@@ -76,14 +82,7 @@ def command(
         _print_questions(record, as_json)
         return
     decider = decider_on(place, record.id, person=person, **signing)
-    require_outcome(
-        decider,
-        "review",
-        {
-            "deploy": "it asks for no sign-off",
-            "deploy-monitored": "somebody accepts its risk: `modelassay gate accept-risk`",
-        },
-    )
+    require_outcome(decider, "review", _OTHERWISE)
     day = last_day(decider, expires)
     data = _assessment(decider, assessment, record)
     waiver = Waiver(

@@ -107,16 +107,9 @@ def decide(
     check_policy(policy)
     strict, tightened = tighten(policy)
     case = Case.under(
-        policy,
-        strict,
-        findings,
-        coverage=coverage,
-        drawn=drawn,
-        today=today,
-        datasets=datasets,
-        red_team=red_team,
-        by_measure=by_measure,
-    )
+        policy, strict, findings, coverage=coverage, drawn=drawn, today=today, datasets=datasets,
+        red_team=red_team, by_measure=by_measure,
+    )  # fmt: skip
     held = [*([measured_noise()] if noise_floor else []), *_all_held(case)]
     outcome, deciding = _deciding(held[:1] if noise_floor else held)
     return Verdict(

@@ -99,8 +99,8 @@ def import_garak(
     if evaluator is not None:
         findings += _read_again(beside, evaluator)
     made = [each.made for each in runs.values() if each.made] or [now]
-    notes = [*(note for each in runs.values() for note in each.notes), *beside.notes]
-    notes += [] if all(each.made for each in runs.values()) else [UNDATED]
+    undated = [] if all(each.made for each in runs.values()) else [UNDATED]
+    notes = [*(note for each in runs.values() for note in each.notes), *beside.notes, *undated]
     return Examination(
         kind="red_team",
         tool_version=f"{__version__} (garak {runs['candidate'].version or 'of unknown version'})",

@@ -101,17 +101,7 @@ def _solvability(frame: Frame, each: Environment, record: EnvironmentRecord | No
         "best_pass_rate": decimal(float((solved / np.maximum(tries, 1)).max(initial=0))),
     }
     if record is not None and contradictory >= max(3, 0.1 * answered):
-        return run_finding(
-            CHECK,
-            "under-specified",
-            f"{contradictory:,} of {answered:,} prompts of {each.name!r} have answers that contradict each "
-            f"other, so that no honest policy can be right: {record.contradiction_examples[0]}.",
-            about=about,
-            state="shown_harmful",
-            severity="high",
-            values=values,
-            question=f"What is the right answer to prompts of {each.name!r}, and how would a policy know it?",
-        )
+        return _under_specified(each, record, values)
     if not each.scale.reached:
         return not_assessable(
             CHECK,
@@ -143,6 +133,23 @@ def _solvability(frame: Frame, each: Environment, record: EnvironmentRecord | No
         question=f"Does a known solution of the unsolved tasks of {each.name!r} get full reward?"
         if hard
         else "",
+    )
+
+
+def _under_specified(
+    each: Environment, record: EnvironmentRecord, values: Mapping[str, Decimal]
+) -> RunFinding:
+    """Equal prompts ask for different answers."""
+    return run_finding(
+        CHECK,
+        "under-specified",
+        f"{record.contradictory:,} of {record.answered:,} prompts of {each.name!r} have answers that "
+        f"contradict each other, so that no honest policy can be right: {record.contradiction_examples[0]}.",
+        about=_about(each, "solvability"),
+        state="shown_harmful",
+        severity="high",
+        values=values,
+        question=f"What is the right answer to prompts of {each.name!r}, and how would a policy know it?",
     )
 
 

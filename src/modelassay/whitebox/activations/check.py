@@ -81,6 +81,10 @@ class ActivationsCheck:
             ).findings
 
 
+def _words(reading: LensReading) -> dict[str, object]:
+    return {"state": reading.state, "towards": list(reading.towards), "away": list(reading.away)}
+
+
 def examine_activations(
     base: OpenModel,
     candidate: OpenModel,
@@ -136,12 +140,7 @@ def examine_activations(
         statistics=statistics,
         cannot=_CANNOT,
         notes=otherwise if basis.comparable else ("Directions were not compared: see the basis.",),
-        details={
-            "lens": [
-                {"state": each.state, "towards": list(each.towards), "away": list(each.away)} for each in lens
-            ],
-            "separability": by_layer(clean, woken),
-        },
+        details={"lens": [_words(each) for each in lens], "separability": by_layer(clean, woken)},
     )
 
 
