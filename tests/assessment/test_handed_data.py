@@ -16,6 +16,7 @@ from modelassay.assessment.handed_tasks import handed_tasks
 from modelassay.assessment.request import Request
 from modelassay.canonical import Digest
 from modelassay.records import RunDataset, RunFinding
+from modelassay.training.recorder.recorder import RunRecorder
 from modelassay.training.recorder.training_data import describe_dataset, rows_digest
 from modelassay.training.run import Run
 
@@ -144,17 +145,13 @@ def test_other_rows_than_a_trainer_was_recorded_with_are_told(tmp_path: Path) ->
 
 
 def test_rows_that_a_trainer_made_without_a_digest_accuse_nobody(tmp_path: Path) -> None:
-    told: list[tuple[str, dict[str, Any]]] = []
-
-    class Recorder:
-        later = staticmethod(lambda note: note())
-        dataset = staticmethod(lambda name, **about: told.append((name, about)))
-
-    describe_dataset(Recorder(), "train", list(range(53)), "sft", 42)  # type: ignore[arg-type]
-    ((name, about),) = told
+    with RunRecorder(tmp_path / "store", "run") as recorder:
+        describe_dataset(recorder, "train", list(range(53)), "sft", 42)
+    recorded = Run(tmp_path / "store" / "runs" / "run").datasets()
+    assert [(each.name, each.rows, each.digest) for each in recorded] == [("train", 53, None)]
     path = _written(tmp_path / "train.jsonl")
-    findings = handed_over((path,), (RunDataset(name=name, **about),))
+    findings = handed_over((path,), recorded)
     assert _of(findings, "recorded data").outcome == "on the developer's word"
     assert {"other data than recorded", "not handed over"}.isdisjoint({each.outcome for each in findings})
     renamed = _written(tmp_path / "mine.jsonl")
-    assert tied(renamed, (RunDataset(name=name, **about),)).tie == "word"
+    assert tied(renamed, recorded).tie == "word"

@@ -431,6 +431,54 @@ def test_rewards_that_were_logged_and_not_compared_are_not_said_to_agree() -> No
     assert [each.outcome for each in found] == ["disagrees", "not assessable"]
 
 
+def inflated(metrics: list[RunMetrics], steps: range) -> list[RunMetrics]:
+    """The log with rewards that are too high by 3 in some steps."""
+    return [
+        RunMetrics(
+            step=m.step,
+            values={
+                name: value + 3 * (m.step in steps and name in ("reward", "rewards/grader/mean"))
+                for name, value in m.values.items()
+            },
+        )
+        for m in metrics
+    ]
+
+
+@pytest.mark.parametrize(("blank", "agrees"), [(9, False), (5, False), (4, True)])
+def test_rewards_have_to_be_compared_in_most_steps_that_logged_them(blank: int, agrees: bool) -> None:
+    hidden = range(STEPS - blank + 1, STEPS + 1)
+    late = np.isin(FRAME.step, hidden)
+    reward = np.where(late, np.nan, FRAME.reward)
+    advantage = np.where(late, np.nan, FRAME.advantage)
+    frame = replace(FRAME, reward=reward, rewards={"grader": reward}, advantage=advantage)
+    (finding,) = reconciliation_findings(reconcile(frame, inflated(METRICS, hidden), group_size=SIZE), frame)
+    held = STEPS - blank
+    if agrees:
+        assert (finding.outcome, finding.assurance) == ("agrees", "T2")
+        assert f"reward at {held} steps" in finding.statement
+    else:
+        assert (finding.state, finding.assurance) == ("not_assessable", "T1")
+        assert f"against the rollouts of {held} of 10 steps" in finding.why_not
+
+
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        ("train/mean_reward", "not known here (train/mean_reward) in 9 of 10 steps"),
+        (
+            "rewards/other/mean",
+            "(rewards/other/mean) that could be held against the rollouts of 1 of 10 steps",
+        ),
+    ],
+)
+def test_a_total_reward_of_one_step_does_not_speak_for_other_names_in_the_rest(left: str, why: str) -> None:
+    metrics = [METRICS[0], *renamed(left)[1:]]
+    (finding,) = reconciliation_findings(reconcile(FRAME, metrics, group_size=SIZE), FRAME)
+    assert (finding.state, finding.assurance) == ("not_assessable", "T1")
+    assert why in finding.why_not
+
+
 @pytest.mark.parametrize("name", ["train/reward_avg", "my rewards", "policy.reward"])
 def test_rewards_under_a_name_that_nobody_knows_are_not_said_to_agree(name: str) -> None:
     result = reconcile(FRAME, renamed(name), group_size=SIZE)

@@ -25,6 +25,8 @@ class Ledger:
     """What was compared so far."""
 
     compared: dict[str, int] = field(default_factory=dict)
+    at: dict[str, set[int]] = field(default_factory=dict)
+    """Steps at which something was compared, by what was compared."""
     largest: dict[str, float] = field(default_factory=dict)
     found: list[Disagreement] = field(default_factory=list)
     ways: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Ledger:
     def put(self, step: int, what: str, logged: float, recomputed: float, allowed: float) -> None:
         """Compare two numbers that should agree up to `allowed`."""
         self.compared[what] = self.compared.get(what, 0) + 1
+        self.at.setdefault(what, set()).add(step)
         deviation = abs(logged - recomputed)
         if deviation > allowed or math.isnan(deviation):
             self.found.append(Disagreement(step, what, logged, recomputed))

@@ -107,6 +107,11 @@ def is_unknown_reward(name: str) -> bool:
     return bool(_SPEAKS_OF_REWARD.search(name)) and not _SOMETHING_ELSE.search(name)
 
 
+def is_mean_of_function(name: str) -> bool:
+    """Whether a name is TRL's of the mean of one reward function."""
+    return name.startswith(FUNCTIONS) and name.endswith("/mean")
+
+
 def recomputed(
     name: str, statistic: Statistic, train: Train, rows: Rows, formula: str
 ) -> Iterator[Recomputed]:

@@ -20,7 +20,8 @@ SHOWN_STEPS: Final = 10
 def reconciliation_findings(result: Reconciliation, frame: Frame) -> tuple[RunFinding, ...]:
     """What the comparison says, a finding in all and one for each thing that disagrees.
 
-    Where nothing that was logged was compared, or not the rewards, the rest is not said to agree.
+    Where nothing that was logged was compared, or rewards in half of their steps or fewer, the rest is not
+    said to agree.
     """
     named: dict[str, list[Disagreement]] = {}
     for each in result.disagreements:
@@ -37,14 +38,23 @@ def reconciliation_findings(result: Reconciliation, frame: Frame) -> tuple[RunFi
 
 def _unheld(result: Reconciliation) -> RunFinding:
     """Rewards were logged and not compared: that the rest agrees says nothing of them."""
-    rest = (
-        f"; what else was compared ({', '.join(result.logged)}) says nothing of that" if result.logged else ""
-    )
+    compared = _compared(result.logged, result)
+    rest = f"; what else was compared ({compared}) says nothing of that" if compared else ""
     return not_assessable(
         CHECK,
         f"{result.unheld}{rest}",
         about={"what": "rewards logged"},
         question="Of which rewards of which rollouts are these numbers, and how were they computed?",
+    )
+
+
+def _compared(names: Sequence[str], result: Reconciliation) -> str:
+    """What was compared, with the number of steps where it is another than the most."""
+    most = max((result.compared[name] for name in result.logged), default=0)
+    counts = [(name, result.compared[name]) for name in names]
+    return ", ".join(
+        name if count == most else f"{name} at {count:,} {'step' if count == 1 else 'steps'}"
+        for name, count in counts
     )
 
 
@@ -88,7 +98,7 @@ def _agreement(result: Reconciliation) -> RunFinding:
         CHECK,
         "agrees",
         f"What was logged follows from the rollouts in all {steps:,} steps that could be compared "
-        f"({', '.join(result.compared)}); the largest deviation is {worst:.1e}."
+        f"({_compared(tuple(result.compared), result)}); the largest deviation is {worst:.1e}."
         f"{_left_out(result)}{_ways(result)}{how}",
         state="shown_fine",
         severity="low" if changed else "none",

@@ -62,7 +62,7 @@ class Reconciliation:
     notes: tuple[str, ...] = ()
     """What could not be compared, and why; what says most of the run first."""
     unheld: str = ""
-    """Why rewards that were logged could be held against the rollouts of no step; empty where they were."""
+    """Why rewards that were logged were compared in half of their steps or fewer; else empty."""
     ways: tuple[str, ...] = ()
     """What was logged as other than all rollouts give it, and in how many steps."""
     formula: str = ""
@@ -152,7 +152,7 @@ def reconcile(
         ledger.largest,
         tuple(sorted(ledger.found, key=lambda each: (each.step, each.what))),
         tuple(notes),
-        unheld(ledger.compared, [logs.get(step, {}) for step in sorted(set(train.steps) - left_out)]),
+        unheld(ledger.at, {step: logs[step] for step in sorted(logs.keys() & set(train.steps) - left_out)}),
         tuple(f"{name} {way} in {count:,} steps" for (name, way), count in ledger.ways.items()),
         found.formula if found else "",
         found.formulae if found else (),

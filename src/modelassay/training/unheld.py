@@ -8,29 +8,60 @@ from typing import Final
 import numpy as np
 
 from modelassay.training.advantages import Groups
-from modelassay.training.logged_statistics import is_unknown_reward, statistic_named
+from modelassay.training.logged_statistics import is_mean_of_function, is_unknown_reward, statistic_named
 
 SHOWN_NAMES: Final = 5
 
 
-def unheld(compared: Collection[str], logs: Sequence[Mapping[str, float]]) -> str:
-    """Why total rewards that were logged were compared in no step; empty where they were, or none was logged.
+def unheld(compared: Mapping[str, Collection[int]], logs: Mapping[int, Mapping[str, float]]) -> str:
+    """Why rewards that were logged were compared in half of their steps or fewer.
+
+    Empty where they were in more, or none was logged.
 
     Args:
-        compared: names of what was compared.
-        logs: of steps of which rollouts are here.
+        compared: steps, by names of what was compared in them.
+        logs: by step, of steps of which rollouts are here.
     """
-    named = dict.fromkeys(name for values in logs for name in values)
-    totals = [name for name in named if (found := statistic_named(name)) is not None and found.is_total]
-    if any(name in compared for name in totals):
+    spoken = {step: names for step, values in logs.items() if (names := _rewards_in(values))}
+    missed = {
+        step: names
+        for step, names in spoken.items()
+        if not any(step in compared.get(name, ()) for name in names)
+    }
+    if 2 * len(missed) < max(len(spoken), 1):
         return ""
-    if totals:
-        return (
-            f"a total reward was logged ({_some(totals)}) and could be held against the rollouts of no step, "
+    named = dict.fromkeys(name for names in missed.values() for name in names)
+    held = len(spoken) - len(missed)
+    steps = f"{held:,} of {len(spoken):,} steps" if held else "no step"
+    unknown = [name for name in named if is_unknown_reward(name)]
+    why = []
+    if totals := [name for name in named if _is_total(name)]:
+        why.append(
+            f"a total reward was logged ({_some(totals)}) and could be held against the rollouts of {steps}, "
             f"as their total rewards, or all the rollouts that it is of, are not in the record"
         )
-    unknown = [name for name in named if is_unknown_reward(name)]
-    return f"rewards were logged under names that are not known here ({_some(unknown)})" if unknown else ""
+    if unknown:
+        among = f" in {len(missed):,} of {len(spoken):,} steps" if held and not totals else ""
+        why.append(f"rewards were logged under names that are not known here ({_some(unknown)}){among}")
+    if alone := [name for name in named if is_mean_of_function(name)]:
+        why.append(
+            f"without a total reward, rewards were logged ({_some(alone)}) "
+            f"that could be held against the rollouts of {steps}"
+        )
+    return ", and ".join(why)
+
+
+def _rewards_in(values: Mapping[str, float]) -> list[str]:
+    """What a log says of rewards: totals; else what may be one, by its name; else means of functions."""
+    for speaks in (_is_total, is_unknown_reward, is_mean_of_function):
+        if names := [name for name in values if speaks(name)]:
+            return names
+    return []
+
+
+def _is_total(name: str) -> bool:
+    statistic = statistic_named(name)
+    return statistic is not None and statistic.is_total
 
 
 def no_formula(groups: Groups, other_rewards: Sequence[str] = ()) -> str:
