@@ -24,11 +24,10 @@ from modelassay.training.protocol.replay import (
     NEEDED,
     Replayed,
     replay_finding,
-    rollout_tolerance,
     rollouts_were_held,
-    tolerance_of,
     why_not_replayable,
 )
+from modelassay.training.protocol.replay_tolerance import rollout_tolerance, tolerance_of
 from modelassay.training.protocol.rollout_comparison import (
     RolloutComparison,
     compare_rollouts,
@@ -176,14 +175,39 @@ OWN = (away(1e-6),)
         (differing(3, equal=10), (), "shown_fine", "replayed", ""),
         # What was sampled, and other scores beside it: only graders that differ by themselves may.
         (differing(3, equal=0, other_scores=100), (), "shown_fine", "not assessable", "many scores of the"),
-        (differing(4, equal=90, other_scores=1), (differing(4, equal=90),), "", "deviates", ""),
+        (differing(4, equal=80, other_scores=20), (differing(4, equal=90),), "", "deviates", ""),
+        (
+            differing(4, equal=90, other_scores=1),
+            (differing(4, equal=90),),
+            "",
+            "not assessable",
+            "1 have other",
+        ),
         (
             differing(4, equal=90, other_scores=9),
-            (differing(4, equal=90, other_scores=1),),
+            (differing(4, equal=90, other_scores=5),),
             "",
             "replayed",
             "",
         ),
+        (
+            differing(4, equal=85, other_scores=9),
+            (differing(4, equal=90, other_scores=2),),
+            "",
+            "not assessable",
+            "9 have other scores, which is more than",
+        ),
+        # None of a few is not never.
+        (
+            differing(3, equal=62, of=64),
+            (differing(equal=64, of=64),),
+            "shown_fine",
+            "not assessable",
+            "2 rollouts",
+        ),
+        (differing(3, equal=48, of=64), (differing(equal=64, of=64),), "shown_fine", "deviates", ""),
+        (differing(4, equal=0, of=384), (differing(equal=384, of=384),), "", "deviates", ""),
+        (differing(3, equal=62, of=64), (), "shown_fine", "replayed", ""),
         (
             differing(4, equal=70, other_scores=9),
             (differing(4, equal=90, other_scores=1),),
@@ -222,6 +246,22 @@ def test_a_replay_that_was_set_up_otherwise_accuses_nobody() -> None:
 def test_rollouts_may_differ_as_far_as_replays_do_among_themselves() -> None:
     assert rollout_tolerance([]) == 0
     assert rollout_tolerance([differing(4, equal=95), differing(4, equal=90)]) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.2])
+@pytest.mark.parametrize("count", [16, 64, 256])
+def test_honest_replays_are_hardly_ever_accused(count: int, share: float) -> None:
+    """The record and one replay of the developer's differ from this one by the same chances."""
+    random, trials = np.random.default_rng(7), 400
+    accused = 0
+    for _ in range(trials):
+        found, own = (
+            differing(3, equal=int(count - each - again), of=count, other_scores=int(again))
+            for each, again in zip(*random.binomial(count, [[share] * 2, [share / 2] * 2]), strict=True)
+        )
+        replayed = Replayed(found, away(0), OWN, (own,), scored("shown_fine"))
+        accused += replay_finding(WHOLE, replayed, run="r").outcome == "deviates"
+    assert accused <= 0.02 * trials + 3 * math.sqrt(0.02 * trials)
 
 
 def test_tolerance_is_twice_the_largest_of_the_developers_own() -> None:
@@ -306,10 +346,10 @@ def test_after_a_resumption_all_its_processes_are_compared(tmp_path: Path) -> No
     assert (before.recorded, before.equal) == (8, 8)
 
 
-def kept(store: Path, name: str, folders: list[Path], time: str = "") -> None:
+def kept(store: Path, name: str, folders: list[Path], time: str = "", **settings: str) -> None:
     """A run of three steps with the checkpoints in `folders`, `checkpoint-N` of step N."""
     shutil.rmtree(store / "runs" / name, ignore_errors=True)
-    run(store / "runs" / name, [[1], [2], [3], [4], [5], [6]], time=time)
+    run(store / "runs" / name, [[1], [2], [3], [4], [5], [6]], time=time, **settings)
     lines = [
         RunCheckpoint(
             step=int(folder.name.partition("-")[2]),
@@ -359,6 +399,36 @@ def test_a_replay_of_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     found = msgspec.json.decode(finding.read_bytes(), type=RunFinding)
     digest = str(fingerprint_folder(one).digest)
     assert found.slice == {"run": "r", "from": "checkpoint-1", "digest": digest}
+
+
+def test_own_replays_that_were_set_up_otherwise_are_named_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "assay"
+    for folder in (store / "runs", tmp_path / "again", tmp_path / "theirs"):
+        folder.mkdir(parents=True)
+    one, two = (save(tmp_path / f"checkpoint-{n}", a=np.full(2, n, np.float32)) for n in (1, 2))
+    theirs = save(tmp_path / "theirs" / "checkpoint-2", a=np.full(2, 2.01, np.float32))
+    kept(store, "r", [one, two], lr="1", vllm_server_host="a")
+
+    def replay(end: float, lr: str) -> tuple[int, str]:
+        shutil.rmtree(tmp_path / "again" / "checkpoint-2", ignore_errors=True)
+        reached = save(tmp_path / "again" / "checkpoint-2", a=np.full(2, end, np.float32))
+        kept(store, "again", [reached], lr="1", vllm_server_host="b")
+        kept(store, "own", [], lr=lr, vllm_server_host="c")
+        words = ["run", "replay", "r", "again", "--from", one, "--to", two, "--reached", reached]
+        more = ["--own", theirs, "--own-run", "own", "--store", store]
+        return modelassay(list(map(str, [*words, *more]))), "".join(capsys.readouterr())
+
+    named = "own replay own (lr is 1 in the record and 2 in the replay)"
+    code, said = replay(2, "2")
+    assert (code, said.startswith("replayed"), named in " ".join(said.split())) == (0, True, True), said
+    code, said = replay(2.01, "2")  # how near is near enough is what such a replay cannot tell
+    assert (code, said.startswith("not assessable"), named in " ".join(said.split())) == (0, True, True), said
+    code, said = replay(2.01, "1")
+    assert (code, said.startswith("replayed"), "left out" in said) == (0, True, False), said
+    code, said = replay(2.5, "2")
+    assert (code, said.startswith("deviates"), named in " ".join(said.split())) == (13, True, True), said
 
 
 def test_a_copy_that_lacks_parts_of_rollouts_is_held_against_nothing(tmp_path: Path) -> None:
@@ -421,6 +491,8 @@ SETTINGS = {
     "max_steps": "90",
     "output_dir": "x",
     "data": "/mnt/a",
+    "model": "org/qwen",
+    "eval_strategy": "steps",
 }
 
 
@@ -431,6 +503,13 @@ SETTINGS = {
         ({"max_steps": "4", "output_dir": "y", "data": "/home/b", "trainer.logger": "[]"}, []),
         ({"lr": "2"}, ["lr is 1 in the record and 2 in the replay"]),
         ({"top_k": "null"}, []),
+        ({"ckpt.resume_step": "10", "trainer.resume_from_path": "out/global_step_10"}, []),
+        ({"vllm_server_host": "b", "vllm_group_port": "5", "ddp_timeout": "60"}, []),
+        ({"dataloader_num_workers": "4", "trainer.test_freq": "-1", "trainer.val_before_train": "False"}, []),
+        ({"model": "/models/Qwen3", "data": "org/data"}, []),
+        ({"model": "org/other"}, ["model is org/qwen in the record and org/other in the replay"]),
+        ({"dataloader_drop_last": "True"}, ["dataloader_drop_last is not there in the record and True in"]),
+        ({"eval_strategy": "no"}, ["eval_strategy is steps in the record and no in the replay"]),
         ({"top_k": "5"}, ["top_k is not there in the record and 5 in the replay"]),
         (
             {"max_steps": "4", "lr_scheduler_type": "linear"},

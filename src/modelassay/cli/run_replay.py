@@ -69,8 +69,8 @@ def command(
     Rollouts are compared token by token, and weights where --to and --reached are given. Where --own allows
     rollouts to differ, those of the first step are scored under the checkpoint, and those after it are held
     against --own-run. Without REPLAYED the tokens that RUN sampled next are scored (needs torch). A replay
-    with other settings, code or libraries than the record accuses nobody. Exits 13 when the record is not
-    reproduced. `run assess --finding` takes what `-o` writes.
+    with other settings, code or libraries than the record accuses nobody, and such an --own-run is left out.
+    Exits 13 when the record is not reproduced. `run assess --finding` takes what `-o` writes.
 
     \b
     modelassay run replay grpo ./again --from out/checkpoint-20
@@ -128,14 +128,15 @@ def _replayed(
     _refuse_another_end(again, reached)
     last = end.step if end else max((each.step for each in again.metrics()), default=checkpoint.step)
     _refuse_copy(recorded, again, checkpoint.step + 1, last)
-    _refuse_other_set_up(recorded, own_runs, checkpoint.step, last)
+    alike, otherwise = _by_set_up(recorded, own_runs, checkpoint.step, last)
     rollouts = compare_rollouts(recorded, again, checkpoint.step + 1, last)
     found = Replayed(
         rollouts=rollouts,
         weights=weight_deviation(reached, claimed, folders.start) if claimed and reached else None,
         own=tuple(weight_deviation(each, claimed, folders.start) for each in folders.own if claimed),
-        own_rollouts=tuple(compare_rollouts(again, each, checkpoint.step + 1, last) for each in own_runs),
+        own_rollouts=tuple(compare_rollouts(again, each, checkpoint.step + 1, last) for each in alike),
         set_up=other_set_up(recorded, again, checkpoint.step, last),
+        own_set_up=otherwise,
         lacks=lacking_parts(recorded, checkpoint.step + 1, last),
     )
     if found.tolerance and checkpoint.step + 1 in rollouts.differing_steps:
@@ -202,17 +203,18 @@ def _refuse_another_end(again: Run, reached: Path | None) -> None:
         )
 
 
-def _refuse_other_set_up(recorded: Run, own_runs: Sequence[Run], after: int, last: int) -> None:
-    """How much replays differ by themselves is told by such as were set up like the record."""
+def _by_set_up(
+    recorded: Run, own_runs: Sequence[Run], after: int, last: int
+) -> tuple[list[Run], tuple[str, ...]]:
+    """The developer's own replays that were set up like the record, and what the others had otherwise.
+
+    How much replays differ by themselves is told by the former alone.
+    """
     from modelassay.training.protocol.set_up import other_set_up
 
-    for each in own_runs:
-        if other := other_set_up(recorded, each, after, last):
-            raise UsageError(
-                f"the developer's own replay was set up otherwise than the record: {'; '.join(other)}",
-                where=str(each.folder),
-                mend="ask for one with the settings, code and libraries of the record",
-            )
+    found = [(each, other_set_up(recorded, each, after, last)) for each in own_runs]
+    otherwise = (f"own replay {each.manifest.id} ({'; '.join(other)})" for each, other in found if other)
+    return [each for each, other in found if not other], tuple(otherwise)
 
 
 def _scored_if_possible(recorded: Run, checkpoint: RunCheckpoint, folder: Path) -> RunFinding:

@@ -7,11 +7,11 @@ The assessor resumes training from checkpoint N with its optimizer, random numbe
 
 On one thread of a CPU both are exact. On accelerators they are not; the tolerance then comes from replays
 that the developer made of the same segment: of weights from where these end, of rollouts from what they have
-in common with this one. Rollouts of the first step that differ must be such as the checkpoint samples
-(`training.protocol.sampling`). A replay that was set up otherwise than the record
-(`training.protocol.set_up`) can support it, and accuses nobody. A segment that can be replayed may still have
-been chosen or spoofed (Jia et al. 2021 and the attacks on it): it supports the record, and proves nothing
-about what is not in it.
+in common with this one (`training.protocol.replay_tolerance`). Rollouts of the first step that differ must be
+such as the checkpoint samples (`training.protocol.sampling`). A replay that was set up otherwise than the
+record (`training.protocol.set_up`) can support it, and accuses nobody. A segment that can be replayed may
+still have been chosen or spoofed (Jia et al. 2021 and the attacks on it): it supports the record, and proves
+nothing about what is not in it.
 
 Choose segments within the first epoch: where a checkpoint does not hold the state of the sampler (as with TRL
 1.16), the data of a later epoch come in another order, which shows here as other prompts.
@@ -23,7 +23,6 @@ sampled them (`training.protocol.sampling`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +30,16 @@ from modelassay.artifacts.fingerprint import fingerprint_folder
 from modelassay.errors import EvidenceError, UsageError, did_you_mean
 from modelassay.records import RunCheckpoint, RunFinding
 from modelassay.training.findings import NOT_ASSESSABLE, decimal, not_assessable, run_finding
+from modelassay.training.protocol.replay_tolerance import (
+    LEVEL,
+    SLACK,
+    TELLING,
+    differing_excess,
+    open_excess_told,
+    rescored_excess,
+    rollout_tolerance,
+    tolerance_of,
+)
 from modelassay.training.protocol.rollout_comparison import RolloutComparison
 from modelassay.training.protocol.weight_distance import WeightDeviation
 from modelassay.training.run import Run
@@ -38,10 +47,9 @@ from modelassay.training.run import Run
 CHECK = "replay"
 NEEDED = ("weights", "optimizer", "scheduler", "rng", "data")
 """Parts of a checkpoint without which training does not go on as it did."""
-SLACK = 2.0
-"""The tolerance is so many times the largest deviation among the developer's own replays (a convention)."""
-TELLING = 0.5
-"""From this tolerance on, a replay could not be told from other training: nothing is concluded."""
+OWN_AS_RECORDED = (
+    "Can replays of your own be handed over with the settings, code and libraries of the record?"
+)
 HELD = "rollout_tolerance"
 """Value of a finding: the share of rollouts that were allowed to differ."""
 
@@ -53,20 +61,6 @@ def why_not_replayable(checkpoint: RunCheckpoint) -> str:
         return ""
     hint = " (it was saved with save_only_model)" if {"optimizer", "rng"} <= set(missing) else ""
     return f"{checkpoint.name} holds no {', '.join(missing)}{hint}"
-
-
-def tolerance_of(own: Sequence[WeightDeviation]) -> float:
-    """The deviation of weights that is allowed, from replays that the developer made of the same segment."""
-    return SLACK * max((each.ratio for each in own), default=0.0)
-
-
-def rollout_tolerance(own: Sequence[RolloutComparison]) -> float:
-    """The share of rollouts that may differ, from what the developer's own replays share with this one.
-
-    The record plays no part in it: else one that was made up would differ from every replay, and so allow
-    itself to.
-    """
-    return SLACK * max((1 - each.share for each in own), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -84,6 +78,8 @@ class Replayed:
     """Whether the checkpoint can have sampled the first step of the record (`training.protocol.sampling`)."""
     set_up: tuple[str, ...] = ()
     """What was set up otherwise than in the record, in words."""
+    own_set_up: tuple[str, ...] = ()
+    """Of developer's replays that were set up otherwise, in words; they are no part of `own_rollouts`."""
     lacks: str = ""
     """What this copy of the record lacks of its rollouts, in words (`rollout_comparison.lacking_parts`)."""
 
@@ -113,7 +109,7 @@ def replay_finding(checkpoint: RunCheckpoint, replayed: Replayed, *, run: str) -
         return not_assessable(CHECK, why, about=about, question=question)
     outcome, why, question = _judged(checkpoint, replayed)
     if outcome == NOT_ASSESSABLE:
-        return not_assessable(CHECK, why, about=about, question=question)
+        return not_assessable(CHECK, why + _left_out(replayed), about=about, question=question)
     holds, tolerance, rollouts = outcome == "replayed", replayed.tolerance, replayed.rollouts
     weights = replayed.weights
     ratio = weights.ratio if weights is not None and math.isfinite(weights.ratio) else None
@@ -133,7 +129,7 @@ def replay_finding(checkpoint: RunCheckpoint, replayed: Replayed, *, run: str) -
             **({} if ratio is None else {"weight_ratio": decimal(ratio, 9)}),
         },
         evidence=[rollouts.first] if rollouts.first else (),
-        method=f"tolerance {SLACK:g} x the developer's own"
+        method=f"tolerance {SLACK:g} x the developer's own; exact test of two counts, one-sided, at {LEVEL:g}"
         if tolerance
         else "replayed from the checkpoint; exact",
         question="" if holds else f"Why does training from {checkpoint.name} not lead to what was recorded?",
@@ -154,6 +150,10 @@ def _judged(checkpoint: RunCheckpoint, replayed: Replayed) -> tuple[str, str, st
     if outcome == "replayed" and weights is not None and weights.moved == 0:
         why = "the segment is said to have moved no weight, which any training that does nothing reproduces"
         return NOT_ASSESSABLE, why, "What was trained in this segment?"
+    to_the_bit = rollouts.all_equal and (weights is None or not weights.differing)
+    if outcome == "replayed" and replayed.own_set_up and not to_the_bit:
+        why = "how near the replay must come is not known"
+        return NOT_ASSESSABLE, why, OWN_AS_RECORDED
     if outcome == "replayed":
         return outcome, "", ""
     if replayed.set_up:
@@ -179,10 +179,16 @@ def _rollouts_judged(checkpoint: RunCheckpoint, replayed: Replayed) -> tuple[str
     exact = replayed.tolerance == 0 or replayed.weights is None
     if exact or rollouts.other_texts or not (replayed.near and as_many):
         return "deviates", "", ""
-    allowed, handed = rollout_tolerance(replayed.own_rollouts), bool(replayed.own_rollouts)
+    return _sampled_judged(checkpoint, replayed)
+
+
+def _sampled_judged(checkpoint: RunCheckpoint, replayed: Replayed) -> tuple[str, str, str]:
+    """Like `_rollouts_judged`, of rollouts that differ where sampled ones may."""
+    rollouts, own = replayed.rollouts, replayed.own_rollouts
+    differing = differing_excess(rollouts, own) if own and rollout_tolerance(own) < TELLING else "within"
     first = checkpoint.step + 1
     scored = replayed.scored if first in rollouts.differing_steps else None
-    if (handed and 1 - rollouts.share > allowed < TELLING) or (scored and scored.state == "shown_harmful"):
+    if differing == "clear" or (scored and scored.state == "shown_harmful"):
         return "deviates", "", ""
     if first in rollouts.differing_steps and (scored is None or scored.state != "shown_fine"):
         said = f" ({scored.why_not})" if scored is not None else ""
@@ -190,21 +196,44 @@ def _rollouts_judged(checkpoint: RunCheckpoint, replayed: Replayed) -> tuple[str
             f"rollouts of step {first} differ, and whether {checkpoint.name} sampled them is not known{said}"
         )
         return NOT_ASSESSABLE, why, scored.question if scored is not None else ""
-    if rollouts.other_scores and handed and not any(each.other_scores for each in replayed.own_rollouts):
+    rescored = rescored_excess(rollouts, own) if own else "within"
+    if rescored == "clear":
         return "deviates", "", ""
+    if why := open_excess_told(rollouts, differing, rescored):
+        return NOT_ASSESSABLE, why, "Can the records of more of your own replays be handed over?"
     if not rollouts.other_scores and not any(step != first for step in rollouts.differing_steps):
         return "replayed", "", ""
-    if not handed:
-        what = "scores of the same rollouts" if rollouts.other_scores else f"rollouts after step {first}"
+    return _judged_by_own(first, replayed)
+
+
+def _judged_by_own(first: int, replayed: Replayed) -> tuple[str, str, str]:
+    """Whether the developer's own replays are enough to tell rollouts after step `first`, or scores."""
+    own = replayed.own_rollouts
+    if not own:
+        what = (
+            "scores of the same rollouts"
+            if replayed.rollouts.other_scores
+            else f"rollouts after step {first}"
+        )
         why = f"no record of the developer's own replays says how many {what} may differ"
-        return NOT_ASSESSABLE, why, "Can the records of your own replays be handed over?"
-    if not allowed < TELLING:
+        question = (
+            OWN_AS_RECORDED if replayed.own_set_up else "Can the records of your own replays be handed over?"
+        )
+        return NOT_ASSESSABLE, why, question
+    if not (allowed := rollout_tolerance(own)) < TELLING:
         why = (
             f"the developer's own replays have too few rollouts in common with this one (up to "
             f"{allowed / SLACK:.0%} differ) to tell recorded rollouts from others; replay fewer steps"
         )
         return NOT_ASSESSABLE, why, ""
     return "replayed", "", ""
+
+
+def _left_out(replayed: Replayed) -> str:
+    """Own replays that say nothing here, as the end of a sentence; empty where there are none."""
+    if not replayed.own_set_up:
+        return ""
+    return f"; left out is what was set up otherwise than the record: {'; '.join(replayed.own_set_up)}"
 
 
 def _statement(checkpoint: RunCheckpoint, replayed: Replayed, holds: bool) -> str:
@@ -231,7 +260,8 @@ def _statement(checkpoint: RunCheckpoint, replayed: Replayed, holds: bool) -> st
             f"({'within' if weights.ratio <= tolerance else 'beyond'} {tolerance:.3g})"
         )
     scored = f" {replayed.scored.statement}" if replayed.scored is not None else ""
-    return ", ".join(said) + ("." if holds else ": it does not reproduce the record.") + scored
+    end = "" if holds else ": it does not reproduce the record"
+    return f"{', '.join(said)}{end}{_left_out(replayed)}.{scored}"
 
 
 def rollouts_were_held(finding: RunFinding) -> bool:

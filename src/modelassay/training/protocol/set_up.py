@@ -1,8 +1,9 @@
 """Settings, code and libraries that were in force over a segment, and where a replay had others.
 
 A replay says something against a record only where it was set up as the record says. What only says where
-files go, how often something is written, or how a run is called is left out; so is the script that starts
-training, which a replay has its own of, and how long training goes on where the learning rate is constant.
+files go, how often something is written, how a run is called, or which ports, hosts and processes serve it
+is left out; so is what either side takes from a path of its machine, the script that starts training, which a
+replay has its own of, and how long training goes on where the learning rate is constant.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ MOST_NAMED = 5
 _OUTPUT = frozenset(
     ("output_dir", "default_local_dir", "logging_dir", "run_name", "experiment_name", "project",
      "project_name", "report_to", "disable_tqdm", "push_to_hub", "overwrite_output_dir",
-     "resume_from_checkpoint", "resume_mode", "local_rank", "logger")
+     "resume_from_checkpoint", "resume_from_path", "resume_mode", "resume_step", "local_rank", "logger",
+     "dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers",
+     "dataloader_prefetch_factor", "vllm_group_port", "test_freq", "val_before_train")
 )  # fmt: skip
-_OUTPUT_BEGINNINGS = ("save_", "logging_", "log_", "hub_", "trackio_", "wandb_", "swanlab_", "mlflow_")
+_OUTPUT_BEGINNINGS = ("save_", "logging_", "log_", "hub_", "trackio_", "wandb_", "swanlab_", "mlflow_",
+                      "ddp_", "vllm_server_")  # fmt: skip
 """Of settings by which training does not differ; by the last part of their dotted names."""
 _LENGTH = frozenset(
     ("max_steps", "num_train_epochs", "num_epochs", "total_epochs", "total_training_steps", "num_episodes",
@@ -32,6 +36,7 @@ _SCHEDULES = frozenset(
     ("lr_scheduler_type", "lr_scheduler", "lr_schedule", "lr_warmup_style", "warmup_style")
 )
 _SCRIPT = "training script"
+_PATHS = ("/", "~", "./", "../")
 _OWN_LIBRARY = "modelassay"
 _NOTHING = frozenset(("", "null", "none"))
 
@@ -94,7 +99,9 @@ def _texts(told: object) -> dict[str, str]:
 
 def _differences(theirs: SetUp, mine: SetUp) -> Iterator[str]:
     length_matters = not (_is_constant(theirs.settings) and _is_constant(mine.settings))
-    yield from _other("setting", *(_of_training(each.settings, length_matters) for each in (theirs, mine)))
+    local = _local(theirs.settings) | _local(mine.settings)
+    sides = (_of_training(each.settings, length_matters, local) for each in (theirs, mine))
+    yield from _other("setting", *sides)
     yield from _other("code", *(_of_code(each.code) for each in (theirs, mine)))
     for name in sorted(theirs.libraries.keys() & mine.libraries.keys() - {_OWN_LIBRARY}):
         yield from _told(name, theirs.libraries[name], mine.libraries[name])
@@ -117,13 +124,18 @@ def _short(value: str) -> str:
     return value[:40] or "not there"
 
 
-def _of_training(settings: Mapping[str, str], length_matters: bool) -> dict[str, str]:
-    """Settings that say how training goes; one without a value is none, and a path is the machine's."""
+def _local(settings: Mapping[str, str]) -> set[str]:
+    """Names of settings whose value is a path of the machine: the same thing has another name elsewhere."""
+    return {name for name, value in settings.items() if value.startswith(_PATHS)}
+
+
+def _of_training(settings: Mapping[str, str], length_matters: bool, local: set[str]) -> dict[str, str]:
+    """Settings that say how training goes, but for the names in `local`; one without a value is none."""
     return {
         name: value
         for name, value in settings.items()
         if value.strip().lower() not in _NOTHING
-        and not value.startswith(("/", "~"))
+        and name not in local
         and not _is_output(last := name.rpartition(".")[2].lower())
         and (length_matters or last not in _LENGTH)
     }
