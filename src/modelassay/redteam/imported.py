@@ -99,8 +99,7 @@ def import_garak(
     if evaluator is not None:
         findings += _read_again(beside, evaluator)
     made = [each.made for each in runs.values() if each.made] or [now]
-    undated = [] if all(each.made for each in runs.values()) else [UNDATED]
-    notes = [*(note for each in runs.values() for note in each.notes), *beside.notes, *undated]
+    notes = [*(note for each in runs.values() for note in each.notes), *beside.notes, *_undated(runs)]
     return Examination(
         kind="red_team",
         tool_version=f"{__version__} (garak {runs['candidate'].version or 'of unknown version'})",
@@ -276,3 +275,7 @@ def _of_hits(name: str, data: bytes, identities: Mapping[str, TargetIdentity], n
         cannot=tuple(_cannot(identities)),
         notes=("A hit log holds hits alone: nothing in it says how often the model resisted.", UNDATED),
     )
+
+
+def _undated(runs: Mapping[str, Run]) -> list[str]:
+    return [] if all(each.made for each in runs.values()) else [UNDATED]
