@@ -181,7 +181,7 @@ OWN = (away(1e-6),)
             (differing(4, equal=90),),
             "",
             "not assessable",
-            "1 have other",
+            "other scores (1) are",
         ),
         (
             differing(4, equal=90, other_scores=9),
@@ -195,7 +195,7 @@ OWN = (away(1e-6),)
             (differing(4, equal=90, other_scores=2),),
             "",
             "not assessable",
-            "9 have other scores, which is more than",
+            "other scores (9) are more than",
         ),
         # None of a few is not never.
         (
@@ -203,7 +203,7 @@ OWN = (away(1e-6),)
             (differing(equal=64, of=64),),
             "shown_fine",
             "not assessable",
-            "2 rollouts",
+            "that differ (2) are",
         ),
         (differing(3, equal=48, of=64), (differing(equal=64, of=64),), "shown_fine", "deviates", ""),
         (differing(4, equal=0, of=384), (differing(equal=384, of=384),), "", "deviates", ""),

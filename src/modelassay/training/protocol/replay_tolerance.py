@@ -53,13 +53,12 @@ def open_excess_told(rollouts: RolloutComparison, differing: Excess, rescored: E
     """Which counts are beyond the developer's own as chance may have it, in words; empty for none."""
     counts = []
     if differing == "open":
-        counts.append(f"{_differing(rollouts)[0]:,} rollouts differ")
+        counts.append(f"rollouts that differ ({_differing(rollouts)[0]:,})")
     if rescored == "open":
-        counts.append(f"{rollouts.other_scores:,} have other scores")
+        counts.append(f"other scores ({rollouts.other_scores:,})")
     if not counts:
         return ""
-    beyond = "which is more than the developer's own replays allow, and may yet be by chance"
-    return f"{' and '.join(counts)}, {beyond}"
+    return f"{' and '.join(counts)} are more than the developer's own replays allow, and may yet be by chance"
 
 
 def _differing(rollouts: RolloutComparison) -> tuple[int, int]:
