@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from modelassay import Recorder
 from modelassay.assessment.assess import assess
-from modelassay.assessment.assessed_copy import absent_findings, differences, other_rollouts
+from modelassay.assessment.assessed_copy import differences, other_rollouts
 from modelassay.assessment.committing import commit_run, read_commitments, run_secret
-from modelassay.assessment.erasing import copy_without, erase_parts, rollouts_that
+from modelassay.assessment.erasing import copy_without, erase_parts, rollouts_that, still_saying
 from modelassay.assessment.request import Proofs, Request
 from modelassay.errors import StoreError, UsageError
 from modelassay.evidence.ledger import read_events
@@ -176,6 +178,39 @@ def test_a_text_is_not_erased_while_another_part_tells_it(tmp_path: Path) -> Non
     assert "nurse" in texts(found)
     with pytest.raises(UsageError, match="no rollout"):
         erase_parts(found, tmp_path, NOTARY, rollouts_that(tasks=["none"]), ["completion"], reason="x")
+
+
+PERSON = 'Zoë "Jane"\nRoe'
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"completion": f"Dear {PERSON},"},
+        {"completion": "dear zoë  \"JANE\" roe"},
+        {"completion": "Dear Zoe\u0308 \"Jane\" Roe"},
+        {"completion": f"as JSON: {json.dumps({'to': PERSON})} sent"},
+        {"completion": json.dumps([{"role": "assistant", "content": PERSON}])},
+        {"completion": json.dumps([{"role": "assistant", "content": [
+            {"type": "text", "text": 'Zoë "Jane"'}, {"type": "text", "text": "Roe"}]}])},
+        {"completion": json.dumps([{"role": "assistant", "content": "", "tool_calls": [
+            {"function": {"name": "mail", "arguments": json.dumps({"to": PERSON})}}]}])},
+        {"grader_input": json.dumps(json.dumps({"about": [PERSON]}))},
+        {"extra": {"note": json.dumps({"about": json.dumps(PERSON)})}},
+        {"extra": {PERSON: 1}},
+    ],
+)  # fmt: skip
+def test_a_name_is_found_however_it_is_kept(tmp_path: Path, said: dict[str, Any]) -> None:
+    with Recorder(tmp_path, run="live", rewards={"g": 1.0}, notary=NOTARY) as run:
+        for row in (said, {"completion": "Dear Jane, Roe is a deer, and Zoë came."}):
+            run.rollout(**{"prompt": "Who?", "completion": "x", "rewards": {"g": 1.0}, "step": 1, **row})
+        run.step(1)
+    found = Run(tmp_path / "runs" / "live")
+    chosen = rollouts_that(containing=[PERSON])
+    assert [bool(each) for batch in found.batches() for each in chosen(batch)] == [True, False]
+    assert still_saying(found, [PERSON]) == 1
+    erase_parts(found, tmp_path, NOTARY, chosen, ["prompt", "completion", "grader"], reason="x")
+    assert still_saying(Run(found.folder), [PERSON]) == 0
 
 
 def test_a_run_that_was_changed_is_not_erased_from(live: Run) -> None:

@@ -30,6 +30,7 @@ from modelassay.evidence.run_events import RunErased
 from modelassay.log.durable import write_atomic
 from modelassay.training.columns import pa
 from modelassay.training.protocol.absent import FILE, Removable, Why, encoded
+from modelassay.training.protocol.mentions import says
 from modelassay.training.protocol.removal import Chosen, Removal, plan_removal, write_without
 from modelassay.training.recorder.spool import spools
 from modelassay.training.run import Run
@@ -45,7 +46,7 @@ def rollouts_that(
     groups: Collection[str] = (),
     containing: Collection[str] = (),
 ) -> Chosen:
-    """Rollouts with one of these numbers, tasks or groups, or whose text has one of `containing` in it."""
+    """Rollouts with one of these numbers, tasks or groups, or whose text says one of `containing`."""
 
     def chosen(batch: pa.RecordBatch) -> NDArray[np.bool_]:
         import pyarrow.compute as compute
@@ -58,9 +59,8 @@ def rollouts_that(
                 np.bool_,
             )
         for name in _TEXTS if containing else ():
-            for text in containing:
-                said = compute.fill_null(compute.match_substring(batch.column(name), text), False)
-                found |= np.asarray(said.to_numpy(zero_copy_only=False), np.bool_)
+            column = batch.column(name).to_pylist()
+            found |= np.fromiter((bool(said) and says(said, containing) for said in column), np.bool_)
         return np.asarray(found, np.bool_)
 
     return chosen
@@ -106,6 +106,12 @@ def erase_parts(
         ) from error
     ledger.sign()
     return removal
+
+
+def still_saying(run: Run, texts: Collection[str]) -> int:
+    """How many rollouts of `run` say one of `texts`: after an erasure, in parts that were not erased."""
+    chosen = rollouts_that(containing=texts)
+    return sum(int(chosen(batch).sum()) for batch in run.batches())
 
 
 def copy_without(

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 @click.option("--task", "tasks", multiple=True, metavar="ID", help="Every rollout of a task; repeatable.")
 @click.option("--group", "groups", multiple=True, metavar="ID", help="Every rollout of a group; repeatable.")
 @click.option(
-    "--containing", multiple=True, metavar="TEXT", help="Every rollout with this text in it; repeatable."
+    "--containing",
+    multiple=True,
+    metavar="TEXT",
+    help="Every rollout that says this text, in messages and columns of the data too, whatever its case and "
+    "white space; repeatable. Not found are other spellings, tokens, and names of tasks and groups.",
 )
 @click.option("--reason", required=True, help="Why, for the log; without personal data.")
 @click.option("--yes", is_flag=True, help="Do it: it cannot be undone.")
@@ -60,21 +64,31 @@ def command(
     modelassay run erase grpo --containing "Jane Roe" --part prompt --part completion --part grader \\
         --reason "request 2026-117" --yes
     """
-    from modelassay.assessment.erasing import erase_parts, rollouts_that
+    from modelassay.assessment.erasing import erase_parts, rollouts_that, still_saying
 
     if not yes:
         raise UsageError("this cannot be undone", mend="say --yes to do it")
-    if not (seqs or tasks or groups or any(containing)):
+    if not (seqs or tasks or groups or any(map(str.strip, containing))):
         raise UsageError("no rollout is named", mend="give --rollout, --task, --group or --containing")
     place = chosen_store(store)
     found = kept_run(run, place)
-    chosen = rollouts_that(seqs, tasks, groups, tuple(filter(None, containing)))
+    texts = tuple(text for text in containing if text.strip())
+    chosen = rollouts_that(seqs, tasks, groups, texts)
     done = erase_parts(found, place, notary_of(verdict_key=None, **signing), chosen, parts, reason=reason)
+    left = still_saying(kept_run(run, place), texts) if texts else 0
     if as_json:
         print_json(
-            {"run": found.manifest.id, "erased": done.rollouts, "parts": done.parts, "named": done.named}
+            {
+                "run": found.manifest.id,
+                "erased": done.rollouts,
+                "parts": done.parts,
+                "named": done.named,
+                "still_saying": left,
+            }
         )
         return
     click.echo(f"erased {' and '.join(done.parts)} of {done.rollouts:,} rollouts of {found.manifest.id}")
     if done.named:
         click.echo(f"{done.named:,} of them are of tasks or groups whose names still tell it", err=True)
+    if left:
+        click.echo(f"{left:,} rollouts still say it, in parts that were not erased", err=True)

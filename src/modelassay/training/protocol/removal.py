@@ -154,7 +154,11 @@ class _Reading:
         """All of it."""
         seqs = np.concatenate(self._seqs) if self._seqs else np.empty(0, np.int64)
         if not len(seqs):
-            raise UsageError("no rollout of the run is meant", where=str(self._run.folder))
+            raise UsageError(
+                "no rollout of the run is meant, so nothing was taken out",
+                where=str(self._run.folder),
+                mend="name rollouts, tasks or groups as the run has them, or a text as it is written there",
+            )
         for key in {key for key, _ in self._gone}:
             if key in self._records and step_root(bytes(self._rows[key])) != self._records[key].root:
                 raise StoreError(
