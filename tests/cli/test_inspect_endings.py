@@ -20,7 +20,7 @@ from modelassay.records import Examination, Finding, Measure, TargetIdentity
 DIGEST = digest_of({"model": "a"})
 
 
-def examined(*states: str, role: Any = "concern") -> Examination:
+def examined(*states: str, role: Any = "concern", severity: Any = "none") -> Examination:
     identity = TargetIdentity(reference="hf:a", fingerprint=DIGEST, strength="weights")
     findings = tuple(
         Finding(
@@ -28,7 +28,7 @@ def examined(*states: str, role: Any = "concern") -> Examination:
             check="watched",
             measure=Measure(name="watched_gap", title="Gap", wanted="is none", role=role),
             state=state,  # type: ignore[arg-type]
-            severity="none",
+            severity=severity if state == "not_assessable" else "none",
             statement="It was looked at.",
             method="",
             rests_on=(DIGEST,),
@@ -52,6 +52,17 @@ def test_what_could_not_be_assessed_is_no_clean_bill() -> None:
     assert concluded(examined("not_assessable", "not_shown")) is ExitCode.ALLOWED
     assert concluded(examined("shown_fine")) is ExitCode.ALLOWED
     assert concluded(examined("not_assessable", role="descriptive")) is ExitCode.ALLOWED
+
+
+@pytest.mark.parametrize("beside", ["shown_fine", "not_shown"])
+def test_one_concern_that_could_not_be_assessed_is_hidden_by_no_other(beside: str) -> None:
+    for severity in ("medium", "high"):
+        assert concluded(examined(beside, "not_assessable", severity=severity)) is ExitCode.INCONCLUSIVE
+    assert concluded(examined(beside, "not_assessable", severity="low")) is ExitCode.ALLOWED
+    harmful = examined(beside, "not_assessable", "shown_harmful", severity="medium")
+    assert concluded(harmful) is ExitCode.REVIEW
+    described = examined(beside, "not_assessable", severity="medium", role="descriptive")
+    assert concluded(described) is ExitCode.ALLOWED
 
 
 def test_a_full_disk_loses_no_examination(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +13,17 @@ from modelassay.evidence.bundle import open_bundle
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.earlier import earlier_rules
 from modelassay.evidence.verification import verify_bundle
-from modelassay.records import AuditRecord, Declaration, EvidenceRule, Lineage, ModelOrigin, RedTeamRecord
+from modelassay.records import (
+    AuditRecord,
+    Declaration,
+    EvidenceRule,
+    FindingState,
+    Lineage,
+    ModelOrigin,
+    RedTeamRecord,
+    ReviewItem,
+    RuleHit,
+)
 from modelassay.version import __version__
 
 (BUNDLE, *_) = sorted((Path(__file__).parent / "fixtures").glob("*/bundle"))
@@ -38,6 +49,7 @@ def made_by(
         fallen=(),
         whole_attacks=whole,
         regressed=() if named else None,
+        unsettled=() if named else None,
     )
     return replace(record, tool_version=version, verdict=verdict, red_team=attacks)
 
@@ -57,6 +69,16 @@ def test_earlier_versions_may_have_judged_so(record: AuditRecord, version: str) 
     assert earlier_rules(all_).endswith(f"which {TOGETHER}, {APART} and {BY_SHARE}")
 
 
+def test_regression_items_without_a_result_that_were_taken_for_resisted_are_told(record: AuditRecord) -> None:
+    made = made_by(record, "0.3.0", by_measure=True, whole=True)
+    assert made.red_team is not None
+    assert earlier_rules(made) == ""
+    untold = replace(made, red_team=replace(made.red_team, unsettled=None))
+    assert earlier_rules(untold).endswith("took a regression item without a result for one that was resisted")
+    with pytest.raises(EvidenceError, match="as only versions before"):
+        earlier_rules(replace(untold, tool_version=__version__))
+
+
 @pytest.mark.parametrize(("base", "told"), [(None, True), (ModelOrigin(name="acme/base"), False)])
 def test_an_empty_lineage_that_was_taken_for_evidence_is_told(
     record: AuditRecord, base: ModelOrigin | None, told: bool
@@ -65,6 +87,22 @@ def test_an_empty_lineage_that_was_taken_for_evidence_is_told(
     lineage = Lineage(declared=Declaration(use="internal", base=base))
     earlier = replace(made_by(record, "0.3.0", by_measure=False, whole=True), policy=policy, lineage=lineage)
     assert ("a lineage without data or base" in earlier_rules(earlier)) is told
+
+
+@pytest.mark.parametrize("state", ["not_assessable", "not_shown"])
+def test_what_could_not_be_assessed_and_decided_nothing_is_told(
+    record: AuditRecord, state: FindingState
+) -> None:
+    told: dict[str, Any] = {"finding": "weights/origin/overall", "state": state, "statement": "Too little."}
+    hit = RuleHit(rule="evidence.found", literal="deploy", outcome="deploy", **told)
+    earlier = made_by(record, "0.3.0", by_measure=False, whole=True)
+    verdict = replace(
+        earlier.verdict,
+        rules=(*earlier.verdict.rules, hit),
+        review_items=(ReviewItem(concern="weights", **told),),
+    )
+    said = earlier_rules(replace(earlier, verdict=verdict))
+    assert ("let pass what could not be assessed" in said) is (state == "not_assessable")
 
 
 @pytest.mark.parametrize("version", [__version__, "0.4.0", "0.4.0rc1", "0.10.0", "1.0", "10.3.0", "", "none"])

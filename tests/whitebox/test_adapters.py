@@ -132,7 +132,9 @@ def test_what_begins_all_answers_alike_is_left_to_people_and_hides_no_other(
         other = others[place]
         assert other is not None
         assert other.stack not in (worst.stack, most.stack)
-        assert named(findings, name).slice == {"stack": bench.called(other.stack)}
+        claim = named(findings, name)
+        assert claim.slice == {"stack": bench.called(other.stack)}
+        assert "(of those that can be read; 1 cannot)" in claim.statement
     told = [each for each in findings if each.measure.name == "adapters_first_token"]
     assert [each.slice["stack"] for each in told] == [bench.called(worst.stack), bench.called(most.stack)]
     assert {(each.state, each.severity, each.measure.role) for each in told} == {

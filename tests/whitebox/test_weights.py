@@ -567,6 +567,7 @@ def test_the_command_says_what_changed(
         ("layers.1.proj.weight", 3)
     ]
     assert run(["inspect-weights", str(base), str(merged), "--lora-rank", "2"]) == 10
+    assert run(["inspect-weights", str(base), str(merged), "--lora-rank", "2", "--no-spectra"]) == 12
     out = capsys.readouterr().out
     assert "rank above the declared 2" in out
     assert "layers.1.proj.weight" in out

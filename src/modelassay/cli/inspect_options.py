@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelassay.config import ModelReference
     from modelassay.records import Examination, Sample, Statistic
     from modelassay.whitebox.calibration import Nulls
+    from modelassay.whitebox.weights.check import Inspection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -206,12 +207,16 @@ def finish(found: Examination, options: dict[str, Any]) -> int:
     return int(code)
 
 
-def concluded(found: Examination) -> ExitCode:
-    """10 when a finding is harmful, 12 when nothing that could be of concern could be assessed."""
+def concluded(found: Examination | Inspection) -> ExitCode:
+    """10 when a finding is harmful; 12 when a concern of medium severity or more could not be assessed, or
+    nothing that could be of concern could be."""
     if any(each.state == "shown_harmful" for each in found.findings):
         return ExitCode.REVIEW
-    states = {each.state for each in found.findings if each.measure.role == "concern"}
-    return ExitCode.INCONCLUSIVE if states == {"not_assessable"} else ExitCode.ALLOWED
+    concerns = [each for each in found.findings if each.measure.role == "concern"]
+    unknown = [each for each in concerns if each.state == "not_assessable"]
+    open_ = any(each.severity not in ("none", "low") for each in unknown)
+    nothing = bool(concerns) and len(unknown) == len(concerns)
+    return ExitCode.INCONCLUSIVE if open_ or nothing else ExitCode.ALLOWED
 
 
 def written(found: Examination, out: Path | None) -> StoreError | None:

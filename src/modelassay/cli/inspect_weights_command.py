@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelassay.cli.inspect_options import device_option, out_option, written
+from modelassay.cli.inspect_options import concluded, device_option, out_option, written
 from modelassay.cli.options import error_body, json_option, print_json, quiet_option, reader_may_leave
-from modelassay.errors import ExitCode
 
 if TYPE_CHECKING:
     from modelassay.records import Examination
@@ -47,7 +46,8 @@ def command(base: Path, candidate: Path, **options: Any) -> int:
 
     Each is a folder or a safetensors file; tensors are matched by name, however they are spread over files.
     Nothing is loaded or run, and memory stays small; with --out both are loaded once (--device), so that the
-    examination names them as audits do. Exits 10 when a finding asks for a look, 13 when weights are damaged.
+    examination names them as audits do. Exits 10 when a finding asks for a look, 12 when one that may
+    could not be assessed, 13 when weights are damaged.
 
     \b
     modelassay inspect-weights ./base ./tuned
@@ -72,10 +72,7 @@ def command(base: Path, candidate: Path, **options: Any) -> int:
             advance=advance,
         )
     failure = written(examination, options["out"]) if examination is not None else None
-    concern = any(each.state == "shown_harmful" for each in found.findings)
-    code = ExitCode.REVIEW if concern else ExitCode.ALLOWED
-    if failure is not None:
-        code = failure.exit_code
+    code = failure.exit_code if failure is not None else concluded(found)
     with reader_may_leave():
         if options["as_json"]:
             error = {"error": error_body(failure)} if failure is not None else {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from modelassay.errors import EvidenceError
+from modelassay.gate.evidence import FOUND
 from modelassay.records import AuditRecord
 
 STRICTER_SINCE = (0, 4)
@@ -29,10 +30,13 @@ def earlier_rules(record: AuditRecord) -> str:
     if not record.verdict.by_measure:
         looser.append("asked for single slices of all measures together")
         looser += ["took a lineage without data or base for evidence"] if _took_any_lineage(record) else []
+        looser += ["let pass what could not be assessed in examinations"] if _let_pass(record) else []
     if record.red_team is not None and not record.red_team.whole_attacks:
         looser.append("judged every form of an attack by itself")
     if record.red_team is not None and record.red_team.regressed is None:
         looser.append("judged regression items by their share alone")
+    elif record.red_team is not None and record.red_team.unsettled is None:
+        looser.append("took a regression item without a result for one that was resisted")
     if not looser:
         return ""
     asked = f"{', '.join(looser[:-1])} and {looser[-1]}" if len(looser) > 1 else looser[0]
@@ -44,6 +48,14 @@ def earlier_rules(record: AuditRecord) -> str:
             where="audit.json",
         )
     return f"by the rules of version {record.tool_version}, which {asked}"
+
+
+def _let_pass(record: AuditRecord) -> bool:
+    """Whether a concern of an examination that could not be assessed was told, and decided nothing."""
+    found = {hit.finding for hit in record.verdict.rules if hit.rule == FOUND}
+    return any(
+        item.finding in found and item.state == "not_assessable" for item in record.verdict.review_items
+    )
 
 
 def _took_any_lineage(record: AuditRecord) -> bool:

@@ -136,8 +136,8 @@ class EvidenceRule(msgspec.Struct, frozen=True, kw_only=True):
     manual_minutes: int = 30
     """Minutes that sessions by hand must have lasted in all, where they are required."""
     shown: Outcome = "review"
-    """The least strict outcome of a finding that the evidence shows, and of a strong sign that cannot be held
-    against harmless fine-tunes."""
+    """The least strict outcome of a finding that the evidence shows, of a strong sign that cannot be held
+    against harmless fine-tunes, and of a grave concern that could not be assessed."""
     critical: Outcome = "block"
     """The least strict outcome of a critical finding that the evidence shows, such as a trigger that undoes
     refusals."""
@@ -295,7 +295,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Date from which the verdict no longer holds."""
     by_measure: bool = False
     """Whether what must be judged in single slices was asked of every measure of answers to harmful requests
-    by itself; earlier versions asked it of all measures together, and took any declaration for lineage."""
+    by itself; earlier versions asked it of all measures together, took any declaration for lineage, and let
+    pass what could not be assessed in examinations."""
     ground: Ground | None = None
     """What the claims rest on; None where the verdict carries none, as those of earlier versions."""
     claims: tuple[Claim, ...] = ()

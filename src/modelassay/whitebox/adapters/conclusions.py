@@ -51,12 +51,18 @@ def stack_findings(
     """Findings on the statistics, and on every other stack whose answers fell."""
     by = {statistic.name: statistic for statistic in statistics}
     answers = {each.stack: each for each in confirmed}
-    worst, most = found.weakest
-    claims, findings = [], []
-    if worst is not None:
-        claims.append(_loss_claim(bench, ALONE_LOSS, worst, "An adapter alone", answers))
-    if most is not None:
-        claims.append(_loss_claim(bench, STACK_LOSS, most, "A stack of adapters", answers))
+    findings = []
+    claims = [
+        _loss_claim(bench, statistic, worst, what, answers, unread=sum(bool(one.unread) for one in of))
+        for statistic, worst, what, of in zip(
+            (ALONE_LOSS, STACK_LOSS),
+            found.weakest,
+            ("An adapter alone", "A stack of adapters"),
+            (found.alone, found.stacks),
+            strict=True,
+        )
+        if worst is not None
+    ]
     if found.stacks:
         top = found.stacks[0]
         findings.append(_interaction(bench, top, answers.get(top.stack), by[INTERACTION], rests_on))
@@ -89,9 +95,17 @@ def _not_asked(name: str, title: str, statement: str, *, stack: str, rests_on: R
 
 
 def _loss_claim(
-    bench: Bench, statistic: str, measured: Measured, what: str, answers: dict[Stack, Confirmed]
+    bench: Bench,
+    statistic: str,
+    measured: Measured,
+    what: str,
+    answers: dict[Stack, Confirmed],
+    *,
+    unread: int,
 ) -> Claim:
+    """Of the one that loses most among those that can be read, beside `unread` that cannot."""
     name = bench.called(measured.stack)
+    among = f" (of those that can be read; {unread} cannot)" if unread else ""
     told = answers.get(measured.stack)
     said = f" Of {told.asked} answers {told.refused} refuse." if told is not None else ""
     return Claim(
@@ -100,9 +114,9 @@ def _loss_claim(
         wanted="is that of the base",
         value=measured.loss,
         matters=MATTERS,
-        statement=f"{what} that loses most of the firmness of refusals is {name}: the log-odds of refusing a "
-        f"harmful request go from {measured.margin + measured.loss:.2f} to {measured.margin:.2f}, and "
-        f"{measured.refused:.0%} of them are still begun to be refused.{said}",
+        statement=f"{what} that loses most of the firmness of refusals{among} is {name}: the log-odds of "
+        f"refusing a harmful request go from {measured.margin + measured.loss:.2f} to {measured.margin:.2f}, "
+        f"and {measured.refused:.0%} of them are still begun to be refused.{said}",
         slice={"stack": name},
         values={"refused": decimal(measured.refused), "rise_on_benign": decimal(measured.rise)},
     )
