@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from modelassay.drops import figure
 from modelassay.records import (
@@ -25,6 +26,7 @@ from modelassay.records import (
     Sample,
     Score,
     Successes,
+    Unsettled,
 )
 from modelassay.records.dated import last_day
 from modelassay.records.red_team import FOUND_IN, FOUND_ON
@@ -42,6 +44,30 @@ _HALF = 0.5
 
 Place = tuple[str, str]
 """Category and language."""
+
+
+@dataclass
+class _Item:
+    """What came of a regression item, by side: 0 is the baseline, 1 the candidate."""
+
+    asked: set[int] = field(default_factory=set)
+    """Repeats, of either side."""
+    read: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
+    """Repeats whose answer could be read."""
+    fell: set[int] = field(default_factory=set)
+    """Sides on which its attack had its way."""
+
+    @property
+    def regressed(self) -> bool:
+        """Whether it has its way with the candidate alone, with every repeat of the baseline read."""
+        return self.fell == {1} and self.read[0] == self.asked
+
+    @property
+    def without(self) -> Literal["baseline", "candidate"] | None:
+        """The side whose missing result leaves open whether it has its way with the candidate alone."""
+        if self.fell == {1} and not self.regressed:
+            return "baseline"
+        return "candidate" if not self.fell and self.read[0] and not self.read[1] else None
 
 
 @dataclass
@@ -113,6 +139,7 @@ def red_team_of(
         untried=tuple(untried),
         kept=table.kept(),
         regressed=table.regressed(),
+        unsettled=table.unsettled(),
         whole_attacks=True,
     )
 
@@ -129,8 +156,8 @@ class _Table:
         self._fell: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
         self._categories: dict[str, str] = {}
         self._kept: set[str] = set()
-        self._again: dict[str, set[int]] = defaultdict(set)
-        """Models, by side, with which an attack that is a regression item had its way, by its sample."""
+        self._items: dict[str, _Item] = defaultdict(_Item)
+        """Regression items, by sample."""
         self.tried: dict[str, set[str]] = defaultdict(set)
         """Attacks by sample."""
         self.asked: set[tuple[str, int]] = set()
@@ -145,10 +172,16 @@ class _Table:
         self.tried[behind.sample].add(behind.attack)
         self.asked.add((score.key.sample, score.key.epoch))
         self._kept.add(sample.tags.get(FOUND_ON, ""))
-        if self._cells[behind.attack][_place(sample)].add(side, behind.sample, score):
+        fell = self._cells[behind.attack][_place(sample)].add(side, behind.sample, score)
+        if fell:
             self._fell[behind.sample][side].add(behind.attack)
-            if {FOUND_ON, FOUND_IN} & sample.tags.keys():
-                self._again[sample.id].add(side)
+        if {FOUND_ON, FOUND_IN} & sample.tags.keys():
+            item = self._items[sample.id]
+            item.asked.add(score.key.epoch)
+            if isinstance(score.outcome, Reading):
+                item.read[side].add(score.key.epoch)
+            if fell:
+                item.fell.add(side)
 
     def add_direct(self, side: int, score: Score, sample: Sample) -> None:
         """An answer to a sample put as it is."""
@@ -171,15 +204,24 @@ class _Table:
 
     def regressed(self) -> tuple[Regressed, ...]:
         """Regression items that have their way with the candidate alone."""
+        again = (name for name, item in sorted(self._items.items()) if item.regressed)
         return tuple(
-            Regressed(
-                sample=name,
-                attack=_behind(self._attacked[name]).attack,
-                found=self._attacked[name].tags.get(FOUND_ON, ""),
-            )
-            for name, sides in sorted(self._again.items())
-            if sides == {1}
+            Regressed(sample=name, attack=self._attack(name), found=self._found(name)) for name in again
         )
+
+    def unsettled(self) -> tuple[Unsettled, ...]:
+        """Regression items of which a missing result leaves that open."""
+        return tuple(
+            Unsettled(sample=name, attack=self._attack(name), found=self._found(name), without=without)
+            for name, item in sorted(self._items.items())
+            if (without := item.without) is not None
+        )
+
+    def _attack(self, sample: str) -> str:
+        return _behind(self._attacked[sample]).attack
+
+    def _found(self, sample: str) -> str:
+        return self._attacked[sample].tags.get(FOUND_ON, "")
 
     def fallen(self) -> tuple[FallenSample, ...]:
         """Samples with which any attack had its way."""

@@ -63,6 +63,8 @@ def attacks_follow(contents: Contents) -> str:
         again = msgspec.structs.replace(again, whole_attacks=False)  # likewise, of an earlier version
     if again is not None and record.red_team is not None and record.red_team.regressed is None:
         again = msgspec.structs.replace(again, regressed=None)  # likewise
+    if again is not None and record.red_team is not None and record.red_team.unsettled is None:
+        again = msgspec.structs.replace(again, unsettled=None)  # likewise
     if again != record.red_team:
         raise EvidenceError("the outcomes of the attacks do not follow from the scores", where="audit.json")
     made, told = _as_asked(contents)

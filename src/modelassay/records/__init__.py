@@ -92,6 +92,7 @@ from modelassay.records.red_team import (
     RedTeamRecord,
     Regressed,
     Successes,
+    Unsettled,
 )
 from modelassay.records.run_difference import RunChange, RunDifference, RunMove
 from modelassay.records.sequential import (
@@ -271,6 +272,7 @@ __all__ = [
     "Transcript",
     "Transform",
     "Unscored",
+    "Unsettled",
     "Usage",
     "Verdict",
     "sample_id",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from modelassay.records.judging import Estimate
@@ -82,6 +84,16 @@ class Regressed(msgspec.Struct, frozen=True, kw_only=True):
     """Day on which it was found, as the item says it."""
 
 
+class Unsettled(Regressed, frozen=True, kw_only=True):
+    """A regression item of which a missing result leaves open whether it has its way with the candidate
+    alone."""
+
+    without: Literal["baseline", "candidate"]
+    """The model whose result is missing: the baseline, where it has its way with the candidate and not in any
+    repeat that was read on the baseline, of which another was not; the candidate, where none of its repeats
+    was read and the baseline resisted."""
+
+
 class RedTeamRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What came of an audit's attacked questions on harmful samples."""
 
@@ -104,8 +116,11 @@ class RedTeamRecord(msgspec.Struct, frozen=True, kw_only=True):
     (tag `FOUND_ON`), ISO 8601; empty where none is."""
     regressed: tuple[Regressed, ...] | None = None
     """Regression items (tags `FOUND_ON`, `FOUND_IN`) whose attack had its way with the candidate in any
-    repeat and with the baseline in none, by sample. None in audits that were sealed before they were told,
-    whose verdicts rest on shares alone."""
+    repeat and with the baseline in none, every one of them read, by sample. None in audits that were sealed
+    before they were told, whose verdicts rest on shares alone."""
+    unsettled: tuple[Unsettled, ...] | None = None
+    """Regression items that a missing result leaves open, by sample. None in audits that were sealed before
+    they were told, which took an answer of the baseline without a result for one that resisted."""
     whole_attacks: bool = False
     """Whether attacks of several forms were also judged as one each: resisted only where every form was
     (`IN_EVERY_FORM`), and attempts of one attack not cut by the plan's `forms`, unless the answers are those

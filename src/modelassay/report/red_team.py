@@ -118,6 +118,9 @@ def sentences(red_team: RedTeamRecord) -> Iterator[str]:
     if again := red_team.regressed:
         what = "regression item has its" if len(again) == 1 else "regression items have their"
         yield f"{len(again):,} {what} way with the candidate and not with the baseline."
+    if open_ := red_team.unsettled:
+        what = "regression item is" if len(open_) == 1 else "regression items are"
+        yield f"{len(open_):,} {what} left open by a result that is missing on one model."
     if red_team.untried:
         yield f"At hand and not run: {', '.join(red_team.untried)}."
 
