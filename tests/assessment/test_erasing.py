@@ -12,11 +12,12 @@ import msgspec
 import pytest
 
 from modelassay import Recorder
+from modelassay.assessment.absent_parts import Gaps, gaps_of
 from modelassay.assessment.assess import assess
 from modelassay.assessment.assessed_copy import differences, other_rollouts
 from modelassay.assessment.committing import commit_run, read_commitments, run_secret
 from modelassay.assessment.erasing import copy_without, erase_parts, rollouts_that, still_saying
-from modelassay.assessment.request import Proofs, Request
+from modelassay.assessment.request import LoggedRun, Proofs, Request
 from modelassay.errors import StoreError, UsageError
 from modelassay.evidence.ledger import read_events
 from modelassay.evidence.notary import Notary
@@ -297,6 +298,10 @@ def test_lengths_of_withheld_texts_that_a_copy_has_not_accuse_nobody(live: Run, 
     assert other == "the figures of train step 1 rollout 0"
 
 
+def lacking(run: Run) -> Gaps:
+    return gaps_of(run, committed=True, checked=None, log=LoggedRun())
+
+
 def grave(found: Assessment) -> set[str]:
     return {each.statement for each in found.findings if each.severity in ("high", "critical")}
 
@@ -324,7 +329,7 @@ def test_an_assessment_of_such_a_copy_says_what_it_lacks(
         assert next(step for step in found.assurance if step.tier == "T3").reached
         (noise,) = [f for f in found.findings if f.slice.get("aspect") == "noise"]
         assert (noise.state, "32 of 32 rollouts" in noise.why_not) == ("not_assessable", True)
-    assert absent_findings(live) == ()
-    assert (
-        "prompt of 32 withheld, grader of 32 withheld" in absent_findings(Run(tmp_path / "live"))[0].statement
-    )
+    assert lacking(live).findings == ()
+    (finding,) = lacking(Run(tmp_path / "live")).findings
+    assert finding.severity == "none"
+    assert "prompt of 32 withheld, grader of 32 withheld" in finding.statement

@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 
 from modelassay.assessment import behaviours as behaving
+from modelassay.assessment.absent_parts import not_fine_without
 from modelassay.assessment.asked_checkpoints import Held, held_to_checkpoints
-from modelassay.assessment.assessed_copy import absent_findings
 from modelassay.assessment.assurance import Assured, assure, raised
 from modelassay.assessment.classing import read_classes
 from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations, variants_of
@@ -137,23 +137,25 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     findings = ranked(
         quoted(
             run,
-            as_far_as_checked(
-                (
-                    *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
-                    *raised(
-                        gates.on_remainder(resolved, _BOTH),
-                        assured.tier,
-                        {"resolution": "T1"} if told else {},
+            not_fine_without(
+                as_far_as_checked(
+                    (
+                        *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
+                        *raised(
+                            gates.on_remainder(resolved, _BOTH),
+                            assured.tier,
+                            {"resolution": "T1"} if told else {},
+                        ),
+                        *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
                     ),
-                    *raised(reconciled, assured.tier, {"reconciliation": "T2"}),
+                    assured.withheld,
+                    assured.unchallenged,
                 ),
-                assured.withheld,
-                assured.unchallenged,
+                assured.gaps,
             ),
             scanners,
         )
         + assured.findings
-        + absent_findings(run)
         + raised((*_handed(run, request), *(held.findings if held else ())), "T1", {})
     )
     record = _record(read, request, assured, shown, findings, settings)

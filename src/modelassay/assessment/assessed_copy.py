@@ -20,7 +20,7 @@ from modelassay.assessment.request import LoggedRun
 from modelassay.canonical import digest_bytes
 from modelassay.records import RunCheckpoint, RunEvent, RunFinding, StepRecord
 from modelassay.training.columns import pa
-from modelassay.training.findings import decimal, run_finding
+from modelassay.training.findings import run_finding
 from modelassay.training.protocol.absent import Missing, as_committed, read_absent
 from modelassay.training.protocol.checking import CheckedOpening
 from modelassay.training.protocol.disclosure import Opened, OpenPart, leaf_of_part
@@ -267,29 +267,5 @@ def copy_findings(run: Run, differs: Sequence[str]) -> tuple[RunFinding, ...]:
             severity="critical",
             method="digests and counts of the commitment against the folder",
             question="Why does the copy that was handed over differ from what was committed to?",
-        ),
-    )
-
-
-def absent_findings(run: Run) -> tuple[RunFinding, ...]:
-    """What the assessed copy says that it lacks: what was erased, and what was withheld from it."""
-    counts = read_absent(run.folder).counts()
-    if not counts:
-        return ()
-    told = ", ".join(f"{part} of {number:,} {why}" for (why, part), number in counts.items())
-    erased = any(why == "erased" for why, _ in counts)
-    return (
-        run_finding(
-            "commitment",
-            "parts absent",
-            f"This copy has not every part of every rollout: {told}. The hashes that were committed to stand "
-            "for them; what these texts say was not looked at.",
-            about={"run": run.manifest.id, "aspect": "absent parts"},
-            state="not_assessable",
-            severity="low" if erased else "none",
-            values={f"{why}_{part}": decimal(number) for (why, part), number in counts.items()},
-            method="the run's own list of absent parts",
-            why_not="these parts were erased or withheld",
-            question="When, why and on whose request were parts erased?" if erased else "",
         ),
     )

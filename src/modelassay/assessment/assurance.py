@@ -9,7 +9,8 @@
   them failed, nor scores of logged tokens.
 
 What was withheld of the drawn rollouts is left out of it: claims that read it (`assessment.parts_read`) stay
-where they are without a challenge, and a replay or canary that reads it takes no run to T4.
+where they are without a challenge, and a replay or canary that reads it takes no run to T4. So it is with
+what the assessed copy lacks (`assessment.absent_parts`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from modelassay.assessment.absent_parts import Gaps, gaps_of
 from modelassay.assessment.assessed_copy import copy_findings, differences, other_rollouts
 from modelassay.assessment.committing import FOLDER, Commitments, read_commitments
 from modelassay.assessment.handed_findings import read_handed, told_of
@@ -60,7 +62,9 @@ class Assured:
     unchallenged: AssuranceTier
     """What the run would have without the challenge."""
     withheld: frozenset[str]
-    """Parts of opened rollouts that were not disclosed."""
+    """Parts of opened rollouts that were not disclosed, and parts that the assessed copy lacks."""
+    gaps: Gaps
+    """What the assessed copy lacks."""
     events_committed: bool
     """Whether the developer's events are those that the run was committed to."""
 
@@ -86,10 +90,11 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
     opened_well = checked is not None and not checked.failed
     copied = other_rollouts(run, checked, made.records) if made and checked and opened_well else ()
     handed = read_handed(run, proofs.further)
-    third = made is not None and not differs and opened_well and not copied and not disagrees
+    gaps = gaps_of(run, committed=made is not None, checked=checked, log=proofs.log)
+    third = made is not None and not (differs or copied or gaps.against) and opened_well and not disagrees
     seen, when = _witnessed(run, made, proofs, checked.challenge if checked else None)
     unchallenged: AssuranceTier = "T2" if agrees else "T1"
-    withheld = frozenset(checked.withheld) if checked is not None else frozenset()
+    withheld = gaps.parts | (frozenset(checked.withheld) if checked is not None else frozenset())
     rests = tuple(each for each in handed.passed if not parts_read(each.check) & withheld)
     fourth = third and seen and bool(rests) and not handed.failed
     reached = [True, True, agrees, third, fourth]
@@ -99,7 +104,8 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
         "Statements of the developer are what they are.",
         f"The run was {run.manifest.origin} and read whole.",
         _second(reconciled, agrees),
-        f"{_third(made, differs, checked, copied, disagrees)}{_withheld(checked, unchallenged)}"
+        f"{_third(made, differs, checked, (*copied, *gaps.against), disagrees)}"
+        f"{_withheld(checked, unchallenged)}{_lacking(gaps)}"
         f"{_drawn(checked, proofs.drawn)}{without_log(proofs.log) if third else ''}",
         f"{when} {told_of(handed, rests)}",
     )
@@ -116,6 +122,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
             withheld,
             unchallenged,
         ),
+        *gaps.findings,
     )
     return Assured(
         tier,
@@ -123,6 +130,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
         findings,
         unchallenged,
         withheld,
+        gaps,
         third and made is not None and made.committed.events is not None,
     )
 
@@ -257,6 +265,11 @@ def _withheld(checked: CheckedOpening | None, unchallenged: AssuranceTier) -> st
         return ""
     told = withheld_in_words(checked)
     return f" {told} Claims that rest on that stay at {unchallenged}, as without a challenge."
+
+
+def _lacking(gaps: Gaps) -> str:
+    """What the copy itself lacks."""
+    return f" This copy lacks {gaps.told}; claims that read that are not raised." if gaps.told else ""
 
 
 def _read(path: Path) -> bytes:

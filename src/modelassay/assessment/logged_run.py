@@ -19,11 +19,11 @@ from modelassay.assessment.bound_files import (
     digest_of_files,
     process_of,
 )
-from modelassay.assessment.request import LoggedClosing, LoggedEvent, LoggedRun
+from modelassay.assessment.request import LoggedClosing, LoggedErasure, LoggedEvent, LoggedRun
 from modelassay.canonical import digest_bytes, digest_of
 from modelassay.errors import EvidenceError
 from modelassay.evidence.ledger import Logged, read_events
-from modelassay.evidence.run_events import RunClosed, RunHappened, RunOpened, RunStep
+from modelassay.evidence.run_events import RunClosed, RunErased, RunHappened, RunOpened, RunStep
 from modelassay.log.proof import read_proof
 from modelassay.log.reader import LogReader
 from modelassay.log.verify import check_continues
@@ -32,7 +32,7 @@ from modelassay.training.findings import not_assessable, run_finding
 from modelassay.training.protocol.parts import StepKey, key_of
 from modelassay.training.run import Run
 
-KINDS = (RunOpened, RunHappened, RunStep, RunClosed)
+KINDS = (RunOpened, RunHappened, RunStep, RunClosed, RunErased)
 """Kinds of events that `said_of` reads."""
 _NAMED = 5
 """Differences of one kind that are named at most."""
@@ -65,6 +65,7 @@ class _Reading:
         self._opened = ""
         self._happened: dict[str, LoggedEvent] = {}
         self._closings: list[LoggedClosing] = []
+        self._erasures: list[LoggedErasure] = []
         self._others: dict[StepKey, None] = {}
         self._processes: set[int] = set()
 
@@ -87,6 +88,8 @@ class _Reading:
             processes = tuple(sorted(self._processes))
             closing = LoggedClosing(committed=made, time=logged.event.time, processes=processes)
             self._closings.append(closing)
+        elif kind == RunErased.kind and (gone := logged.read(RunErased)).run == self._run:
+            self._erasures.append(LoggedErasure(absent=gone.absent, time=logged.event.time))
 
     def found(self) -> LoggedRun:
         """All of it."""
@@ -98,6 +101,7 @@ class _Reading:
                 for key in self._others
             ),
             closings=tuple(self._closings),
+            erasures=tuple(self._erasures),
             opened=self._opened,
         )
 

@@ -33,6 +33,15 @@ class LoggedClosing(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of the processes of which the log had events or step records by then, sorted."""
 
 
+class LoggedErasure(msgspec.Struct, frozen=True, kw_only=True):
+    """Parts of a run that were erased, as a log has it."""
+
+    absent: str
+    """Digest of the list of all that was erased by then."""
+    time: str
+    """When the log took it in."""
+
+
 class LoggedRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a log says of a run, to be held against a copy of it."""
 
@@ -44,6 +53,8 @@ class LoggedRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its step records that the copy has not, or otherwise: the first, in words."""
     closings: tuple[LoggedClosing, ...] = ()
     """Every commitment to it, the oldest first."""
+    erasures: tuple[LoggedErasure, ...] = ()
+    """Every erasure of parts of it, the oldest first."""
     opened: str = ""
     """When the log took in the run's manifest first; empty where an earlier version did not keep it."""
     not_this: str = ""

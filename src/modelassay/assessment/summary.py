@@ -63,9 +63,11 @@ def headline(findings: Sequence[RunFinding], tier: AssuranceTier) -> str:
 
 
 def _withheld(findings: Sequence[RunFinding]) -> list[str]:
-    """Parts that were not disclosed of rollouts that were drawn."""
-    values = {name for f in findings if f.check == "challenge" for name in f.values}
-    return sorted(name.removeprefix("withheld_") for name in values if name.startswith("withheld_"))
+    """Parts that were not disclosed of rollouts that were drawn, or that the assessed copy lacks."""
+    drawn = {name for f in findings if f.check == "challenge" for name in f.values}
+    names = {name.removeprefix("withheld_") for name in drawn if name.startswith("withheld_")}
+    lacking = (f for f in findings if f.slice.get("aspect") in ("absent parts", "unlisted parts"))
+    return sorted(names | {name.split("_", 1)[1] for f in lacking for name in f.values})
 
 
 def _strongest(overall: RunFinding, findings: Sequence[RunFinding]) -> str:
