@@ -10,12 +10,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from modelassay.errors import DatasetError
 from modelassay.records import RunCoverage
 from modelassay.training.coverage_gate import coverage_findings
 from modelassay.training.importers import ImportOptions, detect, import_run
+from modelassay.training.importers.left_unread import left_unread
+from modelassay.training.importers.rollout_files import LONGEST_SETTINGS
 
 
 def _beside(name: str) -> ModuleType:
@@ -215,3 +219,79 @@ def test_a_document_that_holds_rollouts_is_named(tmp_path: Path, data: Any) -> N
     (source / "more" / "b.json").write_text(json.dumps(data))
     coverage, _ = covered(source, tmp_path)
     assert coverage.statements[0].endswith("(1): more/b.json.")
+
+
+def test_what_programs_leave_beside_rollouts_holds_none(tmp_path: Path) -> None:
+    token = {"content": "<|im_end|>", "lstrip": False}
+    documents: dict[str, Any] = {
+        "special_tokens_map.json": {"additional_special_tokens": [token, token]},
+        "pipeline.json": {"nodes": [{"id": "a"}], "edges": []},
+        "graph.json": {"nodes": {"a": 1}},
+        "host.pt.trace.json": {"schemaVersion": 1, "traceEvents": [{"ph": "X", "name": "mm"}]},
+        "events.json": [{"ph": "X", "name": "mm"}] * 700_000,
+        "timing.jsonl": {"step": 1, "tokens": 100, "output": "/tmp/x"},
+        "worker_0.jsonl": {"ts": 1, "content": "Started actor"},
+        "events.jsonl": {"level": "info", "text": "starting trainer"},
+    }
+    for name, data in documents.items():
+        (tmp_path / name).write_text(json.dumps(data))
+        with gzip.open(tmp_path / f"{name}.gz", "wt", compresslevel=1) as file:
+            json.dump(data, file)
+    big = json.dumps({"schemaVersion": 1, "traceEvents": [{"ph": "X"}] * 1_500_000})
+    assert len(big) > LONGEST_SETTINGS
+    (tmp_path / "big.pt.trace.json").write_text(big)
+    for name in (
+        "train.log.gz", "slurm-1.out.gz", "nsys.qdrep.zip", "venv.tar.gz", "model.tar.gz",
+        "memory_snapshot.pickle", "mem_snapshot_rank0.pkl",
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "throughput.csv").write_text("step,tokens,tokens_per_s\n1,2,3\n")
+    table = pa.Table.from_pylist([
+        {"prompt": [{"role": "user", "content": "word " * 60}], "data_source": "gsm8k",
+         "reward_model": {"style": "rule", "ground_truth": "4"},
+         "extra_info": {"answer": "4", "question": "q"}},
+        {"prompt": None, "data_source": "gsm8k", "reward_model": None, "extra_info": None},
+    ])  # fmt: skip
+    parquet.write_table(table, tmp_path / "train.parquet")
+    with pa.ipc.new_stream(tmp_path / "data.arrow", table.schema) as stream:
+        stream.write_table(table)
+    assert left_unread(tmp_path, ()) == []
+
+
+def test_what_holds_rollouts_is_named_whatever_it_is_called(tmp_path: Path) -> None:
+    documents: dict[str, Any] = {
+        "memory.jsonl": {"text": "short", "reward": 1.0},
+        "big.json": [ROW] * 200_000,
+        "content.jsonl": {"content": ["q", "a"]},
+        "input.jsonl": {"input": "q", "output": "a"},
+        "model.jsonl": {"tokens": [1, 2, 3]},
+        "nodes.json": {"nodes": [{"message": {"role": "user", "content": "q"}, "sampled": False}]},
+        "snapshot.jsonl": {"reply": "word " * 60},
+        "trace.json": [ROW],
+    }
+    for name, data in documents.items():
+        (tmp_path / name).write_text(json.dumps(data))
+        with gzip.open(tmp_path / f"{name}.gz", "wt", compresslevel=1) as file:
+            json.dump(data, file)
+    for name in (
+        "snapshot_rollouts.pkl",
+        "run.tar.gz",
+        "a.log.jsonl.xz",
+        "damaged.jsonl.gz",
+        "damaged.parquet",
+    ):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "step.csv").write_text("step,text\n1,a\n")
+    tables: dict[str, dict[str, Any]] = {
+        "rows": {"prompt": "q", "completion": "a"},
+        "tokens": {"token_ids": [1, 2]},
+        "camel": {"modelOutput": "a"},
+        "scored": {"question": "q", "answer": "a", "reward": 1.0},
+        "unknown": {"said": "word " * 60},
+        "nested": {"row": ROW},
+        "packed": {"row": json.dumps(ROW)},
+    }
+    for name, row in tables.items():
+        parquet.write_table(pa.Table.from_pylist([row]), tmp_path / f"{name}.parquet")
+    named = {path.name for path in left_unread(tmp_path, ())}
+    assert {path.name for path in tmp_path.iterdir()} - named == set()
