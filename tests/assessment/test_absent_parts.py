@@ -145,6 +145,20 @@ def test_an_erasure_is_held_against_the_log(live: Run) -> None:
     assert "No log of the run was given" in untold.statement
 
 
+def test_what_was_erased_is_not_called_withheld(live: Run, tmp_path: Path) -> None:
+    to = tmp_path / "copy"
+    before = log_for(live, store_of(live) / "log", named=True)
+    erased(live)
+    copy_without(live, store_of(live), to, ["completion"], rollouts_that([5]))
+    log = log_for(live, store_of(live) / "log", named=True)
+    assert lacking(Run(to), None, log).against == ()
+    list_of = to / FILE
+    list_of.write_text(list_of.read_text().replace('"why":"erased"', '"why":"withheld"'))
+    (why,) = lacking(Run(to), None, log).against
+    assert "that this copy does not list" in why
+    assert lacking(Run(to), None, before).against == ()
+
+
 def test_an_erasure_after_the_draw_keeps_the_run_from_t3(
     live: Run, tmp_path: Path, request_for: Callable[..., Request]
 ) -> None:

@@ -128,12 +128,15 @@ def _listed(
     has = _disclosed(absent, chosen, checked)
     erased = any(why == "erased" for why, _ in counts)
     against, untold = _against_log(absent, checked, log) if erased else ((), "")
+    if any(why == "withheld" and part in chosen for why, part in counts):
+        against += _called_withheld(absent, log)
     statement = (
         f"This copy has not every part of every rollout: {told}. The hashes that were committed to stand "
         "for them; what these texts say was not looked at."
     )
     if chosen:
-        statement += f" Other rollouts of {texts.rollouts:,} have {_and(chosen)}: who chose could read them."
+        has_them = " and ".join(sorted(chosen))
+        statement += f" Other rollouts of {texts.rollouts:,} have {has_them}: who chose could read them."
     if has:
         statement += f" Of {has} drawn rollouts it was handed over without what the developer has and opened."
     statement += "".join(f" {each[0].upper()}{each[1:]}." for each in (*against, untold) if each)
@@ -222,6 +225,18 @@ def _against_log(
     return (), ""
 
 
+def _called_withheld(absent: Absent, log: LoggedRun) -> tuple[str, ...]:
+    """The newest erasure of the log, where the copy, which withholds some texts, does not list it."""
+    if log.not_this or not log.erasures or log.erasures[-1].absent == _erased(absent):
+        return ()
+    return (f"the log has an erasure of parts at {log.erasures[-1].time} that this copy does not list",)
+
+
+def _erased(absent: Absent) -> str:
+    """The digest by which a log names all that was erased."""
+    return digest_bytes(encoded(line for line in absent.lines if line.why == "erased"))
+
+
 def _unsaid(run: Run, absent: Absent, texts: _Texts, checked: CheckedOpening | None) -> Gaps | None:
     """Texts that are empty, of which no line says why, and which the opening does not bear out.
 
@@ -282,7 +297,3 @@ def _not_said(run: Run, found: Mapping[str, int], drawn: int, *, sure: bool) -> 
     )
     parts = frozenset(found)
     return Gaps(parts, parts, told, (why,) if sure else (), (finding,))
-
-
-def _and(names: Collection[str]) -> str:
-    return " and ".join(sorted(names))

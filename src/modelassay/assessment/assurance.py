@@ -104,7 +104,7 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
         "Statements of the developer are what they are.",
         f"The run was {run.manifest.origin} and read whole.",
         _second(reconciled, agrees),
-        f"{_third(made, differs, checked, (*copied, *gaps.against), disagrees)}"
+        f"{_third(made, (*differs, *copied), checked, gaps, disagrees)}"
         f"{_withheld(checked, unchallenged)}{_lacking(gaps)}"
         f"{_drawn(checked, proofs.drawn)}{without_log(proofs.log) if third else ''}",
         f"{when} {told_of(handed, rests)}",
@@ -214,11 +214,11 @@ def _third(
     made: Commitments | None,
     differs: Sequence[str],
     checked: CheckedOpening | None,
-    copied: Sequence[str],
+    gaps: Gaps,
     disagrees: bool,
 ) -> str:
-    if differs or copied:
-        return f"The copy that was assessed is not what was committed to: {'; '.join((*differs, *copied))}."
+    if differs:
+        return f"The copy that was assessed is not what was committed to: {'; '.join(differs)}."
     if made is None:
         return "The run is not committed to."
     if checked is None:
@@ -227,6 +227,8 @@ def _third(
         return (
             f"{len(checked.failed)} of {len(checked.challenge.drawn)} drawn rollouts do not count as opened."
         )
+    if gaps.against:
+        return f"All drawn rollouts were opened as committed, and yet {'; and '.join(gaps.against)}."
     if disagrees:
         return (
             "All drawn rollouts were opened as committed, and yet what was logged does not follow from them."
