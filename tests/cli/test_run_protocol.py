@@ -173,8 +173,12 @@ def test_erase_and_redact(run: Callable[..., tuple[int, str, str]], store: Path,
     code, _, err = run(*erase, "--reason", "request")
     assert (code, "--yes" in err) == (2, True)
     assert run("erase", "tiny", "--part", "prompt", "--reason", "r", "--yes", "--store", store)[0] == 2
-    code, out, _ = run(*erase, "--reason", "request", "--yes")
+    code, out, err = run(*erase, "--reason", "request", "--yes")
     assert (code, out) == (0, "erased prompt of 1 rollouts of tiny\n")
+    assert "still say" not in err
+    erase = ("erase", "tiny", "--containing", "SECRET  question 8", "--part", "grader", "--store", store)
+    code, _, err = run(*erase, "--reason", "request", "--yes")
+    assert (code, "1 rollouts still say it, in parts that were not erased" in err) == (0, True)
     code, out, _ = run(
         "redact", "tiny", "--withhold", "completion", "-o", tmp_path / "copy", "--store", store
     )

@@ -293,5 +293,7 @@ def test_what_holds_rollouts_is_named_whatever_it_is_called(tmp_path: Path) -> N
     }
     for name, row in tables.items():
         parquet.write_table(pa.Table.from_pylist([row]), tmp_path / f"{name}.parquet")
+    broken = pa.array([b"\xff"], pa.binary()).view(pa.string())
+    parquet.write_table(pa.table({"said": broken}), tmp_path / "broken.parquet")
     named = {path.name for path in left_unread(tmp_path, ())}
     assert {path.name for path in tmp_path.iterdir()} - named == set()

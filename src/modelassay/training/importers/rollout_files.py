@@ -187,7 +187,10 @@ def _table_holds(path: Path, first_rows: Callable[[Path], pa.RecordBatch]) -> bo
     if any(each & _POLICY for each in words.values()) or _SCORED & set(map(str.lower, names)):
         return True
     unknown = [column for name, column in zip(names, rows.columns, strict=True) if not words[name] & _OF_DATA]
-    return any(_holds_said(value) for column in unknown for value in column.to_pylist())
+    try:
+        return any(_holds_said(value) for column in unknown for value in column.to_pylist())
+    except (ValueError, OverflowError):  # a text that is not UTF-8, a time that Python has not
+        return True
 
 
 def _words(name: str) -> set[str]:
