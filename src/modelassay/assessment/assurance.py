@@ -124,15 +124,8 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
         ),
         *gaps.findings,
     )
-    return Assured(
-        tier,
-        steps,
-        findings,
-        unchallenged,
-        withheld,
-        gaps,
-        third and made is not None and made.committed.events is not None,
-    )
+    events = third and made is not None and made.committed.events is not None
+    return Assured(tier, steps, findings, unchallenged, withheld, gaps, events)
 
 
 def _ladder(reached: Sequence[bool], *statements: str) -> tuple[AssuranceStep, ...]:

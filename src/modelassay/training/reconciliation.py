@@ -11,7 +11,7 @@ numbers added pairwise is at most log2(n)·u with u = 2⁻²⁴ (Higham 1993), p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,31 +127,20 @@ def reconcile(
     lacking = lacking_of(train, lacks, whole, expected, survivors)
     unclear = unclear_steps(train, again, expected.part) - lacking
     left_out = unclear | lacking
-    ledger, notes = Ledger(), []
+    ledger = Ledger()
     logs = last_logs(metrics, again)
     found = followed_by(train, whole, lacking, survivors, not other_rewards)
-    if not any(_known(values) for values in logs.values()):
-        notes.append("nothing was logged of training that follows from rollouts")
-    for step, window, values in _windows(logs, set(train.steps) - left_out):
-        for name, logged in values.items():
-            if not _of_others(train, values, step, name, survivors):
-                _compare(ledger, train, step, window, name, logged, found)
-    _compare_tokens(ledger, train, logs, left_out)
+    _compare_logs(ledger, train, logs, left_out, found, survivors=survivors)
     if not survivors:
         compare_sizes(ledger, train, expected, left_out)
     compare_groups(ledger, train, None if survivors else expected, lacking)
     if found is not None:
         compare_advantages(ledger, train, found, whole, lacking)
-    if not ledger.compared.keys() & {name for values in logs.values() for name in values} and not notes:
-        notes.append("what was logged of training is of no step of which all rollouts are here")
-    if found is None:
-        notes.append(no_formula(train.groups, other_rewards))
-    notes.extend(_of_equal_rewards(ledger, [logs[step] for step in logs if step in train.steps]))
     return Reconciliation(
         ledger.compared,
         ledger.largest,
         tuple(sorted(ledger.found, key=lambda each: (each.step, each.what))),
-        tuple(notes),
+        tuple(_notes(ledger, train, logs, found, other_rewards)),
         unheld(ledger.at, {step: logs[step] for step in sorted(logs.keys() & set(train.steps) - left_out)}),
         tuple(f"{name} {way} in {count:,} steps" for (name, way), count in ledger.ways.items()),
         found.formula if found else "",
@@ -160,6 +149,40 @@ def reconcile(
         tuple(sorted(lacking)),
         len(train.steps),
     )
+
+
+def _compare_logs(
+    ledger: Ledger,
+    train: Train,
+    logs: Mapping[int, dict[str, float]],
+    left_out: Collection[int],
+    found: Followed | None,
+    *,
+    survivors: bool,
+) -> None:
+    """Statistics and token counts that were logged against what the rollouts give."""
+    for step, window, values in _windows(logs, set(train.steps) - set(left_out)):
+        for name, logged in values.items():
+            if not _of_others(train, values, step, name, survivors):
+                _compare(ledger, train, step, window, name, logged, found)
+    _compare_tokens(ledger, train, logs, left_out)
+
+
+def _notes(
+    ledger: Ledger,
+    train: Train,
+    logs: Mapping[int, dict[str, float]],
+    found: Followed | None,
+    other_rewards: Sequence[str],
+) -> Iterator[str]:
+    """What could not be compared, and why."""
+    if not any(_known(values) for values in logs.values()):
+        yield "nothing was logged of training that follows from rollouts"
+    elif not ledger.compared.keys() & {name for values in logs.values() for name in values}:
+        yield "what was logged of training is of no step of which all rollouts are here"
+    if found is None:
+        yield no_formula(train.groups, other_rewards)
+    yield from _of_equal_rewards(ledger, [logs[step] for step in logs if step in train.steps])
 
 
 def prompt_tokens_of(run: Run) -> NDArray[np.float64]:
