@@ -114,9 +114,7 @@ def reconcile(
         stretch: of `stretches.stretches_of`; None when no rollout is of a resumed process.
         lacks: of `lacking.lacks_of`.
         survivors: whether only rollouts are here that were trained on: steps and groups may then be smaller.
-        agents: of `agents_of`.
-        changes: of `size_changes.size_changes_of`.
-        other_rewards: of `other_rewards.other_rewards_of`.
+        agents, changes, other_rewards: of the functions of these names with ``_of``.
     """
     chosen = np.flatnonzero(frame.is_train)
     taken = np.zeros(len(chosen), np.int64) if stretch is None else stretch[chosen]
@@ -127,8 +125,7 @@ def reconcile(
     lacking = lacking_of(train, lacks, whole, expected, survivors)
     unclear = unclear_steps(train, again, expected.part) - lacking
     left_out = unclear | lacking
-    ledger = Ledger()
-    logs = last_logs(metrics, again)
+    ledger, logs = Ledger(), last_logs(metrics, again)
     found = followed_by(train, whole, lacking, survivors, not other_rewards)
     _compare_logs(ledger, train, logs, left_out, found, survivors=survivors)
     if not survivors:
