@@ -7,6 +7,9 @@ READY   = $(VENV)/.ready
 # Not among them: validation, which trains the whole zoo (`make bench BENCHMARKS=validation`, an hour or more).
 BENCHMARKS ?= engine fingerprint gate inside judges log organisms redteam scanners sequential training triggers whitebox
 
+# One more than there are cores, since some tests wait for processes that they started; four at most.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
+
 .PHONY: demo demo-run test test-slow bench nulls docs lint clean
 
 demo: $(READY)
@@ -16,7 +19,7 @@ demo-run: $(READY)
 	OMP_NUM_THREADS=1 $(VENV)/bin/modelassay run demo
 
 test: $(READY) lint
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 test-slow: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m slow

@@ -49,13 +49,18 @@ def _run_here(folder: Path, *arguments: str, environment: Mapping[str, str] | No
 
 @contextmanager
 def _process_of_its_own(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    """Go to `folder` with `environment` and no other setting of ours; forget what was imported from there."""
+    """Go to `folder` with `environment` and no other setting of ours; forget what was imported from there.
+
+    What another test imported under the name of a file in `folder` is not there meanwhile.
+    """
     with pytest.MonkeyPatch.context() as patched:
         for name in [name for name in os.environ if name.startswith("MODELASSAY")]:
             patched.delenv(name)
         for name, value in environment.items():
             patched.setenv(name, value)
         patched.chdir(folder)
+        for name in {path.stem for path in folder.glob("*.py")}:
+            patched.delitem(sys.modules, name, raising=False)
         patched.setattr(sys, "path", [*sys.path])
         patched.setattr(sys, "stdin", io.StringIO())
         try:
