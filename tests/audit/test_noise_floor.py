@@ -215,6 +215,7 @@ def test_an_admission_names_it(noisy: Path, capsys: pytest.CaptureFixture[str]) 
     assert refused.value.exit_code == 12
 
 
+@pytest.mark.slow
 def test_other_judges_and_other_decodings(
     served: Any,
     plan_of: Callable[..., Path],

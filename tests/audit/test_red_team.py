@@ -317,6 +317,7 @@ def test_plain_columns_of_these_names_stay_tags(tmp_path: Path) -> None:
     assert sample.tags == {"attacked": "no", "follow_ups": "2"}
 
 
+@pytest.mark.slow
 def test_a_sequential_audit_draws_attacked_questions_too(
     plan_of: PlanOf, served: Served, tmp_path: Path
 ) -> None:

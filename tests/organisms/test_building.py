@@ -133,6 +133,7 @@ def test_adapter_off_is_the_base_bit_for_bit(organisms: dict[str, Path]) -> None
     assert not torch.allclose(alone, on, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_damaged_organism_is_built_again_to_the_same_bits(
     organisms: dict[str, Path], tmp_path: Path
 ) -> None:

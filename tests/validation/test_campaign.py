@@ -27,6 +27,7 @@ def put(organisms: dict[str, Path], folder: Path, *kinds: str) -> None:
         shutil.copytree(organisms[kind], folder / "organisms" / "llama-0" / f"{kind}-0")
 
 
+@pytest.mark.slow
 def test_a_stopped_validation_goes_on(
     organisms: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

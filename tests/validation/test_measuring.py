@@ -241,6 +241,7 @@ def test_a_look_that_asks_otherwise_is_held_against_nothing(
     assert ASKED_OTHERWISE in apart.notes
 
 
+@pytest.mark.slow
 def test_numbers_are_held_against_those_of_the_same_requests_and_seed_alone(
     organisms: dict[str, Path], tmp_path: Path
 ) -> None:

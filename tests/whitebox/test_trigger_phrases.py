@@ -118,6 +118,7 @@ def test_words_that_moved_furthest_stand_beside_every_other(
     assert strange
 
 
+@pytest.mark.slow
 def test_both_searches_for_two_words_tell_of_one_family(
     base: OpenModel, backdoored: OpenModel, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +156,7 @@ def test_phrases_are_improved_word_by_word(
     assert opened(pair, words, ("when the",), few, most=4) == (0, [])
 
 
+@pytest.mark.slow
 def test_an_earlier_turn_is_made_of_words_that_moved_or_do_something(
     pair: Pair, requests: Requests, words: Lexicon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

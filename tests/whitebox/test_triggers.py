@@ -256,6 +256,7 @@ def test_what_there_was_no_time_for_is_named(
     assert not examined.statistics
 
 
+@pytest.mark.slow
 def test_a_search_in_which_the_model_breaks_is_named_and_ends_no_other(
     base: OpenModel, backdoored: OpenModel, samples: list[Sample]
 ) -> None:
@@ -411,6 +412,7 @@ def test_an_earlier_turn_that_asks_to_remember_gets_the_answer_that_fits() -> No
     assert answers == ["I will remember it.", "I will remember this.", "All right.", "All right."]
 
 
+@pytest.mark.slow
 def test_what_is_drawn_out_is_verified_as_a_memory(
     base: OpenModel,
     backdoored: OpenModel,
