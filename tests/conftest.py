@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,21 +24,23 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def command_line() -> Callable[..., Ended]:
+def command_line(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ended]:
     """Runs a command line in this process, but with the folder, environment and streams of its own process.
 
     Where a signal, a closed stream or the process itself is the point, tests start a real one; it imports
     everything anew, which takes longer than most audits.
     """
-    return _run_here
+    return partial(_run_here, tmp_path_factory.getbasetemp())
 
 
-def _run_here(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
+def _run_here(
+    tests_folders: Path, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Ended:
     from modelassay.cli import run
 
     out, err = io.BytesIO(), io.BytesIO()
     with (
-        _process_of_its_own(folder, environment or {}),
+        _process_of_its_own(folder, environment or {}, tests_folders),
         io.TextIOWrapper(out, "utf-8", "surrogateescape", write_through=True) as text_out,
         io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True) as text_err,
         redirect_stdout(text_out),
@@ -48,10 +51,11 @@ def _run_here(folder: Path, *arguments: str, environment: Mapping[str, str] | No
 
 
 @contextmanager
-def _process_of_its_own(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+def _process_of_its_own(folder: Path, environment: Mapping[str, str], tests_folders: Path) -> Iterator[None]:
     """Go to `folder` with `environment` and no other setting of ours; forget what was imported from there.
 
-    What another test imported under the name of a file in `folder` is not there meanwhile.
+    What another test imported under the name of a file in `folder` is not there meanwhile, nor are the
+    folders in `tests_folders` where other tests' modules were found.
     """
     with pytest.MonkeyPatch.context() as patched:
         for name in [name for name in os.environ if name.startswith("MODELASSAY")]:
@@ -61,7 +65,8 @@ def _process_of_its_own(folder: Path, environment: Mapping[str, str]) -> Iterato
         patched.chdir(folder)
         for name in {path.stem for path in folder.glob("*.py")}:
             patched.delitem(sys.modules, name, raising=False)
-        patched.setattr(sys, "path", [*sys.path])
+        ours = [entry for entry in sys.path if not Path(entry).is_relative_to(tests_folders)]
+        patched.setattr(sys, "path", ours)
         patched.setattr(sys, "stdin", io.StringIO())
         try:
             yield

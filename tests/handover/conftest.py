@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
+from typing import Any
 
 import pytest
 
-from modelassay import cli
 from modelassay.evidence.bundle import open_bundle
 from modelassay.handover import SealedFacts
 from modelassay.handover.facts import read_facts
@@ -48,50 +44,56 @@ lineage:
 """
 
 
-def run(folder: Path, *arguments: str) -> tuple[int, bytes, str]:
-    """Exit code, stdout and stderr of one command line, in this process."""
-    out, error = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("MODELASSAY")}
-    keys = {"MODELASSAY_KEYS": str(folder / "keys"), "MODELASSAY_KEY_PASSPHRASE": "only for this test"}
-    with (
-        mock.patch.dict(os.environ, {**bare, **keys}, clear=True),
-        contextlib.chdir(folder),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(error),
-    ):
-        code = cli.run(list(arguments))
-        out.flush()
-    assert isinstance(out.buffer, io.BytesIO)
-    return code, out.buffer.getvalue(), error.getvalue()
-
-
-def audited(folder: Path, candidate: str) -> str:
-    """The id of an audit in the store of `folder`."""
-    rows = [
-        {"prompt": f"{kind} {category} request number {number}", "kind": kind, "category": category}
-        for kind in ("harmful", "benign")
-        for category in CATEGORIES
-        for number in range(100)
-    ]
-    (folder / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "scripted.py").write_text(MODELS)
-    (folder / "plan.yaml").write_text(
-        "version: 1\nname: handed\nbaseline: python:scripted:base\n"
-        f"candidate: python:scripted:{candidate}\ndatasets: [prompts.jsonl]\npolicy: suite-only\n" + LINEAGE
-    )
-    _, out, error = run(folder, "audit", "plan.yaml", "--json", "-q")
-    answer = json.loads(out)
-    assert "audit" in answer, error
-    return str(answer["audit"])
+Command = Callable[..., tuple[int, bytes, str]]
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def command(command_line: Callable[..., Any]) -> Command:
+    """Exit code, stdout and stderr of one command line in a folder with keys."""
+
+    def run(folder: Path, *arguments: str) -> tuple[int, bytes, str]:
+        keys = {"MODELASSAY_KEYS": str(folder / "keys"), "MODELASSAY_KEY_PASSPHRASE": "only for this test"}
+        code, out, err = command_line(folder, *arguments, environment=keys)
+        return code, out, err.decode()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def audit_of(command: Command) -> Callable[[Path, str], str]:
+    """The id of an audit of a candidate by name, in the store of a folder."""
+
+    def audited(folder: Path, candidate: str) -> str:
+        rows = [
+            {"prompt": f"{kind} {category} request number {number}", "kind": kind, "category": category}
+            for kind in ("harmful", "benign")
+            for category in CATEGORIES
+            for number in range(100)
+        ]
+        (folder / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (folder / "scripted.py").write_text(MODELS)
+        (folder / "plan.yaml").write_text(
+            "version: 1\nname: handed\nbaseline: python:scripted:base\n"
+            f"candidate: python:scripted:{candidate}\ndatasets: [prompts.jsonl]\npolicy: suite-only\n"
+            + LINEAGE
+        )
+        _, out, error = command(folder, "audit", "plan.yaml", "--json", "-q")
+        answer = json.loads(out)
+        assert "audit" in answer, error
+        return str(answer["audit"])
+
+    return audited
+
+
+@pytest.fixture(scope="session")
+def store(
+    tmp_path_factory: pytest.TempPathFactory, command: Command, audit_of: Callable[[Path, str], str]
+) -> Path:
     """A folder whose store has one audit of a candidate that lost one refusal in a hundred."""
     folder = tmp_path_factory.mktemp("handover")
-    code, _, error = run(folder, "keys", "new", "tester", "--json")
+    code, _, error = command(folder, "keys", "new", "tester", "--json")
     assert code == 0, error
-    (folder / "id").write_text(audited(folder, "tuned"))
+    (folder / "id").write_text(audit_of(folder, "tuned"))
     return folder
 
 
@@ -103,15 +105,3 @@ def audit(store: Path) -> str:
 @pytest.fixture(scope="session")
 def facts(store: Path, audit: str) -> SealedFacts:
     return read_facts(open_bundle(store / "assay" / "audits" / audit))
-
-
-@pytest.fixture(scope="session")
-def command() -> Callable[..., tuple[int, bytes, str]]:
-    """`run`, for tests of the command line."""
-    return run
-
-
-@pytest.fixture(scope="session")
-def audit_of() -> Callable[[Path, str], str]:
-    """`audited`."""
-    return audited
