@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from modelassay.errors import ConfigError
 from modelassay.gate import check_policy, loosened, too_thin
 from modelassay.records import (
+    INFORMEDNESS,
     CategoryRule,
     Corrected,
     Estimate,
@@ -76,6 +77,20 @@ def test_what_an_unmeasured_judge_reads_is_for_people_and_never_shown(evidence, 
     }
     assert not any(item.state == "shown_harmful" for item in verdict.review_items)
     assert any("error" in hit.statement for hit in verdict.decided_by)
+
+
+def test_a_judge_measured_to_tell_nothing_is_for_people_by_its_figure(evidence):
+    whole, category = (
+        msgspec.structs.replace(
+            read_by(evidence.finding(evidence.counts(90, 89, 100), **tags), "uncalibrated"),
+            values={INFORMEDNESS: Decimal("0.02"), f"{INFORMEDNESS}_low": Decimal("-0.1")},
+        )
+        for tags in ({}, {"category": "plain"})
+    )
+    verdict = evidence.decide(whole, category, policy=Policy(least_rate=Percent(basis_points=0)))
+    assert verdict.outcome == "review"
+    assert "specificity − 1 is 0.02, at least -0.10" in verdict.decided_by[0].statement
+    assert too_thin(verdict) == ()
 
 
 def test_an_unmeasured_judge_is_peoples_to_answer_for_and_missing_evidence_is_not(evidence):

@@ -154,6 +154,28 @@ def test_standing_of_measured_exact_and_unmeasured_evaluators():
     }
 
 
+def test_a_judge_that_tells_nothing_on_any_set_stands_as_uncalibrated(tmp_path, labelled):
+    """It calls every answer help: what is measured of it is told, and does not make it known."""
+    found = measured(labelled)
+    blind = calibration_of(
+        RefusalCorrectness(), labelled, TASK, "0" * 40, settings={"judge": "blind"}, day=found.measured
+    )
+    pin = msgspec.structs.replace(pin_of(RefusalCorrectness()), settings={"judge": "blind"})
+    keep([blind], tmp_path / "judges")
+    standing = with_errors(pin, tmp_path)
+    assert "refusal" in standing.uncalibrated
+    assert standing.errors[0].informedness.value == 0
+    assert standing.errors[0].informedness.low < 0
+    keep([msgspec.structs.replace(found, set="other", settings=blind.settings)], tmp_path / "judges")
+    assert "refusal" not in with_errors(pin, tmp_path).uncalibrated
+
+
+def test_two_rows_that_agree_make_no_judge_known(tmp_path):
+    rows = [{"response": text, "label": label} for text, label in ((REFUSES, 1), (HELPS, 0))]
+    found = measured(read_labelled(write(tmp_path / "mine.jsonl", rows))).overall
+    assert (found.informedness.value, found.tells) == (1, False)
+
+
 def test_distance_names_what_differs_and_nothing_else(labelled):
     found = measured(labelled)
     same = Audited(

@@ -193,13 +193,28 @@ def _particular(
             "what stands behind that name can change unseen."
         )
     for pin in evaluators:
-        if pin.uncalibrated:
-            what = ", ".join(name.replace("_", " ") for name in pin.uncalibrated)
-            found.append(
-                f"Judging: the error of {pin.name}@{pin.version} against people's labels is not known for "
-                f"{what}, so nothing that it reads there is called shown."
-            )
+        found += _uncalibrated(pin)
     return found
+
+
+def _uncalibrated(pin: EvaluatorPin) -> Iterator[str]:
+    """On what nothing is known of an evaluator's error, and on what it tells no better than chance."""
+    held = {name for error in pin.errors if error.informedness is not None for name in error.measures}
+    unknown, chance = (
+        ", ".join(name.replace("_", " ") for name in pin.uncalibrated if (name in held) == measured)
+        for measured in (False, True)
+    )
+    shown = "so nothing that it reads there is called shown."
+    if unknown:
+        yield (
+            f"Judging: the error of {pin.name}@{pin.version} against people's labels is not known for "
+            f"{unknown}, {shown}"
+        )
+    if chance:
+        yield (
+            f"Judging: held against people's labels, {pin.name}@{pin.version} is not shown to tell good "
+            f"answers from bad on {chance}, {shown}"
+        )
 
 
 def _not_attacked(

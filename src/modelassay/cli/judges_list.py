@@ -53,7 +53,7 @@ def command(store: Path | None, as_json: bool) -> None:
         click.echo(f"{pin.name}@{pin.version}")
         for each in found:
             show_calibration(each)
-        for title, names in (("exact", exact), ("error not known", standing.uncalibrated)):
+        for title, names in (("exact", exact), ("uncalibrated", standing.uncalibrated)):
             if names:
                 click.echo(f"  {title}: {', '.join(names)}")
     if as_json:

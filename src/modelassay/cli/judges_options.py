@@ -148,6 +148,13 @@ def show_calibration(each: Calibration, *, parts: bool = False) -> None:
     click.echo(f"  {each.set} ({', '.join(each.measures)}): {in_words(each.overall)}")
     if each.seen:
         click.echo(f"    {each.seen}")
+    if not each.overall.tells:
+        found = each.overall.informedness
+        click.echo(
+            "    not shown to tell good answers from bad: sensitivity + specificity − 1 is "
+            f"{found.value:.2f} [{found.low:.2f}–{found.high:.2f}], where 0 is chance; by this set alone it "
+            "is uncalibrated"
+        )
     for kind, by_name in (("language", each.languages), ("category", each.categories)) if parts else ():
         for name, found in by_name.items() if len(by_name) > 1 else ():
             click.echo(f"    {kind} {name}: {in_words(found)}")

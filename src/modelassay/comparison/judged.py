@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from modelassay.comparison import estimates
-from modelassay.comparison.judges import Judges, adjusted_difference
+from modelassay.comparison.judges import Judges, adjusted_difference, told_by_chance
 from modelassay.comparison.resampled import resampled_method
 from modelassay.comparison.summary import Pairs
 from modelassay.drops import (
@@ -149,7 +149,11 @@ def _reported(reader: Reader, tags: dict[str, str], pairs: Pairs, policy: Policy
         harm_ratio=estimates.harm_ratio(pairs, confidence) if measure.harm else None,
         smallest_drop=smallest,
         method=_method(measure, pairs, policy),
-        values=(_rate_effects(pairs) if binary else {}) | _raw_medians(pairs) | adjusted | pairs.resampled,
+        values=(_rate_effects(pairs) if binary else {})
+        | _raw_medians(pairs)
+        | adjusted
+        | pairs.resampled
+        | told_by_chance(reader.standing, reader.errors),
         judge=_standing(reader, pairs.corrected, policy),
         corrected=pairs.corrected,
         rests_on=(reader.evaluator,),

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from modelassay.drops import figure
 from modelassay.records import (
+    INFORMEDNESS,
     Estimate,
     EvaluatorPin,
     JudgeError,
@@ -75,6 +76,17 @@ def adjusted_difference(
     half = z * math.sqrt(spread**2 + adjusted**2 * variance) / information
     ends = {"": adjusted, "_low": adjusted - half, "_high": adjusted + half}
     return {f"adjusted_difference{end}": figure(number) for end, number in ends.items()}
+
+
+def told_by_chance(standing: JudgeStanding, errors: Iterable[JudgeError]) -> dict[str, Decimal]:
+    """Sensitivity + specificity - 1 of an uncalibrated judge on the set that it does best on, with its lower
+    end; empty where nothing of it was measured.
+    """
+    known = [error.informedness for error in errors if error.informedness is not None]
+    if standing != "uncalibrated" or not known:
+        return {}
+    best = max(known, key=lambda each: (each.low, each.value))
+    return {INFORMEDNESS: best.value, f"{INFORMEDNESS}_low": best.low}
 
 
 def _information(error: JudgeError) -> tuple[float, float]:

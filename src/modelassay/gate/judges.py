@@ -11,7 +11,7 @@ from modelassay.gate.bands import BANDS
 from modelassay.gate.case import Case, Held, mildest, strictest
 from modelassay.gate.floors import FLOOR, LEAST_RATE
 from modelassay.gate.single_slices import CATEGORY_BLOCK
-from modelassay.records import RuleHit, Verdict
+from modelassay.records import INFORMEDNESS, Finding, Policy, RuleHit, Verdict
 
 UNCALIBRATED = "judges.uncalibrated"
 _TABLE = frozenset({BANDS, CATEGORY_BLOCK})
@@ -19,7 +19,8 @@ _TABLE = frozenset({BANDS, CATEGORY_BLOCK})
 _LITERAL = frozenset({FLOOR, LEAST_RATE})
 """Rules that hold a rate as it was read and claim nothing of the evidence."""
 _DOUBT = "; its judge's error is not known, so this is not shown."
-"""Ends the statement of a claim that is doubted."""
+_CHANCE = "; its judge is not shown to tell good answers from bad, so this is not shown."
+"""End the statement of a claim that is doubted."""
 
 
 def hold_judges(case: Case) -> Iterator[Held]:
@@ -35,11 +36,31 @@ def hold_judges(case: Case) -> Iterator[Held]:
                 literal="deploy",
                 state="not_shown",
                 outcome="review",
-                statement=f"{measure.title} was read by {judge}, whose error against people's labels is not "
-                "known, so neither a drop nor its absence is shown.",
-                settle=f"calibrating it, or people's labels on {case.policy.judges.labels} of these pairs",
+                statement=f"{measure.title} was read by {judge}, {_why(subject.finding)}, so neither a drop "
+                "nor its absence is shown.",
+                settle=_settle(subject.finding, case.policy),
             )
         )
+
+
+def _why(finding: Finding) -> str:
+    """Why what a judge reads shows nothing."""
+    if not _measured(finding):
+        return "whose error against people's labels is not known"
+    value, low = (finding.values[f"{INFORMEDNESS}{end}"] for end in ("", "_low"))
+    return (
+        "which is not shown to tell good answers from bad: held against people's labels, its sensitivity + "
+        f"specificity − 1 is {value:.2f}, at least {low:.2f}, where 0 is chance"
+    )
+
+
+def _settle(finding: Finding, policy: Policy) -> str:
+    labels = f"people's labels on {policy.judges.labels} of these pairs"
+    return f"a judge that tells, or {labels}" if _measured(finding) else f"calibrating it, or {labels}"
+
+
+def _measured(finding: Finding) -> bool:
+    return INFORMEDNESS in finding.values
 
 
 def doubted(case: Case, held: Held) -> Held:
@@ -55,7 +76,8 @@ def doubted(case: Case, held: Held) -> Held:
     if hit.state == "shown_fine" and hit.rule in _TABLE:
         hit = msgspec.structs.replace(hit, outcome=strictest(hit.outcome, "inconclusive"))
     if hit.state in ("shown_fine", "shown_harmful"):
-        tail = f"{hit.statement.removesuffix('.')}{_DOUBT}"
+        doubt = _CHANCE if _measured(finding) else _DOUBT
+        tail = f"{hit.statement.removesuffix('.')}{doubt}"
         hit = msgspec.structs.replace(hit, state="not_shown", statement=tail)
         review = review and msgspec.structs.replace(review, state="not_shown", statement=tail)
     if hit.rule not in _LITERAL:
@@ -66,4 +88,9 @@ def doubted(case: Case, held: Held) -> Held:
 def only_doubted(verdict: Verdict, hit: RuleHit) -> bool:
     """Whether `hit` would be fine, were its judge's error known: about that people are asked by name."""
     asked = any(each.rule == UNCALIBRATED for each in verdict.rules)
-    return asked and hit.rule in _TABLE and hit.outcome == "inconclusive" and hit.statement.endswith(_DOUBT)
+    return (
+        asked
+        and hit.rule in _TABLE
+        and hit.outcome == "inconclusive"
+        and hit.statement.endswith((_DOUBT, _CHANCE))
+    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 from modelassay.canonical import Digest
 from modelassay.records import Estimate, JudgeError
+from modelassay.statistics import Interval, Share, informedness
+
+_PLACES = 4
 
 Positive = Literal["wanted", "unwanted"]
 
@@ -23,6 +27,17 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     f1: Estimate
     sensitivity: Estimate
     specificity: Estimate
+
+    @property
+    def informedness(self) -> Estimate:
+        """Sensitivity + specificity - 1; its judge tells something only where the lower end is above 0."""
+        shares = (_share(each) for each in (self.sensitivity, self.specificity))
+        return estimate_of(informedness(*shares, self.positives, self.rows - self.positives))
+
+    @property
+    def tells(self) -> bool:
+        """Whether it is shown to tell what people call positive from the rest at all."""
+        return self.informedness.low > 0
 
 
 class Lengths(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +101,21 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             f1=found.f1,
             sensitivity=found.sensitivity,
             specificity=found.specificity,
+            informedness=found.informedness,
             unread=found.unread,
             seen=self.seen,
             distance=distance,
         )
+
+
+def estimate_of(share: Share) -> Estimate:
+    """A figure as it is kept, with four decimal places."""
+    value, low, high = (
+        round(Decimal(repr(float(each))), _PLACES) + 0  # adding 0 turns -0 into 0
+        for each in (share.value, share.interval.low, share.interval.high)
+    )
+    return Estimate(value=value, low=low, high=high)
+
+
+def _share(estimate: Estimate) -> Share:
+    return Share(float(estimate.value), Interval(float(estimate.low), float(estimate.high)))

@@ -6,17 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.errors import UsageError
-from modelassay.judges.calibration import Agreement, Calibration, Lengths, Positive
+from modelassay.judges.calibration import Agreement, Calibration, Lengths, Positive, estimate_of
 from modelassay.judges.labelled import LabelledAnswer, LabelledAnswers
 from modelassay.protocols import Evaluator
-from modelassay.records import Estimate, PairKey, Reading
-from modelassay.statistics import Share, judge_agreement
+from modelassay.records import PairKey, Reading
+from modelassay.statistics import judge_agreement
 
 FEWEST_ROWS = 20
 """A language or category with fewer rows has no figures of its own."""
@@ -24,7 +23,6 @@ BATCH = 1024
 """Answers put to an evaluator at once."""
 READ, OTHER, UNREAD = "1", "0", "-"
 _HALF = 0.5
-_PLACES = 4
 _WORD = re.compile(r"\w+")
 
 Progress = Callable[[int, int], None]
@@ -132,10 +130,10 @@ def agreement(rows: Sequence[LabelledAnswer], readings: str) -> Agreement:
         rows=found.n,
         positives=found.positives,
         unread=len(rows) - found.n,
-        kappa=_estimate(found.kappa),
-        f1=_estimate(found.f1),
-        sensitivity=_estimate(found.sensitivity),
-        specificity=_estimate(found.specificity),
+        kappa=estimate_of(found.kappa),
+        f1=estimate_of(found.f1),
+        sensitivity=estimate_of(found.sensitivity),
+        specificity=estimate_of(found.specificity),
     )
 
 
@@ -162,11 +160,3 @@ def _by(names: Sequence[str], rows: Sequence[LabelledAnswer], readings: str) -> 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(name for name in names if name).items()))
-
-
-def _estimate(share: Share) -> Estimate:
-    value, low, high = (
-        round(Decimal(repr(float(each))), _PLACES) + 0  # adding 0 turns -0 into 0
-        for each in (share.value, share.interval.low, share.interval.high)
-    )
-    return Estimate(value=value, low=low, high=high)

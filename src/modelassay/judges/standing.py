@@ -14,6 +14,9 @@ from modelassay.records import EvaluatorPin
 def with_errors(pin: EvaluatorPin, store: Path | None, audited: Audited | None = None) -> EvaluatorPin:
     """`pin` with the errors measured for exactly this version and these settings.
 
+    An evaluator that no labelled set shows to tell good answers from bad is no better than one of unknown
+    error, and stands like one.
+
     Args:
         pin: of an evaluator.
         store: of the audits, where a user's own calibrations lie.
@@ -25,7 +28,7 @@ def with_errors(pin: EvaluatorPin, store: Path | None, audited: Audited | None =
     found = calibrations_of(pin.name, pin.version, pin.settings, store)
     names = {measure.name for measure in pin.measures}
     fitting = [each for each in found if names.intersection(each.measures)]
-    known = {measure for each in fitting for measure in each.measures}
+    known = {measure for each in fitting if each.overall.tells for measure in each.measures}
     return msgspec.structs.replace(
         pin,
         errors=tuple(each.error(distance_of(each, audited) if audited else ()) for each in fitting),

@@ -67,7 +67,7 @@ from modelassay.records.findings import (
     Span,
     Unscored,
 )
-from modelassay.records.judging import Estimate, JudgeError, JudgeStanding, ReviewedPair
+from modelassay.records.judging import INFORMEDNESS, Estimate, JudgeError, JudgeStanding, ReviewedPair
 from modelassay.records.lineage import (
     Code,
     Declaration,
@@ -142,6 +142,7 @@ from modelassay.records.verdict import (
 )
 
 __all__ = [
+    "INFORMEDNESS",
     "AccessLevel",
     "Actor",
     "Artifact",

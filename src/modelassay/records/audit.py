@@ -49,7 +49,8 @@ class EvaluatorPin(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[JudgeError, ...] = ()
     """Its measured error on labelled sets, in this version and with these settings."""
     uncalibrated: tuple[str, ...] = ()
-    """Names of the measures of which nothing is known of its error."""
+    """Names of the measures of which nothing is known of its error, or on which it is not shown to tell good
+    answers from bad on any labelled set."""
 
 
 class ImportedRun(msgspec.Struct, frozen=True, kw_only=True):

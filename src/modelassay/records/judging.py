@@ -12,8 +12,12 @@ from modelassay.records.conversation import PairKey
 
 JudgeStanding = Literal["", "exact", "calibrated", "labelled", "uncalibrated"]
 """What is known of the error behind a finding: none can enter (`exact`), it was measured on labelled answers
-(`calibrated`), people's labels on this very audit correct it (`labelled`), nothing (`uncalibrated`). Empty
-where the audit does not say."""
+(`calibrated`), people's labels on this very audit correct it (`labelled`), nothing, or that it tells no
+better than chance (`uncalibrated`). Empty where the audit does not say."""
+
+INFORMEDNESS = "judge_informedness"
+"""Name in `Finding.values` of sensitivity + specificity − 1 of a judge that was measured and stands as
+uncalibrated all the same, with its lower end as ``judge_informedness_low``."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +49,8 @@ class JudgeError(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the positive answers that the evaluator calls so."""
     specificity: Estimate
     """Share of the others that it calls other."""
+    informedness: Estimate | None = None
+    """Sensitivity + specificity − 1: 1 tells every answer, 0 none. None in records that do not say."""
     unread: int = 0
     """Rows that it could not read; they are in no figure above."""
     seen: str = ""

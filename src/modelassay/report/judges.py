@@ -37,6 +37,8 @@ def judge_sentences(audit: AuditRecord, measure: str, *, brief: bool = False) ->
     found += [_error(error, brief=brief) for error in errors[:MOST_SETS]]
     if len(errors) > MOST_SETS:
         found.append(f"{len(errors) - MOST_SETS} more labelled sets stand in the audit's record.")
+    if measure in pin.uncalibrated:
+        found.append("On none of them is it shown to tell good answers from bad: it stands as uncalibrated.")
     return (*found, *_adjusted(overall))
 
 
@@ -51,6 +53,8 @@ def _error(error: JudgeError, *, brief: bool) -> str:
         f"sensitivity {_interval(error.sensitivity)}, specificity {_interval(error.specificity)} for "
         f"{error.positive} answers",
     ]
+    if error.informedness is not None and error.informedness.low <= 0:
+        parts.append(f"sensitivity + specificity − 1 {_interval(error.informedness)}, where 0 is chance")
     parts += [error.seen] if error.seen else []
     here = f"; here: {'; '.join(error.distance)}" if error.distance else ""
     if brief and here:

@@ -93,6 +93,7 @@ from modelassay.statistics.misclassification import (
     JudgeAgreement,
     Share,
     TrueRate,
+    informedness,
     judge_agreement,
     rogan_gladen,
 )
@@ -232,6 +233,7 @@ __all__ = [
     "holm",
     "inferiority_difference_test",
     "inferiority_ratio_test",
+    "informedness",
     "intersection_union",
     "joint_p_values",
     "judge_agreement",

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from modelassay.statistics.agreement import cohen_kappa_of_tables
 from modelassay.statistics.distributions import check_confidence, two_sided_z
-from modelassay.statistics.intervals import Interval
+from modelassay.statistics.intervals import Interval, clopper_pearson_interval
 
 Array = NDArray[np.float64]
 _BATCH_CELLS = 2_000_000
@@ -80,6 +80,32 @@ def judge_agreement(
         Share(float(v), Interval(float(a), float(b))) for v, a, b in zip(values, lows, highs, strict=True)
     )
     return JudgeAgreement(int(theirs.size), int(theirs.sum()), *shares)
+
+
+def informedness(
+    sensitivity: Share, specificity: Share, positives: int, negatives: int, confidence: float = 0.95
+) -> Share:
+    """Sensitivity + specificity - 1 (Youden, 1950) with its interval: 0 is a judge that tells nothing.
+
+    The two are of different items, so their intervals combine by the square-and-add rule (Newcombe, 1998).
+    Each is taken at least as wide as Clopper and Pearson's of its items: resampling a handful of items that
+    all agree gives an interval without width.
+
+    Args:
+        sensitivity: with its interval at `confidence`; likewise `specificity`.
+        specificity: see there.
+        positives: items that people call positive; likewise `negatives`.
+        negatives: see there.
+        confidence: two-sided level.
+    """
+    below = above = 0.0
+    for share, items in ((sensitivity, positives), (specificity, negatives)):
+        exact = clopper_pearson_interval(share.value * items, items, confidence)
+        below += (share.value - min(share.interval.low, exact.low)) ** 2
+        above += (max(share.interval.high, exact.high) - share.value) ** 2
+    value = sensitivity.value + specificity.value - 1.0
+    ends = Interval(max(-1.0, value - math.sqrt(below)), min(1.0, value + math.sqrt(above)))
+    return Share(value, ends)
 
 
 _WIDEST = np.array([[-1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
