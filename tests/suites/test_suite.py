@@ -147,6 +147,29 @@ def test_merge_tags_the_dataset_and_asks_shared_content_once() -> None:
     assert overlaps([first]) == ()
 
 
+def test_an_attack_that_had_its_way_stays_one_beside_the_same_plain_request() -> None:
+    plain = {"prompt": "a", "kind": "harmful"}
+    known = {
+        **plain,
+        "attacked": {"sample": "s", "attack": "manual", "family": "manual", "request": "a"},
+        "tags": {"found_on": "2026-10-01"},
+    }
+    one = Dataset.from_records([plain, {"prompt": "b", "kind": "harmful"}], name="one").suite
+    kept = Dataset.from_records([known], name="kept").suite
+    for order in ([one, kept], [kept, one]):
+        (item,) = (sample for sample in merge(order) if sample.messages[0].content == "a")
+        assert item.attacked is not None
+        assert (item.tags["found_on"], item.tags["dataset"]) == ("2026-10-01", "kept")
+    assert overlaps([one, kept]) == (
+        "1 of kept also in one, asked once under kept, as the attack that it is kept as",
+    )
+    assert overlaps([kept, one]) == ("1 of one also in kept, asked once under kept",)
+    for rows in ([plain, known], [known, plain]):
+        (sample,) = Dataset.from_records(rows, name="one file").suite.samples
+        assert sample.attacked is not None
+        assert sample.tags["found_on"] == "2026-10-01"
+
+
 def test_digest_depends_on_order_and_on_every_sample() -> None:
     data = Dataset.from_records([{"prompt": "a"}, {"prompt": "b"}], kind="benign")
     assert pin_digest(data.samples) != pin_digest(data.samples[::-1])

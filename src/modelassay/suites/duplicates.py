@@ -1,7 +1,7 @@
 """Rows with equal content are one sample: keep the first, count the rest, refuse contradictions.
 
 What the first row says stands; tags that only a later row has are added to it, so that a sample which
-belongs to two cohorts is counted in both.
+belongs to two cohorts is counted in both, and so is the attack that only a later row says it is.
 """
 
 from __future__ import annotations
@@ -34,13 +34,20 @@ def drop_duplicates(placed: Iterable[Placed]) -> tuple[tuple[Sample, ...], tuple
                 where=entry.place,
                 mend="decide on one kind and remove the other row",
             )
-        same = kept.sample.tags == entry.sample.tags and kept.sample.cluster == entry.sample.cluster
+        same = _labels(kept.sample) == _labels(entry.sample)
         (repeats if same else relabelled).append((entry.place, kept.place))
         if not same:
             tags = entry.sample.tags | kept.sample.tags
-            first[entry.sample.id] = Placed(kept.place, msgspec.structs.replace(kept.sample, tags=tags))
+            attacked = kept.sample.attacked or entry.sample.attacked
+            both = msgspec.structs.replace(kept.sample, tags=tags, attacked=attacked)
+            first[entry.sample.id] = Placed(kept.place, both)
     samples = tuple(entry.sample for entry in first.values())
     return samples, (*_warning(repeats, "repeated row", ""), *_warning(relabelled, *_RELABELLED))
+
+
+def _labels(sample: Sample) -> tuple[object, ...]:
+    """What rows of equal content may say otherwise."""
+    return sample.tags, sample.cluster, sample.attacked
 
 
 _RELABELLED = ("repeated row with other tags", ", whose tags stand where both have one")

@@ -15,7 +15,7 @@ from modelassay.config.plan import DatasetReference
 from modelassay.errors import DatasetError, UnknownNameError, did_you_mean
 from modelassay.records import DatasetPin, Sample
 from modelassay.records.dated import last_day
-from modelassay.records.red_team import FOUND_ON
+from modelassay.records.red_team import FOUND_IN, FOUND_ON
 from modelassay.suites.columns import Placed, map_rows
 from modelassay.suites.download import Progress
 from modelassay.suites.duplicates import drop_duplicates
@@ -105,13 +105,14 @@ def open_suite(
 def merge(suites: Iterable[Suite]) -> tuple[Sample, ...]:
     """The samples of all `suites`, each content once, each tagged with its dataset.
 
-    Content that several datasets share stays with the first; `overlaps` says how much. A tag
-    ``dataset`` that a sample already has is left as it is.
+    Content that several datasets share stays with the first, unless a later one says of it that it is an
+    attack, or one that had its way before; `overlaps` says how much. A tag ``dataset`` that a sample already
+    has is left as it is.
     """
     merged: dict[str, Sample] = {}
     for suite in suites:
         for sample in suite.samples:
-            if sample.id not in merged:
+            if sample.id not in merged or _says_more(sample, merged[sample.id]):
                 tags = {DATASET_TAG: suite.name} | sample.tags
                 merged[sample.id] = msgspec.structs.replace(sample, tags=tags)
     return tuple(merged.values())
@@ -119,20 +120,35 @@ def merge(suites: Iterable[Suite]) -> tuple[Sample, ...]:
 
 def overlaps(suites: Iterable[Suite]) -> tuple[str, ...]:
     """A sentence for each pair of datasets that share content, naming contradictory kinds."""
-    owner: dict[str, tuple[str, str]] = {}
-    shared: Counter[tuple[str, str]] = Counter()
-    disputed: Counter[tuple[str, str]] = Counter()
+    owner: dict[str, tuple[str, Sample]] = {}
+    shared: Counter[tuple[str, str, str]] = Counter()
+    disputed: Counter[tuple[str, str, str]] = Counter()
     for suite in suites:
         for sample in suite.samples:
-            name, kind = owner.setdefault(sample.id, (suite.name, sample.kind))
-            if name != suite.name:
-                shared[suite.name, name] += 1
-                disputed[suite.name, name] += kind != sample.kind
+            name, first = owner.setdefault(sample.id, (suite.name, sample))
+            if name == suite.name:
+                continue
+            if more := _says_more(sample, first):
+                owner[sample.id] = suite.name, sample
+            pair = suite.name, name, suite.name if more else name
+            shared[pair] += 1
+            disputed[pair] += first.kind != sample.kind
     return tuple(
-        f"{count} of {later} also in {earlier}, asked once under {earlier}"
-        + (f" ({disputed[later, earlier]} with another kind)" if disputed[later, earlier] else "")
-        for (later, earlier), count in shared.items()
+        f"{count} of {later} also in {earlier}, asked once under {kept}"
+        + (", as the attack that it is kept as" if kept == later else "")
+        + (f" ({disputed[later, earlier, kept]} with another kind)" if disputed[later, earlier, kept] else "")
+        for (later, earlier, kept), count in shared.items()
     )
+
+
+def _says_more(sample: Sample, than: Sample) -> bool:
+    """Whether the same content is a known attack here and not there, or one that had its way before: as a
+    plain request it would lose what it is asked again for."""
+    return _standing(sample) > _standing(than)
+
+
+def _standing(sample: Sample) -> tuple[bool, bool]:
+    return sample.attacked is not None, not sample.tags.keys().isdisjoint((FOUND_ON, FOUND_IN))
 
 
 def _starter(reference: DatasetReference) -> _Loaded:
