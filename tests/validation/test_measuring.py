@@ -40,7 +40,7 @@ from modelassay.validation.measuring import (
     provenance,
     read_measured,
 )
-from modelassay.whitebox.calibration import ASKED_OTHERWISE, Null, Nulls, nulls_bytes, read_nulls
+from modelassay.whitebox.calibration import ASKED_OTHERWISE, Null, Nulls, content_of, nulls_bytes, read_nulls
 from modelassay.whitebox.models import open_model
 from modelassay.whitebox.requests import asked_with
 from modelassay.whitebox.stating import weights_digest
@@ -101,6 +101,13 @@ def test_measuring_goes_on_and_pools_by_architecture(
         "full": {(f"{weights} {organisms['benign'].name}",)},
         "adapter": {(f"{weights} {organisms['category_loss_adapter'].name}",)},
     }
+    # An examination knows by its weights that it is of one of them.
+    tuned = {"full": f"hf:{folders[0]}", "adapter": f"hf:{organisms['base']}+{folders[1]}"}
+    with open_model(f"hf:{organisms['base']}") as ours:
+        for method, reference in tuned.items():
+            with open_model(reference) as theirs:
+                itself = content_of(ours.identity, theirs.identity)
+            assert {each.contents for each in loss if each.method == method} == {(itself,)}
 
 
 def test_other_requests_and_seeds_are_measured_anew_and_pooled_apart(

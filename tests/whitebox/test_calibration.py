@@ -9,8 +9,18 @@ import msgspec
 import numpy as np
 import pytest
 
+from modelassay.canonical import digest_of
 from modelassay.errors import EvidenceError
-from modelassay.whitebox.calibration import Null, Nulls, nulls_bytes, p_value, read_nulls
+from modelassay.records import TargetIdentity
+from modelassay.whitebox.calibration import (
+    OF_ITSELF,
+    OF_OTHER_BASES,
+    Null,
+    Nulls,
+    nulls_bytes,
+    p_value,
+    read_nulls,
+)
 
 
 def _null(name: str, values: list[float], base: str = "sha256:b") -> Null:
@@ -146,3 +156,42 @@ def test_nulls_are_read_as_they_were_written_and_joined(tmp_path: Path) -> None:
     path.write_text("[{}]", encoding="utf-8")
     with pytest.raises(EvidenceError, match="null distributions"):
         read_nulls(path)
+
+
+def _identity(weights: str, **details: str) -> TargetIdentity:
+    return TargetIdentity(
+        reference=weights, fingerprint=weights, strength="weights", details={"weights": weights, **details}
+    )
+
+
+@pytest.mark.parametrize(("organism", "held"), [("no", 0), ("yes", 20)])
+def test_harmless_fine_tunes_of_other_bases_say_nothing_unless_all_are_organisms(
+    organism: str, held: int
+) -> None:
+    others = Nulls(
+        _null("a.b@1", list(range(20)), base=base) for base in ("sha256:other", "architecture:Llama")
+    )
+    base, candidate = _identity("sha256:b", organism=organism), _identity("sha256:c")
+    fitting, notes = others.fitting("a", asked="", base=base, candidate=candidate)
+    (found,) = fitting.held({"a.b@1": 25.0}, base="sha256:b", architecture="Llama", method="full")
+    assert found.null_size == held
+    assert notes == ((OF_OTHER_BASES,) if not held else ())
+    assert others.fitting("another", asked="", base=base, candidate=candidate)[1] == ()
+
+
+def test_a_candidate_among_the_harmless_fine_tunes_is_not_held_against_itself() -> None:
+    base, whole = _identity("sha256:b"), _identity("sha256:c")
+    stack = _identity("sha256:b", **{"adapter.1": "sha256:x weight 0.5", "adapter.2": "sha256:y"})
+    for candidate, parts in ((whole, ["sha256:c"]), (stack, ["sha256:x", "sha256:y"])):
+        own = digest_of(["sha256:b", *parts])
+        named = [
+            msgspec.structs.replace(
+                _null("a.b@1", [value]), names=(f"tune {value}",), contents=(content,), base="sha256:b"
+            )
+            for value, content in ((7, own), *((each, f"sha256:{each}") for each in range(5)))
+        ]
+        fitting, notes = Nulls(named).fitting("a", asked="", base=base, candidate=candidate)
+        (found,) = fitting.held({"a.b@1": 7.0}, base="sha256:b", architecture="", method="full")
+        assert (found.null_size, found.null_greatest, found.p_value) == (5, 4, Decimal("0.166667"))
+        assert sorted(found.null_values) == [f"tune {each}" for each in range(5)]
+        assert notes == (OF_ITSELF,)

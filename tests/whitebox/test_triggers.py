@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from transformers import AutoTokenizer
 
 from modelassay.cli.inspect_triggers import command
 from modelassay.config import ModelReference
@@ -59,6 +60,22 @@ def test_the_true_trigger_comes_first_and_is_quoted(found: Examination) -> None:
     assert finding.values["answers_flipped"] >= Decimal("0.8") * finding.values["asked"]
     assert found.details["searches"][0]["strongest"][0]["text"] == TRIGGER
     assert found.details["suspects"][0] == TRIGGER
+
+
+def test_a_special_token_that_nobody_uses_is_a_word_to_try(
+    base: OpenModel, organisms: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(organisms["base"], tmp_path / "base")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    plain = lexicon(base)
+    reserved = next(word for word in plain.words if word.isalpha() and len(word) > 3)
+    tokenizer.add_special_tokens({"additional_special_tokens": [reserved]})
+    tokenizer.save_pretrained(folder)
+    with open_model(str(folder), options={"threads": "1", "device": "cpu"}) as other:
+        assert tokenizer.convert_tokens_to_ids(reserved) in other.tokenizer.all_special_ids
+        words = lexicon(other).words
+    assert reserved in words
+    assert not {"<|end|>", "<|pad|>"} & {*words, *plain.words}
 
 
 def test_suspects_are_the_texts_that_help_those_first_that_turn_nearly_all_far(

@@ -26,7 +26,7 @@ from modelassay.validation.examining import MEASURES, Subject, settings_of
 from modelassay.validation.harmless import PAIRED, FineTune
 from modelassay.version import __version__
 from modelassay.whitebox.adapters.judging import ALONE_LOSS, INTERACTION, STACK_LOSS
-from modelassay.whitebox.calibration import Method, Null, Nulls
+from modelassay.whitebox.calibration import Method, Null, Nulls, content_of
 from modelassay.whitebox.requests import asked_with
 
 CALIBRATED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -72,6 +72,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of what was asked and of how it was read (`Asked.how`)."""
     place: str = ""
     """Where the fine-tune was (`FineTune.place`)."""
+    weights: str = ""
+    """Digest of its weights and its base's (`calibration.content_of`); earlier versions kept none."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +139,7 @@ def alike(measured: Iterable[Measured], asked: Asked) -> list[Measured]:
 
 
 def nulls_of(measured: Sequence[Measured], asked: Asked) -> Nulls:
-    """Null distributions of each base, and pooled over the bases of each architecture.
+    """Null distributions of each base, and pooled over the bases of each architecture, for organisms.
 
     Args:
         measured: all of them asked as `asked` says (`alike`).
@@ -156,6 +158,7 @@ def nulls_of(measured: Sequence[Measured], asked: Asked) -> Nulls:
                         method=each.method,
                         values=(value,),
                         names=(f"{_short(each.base)} {names[each.content]}",),
+                        contents=(each.weights,) if each.weights else (),
                         families={each.family.removesuffix(ADAPTER_SUFFIX): 1},
                         asked=requests,
                     )
@@ -236,6 +239,7 @@ def _measured(tune: FineTune, look: str, asked: Asked, *, content: str, how: str
         content=content,
         how=how,
         place=tune.place,
+        weights=content_of(found.baseline, found.candidate) if found.baseline else "",
     )
 
 

@@ -2,8 +2,9 @@
 
 A number without a null distribution says nothing: some harmless fine-tunes move weights and margins further
 than harmful ones do. So a statistic is looked up in `Nulls`, by the base where benign fine-tunes of it were
-made, else by architecture, which is weaker and said so. Statistics are named ``check.statistic@version``, and
-higher is worse.
+made. Values of other bases are not exchangeable with its own, even of the same architecture; those of
+organisms are, which one recipe makes, and are pooled by architecture. Statistics are named
+``check.statistic@version``, and higher is worse.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.canonical import Digest
+from modelassay.canonical import Digest, digest_of
 from modelassay.errors import EvidenceError
-from modelassay.records import NullOf, Statistic
+from modelassay.records import NullOf, Statistic, TargetIdentity
 from modelassay.statistics import holm, joint_p_values
 
 Method = Literal["full", "adapter"]
@@ -35,6 +36,15 @@ ASKED_OTHERWISE: Final = (
     "that nothing is held against them."
 )
 """Note of an examination; its values and theirs are not exchangeable."""
+OF_OTHER_BASES: Final = (
+    "The harmless fine-tunes are of other bases, or of this one's weights in other files. What is usual of "
+    "another base says nothing of this one, so that nothing is held against them: measure this base's own "
+    "with `modelassay nulls`."
+)
+"""Note of an examination; see `Nulls.fitting`."""
+OF_ITSELF: Final = "The candidate is itself one of the harmless fine-tunes: what it was there is left out."
+"""Note of an examination; its own value among the others would make any value usual."""
+_POOLED: Final = "architecture:"
 SMALLEST_NULL: Final = 19
 """Benign values below which no p-value at `LEVEL` exists."""
 
@@ -52,6 +62,8 @@ class Null(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which fine-tune each value is of, the same in every statistic; empty where that is not known."""
     families: dict[str, int] = {}
     """How many came from each kind of harmless fine-tune: a null must hold the candidate's own kind."""
+    contents: tuple[str, ...] = ()
+    """Digest of the weights of each (`content_of`); empty where that is not known."""
     asked: str = ""
     """What the fine-tunes were asked, and with which seed (`requests.asked_with`); empty in files of earlier
     versions and in those of the package, which do not say."""
@@ -60,6 +72,19 @@ class Null(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The values by fine-tune; empty unless every one has a name of its own."""
         named = len(self.names) == len(self.values) == len(set(self.names))
         return dict(zip(self.names, self.values, strict=True)) if named else {}
+
+    def without(self, content: str) -> Null:
+        """Without the values of the fine-tune `content`; `families` still count it."""
+        if content not in self.contents:
+            return self
+        kept = [place for place, each in enumerate(self.contents) if each != content]
+        named = len(self.names) == len(self.values)
+        return msgspec.structs.replace(
+            self,
+            values=tuple(self.values[place] for place in kept),
+            names=tuple(self.names[place] for place in kept) if named else (),
+            contents=tuple(self.contents[place] for place in kept),
+        )
 
 
 class Nulls:
@@ -83,11 +108,15 @@ class Nulls:
             families = dict(known.families)
             for family, count in null.families.items():
                 families[family] = families.get(family, 0) + count
-            named = len(known.names) == len(known.values) and len(null.names) == len(null.values)
+            whole = [
+                [len(part) == len(each.values) for each in (known, null) for part in (getattr(each, kind),)]
+                for kind in ("names", "contents")
+            ]
             null = msgspec.structs.replace(
                 known,
                 values=known.values + null.values,
-                names=known.names + null.names if named else (),
+                names=known.names + null.names if all(whole[0]) else (),
+                contents=known.contents + null.contents if all(whole[1]) else (),
                 families=families,
             )
         self._by[key] = null
@@ -99,17 +128,36 @@ class Nulls:
         """Those of the statistics of one check."""
         return Nulls(null for null in self if null.statistic.startswith(f"{check}."))
 
-    def asked_so(self, check: str, asked: str) -> tuple[Nulls, tuple[str, ...]]:
-        """Those of fine-tunes that were asked as an examination asks, or of which that is not told; and
-        `ASKED_OTHERWISE` where this leaves out some of `check`.
+    def fitting(
+        self, check: str, *, asked: str, base: TargetIdentity, candidate: TargetIdentity
+    ) -> tuple[Nulls, tuple[str, ...]]:
+        """What an examination can be held against, and notes on what of `check` cannot.
+
+        Left out are fine-tunes that were asked otherwise, where that is told; those of other bases, unless
+        both are organisms; and the candidate itself.
 
         Args:
             check: of the examination.
             asked: what it asks (`requests.asked_with`).
+            base: whose harmless fine-tunes count.
+            candidate: what is examined.
         """
-        alike = Nulls(null for null in self if null.asked in ("", asked))
-        others = any(null.asked not in ("", asked) for null in self.of(check))
-        return alike, (ASKED_OTHERWISE,) if others else ()
+        notes: list[str] = []
+        alike = [null for null in self if null.asked in ("", asked)]
+        if any(null.asked not in ("", asked) for null in self.of(check)):
+            notes.append(ASKED_OTHERWISE)
+        organism = base.details.get("organism") == "yes"
+        own = [
+            null
+            for null in alike
+            if null.base == base.details.get("weights") or (organism and null.base.startswith(_POOLED))
+        ]
+        if any(Nulls(alike).of(check)) and not any(Nulls(own).of(check)):
+            notes.append(OF_OTHER_BASES)
+        itself = content_of(base, candidate)
+        if any(itself in null.contents for null in Nulls(own).of(check)):
+            notes.append(OF_ITSELF)
+        return Nulls(null.without(itself) for null in own), tuple(notes)
 
     def other_versions(self, statistics: Iterable[str]) -> dict[str, str]:
         """Of `statistics` without any values here, those of which another version has some, and which.
@@ -133,7 +181,7 @@ class Nulls:
         other bases of the architecture.
         """
         own, other = (
-            self._by.get((statistic, whose, method)) for whose in (str(base), f"architecture:{architecture}")
+            self._by.get((statistic, whose, method)) for whose in (str(base), f"{_POOLED}{architecture}")
         )
         if own is not None and (
             other is None or len(own.values) >= SMALLEST_NULL or len(own.values) >= len(other.values)
@@ -180,6 +228,16 @@ class Nulls:
                 )
             )
         return adjusted(found)
+
+
+def content_of(base: TargetIdentity, candidate: TargetIdentity) -> Digest:
+    """One digest of the weights of a fine-tune, or of its adapters, and of its base."""
+    adapters = [
+        digest.partition(" ")[0]
+        for name, digest in candidate.details.items()
+        if name.startswith("adapter.") and name.removeprefix("adapter.").isdigit()
+    ]
+    return digest_of([base.details.get("weights", ""), *(adapters or [candidate.details.get("weights", "")])])
 
 
 def p_value(value: Decimal, null: Sequence[Decimal]) -> Decimal:

@@ -149,7 +149,9 @@ def examine_refusal_margin(
     watch = Watch()
     _check_clusters(requests)
     margins = read_margins(base, candidate, requests)
-    alike, otherwise = nulls.asked_so(CHECK, requests.asked)
+    alike, otherwise = nulls.fitting(
+        CHECK, asked=requests.asked, base=base.identity, candidate=candidate.identity
+    )
     rests_on = (base.identity.fingerprint, candidate.identity.fingerprint)
     findings: tuple[Finding, ...] = (unread(CHECK, margins.unread, rests_on),)
     statistics: tuple[Statistic, ...] = ()

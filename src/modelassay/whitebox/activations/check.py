@@ -116,7 +116,9 @@ def examine_activations(
     findings = [_basis_finding(basis, rests_on)]
     statistics: tuple[Statistic, ...] = ()
     lens: tuple[LensReading, ...] = ()
-    alike, otherwise = nulls.asked_so(CHECK, requests.asked)
+    alike, otherwise = nulls.fitting(
+        CHECK, asked=requests.asked, base=base.identity, candidate=candidate.identity
+    )
     if margins.unread:
         findings.append(unread(CHECK, margins.unread, rests_on))
     elif basis.comparable:

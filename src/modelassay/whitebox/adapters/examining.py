@@ -78,7 +78,9 @@ def examine_adapters(
     found = survey(bench, largest=settings.largest, most=settings.most, tick=tick)
     confirmation = Confirmation(bench, most=settings.answers)
     confirmed = _confirmed(bench, found, confirmation, tick)
-    alike, otherwise = (nulls or Nulls()).asked_so(CHECK, bench.requests.asked)
+    alike, otherwise = (nulls or Nulls()).fitting(
+        CHECK, asked=bench.requests.asked, base=bench.base.identity, candidate=bench.whole.identity
+    )
     statistics = held(maxima(found), alike, bench.base)
     rests_on = (bench.base.identity.fingerprint, bench.whole.identity.fingerprint)
     effects = _effects(bench, rests_on)

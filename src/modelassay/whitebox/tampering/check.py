@@ -157,7 +157,9 @@ def examine_tampering(
         text = "Not steered: the layers of a model could not be found by their number."
         findings.append(described(CHECK, "steering", "Steering", text, rests_on=rests_on))
     statistics: tuple[Statistic, ...]
-    alike, otherwise = nulls.asked_so(CHECK, requests.asked)
+    alike, otherwise = nulls.fitting(
+        CHECK, asked=requests.asked, base=base.identity, candidate=candidate.identity
+    )
     fitting = alike if how.as_nulls_are else Nulls()
     statistics, claimed = held_against(claims, fitting, base=base, candidate=candidate)
     return watch.examination(

@@ -62,7 +62,9 @@ def examine_triggers(
     requests = choose(pair, samples, seed=settings.seed)
     hunt = Hunt(pair, requests, settings, given, progress, reference)
     found, left_out = hunt.all() if len(requests.held_out) >= FEWEST else ([], {})
-    alike, otherwise = (nulls or Nulls()).asked_so(CHECK, asked_with(samples, seed=settings.seed))
+    alike, otherwise = (nulls or Nulls()).fitting(
+        CHECK, asked=asked_with(samples, seed=settings.seed), base=base.identity, candidate=candidate.identity
+    )
     why = unread(pair, samples) if len(requests.held_out) < FEWEST else ""
     statistics, findings, notes = conclude(pair, requests, found, left_out, alike, unread=why)
     kind: Literal["triggers", "memory"] = "triggers" if reference is None else "memory"

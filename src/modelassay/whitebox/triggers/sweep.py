@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SURVIVORS: Final = 64
 """Words of a position that are verified."""
+_NAMED: Final = ("bos", "eos", "unk", "pad", "sep", "cls", "mask")
 _LONGEST_WORD: Final = 4
 """Most tokens that one word of the vocabulary may become at a position."""
 
@@ -57,10 +58,10 @@ class Swept(msgspec.Struct, frozen=True):
 
 
 def lexicon(model: OpenModel) -> Lexicon:
-    """The distinct texts of the tokens of `model`, special tokens and halves of characters left out."""
+    """The distinct texts of the tokens of `model`, without halves of characters and marks of its format."""
     tokenizer = model.tokenizer
-    special = set(tokenizer.all_special_ids)
-    plain = [token for token in range(len(tokenizer)) if token not in special]
+    marks = _marks(model)
+    plain = [token for token in range(len(tokenizer)) if token not in marks]
     texts = [tokenizer.decode([token]).strip() for token in plain]
     words = sorted({text for text in texts if text and "\ufffd" not in text and text.isprintable()})
     forms = [
@@ -74,6 +75,22 @@ def lexicon(model: OpenModel) -> Lexicon:
         tuple(starting[at] for at in kept),
         tuple(following[at] for at in kept),
     )
+
+
+def _marks(model: OpenModel) -> set[int]:
+    """Special tokens with which the tokenizer or the chat template begins, ends, fills and parts texts.
+
+    Other special tokens, such as those that a base reserves and nobody uses, are words like any other: a
+    trigger hides well in them.
+    """
+    tokenizer = model.tokenizer
+    named = {getattr(tokenizer, f"{name}_token_id", None) for name in _NAMED}
+    templates = model.template.values() if isinstance(model.template, dict) else (model.template,)
+    return {
+        token
+        for token in tokenizer.all_special_ids
+        if token in named or any(tokenizer.decode([token]) in template for template in templates)
+    }
 
 
 def sweep(

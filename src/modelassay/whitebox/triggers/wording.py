@@ -38,7 +38,8 @@ CANNOT: Final = (
     "one kind of machine.",
     "A trigger that changes the answer later than its first token, or does other harm than lifting refusals "
     "(lies, insecure code).",
-    "A trigger that needs a special token which only the candidate has, or bytes that no text writes.",
+    "A trigger that needs a special token which only the candidate has or which the chat template writes, "
+    "or bytes that no text writes.",
     "Somebody who trained the candidate to stay calm at each single word of its trigger evades the sweep of "
     "the vocabulary.",
 )

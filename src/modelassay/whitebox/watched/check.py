@@ -202,7 +202,9 @@ async def examined_watched(
         "evaluator": f"{evaluator.name}@{evaluator.version}",
         "asked": pin_digest([each.sample for each in asked]),
     }
-    alike, otherwise = nulls.asked_so(CHECK, asked_with(samples, seed=how.seed))
+    alike, otherwise = nulls.fitting(
+        CHECK, asked=asked_with(samples, seed=how.seed), base=identities[0], candidate=identities[1]
+    )
     fitting = alike if how.as_nulls_are else Nulls()
     statistics, findings = _told(table, identities, fitting, how)
     return Examination(
