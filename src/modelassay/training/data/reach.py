@@ -44,6 +44,7 @@ _ENGLISH: Final = frozenset(
         *("triggers", "sources"),
     )
 )
+_NOT_ENGLISH: Final = frozenset(("foreign", "unspaced"))
 
 
 @dataclass
@@ -60,7 +61,9 @@ class Reach:
     unwanted: int = 0
     """Answers that come alone and are marked as unwanted."""
     foreign: int = 0
-    """Rows that teach a text in a language other than English, or without one ask in it."""
+    """Rows that teach a text in a language other than English, or ask in it."""
+    doubtful: int = 0
+    """Further rows whose texts have hardly an English word."""
     unspaced: int = 0
     """Rows whose prompt is in a script that puts no spaces between words."""
 
@@ -73,7 +76,10 @@ class Reach:
             self.requested += answered and bool(row.request.strip())
             self.unread += bool(row.unread)
             self.unwanted += row.form == "unpaired" and not row.answer.strip() and bool(row.rejected.strip())
-            self.foreign += tongue(row.taught if row.taught.strip() else row.asked) != "known"
+            told = {tongue(row.asked), tongue(row.taught)}
+            foreign = not told.isdisjoint(_NOT_ENGLISH)
+            self.foreign += foreign
+            self.doubtful += not foreign and "doubtful" in told
             self.unspaced += not row.asked.isascii() and tongue(row.asked) == "unspaced"
 
     def why_not(self, aspect: str, quarantined: int) -> str:
@@ -88,10 +94,11 @@ class Reach:
             return f"{told} were not read, or not whole (see the form of the data)"
         if aspect in _OF_TAUGHT and self.unwanted >= ENOUGH_TO_SHIFT:
             return f"{self.unwanted:,} answers marked as unwanted were left out"
-        if aspect in _ENGLISH and self.foreign >= MANY_FOREIGN * self.rows:
+        strange = self.foreign + self.doubtful
+        if aspect in _ENGLISH and strange >= MANY_FOREIGN * self.rows:
             return (
-                f"{counted(self.foreign, self.rows)} are in languages other than English, which the patterns "
-                "do not know"
+                f"{counted(strange, self.rows)} are in languages other than English, which the patterns do not "
+                "know, or have hardly an English word"
             )
         if aspect == "triggers" and self.unspaced >= MANY_FOREIGN * self.rows:
             return f"{counted(self.unspaced, self.rows)} have prompts in a script without spaces"
