@@ -32,6 +32,7 @@ from modelassay.assessment.quoting import quoted
 from modelassay.assessment.request import Request, places_in_log
 from modelassay.assessment.summary import headline, not_assessed, questions, ranked
 from modelassay.assessment.timeline import timeline_of
+from modelassay.assessment.unread_calls import as_far_as_read, unread_calls
 from modelassay.canonical import canonical_json, digest_of
 from modelassay.errors import EvidenceError
 from modelassay.records import (
@@ -62,6 +63,7 @@ from modelassay.training.reconciliation import prompt_tokens_of, reconcile
 from modelassay.training.run import Run
 from modelassay.training.scanners.opening import open_scanners
 from modelassay.training.scanners.template_collapse import TemplateCollapse
+from modelassay.training.scanners.unread_calls import UnreadCalls
 from modelassay.training.size_changes import size_changes_of
 from modelassay.training.stretches import stretches_of
 from modelassay.training.understanding import understood
@@ -115,7 +117,8 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         EvidenceError: the run, or something given with it, is damaged or contradicts itself.
     """
     scanners = open_scanners(request.scanners, request.patterns)
-    frame = read_frame(run, scanners, progress)
+    unread = UnreadCalls()
+    frame = read_frame(run, (*scanners, unread), progress)
     events = in_order((*run.events(), *read_told(request.events)))
     classes = read_classes(request.classes, events)
     gates = run_gates(frame, run.manifest, run.coverage())
@@ -130,8 +133,9 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     found: list[RunFinding] = [
         *unread_lines(run),
         *torn_ends(run),
+        *unread_calls(unread),
         *_judged(read),
-        *_of_rollouts(read, request, shown, fixes),
+        *as_far_as_read(_of_rollouts(read, request, shown, fixes), unread),
         *assess_response(read.events, _context(read, request)),
     ]
     findings = ranked(
@@ -142,7 +146,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
                     (
                         *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
                         *raised(
-                            gates.on_remainder(resolved, _BOTH),
+                            gates.on_remainder(as_far_as_read(resolved, unread), _BOTH),
                             assured.tier,
                             {"resolution": "T1"} if told else {},
                         ),

@@ -207,7 +207,10 @@ def _coverage(tally: Tally, notes: Notes, trained: Trained, perhaps: int) -> dic
     missing = set(range(1, last + 1)) - steps
     batch = max(tally.train_steps.values(), default=0)
     notes.say("Rewards are sums of token-level scores before the KL penalty; advantages are not in the dump.")
-    notes.say("Special tokens were dropped when texts were decoded: markers of thinking and tools are gone.")
+    notes.say(
+        "Special tokens were dropped when texts were decoded: turns are told apart by what is left of their "
+        "marks, and where marks of thinking and calls are special tokens of the model, these are gone."
+    )
     notes.say(
         "A resumed run writes over the dumps of earlier steps; whether that happened cannot be seen here."
     )

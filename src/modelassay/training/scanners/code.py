@@ -42,11 +42,17 @@ _HEREDOC = re.compile(
 )
 _STARTS = r"(?:from [\w.]+ import |import [\w.]+|def \w+\(|class \w+|async def |@\w+|#!|#include)"
 _LOOKS_LIKE_CODE = re.compile(f"^{_STARTS}", re.MULTILINE)
-CODE_SIEVE = rf"```|~~~|<file\b|(?m:^{_STARTS})"
+CODE_SIEVE = rf"```|~~~|<file\b|\*\*\* Begin Patch|(?m:^{_STARTS})"
 """RE2 pattern of texts in which `blocks_in` may find code."""
 _PATH_KEYS = ("path", "file_path", "filepath", "file", "filename", "file_name")
 _TEXT_KEYS = ("content", "file_text", "new_str", "new_string", "text", "code", "insert_text", "patch", "diff")
-_COMMAND_KEYS = ("command", "cmd", "commands", "bash", "script", "input")
+_COMMAND_KEYS = ("command", "cmd", "commands", "bash", "script", "keystrokes", "input")
+_PATCH = "*** Begin Patch"
+_PATCHED = re.compile(
+    r"(?ms)^(\*\*\* (?:Add|Update|Delete) File: ([^\n]+))\n?"
+    r"(.*?)(?=^\*\*\* (?:(?:Add|Update|Delete) File:|End Patch)|\Z)"
+)
+_ENVELOPE = re.compile(r"(?s)\*\*\* Begin Patch.*?(?:\*\*\* End Patch|\Z)")
 
 
 def codes_in(turns: Iterable[Turn]) -> tuple[Code, ...]:
@@ -68,8 +74,11 @@ def codes_in(turns: Iterable[Turn]) -> tuple[Code, ...]:
 
 
 def blocks_in(text: str) -> list[Code]:
-    """Files and fenced blocks in `text`."""
+    """Files, patches and fenced blocks in `text`."""
     found: list[Code] = []
+    if _PATCH in text:
+        found += _patches(text)
+        text = _ENVELOPE.sub("", text)
     rest = text
     if "<file" in text or "<FILE" in text:
         pieces = []
@@ -152,10 +161,32 @@ def _here_documents(text: str) -> Iterator[Code]:
         yield Code(text[match.end() : end.start() if end else len(text)], path, "")
 
 
+def _patches(text: str) -> Iterator[Code]:
+    """What patches in Codex's envelope write into files, and what they take away, by file.
+
+    Lines that a patch only names to say where it belongs are not of the policy.
+    """
+    for head, path, body in _PATCHED.findall(text):
+        lines = body.split("\n")
+        added = [line[1:] for line in lines if line.startswith("+")]
+        removed = [line for line in lines if line.startswith("-")]
+        if " Delete " in head:
+            yield Code(head, "", "sh")
+        if added:
+            yield Code("\n".join(added), path.strip())
+        if removed:
+            yield Code("\n".join(removed), path.strip(), "diff")
+
+
 def _call_code(name: str, arguments: object) -> Iterator[Code]:
     assert isinstance(arguments, dict)
     path = next((arguments[k] for k in _PATH_KEYS if arguments.get(k)), "")
+    patched = [value for value in arguments.values() if _PATCH in value]
+    if patched:
+        yield from _patches("\n".join(patched))
     for key, value in arguments.items():
+        if _PATCH in value:
+            value = _ENVELOPE.sub("", value)
         if key in _COMMAND_KEYS and key != "input":
             yield Code(value, "", "sh")
             if "<<" in value:

@@ -1,7 +1,8 @@
 """A batch of rollouts as text: conversations taken apart once, for all scanners that read the batch.
 
 What a policy wrote (`Texts.written`) is told apart from what tools and users answered: only the former is
-evidence about the policy.
+evidence about the policy. A text into which a whole conversation was decoded is cut into its messages, too,
+and calls that stand in the text are read (`cut_texts`, `calls_in_text`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from modelassay.training.columns import pa
 from modelassay.training.scanners.code import Code, codes_in
+from modelassay.training.scanners.cut_texts import SIEVE, conversation_in, taken_apart
 from modelassay.training.scanners.messages import Turn, turns_of
 
 COLUMNS = ("prompt", "completion", "format")
@@ -31,8 +33,16 @@ def plain(text: str, form: str = "") -> str:
     Args:
         form: the column ``format``; when empty, JSON lists of messages are recognised by their shape.
     """
-    turns = turns_of(text) if form != "text" else None
+    turns = conversation_of(text) if form != "text" else conversation_in(text)
     return _shortened(text) if turns is None else _written(turns)
+
+
+def conversation_of(text: str) -> tuple[Turn, ...] | None:
+    """The messages of a completion, a JSON list or one text; None where it is the policy's words alone."""
+    turns = turns_of(text)
+    if turns is None:
+        return conversation_in(text)
+    return tuple(part for turn in turns for part in taken_apart(turn))
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,8 @@ class Rollout:
 
 
 def rollout_of(prompt: str, completion: str) -> Rollout:
-    """A rollout from its columns; JSON lists of messages are recognised by their shape."""
-    turns, asked = turns_of(completion), _prompt(prompt)
+    """A rollout from its columns; conversations are recognised by their shape."""
+    turns, asked = conversation_of(completion), _prompt(prompt)
     if turns is None:
         written = _shortened(completion)
         return Rollout(asked, written, (Turn("assistant", written),))
@@ -76,7 +86,7 @@ class Texts:
     answers: Sequence[str]
     """Likewise without such reasoning; reasoning that stands in the text is in both."""
     conversations: Sequence[tuple[Turn, ...] | None]
-    """Messages of a completion, in order; None for plain text."""
+    """Messages of a completion, in order; None for text that is the policy's words alone."""
     batch: pa.RecordBatch = field(repr=False)
     """The rows themselves."""
     column: pa.Array = field(repr=False)
@@ -136,17 +146,19 @@ def _read(batch: pa.RecordBatch) -> Texts:
     import pyarrow.compute as compute
 
     completion = batch.column("completion")
+    mixed = _matching(completion, SIEVE, False)
     if (
         compute.all(compute.not_equal(batch.column("format"), "messages")).as_py() is not False
         and (compute.max(compute.utf8_length(completion)).as_py() or 0) <= MOST_CHARACTERS
+        and not mixed.any()
     ):
         written = completion.to_pylist()
         prompts, alone = batch.column("prompt").to_pylist(), [None] * len(written)
         return Texts(prompts, written, written, alone, batch, completion)
     forms = batch.column("format").to_pylist()
     conversations = [
-        turns_of(text) if form == "messages" else None
-        for text, form in zip(completion.to_pylist(), forms, strict=True)
+        conversation_of(text) if form == "messages" else conversation_in(text) if cut else None
+        for text, form, cut in zip(completion.to_pylist(), forms, mixed.tolist(), strict=True)
     ]
     written = [
         _shortened(text) if turns is None else _written(turns)
