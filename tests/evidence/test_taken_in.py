@@ -16,7 +16,7 @@ from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.examined import examined_findings, read_examination, write_examination
 from modelassay.evidence.sufficient import TIED_BY, VOUCHED, why_no_look
 from modelassay.evidence.taken_in import beside, fitting, refuse_repeated, sessions_once
-from modelassay.records import Examination, Finding, Measure, TargetIdentity
+from modelassay.records import Decoding, Examination, Finding, Measure, TargetIdentity
 from modelassay.redteam.sessions import Session, write_session
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "redteam"))
@@ -237,3 +237,26 @@ def test_what_finished_before_it_started_is_refused(tmp_path: Path) -> None:
         read_examination(path)
     write_examination(path, campaign(LOCAL, finished="2026-11-20T10:00:00"))  # no zone is UTC
     assert read_examination(path).finished == "2026-11-20T10:00:00"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "noted", "counts"),
+    [
+        ({"temperature": "0"}, Decoding(), False, True),
+        ({"temperature": "0.0", "max_tokens": 5}, Decoding(), False, True),
+        ({"temperature": "0"}, Decoding(temperature="1"), True, False),
+        ({"temperature": "1"}, Decoding(temperature="1"), False, True),
+        ({"temperature": "1"}, Decoding(), True, True),
+        ({"temperature": "warm"}, Decoding(), True, True),
+        ({}, Decoding(top_p="0.9"), True, True),
+        (None, Decoding(temperature="1"), False, True),
+        ({"temperature": "0"}, Decoding(temperature="", top_p=""), False, True),
+    ],
+)
+def test_greedy_answers_are_no_look_at_a_candidate_that_is_sampled(
+    theirs: dict[str, object] | None, ours: Decoding, noted: bool, counts: bool
+) -> None:
+    made = campaign(LOCAL, settings={} if theirs is None else {"decoding": theirs})
+    taken = fitting(made, LOCAL, LOCAL, where="c.json", decoding=ours)
+    assert (len(taken.notes) == 1) == noted
+    assert (why_no_look(taken) == "") == counts

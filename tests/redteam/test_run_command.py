@@ -232,6 +232,7 @@ name: prompted
 baseline: {model: "python:attack_models_of_a_test:firm", system_prompt: "@prompt.txt"}
 candidate: {model: "python:attack_models_of_a_test:soft", system_prompt: "@prompt.txt"}
 datasets: [starter]
+decoding: {temperature: 1, max_tokens: 30}
 """
 
 
@@ -254,6 +255,7 @@ def test_the_models_of_a_plan_are_reached_as_it_says(here: Path, command: list[s
     for side, name in (("baseline", "firm"), ("candidate", "soft")):
         assert made[side]["reference"] == f"python:attack_models_of_a_test:{name}"
         assert made[side]["details"]["system_prompt"].startswith("sha256:")
+    assert made["settings"]["decoding"] == {"temperature": "1", "top_p": "1", "max_tokens": 30, "stop": []}
 
 
 def kept_of(folder: str, *more: str) -> tuple[int, list[Sample]]:

@@ -407,6 +407,7 @@ name: prompted
 baseline: {model: "python:talkers_of_a_test:strict", system_prompt: "@prompt.txt"}
 candidate: {model: "python:talkers_of_a_test:kind", system_prompt: "@prompt.txt"}
 datasets: [starter]
+decoding: {temperature: 1}
 examinations: [../session/examination.json]
 """
 
@@ -430,6 +431,7 @@ def test_the_models_of_a_plan_are_asked_as_the_plan_reaches_them(
     ]
     assert [each.details["system_prompt"][:7] for each in identities] == ["sha256:", "sha256:"]
     assert [made.baseline, made.candidate] == identities
+    assert made.settings["decoding"]["temperature"] == "1"
     (taken,) = open_examinations(read, plan.parent, baseline=identities[0], candidate=identities[1])
     assert taken.notes == made.notes
 

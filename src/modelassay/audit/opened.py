@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from modelassay.artifacts import resolve_lineage
 from modelassay.audit.fit import check_fit, check_published
+from modelassay.audit.attack_readers import with_reader
 from modelassay.audit.parts import (
     Places,
     Questions,
@@ -175,7 +176,11 @@ async def open_named(
         policy=policy,
         lineage=lineage,
         examinations=open_examinations(
-            plan, places.plan_folder, baseline=baseline.identity, candidate=candidate.identity
+            plan,
+            places.plan_folder,
+            baseline=baseline.identity,
+            candidate=candidate.identity,
+            store=places.store,
         ),
         asked=asked,
         sides=(baseline, candidate),
@@ -191,19 +196,29 @@ async def open_named(
 
 
 def open_examinations(
-    plan: Plan, folder: Path, *, baseline: TargetIdentity, candidate: TargetIdentity
+    plan: Plan,
+    folder: Path,
+    *,
+    baseline: TargetIdentity,
+    candidate: TargetIdentity,
+    store: Path | None = None,
 ) -> tuple[Examination, ...]:
     """The examinations that `plan` takes in.
+
+    Args:
+        store: of the audits, whose calibrations tell what is known of those who read attacks.
 
     Raises:
         UsageError: no such file, it examined another model, or two are the same.
         EvidenceError: it is no examination, contradicts itself, or files that it rests on are others.
     """
     fitted = [
-        fitting(made, baseline, candidate, where=each.file, vouched=each.candidate_model)
+        fitting(
+            made, baseline, candidate, where=each.file, vouched=each.candidate_model, decoding=plan.decoding
+        )
         for each, made in read_examinations(plan, folder)
     ]
-    return sessions_once(fitted)
+    return sessions_once([with_reader(each, store) for each in fitted])
 
 
 def read_examinations(plan: Plan, folder: Path) -> list[tuple[ExaminationReference, Examination]]:

@@ -16,12 +16,13 @@ from modelassay.errors import UsageError
 if TYPE_CHECKING:
     from modelassay.config import ModelReference
     from modelassay.protocols import Target
+    from modelassay.records import Decoding
 
 plan_models_option = click.option(
     "--plan",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take candidate and baseline from this plan, as it reaches them: with its system prompts, keys and "
-    "options, so that an audit by it takes the result in.",
+    help="Take candidate and baseline from this plan, as it reaches them: with its system prompts, keys, "
+    "options and decoding, so that an audit by it takes the result in.",
 )
 
 
@@ -31,6 +32,22 @@ class Models(NamedTuple):
     candidate: ModelReference
     baseline: ModelReference | None
     folder: Path
+    decoding: Decoding | None = None
+    """How the plan has answers generated; None without a plan."""
+
+    def decoded(self, max_tokens: int | None, *, otherwise: int) -> Decoding:
+        """How answers are generated: as the plan has it, else greedily.
+
+        Args:
+            max_tokens: most tokens of one answer, where that is said.
+            otherwise: most tokens where neither that nor a plan says.
+        """
+        from msgspec.structs import replace
+
+        from modelassay.records import Decoding
+
+        said = self.decoding or Decoding(max_tokens=otherwise)
+        return replace(said, max_tokens=max_tokens) if max_tokens else said
 
     def opened(self) -> list[Target]:
         """Candidate and, where there is one, baseline; nothing is asked yet.
@@ -69,7 +86,7 @@ def models_of(
             named = names[0] if candidate else names[1]
             raise UsageError(f"{named} and --plan", where=str(plan), mend="leave one of them out")
         read = load_plan(plan)
-        return Models(read.candidate, read.baseline, plan.parent)
+        return Models(read.candidate, read.baseline, plan.parent, read.decoding)
     if not candidate or (with_baseline and not baseline):
         missing = names[1] if candidate else names[0]
         raise UsageError(f"{missing} is missing", mend="name the model, or give --plan PLAN that names both")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--dataset", required=True, help="Questions with a reference answer.")
 @click.option("--capability", default="", help="Its name, for rows without the tag `capability`.")
 @click.option("--limit", type=click.IntRange(0), default=0, help="At most so many rows.")
-@click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Of one answer.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Of one answer; as the plan says, else 256.")
 @click.option("--seed", type=int, default=1, show_default=True, help="What a limit keeps.")
 @click.option(
     "--out",
@@ -68,7 +68,6 @@ def command(out: Path, **given: Any) -> int:
 
 async def _probed(out: Path, given: dict[str, Any], stop: asyncio.Event) -> Examination:
     from modelassay.config import DatasetReference
-    from modelassay.records import Decoding
     from modelassay.redteam.capability import probe_capabilities, write_probes
     from modelassay.suites import default_cache_dir, open_suite
 
@@ -89,7 +88,7 @@ async def _probed(out: Path, given: dict[str, Any], stop: asyncio.Event) -> Exam
             suite.samples,
             out,
             pins=[suite.pin],
-            decoding=Decoding(max_tokens=given["max_tokens"]),
+            decoding=models.decoded(given["max_tokens"], otherwise=256),
             capability=given["capability"],
             stop=stop,
             tell=(lambda *_: None) if given["quiet"] else _tell,

@@ -18,7 +18,7 @@ from modelassay.errors import ModelassayError, TargetError, UsageError
 
 if TYPE_CHECKING:
     from modelassay.protocols import Target
-    from modelassay.records import Examination, Failure, Reply
+    from modelassay.records import Decoding, Examination, Failure, Reply
     from modelassay.redteam.sessions import Said, Session
     from modelassay.redteam.sessions.events import Whose
 
@@ -47,7 +47,7 @@ WIDE = 100
 @plan_models_option
 @click.option("--tester", default="", help="Who tests; stands in the examination.")
 @click.option("--minutes", type=click.IntRange(0), default=30, show_default=True, help="Required length.")
-@click.option("--max-tokens", type=click.IntRange(1), default=512, show_default=True, help="Of one answer.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Of one answer; as the plan says, else 512.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -70,9 +70,10 @@ def command(out: Path, **given: Any) -> int:
     """
     from modelassay import event_loop
 
-    models = models_of(given["plan"], given["candidate"], given["baseline"]).opened()
+    named = models_of(given["plan"], given["candidate"], given["baseline"])
+    models, decoding = named.opened(), named.decoded(given["max_tokens"], otherwise=512)
     try:
-        session = event_loop.run(_session(out, models, given))
+        session = event_loop.run(_session(out, models, decoding, given))
         try:
             if session.state.ended:  # and was cut off before its examination was written, perhaps
                 click.echo(
@@ -90,15 +91,14 @@ def command(out: Path, **given: Any) -> int:
             event_loop.run(model.close())
 
 
-async def _session(out: Path, models: list[Target], given: dict[str, Any]) -> Session:
-    from modelassay.records import Decoding
+async def _session(out: Path, models: list[Target], decoding: Decoding, given: dict[str, Any]) -> Session:
     from modelassay.redteam.sessions import Session
 
     return await Session.open(
         out,
         *models,
         tester=given["tester"],
-        decoding=Decoding(max_tokens=given["max_tokens"]),
+        decoding=decoding,
         required_minutes=given["minutes"],
     )
 

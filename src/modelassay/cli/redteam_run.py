@@ -142,6 +142,7 @@ def _from_flags(given: dict[str, Any]) -> CampaignSettings:
     from modelassay.config.coerce import to_record
     from modelassay.config.load import override
     from modelassay.config.source import Source
+    from modelassay.records import Decoding
     from modelassay.redteam.campaign import CampaignSettings
 
     models = models_of(given["plan"], given["candidate"], given["baseline"])
@@ -168,8 +169,9 @@ def _from_flags(given: dict[str, Any]) -> CampaignSettings:
         plain["kinds"] = list(given["kinds"])
     if given["slices"] is not None:
         plain["slices"] = _listed(given["slices"])
-    if given["max_tokens"]:
-        plain["decoding"] = {"max_tokens": given["max_tokens"]}
+    if given["max_tokens"] or models.decoding is not None:
+        decoding = models.decoded(given["max_tokens"], otherwise=Decoding().max_tokens)
+        plain["decoding"] = {**msgspec.to_builtins(decoding), "stop": list(decoding.stop)}
     return to_record(override(Source(name="options", data=plain), given["overrides"]), CampaignSettings)
 
 

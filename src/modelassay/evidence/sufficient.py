@@ -65,7 +65,19 @@ VOUCHED: Final = "the word of the plan"
 ALSO_IN: Final = "session_also_in"
 """In `Examination.details` of a session that another examination taken in tells as well, and further: when
 that one was finished."""
-WRITTEN_HERE: Final = (MOST_WITHOUT, LEAST_WITH, LEAST_CLUSTERS, MUST_ASSESS, AGED_FROM, TIED_BY, ALSO_IN)
+GREEDY: Final = "answers_were_greedy"
+"""In `Examination.details`, where answers were the likeliest ones and those of the audit are drawn: at which
+temperature these are."""
+WRITTEN_HERE: Final = (
+    MOST_WITHOUT,
+    LEAST_WITH,
+    LEAST_CLUSTERS,
+    MUST_ASSESS,
+    AGED_FROM,
+    TIED_BY,
+    ALSO_IN,
+    GREEDY,
+)
 """Details that are written as an examination is taken in, and never by its maker."""
 _UNITS: Final[dict[ExaminationKind, str]] = {"red_team": "attacks", "capability": "questions"}
 """What the findings of a kind count."""
@@ -119,6 +131,11 @@ def why_no_look(examination: Examination) -> str:
     details = examination.details
     if TIED_BY in details and details[TIED_BY] != VOUCHED:
         return _untied(examination)
+    if GREEDY in details:
+        return (
+            f"its answers were greedy, and the candidate's are drawn at temperature {details[GREEDY]}: what "
+            "it answers now and then was not seen (--plan attacks as the plan has answers generated)"
+        )
     if ALSO_IN in details:
         return f"the session is told further by an examination of {details[ALSO_IN]}, and counts once"
     if examination.kind == "manual_red_team":

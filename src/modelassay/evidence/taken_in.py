@@ -17,6 +17,7 @@ from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.examined import NEWEST_ATTACK, SAID_AGAIN, UNSEEN
 from modelassay.evidence.sufficient import (
     ALSO_IN,
+    GREEDY,
     NAMED,
     TIED_BY,
     VOUCHED,
@@ -25,7 +26,7 @@ from modelassay.evidence.sufficient import (
     enough_without,
     limited,
 )
-from modelassay.records import Examination, TargetIdentity
+from modelassay.records import Decoding, Examination, TargetIdentity
 
 NOT_BESIDE: Final = "Not beside the file when it was taken in, so not held against their digests"
 _SESSION: Final = "session.jsonl"
@@ -58,6 +59,7 @@ def fitting(
     *,
     where: str,
     vouched: str = "",
+    decoding: Decoding | None = None,
 ) -> Examination:
     """`examination` for an audit of these models, with a note on whatever is not the same.
 
@@ -68,6 +70,7 @@ def fitting(
     Args:
         vouched: the model that it examined, as it names it, where the plan vouches that this is the
             candidate.
+        decoding: how the audit has answers generated; None compares none.
 
     Raises:
         UsageError: it examined another model, or another than the plan vouches for.
@@ -90,15 +93,42 @@ def fitting(
             elsewhere=elsewhere,
             answers=examination.kind in _ANSWERS,
         )
-    known = dict.fromkeys((*examination.notes, *notes))
+    other_decoding, drawn = _decoded_otherwise(examination, decoding)
+    known = dict.fromkeys((*examination.notes, *notes, *other_decoding))
     details = {key: value for key, value in examination.details.items() if key not in WRITTEN_HERE}
     if NEWEST_ATTACK not in details and _said_again(examination):
         details[NEWEST_ATTACK] = details.get(SAID_AGAIN, "")
     if not _tied(examination.candidate, candidate):
         details[TIED_BY] = VOUCHED if vouched else ""
+    if drawn:
+        details[GREEDY] = drawn
     return msgspec.structs.replace(
         examination, notes=tuple(known), details={**details, **limited(examination.kind)}
     )
+
+
+def _decoded_otherwise(examination: Examination, decoding: Decoding | None) -> tuple[tuple[str, ...], str]:
+    """A sentence where answers were generated otherwise than the audit's; and the audit's temperature, where
+    they were greedy and the audit's are not."""
+    said = examination.settings.get("decoding")
+    if decoding is None or examination.kind not in _ANSWERS or not isinstance(said, dict):
+        return (), ""
+    theirs = [str(said.get(name, getattr(Decoding(), name))) for name in ("temperature", "top_p")]
+    ours = [decoding.temperature, decoding.top_p]
+    if not all(ours) or [_number(each) for each in theirs] == [_number(each) for each in ours]:
+        return (), ""
+    note = (
+        f"Answers were generated at temperature {theirs[0]}, top-p {theirs[1]}, and those of the audit at "
+        f"temperature {ours[0]}, top-p {ours[1]}."
+    )
+    return (note,), ours[0] if _number(theirs[0]) == 0 < _number(ours[0]) else ""
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal(-1)
 
 
 def _tied(examined: TargetIdentity, audited: TargetIdentity) -> bool:

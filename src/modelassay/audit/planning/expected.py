@@ -40,6 +40,7 @@ def planned_examinations(plan: Plan, folder: Path) -> tuple[Examination, ...]:
             _expected(plan.candidate, made.candidate, folder),
             where=each.file,
             vouched=each.candidate_model,
+            decoding=plan.decoding,
         )
         for each, made in read_examinations(plan, folder)
     ]

@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from modelassay.canonical import canonical_json
 from modelassay.log.durable import write_all, write_atomic
 from modelassay.records import (
+    Decoding,
     Examination,
     Failure,
     Finding,
@@ -61,6 +64,7 @@ def write_session(session: Session, folder: Path) -> Examination:
         baseline=opened.baseline,
         tester=opened.tester,
         required_minutes=opened.required_minutes,
+        decoding=opened.decoding,
         started=session.started,
         finished=session.finished,
         evidence=digests,
@@ -76,6 +80,7 @@ def examination_of(
     baseline: TargetIdentity | None,
     tester: str,
     required_minutes: int,
+    decoding: Decoding,
     started: str,
     finished: str,
     evidence: dict[str, str],
@@ -94,7 +99,11 @@ def examination_of(
         finished=finished,
         baseline=baseline,
         candidate=candidate,
-        settings={"tester": tester, "required_minutes": required_minutes},
+        settings={
+            "tester": tester,
+            "required_minutes": required_minutes,
+            "decoding": msgspec.to_builtins(decoding),
+        },
         findings=tuple(
             _finding(number, where, note, compared=baseline is not None)
             for number, (where, note) in enumerate(notes, start=1)
