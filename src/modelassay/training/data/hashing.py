@@ -22,7 +22,22 @@ from modelassay.training.data.rows import DataRow
 Hashes = NDArray[np.uint64]
 Places = NDArray[np.int64]
 
-WORD = re.compile(r"\d+(?:[./:-]\d+)*|\w+(?:['’]\w+)*|[^\w\s]{2,}|[^\w\s.,;:?!'\"()\[\]{}/*#<>=$%&+-]")
+_WITHIN = (
+    r"\w\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
+    r"\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u0711-\u07f3\u0816-\u082d\u0859-\u085b\u0898-\u08e1"
+    r"\u08e3-\u0963\u0981-\u09e3\u09fe-\u0a75\u0a81-\u0ae3\u0afa-\u0b63\u0b82-\u0bd7\u0c00-\u0c63\u0c81-\u0c83"
+    r"\u0cbc-\u0d4d\u0d57-\u0d63\u0d81-\u0df3\u0e31-\u0e3a\u0e47-\u0e4e\u0eb1-\u0ecd\u0f18\u0f19\u0f35\u0f37"
+    r"\u0f39\u0f3e-\u0f84\u0f86-\u0fbc\u102b-\u103e\u1056-\u109d\u135d-\u135f\u1712-\u1734\u1752-\u17d3\u17dd"
+    r"\u180b-\u180d\u180f-\u193b\u1a17-\u1a1b\u1a55-\u1a7f\u1ab0-\u1b44\u1b6b-\u1b73\u1b80-\u1bf3\u1c24-\u1c37"
+    r"\u1cd0-\u1cd2\u1cd4-\u1dff\u200c\u200d\u20d0-\u20f0\u302a-\u302f\u3099\u309a\ua880-\ua8c5\ua980-\ua9c0"
+    r"\uaa29-\uaa4d\uabe3-\uabea\uabec\uabed\ufb1e\ufe20-\ufe2f"
+)
+"""What goes on with a word: letters and digits, and of scripts that write vowels and tones above, below and
+beside their letters these signs, with the joiners that some put between letters."""
+WORD = re.compile(
+    rf"\d+(?:[./:-]\d+)*|\w[{_WITHIN}]*(?:['’]\w[{_WITHIN}]*)*|[^\w\s]{{2,}}|"
+    r"[^\w\s.,;:?!'\"()\[\]{}/*#<>=$%&+-]"
+)
 """Words, numbers and dates whole, runs of marks, and single marks that prose does not use."""
 _MOST_KNOWN = 2_000_000
 _BASE = np.uint64(0x9E3779B97F4A7C15)

@@ -55,7 +55,9 @@ _FREQUENT: Final = """about above after again all almost also always am american
     yours yourself is are that's it's i'm you're answer following text simple code given below each per
     number numbers input output return true false none correct option"""
 
-SHARED: Final = frozenset("a an am do he i in is la me no on so to".split())
+_SHARED: Final = "a an am do he i in is la me no on so to"
+
+SHARED: Final = frozenset(_SHARED.split())
 """Frequent words of English that are words of other languages too, and tell none."""
 ENGLISH: Final = frozenset(_ENGLISH.split())
 """Words that nearly every English text has."""

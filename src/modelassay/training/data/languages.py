@@ -43,8 +43,8 @@ _FEWEST: Final = 2
 _FEWEST_OF_PROSE: Final = 4
 """Different words of prose without which nothing is said of a lack of English ones."""
 LEAST_ENGLISH: Final = 0.2
-"""Share of different words of prose that are frequent ones of English, or end as only its words do, below which a text
-is doubtful."""
+"""Share of different words of prose that are frequent ones of English, or end as only its words do, below
+which a text is doubtful."""
 
 
 def tongue(text: str) -> Tongue:

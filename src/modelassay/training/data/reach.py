@@ -97,8 +97,8 @@ class Reach:
         strange = self.foreign + self.doubtful
         if aspect in _ENGLISH and strange >= MANY_FOREIGN * self.rows:
             return (
-                f"{counted(strange, self.rows)} are in languages other than English, which the patterns do not "
-                "know, or have hardly an English word"
+                f"{counted(strange, self.rows)} are in languages other than English, which the patterns do "
+                "not know, or have hardly an English word"
             )
         if aspect == "triggers" and self.unspaced >= MANY_FOREIGN * self.rows:
             return f"{counted(self.unspaced, self.rows)} have prompts in a script without spaces"
