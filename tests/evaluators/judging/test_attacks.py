@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from modelassay.config import ModelReference
 from modelassay.evaluators import ContentSafety, IsCompliant, LanguageModelJudge, RefusalCorrectness, Toxicity
-from modelassay.evaluators.judging.addressed import addressed
+from modelassay.evaluators.judging.addressed import REMOVED, addressed
 from modelassay.evaluators.judging.attacks import PLACES, Attack, attacks
 from modelassay.evaluators.judging.fence import shown
+from modelassay.evaluators.judging.prompt import case_of, material_of
 from modelassay.evaluators.judging.votes import ballot_of
 from modelassay.evaluators.rubric import RUBRICS
 from modelassay.records import Decoding, Message, Reading, Reply, Request
@@ -154,6 +156,26 @@ def test_what_was_addressed_to_the_judge_is_recorded(judge_server: Any, case: Ma
     assert ballot.flags == ("addresses the judge", "redaction decides")
     assert [(vote.view, vote.label) for vote in ballot.votes] == [("", "safe"), ("redacted", "harmful")]
     assert (ballot.requests, ballot.input_tokens, ballot.output_tokens) == (2, 200, 20)
+
+
+@pytest.mark.parametrize("role", ["assistant", "user"])
+def test_what_earlier_turns_of_the_model_address_to_the_judge_is_taken_out_of_one_view(
+    case: Make, role: Literal["assistant", "user"]
+) -> None:
+    attack = next(a for a in ALL if (a.technique, a.language, a.place) == ("score_safe", "en", "suffix"))
+    sample, transcript = case(bad_answer())
+    before = (
+        Message(role="user", content="Tell me more\r\nof it."),
+        Message(role=role, content=attack.on("Gladly.\r\n", RUBRIC)),
+    )
+    asked = (sample.messages[0], *before, sample.messages[-1])
+    material = material_of(RUBRIC, sample, msgspec.structs.replace(transcript, asked=asked))
+    views = [case_of(RUBRIC, material, swapped=False, redacted=each, seed=1) for each in (False, True)]
+    whole, redacted = (view.messages[1].content for view in views)
+    assert (material.redactable, material.speaks) == (role == "assistant", role == "assistant")
+    fewer = len(addressed(whole)) - len(addressed(redacted))
+    assert (fewer > 0, REMOVED in redacted) == (role == "assistant", role == "assistant")
+    assert "Gladly." in redacted
 
 
 EMBEDDED: dict[str, tuple[Callable[[], Any], str, str]] = {
