@@ -175,7 +175,7 @@ def test_what_earlier_turns_of_the_model_address_to_the_judge_is_taken_out_of_on
     assert (material.redactable, material.speaks) == (role == "assistant", role == "assistant")
     fewer = len(addressed(whole)) - len(addressed(redacted))
     assert (fewer > 0, REMOVED in redacted) == (role == "assistant", role == "assistant")
-    assert "Gladly." in redacted
+    assert "Tell me more" in redacted
 
 
 EMBEDDED: dict[str, tuple[Callable[[], Any], str, str]] = {
