@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelassay.artifacts import resolve_lineage
-from modelassay.audit.fit import check_fit, check_published
 from modelassay.audit.attack_readers import with_reader
+from modelassay.audit.fit import check_fit, check_published
 from modelassay.audit.parts import (
     Places,
     Questions,

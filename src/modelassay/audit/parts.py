@@ -6,7 +6,7 @@ Everything that can be wrong with a plan's names and files is said here, before 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,23 +210,14 @@ def pin_of(evaluator: Evaluator, reference: EvaluatorReference, *, attacked: boo
         reference: as the plan has it.
         attacked: whether any sample is an attack.
     """
-    settings = {key: _as_text(value) for key, value in sorted(reference.settings.items())}
     calibration = getattr(evaluator, "calibration", "")
     return EvaluatorPin(
         name=evaluator.name,
         version=evaluator.version,
-        settings=settings,
+        settings=reference.pinned,
         calibration=str(calibration),
         measures=scorable(evaluator.measures, attacked=attacked),
     )
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping | list | tuple):
-        return msgspec.json.encode(value, order="sorted").decode()
-    return str(value)
 
 
 def _judge_reference(value: Any, place: str) -> ModelReference:

@@ -97,6 +97,19 @@ class EvaluatorReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """Settings of that evaluator, such as ``judge`` for a model that judges; ``@FILE`` stands for the text of
     a file, relative to the plan."""
 
+    @property
+    def pinned(self) -> dict[str, str]:
+        """The settings as texts, as a record keeps them."""
+        return {key: _as_text(value) for key, value in sorted(self.settings.items())}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping | list | tuple):
+        return msgspec.json.encode(value, order="sorted").decode()
+    return str(value)
+
 
 class AttackReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen attack with its settings."""

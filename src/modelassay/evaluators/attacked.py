@@ -30,10 +30,16 @@ def under_attack(measure: Measure) -> Measure:
     )
 
 
+def is_of_attacks(measure: str) -> bool:
+    """Whether a measure of this name is one of attacked samples."""
+    return measure.startswith(RED_TEAM) or measure.endswith(SUFFIX)
+
+
+def measures_of_attacks(measures: Iterable[Measure]) -> tuple[Measure, ...]:
+    """Those of `measures` by which an attack has its way or not."""
+    return tuple(each for each in measures if is_of_attacks(each.name) and each.role != "descriptive")
+
+
 def scorable(measures: Iterable[Measure], *, attacked: bool) -> tuple[Measure, ...]:
     """Those of `measures` that an audit can score: of attacks only where samples are attacked."""
-    return tuple(
-        each
-        for each in measures
-        if attacked or not (each.name.startswith(RED_TEAM) or each.name.endswith(SUFFIX))
-    )
+    return tuple(each for each in measures if attacked or not is_of_attacks(each.name))

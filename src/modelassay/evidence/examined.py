@@ -54,6 +54,9 @@ NEWEST_ATTACK: Final = "newest_attack"
 newest of them, ISO 8601; empty where that is not known."""
 SAID_AGAIN: Final = "newest_said_again"
 """In `Examination.details` where some of what came to a result are such conversations: the same of those."""
+READ_BY: Final = "read_by_unknown"
+"""In `Examination.details` of attacks: who read the answers, where nothing shows that it tells attacks that
+had their way from those that did not. Written as it is taken in, and never by its maker."""
 SINCE: Final = "since"
 """Value of an examination that ages from the day on which it was begun: that day."""
 COVERS_WEIGHTS: Final = "covers_weights"
@@ -175,7 +178,9 @@ def _findings(examinations: Sequence[Examination]) -> Iterator[Finding]:
         weaker = any(UNSEEN in note for note in examination.notes)
         made = _made(examination)
         for finding in (made, *corrected.findings):
-            yield msgspec.structs.replace(finding, assurance="T1") if weaker else finding
+            told = msgspec.structs.replace(finding, assurance="T1") if weaker else finding
+            doubted = READ_BY in examination.details and finding.judge != "exact"
+            yield msgspec.structs.replace(told, judge="uncalibrated") if doubted else told
 
 
 def _unique(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -195,6 +200,9 @@ def _made(examination: Examination) -> Finding:
         days = f"from {examination.started[:10]} to {examination.finished[:10]}"
     said = f"{title}: examined {days}, {count} finding{'' if count == 1 else 's'}"
     why = why_not_evidence(examination)
+    reader = examination.details.get(READ_BY)
+    if reader and not why:
+        said += f", read by {reader}, whose error on attacks is not known or no better than chance"
     return Finding(
         id=f"{examination.kind}/{EXAMINED}/overall",
         check=examination.kind,

@@ -18,13 +18,16 @@ _TABLE = frozenset({BANDS, CATEGORY_BLOCK})
 """Rules under which a measure passes only if it is shown to be fine."""
 _LITERAL = frozenset({FLOOR, LEAST_RATE})
 """Rules that hold a rate as it was read and claim nothing of the evidence."""
+_EXAMINED = "examined"
+"""Measure of the finding that says of an examination that it was made."""
 _DOUBT = "; its judge's error is not known, so this is not shown."
 _CHANCE = "; its judge is not shown to tell good answers from bad, so this is not shown."
 """End the statement of a claim that is doubted."""
 
 
 def hold_judges(case: Case) -> Iterator[Held]:
-    """Every banded measure whose judge's error nobody knows."""
+    """Every banded measure, and every campaign of attacks, whose judge's error nobody knows."""
+    yield from _campaigns(case)
     for subject in case.overall("banded"):
         if not case.doubts(subject.finding):
             continue
@@ -41,6 +44,24 @@ def hold_judges(case: Case) -> Iterator[Held]:
                 settle=_settle(subject.finding, case.policy),
             )
         )
+
+
+def _campaigns(case: Case) -> Iterator[Held]:
+    for finding in case.findings:
+        if finding.measure.name == _EXAMINED and finding.state == "shown_fine" and case.doubts(finding):
+            yield Held(
+                hit=RuleHit(
+                    rule=UNCALIBRATED,
+                    finding=finding.id,
+                    literal="deploy",
+                    state="not_shown",
+                    outcome="review",
+                    statement=f"{finding.statement.removesuffix('.')}: neither that attacks had their way "
+                    "nor that they were resisted is shown.",
+                    settle="a campaign read by `evaluator: refusal`, or a judge model calibrated with "
+                    "`modelassay judges calibrate llm_judge … --setting rubric=attack`",
+                )
+            )
 
 
 def _why(finding: Finding) -> str:

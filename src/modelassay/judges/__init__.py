@@ -12,7 +12,7 @@ from modelassay.judges.fits import FITS, Fit, fits_of
 from modelassay.judges.labelled import Columns, LabelledAnswer, LabelledAnswers, read_labelled
 from modelassay.judges.measure import Task, calibration_of, lengths_of, read_all, words_in
 from modelassay.judges.shipping import calibrate_on
-from modelassay.judges.standing import with_errors
+from modelassay.judges.standing import known_of_attacks, with_errors
 from modelassay.judges.store import PACKAGED, calibrations_of, keep
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "drift_of",
     "fits_of",
     "keep",
+    "known_of_attacks",
     "lengths_of",
     "read_all",
     "read_labelled",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from modelassay.evaluators.attacked import is_of_attacks
 from modelassay.judges.distance import Audited, distance_of
-from modelassay.judges.store import calibrations_of
+from modelassay.judges.store import calibrations_of, calibrations_of_version
 from modelassay.records import EvaluatorPin
 
 
@@ -38,3 +40,27 @@ def with_errors(pin: EvaluatorPin, store: Path | None, audited: Audited | None =
             if not measure.exact and measure.role != "descriptive" and measure.name not in known
         ),
     )
+
+
+ATTACK_JUDGE, LANGUAGE_JUDGE = "attack_judge", "llm_judge"
+"""Names of a judge model that reads attacks, and of the evaluator that asks one the same in that version."""
+
+
+def known_of_attacks(reader: str, settings: Mapping[str, str], store: Path | None) -> bool:
+    """Whether it is measured that `reader` tells an attack that had its way from one that did not.
+
+    Args:
+        reader: ``name@version`` of what read the answers of a campaign.
+        settings: of an evaluator, as an audit pins them.
+        store: of the audits, where a user's own calibrations lie.
+
+    Raises:
+        StoreError: a file of calibrations is damaged.
+    """
+    name, _, version = reader.partition("@")
+    if name == ATTACK_JUDGE:
+        found = calibrations_of_version(LANGUAGE_JUDGE, version, store)
+    else:
+        all_ = calibrations_of(name, version, settings, store)
+        found = tuple(each for each in all_ if any(map(is_of_attacks, each.measures)))
+    return any(each.overall.tells for each in found)

@@ -47,6 +47,21 @@ def calibrations_of(
     return tuple(found.values())
 
 
+def calibrations_of_version(evaluator: str, version: str, store: Path | None) -> tuple[Calibration, ...]:
+    """A user's own calibrations of an evaluator whose version says all that its settings do, such as of
+    ``llm_judge``, however they were written.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    if store is None:
+        return ()
+    begins = file_name(evaluator, version, {}).removesuffix(".json")
+    files = sorted(each for each in (store / FOLDER).glob("*.json") if each.name.startswith(begins))
+    found = (each for file in files for each in read_file(file))
+    return tuple(each for each in found if (each.evaluator, each.version) == (evaluator, version))
+
+
 def keep(calibrations: Iterable[Calibration], folder: Path) -> tuple[Path, ...]:
     """Write `calibrations` into `folder`, each in the place of an earlier one of the same set and measures.
 

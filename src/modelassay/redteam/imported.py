@@ -33,6 +33,7 @@ from modelassay.records import (
     Transcript,
     sample_id,
 )
+from modelassay.redteam.adaptive.judging import check_reads_attacks
 from modelassay.redteam.aligned import Aligned, aligned
 from modelassay.redteam.campaign.writing import as_key
 from modelassay.redteam.counted import Pair, Tally
@@ -78,7 +79,10 @@ def import_garak(
     Raises:
         DatasetError: a file cannot be read, or is none of garak's.
         UsageError: a hit log with a baseline or an evaluator.
+        ConfigError: the evaluator does not tell whether an attack had its way.
     """
+    if evaluator is not None:
+        check_reads_attacks(evaluator)
     now = now or datetime.now(UTC).isoformat(timespec="seconds")
     source, data = read_source(candidate)
     first = next(iter(json_lines(data, source.name)), None)

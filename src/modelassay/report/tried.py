@@ -76,7 +76,11 @@ def tried(examination: Examination) -> Tried | None:
         return None
     try:
         coverage = msgspec.convert(examination.details[COVERAGE], _Coverage, strict=False)
-        told = (*_sentences(coverage), *_paid(examination.details.get(PAID, {})))
+        told = (
+            *_sentences(coverage),
+            *_taking_part(examination.settings),
+            *_paid(examination.details.get(PAID, {})),
+        )
     except msgspec.ValidationError:
         return Tried((), 0, ("What was tried is told in a form of its own: see the examination's details.",))
     rows = sorted(_rows(coverage), key=lambda row: (-row.fell, row.attack, row.category))
@@ -132,6 +136,24 @@ def _sentences(coverage: _Coverage) -> Iterator[str]:
         yield f"Attempts by language: {counts}."
     if coverage.attacks_not_tried:
         yield f"At hand and not run: {', '.join(coverage.attacks_not_tried)}."
+
+
+def _taking_part(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Who attacked, and who said whether an attack had its way."""
+    attacker, judge = _named(settings.get("attacker")), settings.get("judge")
+    if attacker:
+        yield f"The attacker was {attacker}."
+    if isinstance(judge, str) and judge:
+        model = _named(settings.get("judge_model"))
+        yield f"The answers were read by {judge}{f', the model {model}' if model else ''}."
+
+
+def _named(model: Any) -> str:
+    """Reference and fingerprint of a model; empty where there is none."""
+    if not isinstance(model, Mapping) or not model.get("reference"):
+        return ""
+    fingerprint = str(model.get("fingerprint", ""))
+    return f"{model['reference']} ({fingerprint[:19]})" if fingerprint else str(model["reference"])
 
 
 def _median(by_side: Mapping[str, Mapping[int, int]]) -> str:
