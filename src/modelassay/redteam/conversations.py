@@ -7,7 +7,7 @@ pair. An adaptive campaign writes such a file of what it found; a red-teamer's s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +38,15 @@ class FrozenConversation(
     """Day on which it was found, ISO 8601."""
     outcome: Literal["success", "complete"] = "success"
     """Whether it had its way then, or was only carried to its end."""
+    found_on: tuple[str, ...] = ()
+    """Fingerprints of the models that it had its way with, or was carried to its end against; empty where
+    that is not known."""
+
+    @property
+    def tried(self) -> bool:
+        """Whether it may be kept for what came of it on some model: not a script that is for every request,
+        unless it says that it was found so."""
+        return bool(self.request or self.found_on)
 
 
 def read_conversations(
@@ -66,6 +75,17 @@ def read_conversations(
 def conversation_lines(conversations: Iterable[FrozenConversation]) -> bytes:
     """The bytes of a file of `conversations`, in their order."""
     return b"".join(msgspec.json.encode(each) + b"\n" for each in conversations)
+
+
+def chosen_by(conversations: Iterable[FrozenConversation], models: Collection[str]) -> bool:
+    """Whether any of `conversations` may be kept for what came of it on one of `models`, by fingerprint.
+
+    Such a one is easier on that model by its choice: of two alike, the one that it was found on falls more.
+    """
+    return any(
+        each.tried and (not each.found_on or not set(models).isdisjoint(each.found_on))
+        for each in conversations
+    )
 
 
 def by_request(conversations: Sequence[FrozenConversation]) -> dict[str, list[FrozenConversation]]:

@@ -7,7 +7,7 @@ its turns stands for what is wanted.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,12 @@ from modelassay.records.dated import newest
 from modelassay.redteam.adaptive.pair import worst
 from modelassay.redteam.adaptive.steps import Behaviour, Ending, Play, Tried, Try, turns_of, user
 from modelassay.redteam.adaptive.strategy import Strategy, furthest
-from modelassay.redteam.conversations import by_request, read_conversations
+from modelassay.redteam.conversations import (
+    FrozenConversation,
+    by_request,
+    chosen_by,
+    read_conversations,
+)
 
 
 class Replay(Strategy):
@@ -59,8 +64,14 @@ class Replay(Strategy):
 
     def dated_for(self, behaviour: Behaviour) -> str:
         """The day of the newest of these, and of no other in the file."""
-        found = (*self._conversations.get(behaviour.request, ()), *self._conversations.get("", ()))
-        return newest(each.date for each in found)
+        return newest(each.date for each in self._found(behaviour))
+
+    def chosen_by(self, behaviour: Behaviour, models: Collection[str]) -> bool:
+        """Whether any of these was found on one of `models`, or nobody knows where."""
+        return chosen_by(self._found(behaviour), models)
+
+    def _found(self, behaviour: Behaviour) -> tuple[FrozenConversation, ...]:
+        return (*self._conversations.get(behaviour.request, ()), *self._conversations.get("", ()))
 
     def play(self, behaviour: Behaviour) -> Play:
         """Play every conversation that there is for the behaviour, side by side."""

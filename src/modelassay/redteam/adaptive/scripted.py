@@ -11,7 +11,7 @@ for every request holds ``{request}`` in its turns, and that is put there.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from modelassay.config import ModelReference
 from modelassay.protocols import Target
 from modelassay.records import Failure, Message, Reply, Request, TargetIdentity
 from modelassay.records.dated import newest
-from modelassay.redteam.conversations import FrozenConversation, read_conversations
+from modelassay.redteam.conversations import FrozenConversation, chosen_by, read_conversations
 from modelassay.targets import open_target
 
 SCHEME = "scripted"
@@ -87,6 +87,12 @@ class ScriptedAttacker:
         """The day of what the script has for a request, ISO 8601; empty where that is not known."""
         script = self._for(request)
         return newest((script.date,)) if script is not None else ""
+
+    def chosen_by(self, request: str, models: Collection[str]) -> bool:
+        """Whether what the script has for a request may have been chosen by what came of it on one of
+        `models`, by fingerprint."""
+        script = self._for(request)
+        return script is not None and chosen_by((script,), models)
 
     def _reply(self, request: Request) -> Reply | Failure:
         goal, messages = _goal(request.messages)

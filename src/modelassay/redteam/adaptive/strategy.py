@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import msgspec
@@ -56,6 +57,11 @@ class Strategy:
     def dated_for(self, behaviour: Behaviour) -> str:
         """Of a frozen one: the day on which the newest of what it says to get at `behaviour` was found."""
         return self.dated
+
+    def chosen_by(self, behaviour: Behaviour, models: Collection[str]) -> bool:
+        """Of a frozen one: whether what it says to get at `behaviour` may have been chosen by what came of it
+        on one of `models`, by fingerprint."""
+        return False
 
     def play(self, behaviour: Behaviour) -> Play:
         """Attack; returns an `Ending`.

@@ -189,7 +189,11 @@ class _Work:
             played = await play(unit.strategy, unit.behaviour, self._desk(unit.side, judge))
             self._reached = played.stopped or self._reached
             self._results[place] = UnitResult(
-                unit=unit, played=played, taken=bill.taken, dated=self._dated(unit)
+                unit=unit,
+                played=played,
+                taken=bill.taken,
+                dated=self._dated(unit),
+                chosen=self._chosen(unit),
             )
 
     def _dated(self, unit: Unit) -> str | None:
@@ -200,6 +204,16 @@ class _Work:
         if attacker is None or not unit.strategy.attacks or not is_scripted(attacker.identity):
             return None
         return self._script.dated_for(unit.behaviour.request) if self._script is not None else ""
+
+    def _chosen(self, unit: Unit) -> bool:
+        """See `UnitResult.chosen`."""
+        sides = ("candidate", "baseline")
+        models = {self._models[side].identity.fingerprint for side in sides if side in self._models}
+        if unit.strategy.frozen:
+            return unit.strategy.chosen_by(unit.behaviour, models)
+        if self._dated(unit) is None:
+            return False
+        return self._script is None or self._script.chosen_by(unit.behaviour.request, models)
 
     def _desk(self, side: ModelSide, judge: AttackJudge) -> Desk:
         model, attacker = self._models[side], self._models.get("attacker")

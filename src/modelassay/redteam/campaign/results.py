@@ -7,7 +7,7 @@ they are: the same words to both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from modelassay.errors import UsageError
@@ -17,6 +17,14 @@ from modelassay.redteam.counted import Pair, Tally
 from modelassay.redteam.tallies import Claim, Wording, findings_from
 
 REACTING = "; each attack was free to react, so these are no answers to the same words"
+
+CHOSEN = (
+    "; what was said is kept for what came of it on one of these models, or nobody knows on which, so it is "
+    "easier on that one: this says how far it carries over, not which model is weaker"
+)
+FOUND_ON = "found_on"
+"""The dimension of conversations that were found on one of these models, beside others that were not."""
+THESE = "these models"
 
 ATTACK = "attack"
 """The dimension of strategies, which is always counted by."""
@@ -61,7 +69,9 @@ def findings_of(
 ) -> tuple[Finding, ...]:
     """One finding for all units, one for each attack and each value of the tags `slices`.
 
-    Conversations that were found before are counted by themselves. P-values are adjusted by Holm within each
+    Conversations that were found before are counted by themselves. Those that may have been found on one of
+    these models show no difference, for they are chosen by it; beside others they are a slice of their own,
+    and in nothing else. P-values are adjusted by Holm within each
     dimension.
 
     Args:
@@ -76,14 +86,25 @@ def findings_of(
         of_kind = [each for each in results if each.unit.strategy.frozen is frozen]
         if not of_kind:
             continue
-        wording = Wording(remark="" if frozen else REACTING)
-        claim = Claim("red_team", measure, margin, rests_on, wording)
-        for dimension in dict.fromkeys(("", ATTACK, *slices)):
-            tallies = _tallies(of_kind, dimension, compared)
-            if len(tallies) < 2 and dimension:
-                continue
-            found += findings_from(tallies, claim)
+        remark = "" if frozen else REACTING
+        claim = Claim("red_team", measure, margin, rests_on, Wording(remark=remark))
+        known = claim._replace(wording=Wording(remark=remark + CHOSEN), decides=False, most="high")
+        chosen = [each for each in of_kind if each.chosen]
+        others = [each for each in of_kind if not each.chosen]
+        found += _by_dimension(others or chosen, slices, compared, claim if others else known)
+        if chosen and others:
+            found += findings_from([Tally({FOUND_ON: THESE}, _pairs(chosen), compared)], known)
     return tuple(found)
+
+
+def _by_dimension(
+    results: Sequence[UnitResult], slices: Iterable[str], compared: bool, claim: Claim
+) -> Iterator[Finding]:
+    """Findings on all of `results`, and on those of each value of a dimension that has several."""
+    for dimension in dict.fromkeys(("", ATTACK, *slices)):
+        tallies = _tallies(results, dimension, compared)
+        if len(tallies) > 1 or not dimension:
+            yield from findings_from(tallies, claim)
 
 
 def _tallies(results: Sequence[UnitResult], dimension: str, compared: bool) -> list[Tally]:

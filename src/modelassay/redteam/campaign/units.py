@@ -75,6 +75,9 @@ class UnitResult(msgspec.Struct, frozen=True, kw_only=True):
     """Of an attack whose words were there before: the day of the newest of them, ISO 8601, or empty where
     that is not known. None where the attacker wrote them."""
 
+    chosen: bool = False
+    """Whether words from before may have been chosen by what came of them on one of these models."""
+
     @property
     def cluster(self) -> str:
         """Behaviours of one cluster are not independent."""

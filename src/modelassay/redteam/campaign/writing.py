@@ -128,10 +128,14 @@ def frozen_of(campaign: Campaign) -> list[FrozenConversation]:
             found_with=unit.strategy.id,
             date=campaign.started[:10],
             outcome="success" if played.outcome == "success" else "complete",
+            found_on=(campaign.identities[unit.side].fingerprint,),
         )
         known = found.setdefault((made.request, turns), made)
         if known.outcome == "complete" and made.outcome == "success":
             found[made.request, turns] = made
+        elif known is not made and known.outcome == made.outcome:
+            models = tuple(dict.fromkeys(known.found_on + made.found_on))
+            found[made.request, turns] = msgspec.structs.replace(known, found_on=models)
     return list(found.values())
 
 
@@ -216,7 +220,8 @@ def _outcomes(results: Sequence[UnitResult]) -> Iterable[dict[str, Any]]:
 
 def _settings(campaign: Campaign) -> dict[str, Any]:
     settings = campaign.settings
-    attacker = campaign.identities.get("attacker")
+    attacker, judge = (campaign.identities.get(part) for part in ("attacker", "judge"))
+    own = settings.evaluator.pinned if judge is None else {}
     return {
         "attacks": [{"id": each.id, "settings": each.content} for each in campaign.strategies],
         "datasets": [msgspec.to_builtins(pin) for pin in campaign.pins],
@@ -225,6 +230,10 @@ def _settings(campaign: Campaign) -> dict[str, Any]:
         if attacker
         else None,
         "judge": campaign.judge,
+        **({"judge_settings": own} if own else {}),
+        **(
+            {"judge_model": {"reference": judge.reference, "fingerprint": judge.fingerprint}} if judge else {}
+        ),
         "decoding": msgspec.to_builtins(settings.decoding),
         "attacker_decoding": msgspec.to_builtins(settings.attacker_decoding),
         "seed": settings.seed,

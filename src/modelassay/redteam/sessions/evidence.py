@@ -53,7 +53,7 @@ def write_session(session: Session, folder: Path) -> Examination:
     """
     state, opened = session.state, session.opened
     files = {TRANSCRIPTS: packed(_transcripts(session))}
-    if kept := _frozen(state, session.started[:10]):
+    if kept := _frozen(session):
         files[CONVERSATIONS] = conversation_lines(kept)
     write_all(folder, files)
     named = {**files, NAME: (folder / NAME).read_bytes()}
@@ -212,16 +212,24 @@ def _transcript(
     )
 
 
-def _frozen(state: State, day: str) -> list[FrozenConversation]:
+def _frozen(session: Session) -> list[FrozenConversation]:
     """The tester's turns up to each finding in the candidate's answers."""
+    opened, day = session.opened, session.started[:10]
     found: list[FrozenConversation] = []
-    for conversation in state.told:
+    for conversation in session.state.told:
         for place, turn in enumerate(conversation.turns, start=1):
-            if any(note.whose != "baseline" for note in turn.notes):
-                turns = tuple(each.text for each in conversation.turns[:place])
-                found.append(
-                    FrozenConversation(
-                        sample="", request=turn.text, turns=turns, found_with="manual", date=day
-                    )
+            whose = {note.whose for note in turn.notes}
+            if whose <= {"baseline"}:
+                continue
+            fell = [opened.candidate, *([opened.baseline] if opened.baseline and "both" in whose else [])]
+            found.append(
+                FrozenConversation(
+                    sample="",
+                    request=turn.text,
+                    turns=tuple(each.text for each in conversation.turns[:place]),
+                    found_with="manual",
+                    date=day,
+                    found_on=tuple(each.fingerprint for each in fell),
                 )
+            )
     return found
