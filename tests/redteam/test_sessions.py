@@ -221,8 +221,9 @@ def test_findings_of_the_candidate_alone_are_shown_and_the_rest_is_told(tmp_path
     assert (third.key.epoch, [m.content for m in third.asked or ()]) == (1, ["three"])
     assert "(conversation 2, whose last turn the tester took back)" in made.findings[3].statement
     kept = {each.turns: each.found_on for each in read_conversations(tmp_path / "conversations.jsonl")}
-    assert kept.keys() == {("one", "two"), ("three",)}
-    assert kept["one", "two"] == (made.candidate.fingerprint,)
+    assert made.baseline is not None
+    both = (made.candidate.fingerprint, made.baseline.fingerprint)
+    assert kept == {("one", "two"): both, ("three",): both[:1]}
 
 
 def test_a_finding_outlives_the_turn_that_it_was_noted_of(tmp_path: Path) -> None:
