@@ -44,8 +44,22 @@ class ParentProcess:
         return self._closed or os.getppid() != self._process
 
 
+class WithoutPandas:
+    """Refuses to import pandas.
+
+    pyarrow does so where it is installed, for the first array that it makes: a third of a second of a core,
+    and memory, beside training. Nothing here needs it, and no code of the user's runs here.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """As `importlib.abc.MetaPathFinder.find_spec`."""
+        if name == "pandas":
+            raise ModuleNotFoundError("not wanted in this process", name=name)
+
+
 def main(store: str, run: str, number: str, parent: str, log: str) -> int:
     """Write up what the process says; 0 when all of it is in the files."""
+    sys.meta_path.insert(0, WithoutPandas())
     for each in (signal.SIGINT, signal.SIGTERM):  # meant for training: this ends when training does
         signal.signal(each, signal.SIG_IGN)
     turns = WhenIdle()
