@@ -211,3 +211,38 @@ def test_a_mapped_column_may_stand_in_late_rows_and_files_alone(tmp_path: Path) 
     rows = rows_of(run)
     assert [row["failure"] for row in rows[-2:]] == ["info.broken", ""]
     assert rows[-1]["env"] == "e"
+
+
+def test_rewards_that_are_no_numbers_are_counted_and_kept(tmp_path: Path) -> None:
+    rows = [
+        {"completion": "a", "reward": [0.0, 1.0], "reward/format": {"turns": [1]}},
+        {"completion": "b", "reward": {"total": 1.0}, "reward/format": 1.0},
+        {"completion": "c", "reward": None, "reward/format": "0.5"},
+    ]
+    run = imported(tmp_path, rows)
+    told = statements(run)
+    assert "2 rows say '[0.0, 1.0]', \"{'total': 1.0}\" of reward, which is no number" in told
+    assert "1 rows say \"{'turns': [1]}\" of reward/format, which is no number" in told
+    kept = rows_of(run)
+    assert [row["reward"] for row in kept] == [None, None, None]
+    assert json.loads(kept[0]["extra"]) == {"reward": [0.0, 1.0], "reward/format": {"turns": [1]}}
+    assert json.loads(kept[1]["extra"]) == {"reward": {"total": 1.0}}
+    (tmp_path / "again").mkdir()
+    mapped = imported(tmp_path / "again", rows[1:2], "completion: completion\nreward: reward.total")
+    assert [row["reward"] for row in rows_of(mapped)] == [1.0]
+
+
+def test_conversations_in_strings_are_conversations(tmp_path: Path) -> None:
+    whole = [ASKED, answered("a")]
+    run = imported(
+        tmp_path,
+        [
+            {"messages": json.dumps(whole)},
+            {"prompt": json.dumps([ASKED]), "completion": json.dumps(whole[1:]), "messages": None},
+            {"messages": None, "prompt": "q", "completion": '["a", "b"]'},
+        ],
+    )
+    kept = rows_of(run)
+    assert [row["format"] for row in kept] == ["messages", "messages", "text"]
+    assert [json.loads(row["completion"]) for row in kept[:2]] == [whole[1:]] * 2
+    assert [json.loads(row["prompt"]) for row in kept[:2]] == [[ASKED]] * 2

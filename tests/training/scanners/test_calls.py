@@ -109,7 +109,6 @@ def test_calls_in_the_text_are_read_and_taken_out_of_it(text: str) -> None:
         f'<keystrokes duration="0.1">{COMMAND}\n</keystrokes>',
         json.dumps({"analysis": "x", "commands": [{"keystrokes": COMMAND + "\n", "duration": 0.1}]}),
         json.dumps(said(tool_calls=[{"function": {"name": "t", "arguments": {"keystrokes": COMMAND}}}])),
-        f"<tool_call>\n{json.dumps(PLAIN)[:-2]}\n</tool_call>",
     ],
 )
 def test_commands_are_code_however_they_reach_the_shell(text: str) -> None:
@@ -203,6 +202,12 @@ def test_a_text_of_the_policy_alone_stays_as_it_is() -> None:
     texts = texts_of(rows)
     assert list(texts.written) == rows.column("completion").to_pylist()
     assert list(texts.conversations) == [None, None, None]
+
+
+def test_the_words_of_a_call_that_is_no_json_are_code_all_the_same() -> None:
+    rollout = rollout_of("", f"<tool_call>\n{json.dumps(PLAIN)[:-2]}\n</tool_call>")
+    assert [turn.unread for turn in rollout.turns] == [1]
+    assert [COMMAND in code.text for code in rollout.codes] == [True]
 
 
 UNREAD = [

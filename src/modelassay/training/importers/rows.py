@@ -14,12 +14,13 @@ import msgspec
 from modelassay.records import RunPhase
 from modelassay.training.columns import REWARD_PREFIX
 from modelassay.training.importers.opened import Rows
+from modelassay.training.plain_data import plain_data
 
 MOST_ROWS = 8192
 MOST_CHARACTERS = 16_000_000
 """Of the text of a batch: some huge completions do not make it too large."""
 _INT32 = 2**31 - 1
-_encoder = msgspec.json.Encoder(order="deterministic")
+_encoder = msgspec.json.Encoder(enc_hook=plain_data, order="deterministic")
 
 
 class Rollout(msgspec.Struct, kw_only=True):
@@ -130,12 +131,16 @@ def task_of(prompt: str) -> str:
 
 
 def text_of(value: Any) -> tuple[str, str]:
-    """`value` as kept in a text column, and its format: ``text`` or ``messages``."""
+    """`value` as a text column keeps it, and its format: ``text`` or ``messages``.
+
+    One message that is no list is kept as a list of it.
+    """
     if value is None:
         return "", "text"
     if isinstance(value, str):
         return clean(value), "text"
-    return json_text(value), "messages"
+    role = value.get("role") if isinstance(value, Mapping) else getattr(value, "role", None)
+    return json_text([value] if isinstance(role, str) else value), "messages"
 
 
 def clean(text: str) -> str:
@@ -148,11 +153,11 @@ def clean(text: str) -> str:
 
 
 def json_text(value: Any) -> str:
-    """`value` as JSON; what is not a number becomes null."""
+    """`value` as JSON; what is not a number becomes null, and objects what they hold (`plain_data`)."""
     try:
         return _encoder.encode(value).decode()
     except (UnicodeEncodeError, TypeError, ValueError, OverflowError):
-        return clean(json.dumps(value, ensure_ascii=False, default=str))
+        return clean(json.dumps(value, ensure_ascii=False, default=plain_data))
 
 
 def number(value: Any) -> float | None:

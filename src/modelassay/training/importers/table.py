@@ -48,7 +48,7 @@ from modelassay.training.importers.rows import (
     twice_named,
     whole,
 )
-from modelassay.training.importers.table_cells import Unclear, absent, failure_of, parted, truth
+from modelassay.training.importers.table_cells import Unclear, absent, conversation, failure_of, parted, truth
 from modelassay.training.importers.table_map import ColumnMap, plain_map, reached, read_map, there
 from modelassay.training.importers.tally import Tally
 
@@ -235,10 +235,12 @@ def _read(path: Path, chosen: ColumnMap, notes: Notes, unclear: Unclear) -> Iter
 
 
 def _texts(row: Mapping[str, Any], chosen: ColumnMap) -> tuple[Any, Any]:
-    prompt, completion = chosen.get(row, "prompt"), chosen.get(row, "completion")
+    prompt, completion, messages = (
+        conversation(chosen.get(row, part)) for part in ("prompt", "completion", "messages")
+    )
     if "messages" not in chosen.paths:
         return prompt, completion
-    asked, answered = parted(chosen.get(row, "messages"), completion)
+    asked, answered = parted(messages, completion)
     return asked or prompt, answered
 
 
@@ -251,6 +253,12 @@ def _rollout(
     def text(part: str) -> str | None:
         value = get(part)
         return None if value is None else text_of(value)[0]
+
+    def figure(part: str) -> float | None:
+        return unclear.number(part, get(part), chosen.paths.get(part, ""))
+
+    def score(path: str) -> float | None:
+        return unclear.number(path, reached(row, path))
 
     def said(part: str) -> bool | None:
         value = get(part)
@@ -271,9 +279,9 @@ def _rollout(
         task=task,
         group=name_of(get("group")) or f"{step}{mark}.{name_of(get('env'))}.{task}",
         position=whole(get("position")),
-        reward=number(get("reward")),
-        rewards={name: number(reached(row, path)) for name, path in chosen.rewards.items()},
-        advantage=number(get("advantage")),
+        reward=figure("reward"),
+        rewards={name: score(path) for name, path in chosen.rewards.items()},
+        advantage=figure("advantage"),
         trained_on=said("trained_on"),
         policy=text("policy"),
         grader_input=text("grader_input"),
@@ -283,8 +291,14 @@ def _rollout(
         prompt_tokens=whole(get("prompt_tokens")),
         completion_tokens=whole(get("completion_tokens")),
         time=utc(get("time")),
-        extra=leftover(row, chosen.taken),
+        extra={**leftover(row, chosen.taken), **_not_numbers(row, chosen)},
     )
+
+
+def _not_numbers(row: Mapping[str, Any], chosen: ColumnMap) -> dict[str, Any]:
+    """Rewards and advantages that are objects or lists: kept as they stand, since no column holds them."""
+    paths = (*(chosen.paths.get(part, "") for part in ("reward", "advantage")), *chosen.rewards.values())
+    return {path: cell for path in paths if isinstance(cell := reached(row, path), dict | list)}
 
 
 def _is_evaluation(value: Any, unclear: Unclear) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,9 +26,20 @@ class Unclear:
 
     examples: dict[str, dict[str, None]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    """Where each part stands, as far as it was told."""
 
-    def add(self, part: str, value: Any) -> None:
+    def number(self, part: str, value: Any, column: str = "") -> float | None:
+        """The number in a cell of `part`; a cell that says something else is counted."""
+        found = number(value)
+        if found is None and not absent(value):
+            self.add(part, value, column)
+        return found
+
+    def add(self, part: str, value: Any, column: str = "") -> None:
         """Count a cell of `part`."""
+        if column:
+            self.columns.setdefault(part, column)
         self.rows[part] = self.rows.get(part, 0) + 1
         shown = self.examples.setdefault(part, {})
         if len(shown) < SHOWN:
@@ -38,15 +50,19 @@ class Unclear:
         told = []
         for part, count in sorted(self.rows.items()):
             given = ", ".join(repr(each) for each in self.examples[part])
-            told.append(f"{count:,} rows say {given} of {part}, {_MEANINGS[part]}.")
+            column = f" (column {name})" if (name := self.columns.get(part, part)) != part else ""
+            told.append(f"{count:,} rows say {given} of {part}{column}, {_MEANINGS.get(part, _NO_SCORE)}.")
         return told
 
 
 _MEANINGS = {
+    "reward": "which is no number; they carry no total reward; a map can name a part of it (reward.total)",
+    "advantage": "which is no number; they carry no advantage",
     "phase": "which is not known to be training or evaluation; they count as training",
     "truncated": "which is neither true nor false; they do not count as cut off",
     "trained_on": "which is neither true nor false; whether they were trained on stays open",
 }
+_NO_SCORE = "which is no number; they carry no score of it"
 
 
 def absent(value: Any) -> bool:
@@ -91,6 +107,17 @@ def _failure(value: Any, name: str) -> str:
     if word in _YES or found is not None:
         return "" if found == 0 else name
     return name_of(value)
+
+
+def conversation(value: Any) -> Any:
+    """`value`, or the list of messages that it is the JSON of: tables keep them in strings, too."""
+    if not (isinstance(value, str) and value.lstrip().startswith("[")):
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return found if isinstance(found, list) and found and all(map(role_of, found)) else value
 
 
 def parted(messages: Any, completion: Any) -> tuple[Any, Any]:

@@ -176,7 +176,7 @@ class RunRecorder:
         """Record one rollout, whether or not it is trained on.
 
         Args:
-            prompt: text, or a list of messages; likewise `completion`.
+            prompt: text, a list of messages (objects or those of clients), or one; likewise `completion`.
             rewards: score by reward function, before weighting.
             reward: total, as the trainer uses it; the weighted sum of `rewards` when None, where every weight
                 is known (a run's only function counts once).
@@ -188,8 +188,8 @@ class RunRecorder:
         at = self.current_step + 1 if step is None else step
         with self.troubles.kept("recording a rollout", lambda: lost_rollouts(1, (at,))):
             known_phases([phase])
-            prompt_text, form = text_of(prompt)
-            completion_text, other = text_of(completion)
+            (prompt_text, form), (completion_text, other) = text_of(prompt), text_of(completion)
+            self.troubles.look(prompt_text, completion_text)
             self.reach(at, phase)
             self._alone += 1
             row = {

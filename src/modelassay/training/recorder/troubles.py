@@ -11,6 +11,7 @@ from types import TracebackType
 
 from modelassay.records import RunEvent
 from modelassay.training.importers.rows import clean
+from modelassay.training.plain_data import unread_in
 from modelassay.training.recorder.items import Loss
 from modelassay.training.recorder.times import event_time
 
@@ -53,6 +54,12 @@ class Troubles:
             self.record(RunEvent(time=event_time(), kind="exception", body=body))
         except Exception as lost:  # nothing can be recorded just now: stderr has both
             self.say(f"that cannot be put into the record: {type(lost).__name__}: {lost}")
+
+    def look(self, *texts: str) -> None:
+        """Say so where JSON among `texts` has an object in it that says nothing of what it holds."""
+        if any(map(unread_in, texts)):
+            told = "an object in them says nothing of what it holds: give messages as dictionaries"
+            self.tell("recording all of some messages", TypeError(told))
 
     def note(self, doing: str, reason: str) -> None:
         """Say on stderr alone that `doing` failed, which the record tells in another way."""

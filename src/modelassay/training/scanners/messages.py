@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelassay.training.plain_data import UNREAD
+
 MOST_DEPTH = 60
 """Levels of nested content that are read."""
 
@@ -87,7 +89,12 @@ def _items(value: Any) -> list[Any]:
 
 
 def _with_role(item: Any) -> Any:
-    """An item of OpenAI's Responses, which names a type and no role, as the message that it is."""
+    """An item of OpenAI's Responses, which names a type and no role, as the message that it is.
+
+    An object that said nothing of itself when it was recorded may have been a call.
+    """
+    if isinstance(item, dict) and UNREAD in item:
+        return {"role": "assistant", "tool_calls": [item]}
     kind = item.get("type") if isinstance(item, dict) and "role" not in item else None
     if kind in ("function_call", "custom_tool_call"):
         return {"role": "assistant", "tool_calls": [item]}
