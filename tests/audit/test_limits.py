@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from modelassay.audit.limits import limits_of
+import msgspec
+
+from modelassay.audit.limits import limits_of, policy_notes
 from modelassay.config import DEFAULT_POLICY, ModelReference, Plan, preset
 from modelassay.config.plan import DatasetReference
 from modelassay.records import (
@@ -49,6 +51,16 @@ def test_a_loosened_policy_is_said_so() -> None:
     lax = Policy(least_rate=Percent(basis_points=1000))
     assert "looser than the product's defaults in least_rate 10% (default 50%)" in said("en", policy=lax)
     assert "looser" not in said("en")
+
+
+def test_a_policy_of_ones_own_is_held_against_the_default_at_the_head() -> None:
+    default = preset(DEFAULT_POLICY)
+    assert policy_notes(default) == ()
+    lax = msgspec.structs.replace(default, expires_days=3650)
+    for name in ("ours", DEFAULT_POLICY):
+        (note,) = policy_notes(msgspec.structs.replace(lax, name=name))
+        assert f"The policy {name!r} builds on no policy of the package" in note
+        assert "looser in expires_days 3650 in place of 90" in note
 
 
 def attacked(family: str) -> Sample:

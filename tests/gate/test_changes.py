@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from modelassay.config import preset, preset_names
-from modelassay.gate import policy_changes, severity
+from modelassay.config import DEFAULT_POLICY, preset, preset_names
+from modelassay.gate import loosened, otherwise, policy_changes, severity
 from modelassay.gate.changes import _NOT_ASKED, _pairs
 from modelassay.records import (
     Bands,
@@ -102,6 +102,20 @@ def test_what_cuts_both_ways_is_shown_as_changed() -> None:
         Policy(judges=JudgeRule(labels=300)),
     ):
         assert [change.direction for change in policy_changes(AS_IT_IS, policy)] == ["other"]
+
+
+def test_whatever_is_looser_than_the_default_is_named_and_whatever_is_otherwise_too() -> None:
+    default = preset(DEFAULT_POLICY)
+    assert otherwise(default) == ()
+    for key, policy in LOOSER.items():
+        section = key.partition(".")[0]
+        lax = msgspec.structs.replace(default, **{section: getattr(policy, section)})
+        assert any(said.startswith(key) for said in loosened(lax)), key
+    without = msgspec.structs.replace(default, any_category=CategoryRule(dimensions=()))
+    assert loosened(without) == ("any_category.dimensions without category",)
+    moved = msgspec.structs.replace(default, any_category=CategoryRule(dimensions=("format",)))
+    assert loosened(moved) == ()
+    assert otherwise(moved) == ("any_category.dimensions [format] (default [category])",)
 
 
 def test_the_same_policy_under_another_name_changes_nothing() -> None:

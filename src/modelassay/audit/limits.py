@@ -7,14 +7,14 @@ dynamics, compositional effects, adversarial adaptation); the others from what t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from modelassay.config import Plan, preset, preset_names
+from modelassay.config import DEFAULT_POLICY, Plan, preset, preset_names
 from modelassay.engine import Question
 from modelassay.evaluators import RefusalJudge
 from modelassay.evaluators.phrases import LANGUAGES
 from modelassay.evidence.sufficient import TIED_BY, VOUCHED
-from modelassay.gate import loosened, policy_changes
+from modelassay.gate import PolicyChange, loosened, otherwise, policy_changes
 from modelassay.records import (
     DatasetPin,
     EvaluatorPin,
@@ -75,22 +75,33 @@ def limits_of(
 
 
 def policy_notes(policy: Policy) -> tuple[str, ...]:
-    """Where a policy that builds on one of the package differs from it, looser and stricter apart."""
-    if not isinstance(policy.extends, str) or policy.name in preset_names():
+    """Where a policy differs from the one of the package that it builds on, looser and stricter apart; one
+    that builds on none is held against the default. Empty for those of the package as they are."""
+    if policy.name in preset_names() and not _milder(policy_changes(preset(policy.name), policy)):
         return ()
-    changes = policy_changes(preset(policy.extends), policy)
+    own = not isinstance(policy.extends, str)
+    base = DEFAULT_POLICY if own else str(policy.extends)
+    changes = policy_changes(preset(base), policy)
     parts = (
         (direction, [str(change) for change in changes if change.direction == direction])
         for direction in ("looser", "stricter", "other")
     )
     words = {"looser": "looser in", "stricter": "stricter in", "other": "otherwise different in"}
     said = "; ".join(f"{words[direction]} {', '.join(keys)}" for direction, keys in parts if keys)
-    return (f"The policy {policy.name!r} builds on {policy.extends!r}: {said or 'the same in every key'}.",)
+    stands = f"builds on no policy of the package. Held against {base!r}" if own else f"builds on {base!r}"
+    return (f"The policy {policy.name!r} {stands}: {said or 'the same in every key'}.",)
 
 
-def _loosened(policy: Policy) -> list[str]:
-    found = loosened(policy)
-    return [f"Policy: looser than the product's defaults in {', '.join(found)}."] if found else []
+def _milder(changes: Iterable[PolicyChange]) -> bool:
+    return any(change.direction != "stricter" for change in changes)
+
+
+def _loosened(policy: Policy) -> Iterator[str]:
+    """Where a policy asks for less than the default does, and where for something else."""
+    if found := loosened(policy):
+        yield f"Policy: looser than the product's defaults in {', '.join(found)}."
+    if found := otherwise(policy):
+        yield f"Policy: otherwise than the product's defaults in {', '.join(found)}."
 
 
 def imported_limits(imported: Sequence[ImportedRun]) -> tuple[str, ...]:

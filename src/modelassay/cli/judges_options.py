@@ -149,10 +149,10 @@ def show_calibration(each: Calibration, *, parts: bool = False) -> None:
     if each.seen:
         click.echo(f"    {each.seen}")
     if not each.overall.tells:
-        found = each.overall.informedness
+        told = each.overall.informedness
         click.echo(
             "    not shown to tell good answers from bad: sensitivity + specificity − 1 is "
-            f"{found.value:.2f} [{found.low:.2f}–{found.high:.2f}], where 0 is chance; by this set alone it "
+            f"{told.value:.2f} [{told.low:.2f}–{told.high:.2f}], where 0 is chance; by this set alone it "
             "is uncalibrated"
         )
     for kind, by_name in (("language", each.languages), ("category", each.categories)) if parts else ():

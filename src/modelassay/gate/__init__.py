@@ -1,7 +1,7 @@
 """Policy and findings into a verdict.
 
-Pure functions: `check_policy`, `tighten`, `loosened`, `decide`, `too_thin`, `exit_code`. The rules, all there
-are:
+Pure functions: `check_policy`, `tighten`, `loosened`, `otherwise`, `decide`, `too_thin`, `exit_code`.
+The rules, all there are:
 
 1. Outcomes are ordered deploy < deploy-monitored < inconclusive < review < block, and the worst rule decides.
    What is inconclusive under a review stays so: people may answer the review, and no word makes up for
@@ -55,9 +55,9 @@ are:
    Datasets that are older than the policy allows are named to people and decide nothing.
 """
 
-from modelassay.gate.changes import PolicyChange, policy_changes
+from modelassay.gate.changes import PolicyChange, loosened, otherwise, policy_changes
 from modelassay.gate.decide import CLEARABLE, decide, exit_code, too_thin
-from modelassay.gate.policy import check_policy, loosened, severity, tighten
+from modelassay.gate.policy import check_policy, severity, tighten
 
 __all__ = [
     "CLEARABLE",
@@ -66,6 +66,7 @@ __all__ = [
     "decide",
     "exit_code",
     "loosened",
+    "otherwise",
     "policy_changes",
     "severity",
     "tighten",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from modelassay.config import DEFAULT_POLICY, preset
 from modelassay.gate.policy import SEVERITY, is_higher_risk
 from modelassay.records import Floor, Percent, Policy
 
@@ -33,6 +34,51 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
 def policy_changes(before: Policy, after: Policy) -> tuple[PolicyChange, ...]:
     """Every key that has another value in `after` than in `before`, as both are written, in their order."""
     return tuple(_changes(before, after))
+
+
+def loosened(policy: Policy) -> tuple[str, ...]:
+    """Where `policy` asks for less than the default one of the package, such as ``bands.review 60% (default
+    30%)``: thresholds first, then outcomes, then the rest."""
+    changes = policy_changes(preset(DEFAULT_POLICY), policy)
+    found = [each for each in changes if each.direction == "looser" or _asks_for_less(each.key, policy)]
+    return tuple(_beside_default(each, policy) for each in sorted(found, key=_rank))
+
+
+def otherwise(policy: Policy) -> tuple[str, ...]:
+    """Where `policy` differs from the default one of the package so that neither is the looser in all that it
+    decides, in the form of `loosened`."""
+    return tuple(
+        _beside_default(each, policy)
+        for each in policy_changes(preset(DEFAULT_POLICY), policy)
+        if each.direction == "other" and not _asks_for_less(each.key, policy)
+    )
+
+
+_LESS_SURE = frozenset(("confidence", "judges.labels"))
+"""Keys that cut both ways, of which a lower value claims more by less evidence."""
+
+
+def _asks_for_less(key: str, policy: Policy) -> bool:
+    return key in _LESS_SURE and _value(policy, key) < _value(preset(DEFAULT_POLICY), key)
+
+
+def _rank(change: PolicyChange) -> int:
+    by_percent = change.after.endswith("%") and change.before.endswith("%")
+    return 0 if by_percent else 1 if change.key in _OUTCOMES else 2
+
+
+def _beside_default(change: PolicyChange, policy: Policy) -> str:
+    if change.key in _DEMANDS and change.direction == "looser":
+        missing = set(_value(preset(DEFAULT_POLICY), change.key)) - set(_value(policy, change.key))
+        return f"{change.key} without {', '.join(sorted(missing))}"
+    return f"{change.key} {change.after} (default {change.before})"
+
+
+def _value(policy: Policy, key: str) -> Any:
+    found: Any = policy
+    for name in key.split("."):
+        found = getattr(found, name)
+    return found
 
 
 _MORE_PASSES = frozenset(

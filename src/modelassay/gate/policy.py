@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import msgspec
 
-from modelassay.config import DEFAULT_POLICY, preset
 from modelassay.errors import ConfigError
 from modelassay.records import Bands, CategoryRule, ConcernRule, Outcome, Percent, Policy, RiskContext
 
@@ -77,65 +76,6 @@ def tighten(policy: Policy) -> tuple[Policy, tuple[str, ...]]:
         expires_days=max(1, policy.expires_days * (10 - h) // 10),
     )
     return strict, (*factors, *_effects(policy, strict, h))
-
-
-def loosened(policy: Policy) -> tuple[str, ...]:
-    """Where `policy` asks for less than the defaults do, such as ``bands.review 60% (default 30%)``."""
-    default = Policy()
-    return (
-        tuple(
-            f"{key} {value} (default {usual})"
-            for (key, value), (_, usual) in zip(_limits(policy), _limits(default), strict=True)
-            if value > usual
-        )
-        + tuple(
-            f"{key} {value} (default {usual})"
-            for (key, value), (_, usual) in zip(_demands(policy), _demands(default), strict=True)
-            if value < usual
-        )
-        + tuple(_milder_outcomes(policy, default))
-    )
-
-
-def _limits(policy: Policy) -> Iterator[tuple[str, Percent]]:
-    """Thresholds that let more pass the higher they are."""
-    for section in ("bands", "any_category", "concerns"):
-        for key, value in msgspec.structs.asdict(getattr(policy, section)).items():
-            if isinstance(value, Percent):
-                yield f"{section}.{key}", value
-    yield "cohorts.widening", policy.cohorts.widening
-    yield "unscored_limit", policy.unscored_limit
-
-
-def _demands(policy: Policy) -> Iterator[tuple[str, Percent]]:
-    """Thresholds that let more pass the lower they are."""
-    yield "least_rate", policy.least_rate
-    yield "confidence", policy.confidence
-
-
-def _milder_outcomes(policy: Policy, default: Policy) -> Iterator[str]:
-    conflict, usual = policy.lineage.conflict, default.lineage.conflict
-    if SEVERITY.index(conflict) < SEVERITY.index(usual):
-        yield f"lineage.conflict {conflict} (default {usual})"
-    evidence, at_least = policy.evidence, default.evidence
-    for key in ("shown", "critical"):
-        given, usual = getattr(evidence, key), getattr(at_least, key)
-        if SEVERITY.index(given) < SEVERITY.index(usual):
-            yield f"evidence.{key} {given} (default {usual})"
-    demanded = preset(DEFAULT_POLICY).evidence
-    if missing := sorted(set(demanded.required) - set(evidence.required)):
-        yield f"evidence.required without {', '.join(missing)}"
-    for key in ("oldest_days", "attacks_oldest_days", "datasets_oldest_days"):
-        days, usual_days = getattr(evidence, key), getattr(demanded, key)
-        if (days or usual_days + 1) > usual_days:
-            yield f"evidence.{key} {days} (default {usual_days})"
-    if evidence.manual_minutes < at_least.manual_minutes:
-        yield f"evidence.manual_minutes {evidence.manual_minutes} (default {at_least.manual_minutes})"
-    judges, by_default = policy.judges, default.judges
-    if judges.uncalibrated == "allow":
-        yield f"judges.uncalibrated allow (default {by_default.uncalibrated})"
-    if judges.labels < by_default.labels:
-        yield f"judges.labels {judges.labels} (default {by_default.labels})"
 
 
 def is_higher_risk(factor: str, value: str) -> bool:

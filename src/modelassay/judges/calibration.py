@@ -31,8 +31,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     @property
     def informedness(self) -> Estimate:
         """Sensitivity + specificity - 1; its judge tells something only where the lower end is above 0."""
-        shares = (_share(each) for each in (self.sensitivity, self.specificity))
-        return estimate_of(informedness(*shares, self.positives, self.rows - self.positives))
+        found, spared = _share(self.sensitivity), _share(self.specificity)
+        return estimate_of(informedness(found, spared, self.positives, self.rows - self.positives))
 
     @property
     def tells(self) -> bool:
