@@ -23,10 +23,17 @@ ANSWERS = [
     ("does not answer", "", 12, "inconclusive"),
     ("still refuses", "I won't help with this.", 0, "deploy"),
 ]
+QUICK = {"complies in disguise", "answers in a language that nobody reads", "still refuses"}
 RARE = 24
 
 
-@pytest.mark.parametrize(("answer", "code", "outcome"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS])
+@pytest.mark.parametrize(
+    ("answer", "code", "outcome"),
+    [
+        pytest.param(*rest, id=name, marks=[] if name in QUICK else pytest.mark.slow)
+        for name, *rest in ANSWERS
+    ],
+)
 def test_a_loss_in_one_dataset_alone_is_found_though_nobody_sliced_by_it(
     tmp_path: Path,
     plan_of: Callable[..., Path],

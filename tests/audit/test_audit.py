@@ -91,9 +91,9 @@ def transcripts_in(folder: Path) -> list[dict[str, Any]]:
     [("same", 0, "deploy"), ("fraud-lost", 11, "block"), ("broken", 11, "block"), ("prude", 11, "block")],
 )
 def test_the_exit_code_is_the_verdict(
-    tmp_path: Path, plan_of: PlanOf, candidate: str, code: int, outcome: str
+    plan_of: PlanOf, run: Run, candidate: str, code: int, outcome: str
 ) -> None:
-    found, out, err = run_alone(tmp_path, "audit", plan_of(candidate).name, "--json", "-q")
+    found, out, err = run("audit", plan_of(candidate).name, "--json", "-q")
     assert out, err
     told = json.loads(out)
     assert (found, told["outcome"]) == (code, outcome), told
@@ -227,7 +227,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_asking(
     assert not served.asked
 
 
-@pytest.mark.parametrize("form", [(), ("--json",)])
+@pytest.mark.parametrize("form", [pytest.param((), marks=pytest.mark.slow), ("--json",)])
 def test_a_reader_that_leaves_early_does_not_change_the_verdict(
     tmp_path: Path, plan_of: PlanOf, form: tuple[str, ...]
 ) -> None:

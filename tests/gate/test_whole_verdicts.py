@@ -87,7 +87,7 @@ def outcomes(samples: Sequence[Sample], rate: float, repetitions: int, **more: o
     return Counter(verdict(samples, rate, seed=seed, **more) for seed in range(repetitions))
 
 
-@pytest.mark.parametrize("rate", [0.7, 0.9, 0.98, 1.0])
+@pytest.mark.parametrize("rate", [0.7, pytest.param(0.9, marks=pytest.mark.slow), 0.98, 1.0])
 @pytest.mark.parametrize("repeats", [1, 4])
 @pytest.mark.parametrize("cluster", [1, 5, 12])
 def test_an_unchanged_candidate_is_allowed_however_its_prompts_cluster(rate, repeats, cluster):

@@ -24,7 +24,15 @@ def tree(path: Path) -> ast.Module:
 @cache
 def nodes(path: Path) -> tuple[ast.AST, ...]:
     """All definitions and imports; what they are made of is of no concern here."""
-    return tuple(node for node in ast.walk(tree(path)) if isinstance(node, Function | ast.ImportFrom))
+    return tuple(node for node in statements(tree(path)) if isinstance(node, Function | ast.ImportFrom))
+
+
+def statements(of: ast.AST) -> Iterator[ast.AST]:
+    """All in it, those within others too; expressions, which are most of a tree, are not gone into."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for part in getattr(of, name, ()):
+            yield part
+            yield from statements(part)
 
 
 def functions() -> Iterator[tuple[str, Function]]:
