@@ -22,9 +22,7 @@ from modelassay.training.columns import pa
 from modelassay.training.data import phrases
 from modelassay.training.data.rows import DataRow
 from modelassay.training.data.speech import of_model, pattern_of, unquoted
-from modelassay.training.scanners.hidden_text import HiddenText
-from modelassay.training.scanners.messages import Turn
-from modelassay.training.scanners.texts import Rollout
+from modelassay.training.scanners.hidden_text import HiddenText, unseen_in
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -243,13 +241,11 @@ def _hide(
     found = np.zeros(len(rows), np.bool_)
     for column in columns.values():
         found |= _hits(column, [HiddenText.sieve], ignore_case=False)
-    scanner = HiddenText()
     for at in np.flatnonzero(found).tolist():
         for text in (taught[at], rows[at].asked, rows[at].given):
-            evidence = scanner.evidence(Rollout("", text, (Turn("assistant", text),)))
-            if evidence:
+            if quote := unseen_in(text):
                 signals["hidden_text"][at] = True
-                quotes.setdefault((at, "hidden_text"), next(iter(evidence.values())).quote)
+                quotes.setdefault((at, "hidden_text"), quote)
                 break
 
 
