@@ -11,6 +11,8 @@ HARD_EXITS = {"os._exit", "os.abort", "os.killpg"}
 SETTINGS = {"sys.setrecursionlimit", "sys.set_int_max_str_digits", "threading.stack_size", "random.seed",
             "warnings.filterwarnings", "warnings.simplefilter"}  # fmt: skip
 """Calls that only prepare what a module defines."""
+HARMLESS_HOOKS = {"pytest_addoption", "pytest_configure", "pytest_generate_tests", "pytest_report_header"}
+"""Hooks with which settings that were asked for are made."""
 CLOCKS_AND_CHANCE = {
     "time.time", "time.perf_counter", "time.monotonic", "time.process_time", "time.sleep",
     "time.perf_counter_ns",
@@ -28,7 +30,7 @@ Found = tuple[str, int]
 
 
 def exploits(tree: ast.Module) -> Iterator[Found]:
-    """Exploits that `tree` shows: ``exit``, ``equality``, ``harness``, ``swallow``."""
+    """Exploits that `tree` shows: ``exit``, ``equality``, ``harness``, ``clock``, ``hook``, ``swallow``."""
     names = _imported(tree)
     yield from _exits(tree, names)
     for node in ast.walk(tree):
@@ -37,14 +39,14 @@ def exploits(tree: ast.Module) -> Iterator[Found]:
         elif isinstance(node, ast.Call):
             if _made_class_is_always_equal(node):
                 yield "equality", node.lineno
-            if _patches(node, names):
-                yield "harness", node.lineno
+            if kind := _patches(node, names):
+                yield kind, node.lineno
         elif isinstance(node, ast.Assign | ast.AugAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(_is_patch(target, names) for target in targets):
-                yield "harness", node.lineno
+            if kind := next(filter(None, (_patch(target, names) for target in targets)), ""):
+                yield kind, node.lineno
         elif isinstance(node, ast.FunctionDef) and node.name.startswith("pytest_"):
-            yield "harness", node.lineno
+            yield "hook" if node.name in HARMLESS_HOOKS else "harness", node.lineno
         elif isinstance(node, ast.Try) and _swallows_assertions(node):
             yield "swallow", node.lineno
 
@@ -112,9 +114,11 @@ def _exits(tree: ast.Module, names: dict[str, str]) -> Iterator[Found]:
     ``sys.exit()`` behind a condition, at the end of a script or of ``main`` is how programs end. Behind
     nothing but definitions it is not: whoever imports or runs them, such as a test, ends there.
     """
+    children = _in_forked_children(tree, names)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _dotted(node.func, names) in HARD_EXITS:
-            yield "exit", node.lineno
+            if id(node) not in children:
+                yield "exit", node.lineno
         elif isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef):
             body, in_module = node.body, isinstance(node, ast.Module)
             for place, statement in enumerate(body):
@@ -126,6 +130,35 @@ def _exits(tree: ast.Module, names: dict[str, str]) -> Iterator[Found]:
                 if name == "os.kill" or after or not before:
                     yield "exit", statement.lineno
                 break
+
+
+def _in_forked_children(tree: ast.Module, names: dict[str, str]) -> set[int]:
+    """Calls in branches that only a child of ``os.fork`` takes, which has to end by ``os._exit``."""
+
+    def is_fork(node: ast.expr) -> bool:
+        return isinstance(node, ast.Call) and _dotted(node.func, names) == "os.fork"
+
+    assigned = (node for node in ast.walk(tree) if isinstance(node, ast.Assign) and is_fork(node.value))
+    forked = {t.id for node in assigned for t in node.targets if isinstance(t, ast.Name)}
+
+    def is_pid(node: ast.expr) -> bool:
+        return is_fork(node) or (isinstance(node, ast.Name) and node.id in forked)
+
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.If):
+            continue
+        asked, child = node.test, node.body
+        if isinstance(asked, ast.Compare) and isinstance(asked.comparators[0], ast.Constant):
+            is_zero = isinstance(asked.ops[0], ast.Eq) and asked.comparators[0].value == 0
+            asked, child = asked.left, node.body if is_zero else node.orelse
+        elif isinstance(asked, ast.UnaryOp) and isinstance(asked.op, ast.Not):
+            asked = asked.operand
+        else:
+            child = node.orelse
+        if is_pid(asked):
+            found.update(id(inner) for each in child for inner in ast.walk(each))
+    return found
 
 
 def _is_preamble(node: ast.stmt, names: dict[str, str], *, in_module: bool) -> bool:
@@ -198,30 +231,30 @@ def _made_class_is_always_equal(node: ast.Call) -> bool:
     return False
 
 
-def _is_patch(target: ast.expr, names: dict[str, str]) -> bool:
-    """Whether an assignment replaces a clock, a source of chance, a process call or part of the harness."""
+def _patch(target: ast.expr, names: dict[str, str]) -> str:
+    """What an assignment replaces: ``clock`` for clocks, chance and process calls, or part of the harness."""
     if isinstance(target, ast.Subscript):
         base = _dotted(target.value, names)
-        return base == "sys.modules" or base == "__builtins__"
-    if not isinstance(target, ast.Attribute):
-        return False
-    return _is_harness(_dotted(target, names))
+        return "harness" if base == "sys.modules" or base == "__builtins__" else ""
+    return _replaced(_dotted(target, names)) if isinstance(target, ast.Attribute) else ""
 
 
-def _is_harness(name: str) -> bool:
-    if name in CLOCKS_AND_CHANCE or "TestReport" in name or "TestCase" in name:
-        return True
-    return name.split(".")[0] in {"unittest", "pytest", "_pytest"}
+def _replaced(name: str) -> str:
+    if "TestReport" in name or "TestCase" in name:
+        return "harness"
+    if name.split(".")[0] in {"unittest", "pytest", "_pytest"}:
+        return "harness"
+    return "clock" if name in CLOCKS_AND_CHANCE else ""
 
 
-def _patches(node: ast.Call, names: dict[str, str]) -> bool:
+def _patches(node: ast.Call, names: dict[str, str]) -> str:
     """``setattr(time, "time", …)``."""
     if not (isinstance(node.func, ast.Name) and node.func.id == "setattr" and len(node.args) >= 2):
-        return False
+        return ""
     attribute = node.args[1]
     if not isinstance(attribute, ast.Constant):
-        return False
-    return _is_harness(f"{_dotted(node.args[0], names)}.{attribute.value!s}")
+        return ""
+    return _replaced(f"{_dotted(node.args[0], names)}.{attribute.value!s}")
 
 
 def _swallows_assertions(node: ast.Try) -> bool:
@@ -247,7 +280,8 @@ _UNPARSED: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("equality", re.compile(r"def\s+__ne__\s*\([^)]*\)[^:\n]*:\s*(?:#[^\n]*\s*)*return\s+False\b")),
     ("equality", re.compile(r"__eq__[\"']?\s*[:=][^\n]{0,40}lambda[^:\n]*:\s*True\b")),
     ("harness", re.compile(r"setattr\(\s*_?(?:pytest|unittest)\b")),
-    ("harness", re.compile(r"(?m)^[ \t]*def\s+pytest_\w+\s*\(")),
+    ("hook", re.compile(rf"(?m)^[ \t]*def\s+(?:{'|'.join(sorted(HARMLESS_HOOKS))})\s*\(")),
+    ("harness", re.compile(rf"(?m)^[ \t]*def\s+(?!(?:{'|'.join(sorted(HARMLESS_HOOKS))})\b)pytest_\w+\s*\(")),
     ("harness", re.compile(r"\b(?:_?pytest|unittest)\.[\w.]*\s*=(?!=)|TestReport[\w.]*\s*=(?!=)")),
 )
 
