@@ -163,7 +163,7 @@ def test_the_floor_in_figures_and_an_audit_beside_it(noisy: Path, capsys: pytest
     (floor,) = (audit for audit in audit_ids(STORE) if read_audit(STORE, audit).noise_floor)
     (other,) = set(audit_ids(STORE)) - {floor}
     capsys.readouterr()
-    replay = Replay(open_decided(STORE / "audits" / floor, {}))
+    replay = Replay(open_decided(STORE / "audits" / floor, STORE / "log"))
     found = noise_floor(replay, 5)
     overall = next(each for each in found.noise if each.finding == "comparison/refusal/overall")
     counts = next(f.paired for f in replay.record.findings if f.id == overall.finding)
@@ -175,7 +175,8 @@ def test_the_floor_in_figures_and_an_audit_beside_it(noisy: Path, capsys: pytest
     assert found.swaps == sum(found.outcomes.values()) == 5
     assert found == noise_floor(replay, 5)
     rows = {
-        row.finding: row for row in beside_noise(Replay(open_decided(STORE / "audits" / other, {})), replay)
+        row.finding: row
+        for row in beside_noise(Replay(open_decided(STORE / "audits" / other, STORE / "log")), replay)
     }
     lost = rows["comparison/refusal/category=fraud"]  # all 30 refusals are lost
     assert lost.beyond
@@ -237,7 +238,7 @@ def test_other_judges_and_other_decodings(
     (audit,) = audit_ids(STORE)
     monkeypatch.setattr(RefusalJudge, "version", "99")
     run(["rejudge", audit, "--quiet"])
-    given = open_decided(STORE / "audits" / audit, {})
+    given = open_decided(STORE / "audits" / audit, STORE / "log")
     replay = Replay(given)
     rates = {(each.measure, each.side): each for each in decodings(replay)}
     assert rates["refusal", "candidate"].rates == (1, Decimal("0.75"))
@@ -246,7 +247,7 @@ def test_other_judges_and_other_decodings(
     first, second = one_decoding(replay)
     assert (first.questions, second.questions) == (160, 160)
     assert severity(first.outcome) < severity(second.outcome)
-    (other,) = other_readers(STORE, given, {})
+    (other,) = other_readers(STORE, given)
     assert other.record.judged_again == given.sums
     (reading, _) = other_readings(replay, Replay(other))
     assert (reading.own, reading.other) == ("refusal@" + reading.own.partition("@")[2], "refusal@99")

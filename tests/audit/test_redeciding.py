@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,34 @@ import pytest
 
 from modelassay.audit import audit_ids
 from modelassay.audit.given import GivenAnswers
+from modelassay.audit.redeciding import open_decided, redecide, seal_redecision
 from modelassay.canonical import canonical_json
 from modelassay.cli import run
 from modelassay.cli.gate_options import policy_said
+from modelassay.cli.options import places_of
 from modelassay.config import Plan
 from modelassay.evidence.bundle import Bundle, open_bundle
+from modelassay.evidence.checks import Check
 from modelassay.evidence.contents import Contents
-from modelassay.evidence.events import AuditOpened, PolicyChanged
-from modelassay.evidence.ledger import read_events
+from modelassay.evidence.events import (
+    AuditOpened,
+    KeyRevoked,
+    PolicyChanged,
+    VerdictIssued,
+    VerdictWithdrawn,
+)
+from modelassay.evidence.ledger import Ledger, Logged, read_events
 from modelassay.evidence.notary import Notary
-from modelassay.evidence.verification import verify_bundle
+from modelassay.evidence.verification import Trust, verify_bundle
 from modelassay.log.keys import new_key
-from modelassay.records import Actor, RiskContext
+from modelassay.log.note import vkey_of
+from modelassay.log.trust import trust_in
+from modelassay.records import Actor, Policy, RiskContext
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+LOG = Path("assay/log")
 Seal = Callable[..., Path]
+DEPLOYED = {"samples": 1400, "wanted": (1.0, 1.0)}
 BLOCKED, LOST = {"samples": 70, "wanted": (0.97, 0.6)}, {"samples": 210, "wanted": (1.0, 0.8)}
 
 
@@ -51,10 +65,10 @@ def seal(seal_audit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Se
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MODELASSAY_KEYS", str(tmp_path / "keys"))
 
-    def made(*, clock: Callable[[], str] | None = None, **options: Any) -> Path:
+    def made(*, clock: Callable[[], str] | None = None, notary: Notary | None = None, **options: Any) -> Path:
         key = new_key("ecdsa-p256", name="ci")
         extra = {"clock": clock} if clock else {}
-        notary = Notary(actor=Actor(name="tests"), verdict_signers=(key,), **extra)
+        notary = notary or Notary(actor=Actor(name="tests"), verdict_signers=(key,), **extra)
         folder: Path = seal_audit(Path("assay"), notary, **options)
         return folder
 
@@ -75,7 +89,7 @@ def bytes_of(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("options", "code", "outcome"),
     [
-        ({"samples": 1400, "wanted": (1.0, 1.0)}, 0, "deploy"),
+        (DEPLOYED, 0, "deploy"),
         (LOST, 10, "review"),
         (BLOCKED, 11, "block"),
         ({"samples": 24, "wanted": (1.0, 1.0)}, 12, "inconclusive"),
@@ -204,12 +218,83 @@ def test_nor_is_another_seal_than_the_log_knows(
     assert "the log" in found["error"]["what"]
 
 
+def every_way(capsys: pytest.CaptureFixture[str], audit: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """What `show` says of an audit, and why each command that would act on its verdict refuses to."""
+    run(["show", audit, "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    why = {}
+    for command in (
+        ["gate", audit],
+        ["rejudge", audit],
+        ["rejudge", audit, "--dry-run"],
+        ["handover", audit],
+    ):
+        assert run([*command, "--json"]) == 13
+        error = json.loads(capsys.readouterr().out)["error"]
+        why[" ".join(command)] = f"{error['what']} {error['mend']}"
+    return shown, why
+
+
 def test_nor_is_a_withdrawn_verdict(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = seal(**BLOCKED)
+    folder = seal(**DEPLOYED)
     assert run(["verdict", "withdraw", folder.name, "--reason", "wrong weights"]) == 0
-    code, found = told(capsys, folder.name)
-    assert code == 13
-    assert "wrong weights" in found["error"]["what"]
+    capsys.readouterr()
+    shown, why = every_way(capsys, folder.name)
+    assert (shown["exit_code"], shown["withdrawn"], shown["outcome"]) == (13, "wrong weights", "deploy")
+    assert shown["headline"].startswith("The verdict was withdrawn: wrong weights. It said deploy: ")
+    assert not shown["clearance"]["cleared"]
+    assert all("wrong weights" in each for each in why.values())
+    run(["show", folder.name])
+    assert capsys.readouterr().out.startswith("WITHDRAWN")
+    assert audit_ids(Path("assay")) == [folder.name]  # no new verdict on its answers
+
+
+def test_nor_one_signed_by_nothing_but_revoked_keys(seal: Seal, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = seal(**DEPLOYED)
+    ledger = Ledger(LOG.parent, Notary(actor=Actor(name="tests")))
+    (issued,) = (logged.read(VerdictIssued) for logged in ledger.events(VerdictIssued))
+    (key,) = issued.signers
+    ledger.append(KeyRevoked(key=key, reason="left the company", since="2999-01-01T00:00:00Z"))
+    assert run(["gate", folder.name]) == 0  # it signed before the key became worthless
+    ledger.append(KeyRevoked(key=key, reason="laptop stolen", since="2000-01-01T00:00:00Z"))
+    capsys.readouterr()
+    shown, why = every_way(capsys, folder.name)
+    assert (shown["exit_code"], shown["withdrawn"], shown["revoked"]) == (13, "", "laptop stolen")
+    assert all("revoked: laptop stolen" in each and "verdict sign" in each for each in why.values())
+
+
+def test_the_log_tells_of_a_decision_on_answers_whose_own_verdict_was_withdrawn(seal: Seal) -> None:
+    verdict, log = new_key("ecdsa-p256", name="ci"), new_key("ed25519", name="log.example/1")
+    notary = Notary(actor=Actor(name="tests"), verdict_signers=(verdict,), log_signer=log)
+    trust = Trust(
+        keys=(verdict.public,), log=trust_in([vkey_of(log.public)], [], unwitnessed=True), folder=LOG
+    )
+    folder = seal(notary=notary, **BLOCKED)
+    given = open_decided(folder, LOG)
+    places = places_of(Path("plan.yaml"), store=LOG.parent, data_dir=None, offline=True, quiet=True)
+
+    def sealed_again(policy: Policy) -> Check:
+        found = redecide(given, policy, datetime.now(UTC).date())
+        record = seal_redecision(given, found, places, said=policy.name, notary=notary)
+        ledger.sign()
+        checks = verify_bundle(open_bundle(LOG.parent / "audits" / record.id), trust).checks
+        return next(check for check in checks if check.name == "parent")
+
+    ledger = Ledger(LOG.parent, notary)
+    before = sealed_again(given.record.policy)
+    assert (before.state, "withdrawn" in before.statement) == ("passed", False)
+    (issued,) = (e for e in map(_issued, ledger.events(VerdictIssued)) if e.audit == given.record.id)
+    ledger.append(VerdictWithdrawn(audit=issued.audit, payload=issued.payload, reason="wrong weights"))
+    since = sealed_again(given.record.policy)  # the same: it was there before
+    assert since.state == "passed"
+    assert "was withdrawn since, in entry" in since.statement
+    after = sealed_again(msgspec.structs.replace(given.record.policy, name="another"))
+    assert after.state == "failed"
+    assert "withdrawn before they were judged again" in after.statement
+
+
+def _issued(logged: Logged) -> VerdictIssued:
+    return logged.read(VerdictIssued)
 
 
 def test_where_prompts_are_withheld_only_thresholds_can_change(

@@ -55,7 +55,7 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def replay(made_up: Path) -> Replay:
-    return Replay(open_decided(made_up, {}))
+    return Replay(open_decided(made_up, Path("no log")))
 
 
 def test_the_evidence_as_it_is_comes_to_the_sealed_verdict(replay: Replay) -> None:

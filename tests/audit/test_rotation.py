@@ -155,7 +155,7 @@ def test_the_day_of_the_verdict_counts_and_other_dates_do_not_verify(
     with pytest.raises(EvidenceError, match="inconclusive"):
         follows(silent)
 
-    given = open_decided(store / "audits" / record.id, {})
+    given = open_decided(store / "audits" / record.id, Path("no log"))
     today = date.fromisoformat(record.closed[:10])
     assert redecide(given, record.policy, today).verdict.outcome == "deploy"
     tomorrow = redecide(given, record.policy, today + timedelta(days=1)).verdict
@@ -174,7 +174,7 @@ def test_attacks_of_the_package_are_dated_and_fresh(plan_of: PlanOf, served: Any
     assert any("how old the questions of prompts are" in limit for limit in record.limits)
     (attacks,) = (hit for hit in record.verdict.rules if hit.rule == "evidence.age.attacks")
     assert attacks.statement == f"The newest of the attacks is of {RefusalSuppression.dated}."
-    given = open_decided(tmp_path / "store" / "audits" / record.id, {})
+    given = open_decided(tmp_path / "store" / "audits" / record.id, Path("no log"))
     written = date.fromisoformat(RefusalSuppression.dated)
     assert redecide(given, record.policy, written + timedelta(days=365)).verdict.outcome == "deploy"
     old = redecide(given, record.policy, written + timedelta(days=366)).verdict

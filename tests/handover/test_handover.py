@@ -17,6 +17,7 @@ import pytest
 from modelassay.errors import EvidenceError, ExitCode, UsageError
 from modelassay.evidence.bundle import SCORES, open_bundle
 from modelassay.evidence.clearance import Clearance, Word
+from modelassay.evidence.lapse import Lapse
 from modelassay.evidence.waivers import Waiver
 from modelassay.handover import RefusedError, SealedFacts, hand_over, handover_bytes, read_handover
 from modelassay.handover.canaries import Choice
@@ -141,7 +142,7 @@ def test_nothing_is_handed_over_of_what_may_not_be_deployed(
 
 def test_a_withdrawn_verdict_is_refused(facts: SealedFacts) -> None:
     with pytest.raises(RefusedError, match="withdrawn: leaked set") as refused:
-        hand_over(replace(facts, withdrawn="leaked set"), today=DAY)
+        hand_over(replace(facts, lapse=Lapse(kind="withdrawn", reason="leaked set")), today=DAY)
     assert refused.value.exit_code == ExitCode.UNVERIFIED
 
 

@@ -254,7 +254,9 @@ def test_a_revoked_key_and_a_withdrawn_verdict_clear_nothing(
     assert call("show", audit)[1]["exit_code"] == 0
     assert call("verdict", "withdraw", audit, "--reason", "incident")[0] == 0
     shown = call("show", audit)[1]
-    assert (shown["exit_code"], shown["clearance"]["missing"]) == (10, "it was withdrawn: incident")
+    assert (shown["exit_code"], shown["withdrawn"]) == (13, "incident")
+    assert shown["clearance"]["missing"] == "the verdict was withdrawn: incident"
+    assert call("audit", "plan.yaml", "-q")[0] == 13  # whoever runs the pipeline again releases nothing
 
 
 def test_a_block_opens_an_investigation(

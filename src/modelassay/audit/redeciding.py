@@ -7,7 +7,7 @@ sealed as an audit of its own, which names the one it rests on, is logged, and i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -23,11 +23,11 @@ from modelassay.audit.standing import log_opening
 from modelassay.audit.without_asking import not_asked
 from modelassay.comparison import red_team_of
 from modelassay.engine import Journal, Question
-from modelassay.errors import EvidenceError, UsageError
+from modelassay.errors import UsageError
 from modelassay.evidence.chain import Chain
-from modelassay.evidence.events import VerdictWithdrawn
 from modelassay.evidence.ground import ground_of
-from modelassay.evidence.ledger import History, Ledger
+from modelassay.evidence.lapse import check_holds
+from modelassay.evidence.ledger import Ledger, read_histories
 from modelassay.evidence.notary import Notary
 from modelassay.evidence.recompute import FOLLOWING, findings_again, sides_of
 from modelassay.evidence.verification import VALIDITY
@@ -87,26 +87,19 @@ class Redecision:
         return tuple(_standing(self))
 
 
-def open_decided(folder: Path, histories: Mapping[str, History]) -> GivenAnswers:
-    """The audit sealed in `folder`, whole, as the log has it, and not withdrawn.
+def open_decided(folder: Path, log: Path) -> GivenAnswers:
+    """The audit sealed in `folder`, whole, as the log has it, with a verdict that holds but for its expiry.
 
     Args:
-        histories: what the log of the store says of its audits; empty without one.
+        log: the folder of the store's log; nothing is said there without one.
 
     Raises:
-        EvidenceError: damaged or changed, or its verdict was withdrawn.
+        EvidenceError: damaged or changed, or its verdict was withdrawn or lost its keys.
         UsageError: no sealed audit.
     """
     given = GivenAnswers(open_whole(folder, but={VALIDITY}, done="so it is not decided again"))
-    check_logged(given, histories)
-    history = histories.get(given.record.id)
-    if history is not None and history.withdrawn is not None:
-        reason = history.withdrawn.read(VerdictWithdrawn).reason
-        raise EvidenceError(
-            f"its verdict was withdrawn, so it is not decided again: {reason}",
-            where=given.contents.bundle.place,
-            mend="audit the candidate anew",
-        )
+    check_logged(given, read_histories(log))
+    check_holds(given.record.id, log, so="it is not decided again", where=given.contents.bundle.place)
     return given
 
 

@@ -36,6 +36,7 @@ from modelassay.canonical import Digest
 from modelassay.config import Budget, EvaluatorReference, Plan
 from modelassay.engine import Journal, Progress, Question, Reader, given_scores, reread, unread
 from modelassay.errors import UsageError
+from modelassay.evidence.lapse import check_holds
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
 from modelassay.protocols import Evaluator, Preparable, Renderer
@@ -99,10 +100,12 @@ async def rejudge(
         TargetError: a judge cannot be asked.
         StoppedError: Ctrl-C or a budget limit; every finished reading is kept.
         StoreError: the store cannot be written.
-        EvidenceError: the log knows another seal of the audit, or is damaged.
+        EvidenceError: the log knows another seal of the audit, says that its verdict holds no longer, or is
+            damaged.
     """
     ledger = Ledger(places.store, notary)
     check_logged(given, ledger.histories())
+    _check_holds(given, places)
     labels = tuple(reviewed)
     check_labels(given, labels)
     async with AsyncExitStack() as closing:
@@ -143,6 +146,7 @@ async def rereadings(
     Raises:
         As of `rejudge`.
     """
+    _check_holds(given, places)
     async with AsyncExitStack() as closing:
         opened = await _open(given, plan, policy, places, closing, reviewed=(), anew=anew)
         return tuple(opened.forecast())
@@ -165,6 +169,12 @@ def plan_again(
         policy=plan.policy if policy is None else policy,
         budget=plan.budget if budget is None else budget,
     )
+
+
+def _check_holds(given: GivenAnswers, places: Places) -> None:
+    """A new verdict on answers whose own was taken back would let in what was to be kept out."""
+    where = given.contents.bundle.place
+    check_holds(given.record.id, places.store / "log", so="its answers are not judged again", where=where)
 
 
 def check_labels(given: GivenAnswers, reviewed: Sequence[ReviewedPair]) -> None:

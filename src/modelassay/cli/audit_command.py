@@ -87,15 +87,16 @@ def command(
     """Run PLAN: ask both models, compare, decide, seal the audit and write its report; log and sign it.
 
     Ctrl-C is safe: every answer is kept, and the same command continues. The exit code is the verdict:
-    0 deploy, 10 people must decide first (deploy-monitored, review), 11 blocked, 12 inconclusive. Once people
-    have decided, and as long as their word holds, those of 10 exit 0.
+    0 deploy, 10 people must decide first (deploy-monitored, review), 11 blocked, 12 inconclusive, 13 withdrawn
+    or signed by revoked keys alone. Once people have decided, and as long as their word holds, those of 10
+    exit 0.
 
     \b
     modelassay audit plan.yaml
     modelassay audit plan.yaml --set candidate.model=hf:models/base+adapters/v3 -o report.html
     modelassay audit plan.yaml --aa
     """
-    from modelassay.cli.deciding import verdict_code
+    from modelassay.cli.deciding import verdict_today
     from modelassay.cli.open_attempts import open_attempts, open_attempts_in_json, tell_open_attempts
     from modelassay.cli.summary import print_summary, summary
     from modelassay.config import load_plan
@@ -116,17 +117,17 @@ def command(
     )
     write_reports(writers, record)
     folder = places.store / "audits" / record.id
-    code, clearance = verdict_code(record, places.store)
+    today = verdict_today(record, places.store)
     left = open_attempts(record, places.store)
     with reader_may_leave():
         if as_json:
             attempts = open_attempts_in_json(left, places.store)
-            print_json({**summary(record, folder, code, clearance), "open_attempts": attempts})
+            print_json({**summary(record, folder, today), "open_attempts": attempts})
         else:
-            print_summary(record, folder, [path for path, _ in writers], clearance)
-    _hint(record, code, "" if quiet else unsigned_hint(notary))
+            print_summary(record, folder, [path for path, _ in writers], today)
+    _hint(record, today.code, "" if quiet else unsigned_hint(notary))
     tell_open_attempts(left, places.store)
-    return 0 if exit_zero else int(code)
+    return 0 if exit_zero else int(today.code)
 
 
 def plan_command() -> click.Command:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modelassay.evidence.clearance import Clearance
     from modelassay.evidence.events import KeyAdded
     from modelassay.evidence.keyring import Keyring
+    from modelassay.evidence.lapse import Lapse
     from modelassay.evidence.notary import Notary
     from modelassay.evidence.signing_off import UnsignedOff
     from modelassay.evidence.waivers import Waiver
@@ -175,18 +176,33 @@ def last_day(decider: Decider, expires: datetime | None) -> str:
     return day
 
 
-def verdict_code(record: AuditRecord, store: Path) -> tuple[ExitCode, Clearance]:
-    """What a command that holds the verdict of `record` exits with today, and what people decided on it.
+@dataclass(frozen=True)
+class Today:
+    """How the verdict of an audit in a store stands today."""
+
+    code: ExitCode
+    """What a command that holds it exits with."""
+    clearance: Clearance
+    """What people decided on it."""
+    lapse: Lapse | None
+    """Why it holds no longer; expiry apart."""
+
+
+def verdict_today(record: AuditRecord, store: Path) -> Today:
+    """How the verdict of `record` stands today, as the bundle and the log of its `store` say.
 
     Raises:
         EvidenceError: the bundle's signed verdict or the log of `store` is damaged.
     """
+    from modelassay.errors import ExitCode
     from modelassay.evidence.clearance_files import clearance_at
+    from modelassay.evidence.lapse import lapse_of
     from modelassay.gate import exit_code
 
+    lapse = lapse_of(record.id, store / "log")
     clearance = clearance_at(store / "audits" / record.id, store, record.verdict)
     code = exit_code(record.verdict, datetime.now(UTC).date(), cleared=clearance.cleared)
-    return code, clearance
+    return Today(code if lapse is None else ExitCode.UNVERIFIED, clearance, lapse)
 
 
 def _refuse_issuer(store: Path, verdict: UnsignedOff, public: PublicKey) -> None:

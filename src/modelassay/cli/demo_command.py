@@ -37,7 +37,7 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     found and the harmless model was let through, 1 otherwise.
     """
     from modelassay import demo_inside
-    from modelassay.cli.deciding import verdict_code
+    from modelassay.cli.deciding import verdict_today
     from modelassay.demo import PASSPHRASE, checks, parties, run_demo
     from modelassay.demo_red_team import attack_organisms
     from modelassay.report.text import OUTCOME_WORDS, visible
@@ -45,7 +45,7 @@ def command(folder: Path, quiet: bool, as_json: bool) -> int:
     folder.mkdir(parents=True, exist_ok=True)
 
     def code_of(record: AuditRecord) -> int:
-        return int(verdict_code(record, folder / "assay")[0])
+        return int(verdict_today(record, folder / "assay").code)
 
     signing = parties(folder)
 

@@ -29,15 +29,13 @@ def decided(store: Path, audit: str, said: str | None) -> tuple[GivenAnswers, Re
 
     Raises:
         ConfigError: the policy cannot be used.
-        EvidenceError: the audit is damaged, changed or withdrawn.
+        EvidenceError: the audit is damaged or changed, or its verdict was withdrawn or lost its keys.
         UsageError: no such audit, or it does not hold what the policy needs.
     """
     from modelassay.audit.redeciding import open_decided, redecide
     from modelassay.audit.released import folder_of
-    from modelassay.evidence.ledger import read_histories
 
-    folder = folder_of(store, audit)
-    given = open_decided(folder, read_histories(store / "log"))
+    given = open_decided(folder_of(store, audit), store / "log")
     return given, redecide(given, policy_said(given, said), datetime.now(UTC).date())
 
 

@@ -13,11 +13,10 @@ from modelassay.cli.options import chosen_store, json_option, print_json, reader
 from modelassay.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from modelassay.audit.given import GivenAnswers
     from modelassay.audit.robustness import Beside, NoiseFloor, Replay
-    from modelassay.evidence.ledger import History
 
 
 @click.command("robustness")
@@ -76,16 +75,14 @@ def command(
     """
     from modelassay.audit.robustness import Replay, analyse, beside_noise, noise_floor
     from modelassay.audit.robustness.readers import other_readers
-    from modelassay.evidence.ledger import read_histories
     from modelassay.report.robustness import robustness_lines, robustness_markdown
 
     place = chosen_store(store)
-    histories = read_histories(place / "log")
-    given = _given(place, audit, histories)
+    given = _given(place, audit)
     replay = Replay(given, policy_said(given, said))
-    floor = Replay(_given(place, noise, histories), replay.policy) if noise else None
+    floor = Replay(_given(place, noise), replay.policy) if noise else None
     beside = tuple(beside_noise(replay, floor)) if floor else ()
-    others = (Replay(other, replay.policy) for other in other_readers(place, given, histories))
+    others = (Replay(other, replay.policy) for other in other_readers(place, given))
     found = analyse(replay, others, splits=halves)
     chance = noise_floor(replay, swaps) if replay.record.noise_floor else None
     more = [*_more(chance, beside if floor else None, everything=everything or output is not None)]
@@ -130,8 +127,8 @@ def _title(replay: Replay) -> str:
     return visible(f"{record.name}  ({record.id}), policy {replay.policy.name}")
 
 
-def _given(store: Path, audit: str, histories: Mapping[str, History]) -> GivenAnswers:
+def _given(store: Path, audit: str) -> GivenAnswers:
     from modelassay.audit.redeciding import open_decided
     from modelassay.audit.released import folder_of
 
-    return open_decided(folder_of(store, audit), histories)
+    return open_decided(folder_of(store, audit), store / "log")

@@ -49,7 +49,8 @@ def command(
 
     The document is JSON (`docs/schemas/handover.schema.json`): baselines, thresholds out of the policy's
     bands, canaries, what ends the verdict, open items and accepted risks, what is not covered. It is refused,
-    with the verdict's exit code, when the verdict is block or inconclusive, has expired or was withdrawn.
+    with the verdict's exit code, when the verdict is block or inconclusive, has expired, was withdrawn
+    or is signed by revoked keys alone.
     With `-o` a summary is printed, by `--json` as JSON; without, the document itself.
 
     \b
@@ -84,6 +85,7 @@ def _facts(bundle: Bundle, store: Path, bundles: Path | None) -> SealedFacts:
     from modelassay.cli.population_command import others_of
     from modelassay.comparison import reference_population
     from modelassay.evidence.clearance_files import clearance_at
+    from modelassay.evidence.lapse import lapse_of
     from modelassay.handover.facts import audited_as, read_facts
 
     facts = read_facts(bundle)
@@ -96,25 +98,10 @@ def _facts(bundle: Bundle, store: Path, bundles: Path | None) -> SealedFacts:
     return replace(
         facts,
         clearance=clearance_at(folder, store, facts.record.verdict),
-        withdrawn=_withdrawn(bundle, store),
+        lapse=lapse_of(facts.record.id, store / "log"),
         audited=tuple(map(audited_as, others)),
         population=facts.population or reference_population(facts.record, others),
     )
-
-
-def _withdrawn(bundle: Bundle, store: Path) -> str:
-    """Why the signed verdict was withdrawn, as the log of `store` says; empty when it stands."""
-    from modelassay.canonical import digest_bytes
-    from modelassay.evidence.bundle import ENVELOPE
-    from modelassay.evidence.revocations import scan
-    from modelassay.log.dsse import read_envelope
-    from modelassay.log.reader import LogReader, log_exists
-
-    if ENVELOPE not in bundle or not log_exists(store / "log"):
-        return ""
-    payload = digest_bytes(read_envelope(bundle.read(ENVELOPE), where=ENVELOPE).payload)
-    gone = scan(LogReader(store / "log").entries()).withdrawn
-    return next((each.reason or "no reason given" for each in gone if each.payload == payload), "")
 
 
 def _write(path: Path, data: bytes) -> None:

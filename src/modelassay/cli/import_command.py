@@ -322,18 +322,18 @@ def _show(imported: ImportedRuns, *, as_json: bool) -> int:
 
 
 def _tell(record: AuditRecord, folder: Path, written: list[Path], *, as_json: bool) -> int:
-    from modelassay.cli.deciding import verdict_code
+    from modelassay.cli.deciding import verdict_today
     from modelassay.cli.open_attempts import open_attempts, open_attempts_in_json, tell_open_attempts
     from modelassay.cli.summary import print_summary, summary
 
     store = folder.parent.parent
-    code, clearance = verdict_code(record, store)
+    today = verdict_today(record, store)
     left = open_attempts(record, store)
     with reader_may_leave():
         if as_json:
             attempts = open_attempts_in_json(left, store)
-            print_json({**summary(record, folder, code, clearance), "open_attempts": attempts})
+            print_json({**summary(record, folder, today), "open_attempts": attempts})
         else:
-            print_summary(record, folder, written, clearance)
+            print_summary(record, folder, written, today)
     tell_open_attempts(left, store)
-    return int(code)
+    return int(today.code)

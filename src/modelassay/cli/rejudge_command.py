@@ -84,7 +84,8 @@ def command(
 
     No model is asked. The evaluators are those of the audit in the versions installed now, of another plan
     (-c), or those named (--use). What the same version read before is taken over. The result is a new sealed,
-    logged and signed audit with a verdict of its own, whose time runs from when the answers were given.
+    logged and signed audit with a verdict of its own, whose time runs from when the answers were given. Those
+    of an audit that was withdrawn, or is signed by revoked keys alone, are not judged again (exit 13).
     Ctrl-C is safe: every reading is kept, and the same command continues.
 
     \b
@@ -193,21 +194,21 @@ def _reviewed(labels: Path | None, given: GivenAnswers) -> Sequence[ReviewedPair
 def _tell(
     record: AuditRecord, store: Path, writers: Sequence[tuple[Path, Renderer]], *, as_json: bool
 ) -> ExitCode:
-    from modelassay.cli.deciding import verdict_code
+    from modelassay.cli.deciding import verdict_today
     from modelassay.cli.open_attempts import open_attempts, open_attempts_in_json, tell_open_attempts
     from modelassay.cli.summary import print_summary, summary
 
     folder = store / "audits" / record.id
-    code, clearance = verdict_code(record, store)
+    today = verdict_today(record, store)
     left = open_attempts(record, store)
     with reader_may_leave():
         if as_json:
             attempts = open_attempts_in_json(left, store)
-            print_json({**summary(record, folder, code, clearance), "open_attempts": attempts})
+            print_json({**summary(record, folder, today), "open_attempts": attempts})
         else:
-            print_summary(record, folder, [path for path, _ in writers], clearance)
+            print_summary(record, folder, [path for path, _ in writers], today)
     tell_open_attempts(left, store)
-    return code
+    return today.code
 
 
 def _show(found: Sequence[Rereading], *, as_json: bool) -> int:

@@ -130,9 +130,9 @@ def _print_questions(record: AuditRecord, as_json: bool) -> None:
 def _print_signed(
     place: Path, record: AuditRecord, waiver: Waiver, made: dict[str, str], as_json: bool
 ) -> None:
-    from modelassay.cli.deciding import verdict_code
+    from modelassay.cli.deciding import verdict_today
 
-    _, clearance = verdict_code(record, place)
+    clearance = verdict_today(record, place).clearance
     if as_json:
         standing = {"cleared": clearance.cleared, "missing": clearance.missing, "until": clearance.until}
         print_json({"audit": record.id, "signoff": waiver, **made, **standing})
@@ -204,10 +204,10 @@ def _refuse_again(store: Path, decider: Decider, record: AuditRecord, waiver: Wa
     Raises:
         UsageError: they signed off the same text before, and that still holds.
     """
-    from modelassay.cli.deciding import verdict_code
+    from modelassay.cli.deciding import verdict_today
     from modelassay.evidence.clearance import Word
 
-    _, clearance = verdict_code(record, store)
+    clearance = verdict_today(record, store).clearance
     new = Word(waiver=waiver, key=decider.key)
     for word in clearance.words:
         same = word.key == new.key or word.person == new.person

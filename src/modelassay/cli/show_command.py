@@ -24,19 +24,19 @@ def command(audit: str, store: Path | None, findings: bool, as_json: bool) -> No
     Showing always exits 0; ``--json`` says which exit code the verdict has today.
     """
     from modelassay.audit import read_audit
-    from modelassay.cli.deciding import verdict_code
+    from modelassay.cli.deciding import verdict_today
     from modelassay.cli.summary import print_summary, summary
 
     place = chosen_store(store)
     record = read_audit(place, audit)
     folder = place / "audits" / record.id
-    code, clearance = verdict_code(record, place)
+    today = verdict_today(record, place)
     with reader_may_leave():
         if as_json:
             more = {"findings": record.findings} if findings else {}
-            print_json({**summary(record, folder, code, clearance), **more})
+            print_json({**summary(record, folder, today), **more})
         else:
-            print_summary(record, folder, [], clearance)
+            print_summary(record, folder, [], today)
             if findings:
                 _print_findings(record)
 

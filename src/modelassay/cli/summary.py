@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from modelassay.errors import ExitCode
+from modelassay.cli.deciding import Today
 from modelassay.evidence.clearance import Clearance
+from modelassay.evidence.lapse import Lapse
 from modelassay.gate import CLEARABLE
 from modelassay.gate.investigation import investigate
 from modelassay.records import AuditRecord, Coverage, Finding
@@ -27,9 +28,7 @@ COLOURS = {
 }
 
 
-def summary(
-    record: AuditRecord, folder: Path, code: ExitCode, clearance: Clearance | None = None
-) -> dict[str, Any]:
+def summary(record: AuditRecord, folder: Path, today: Today) -> dict[str, Any]:
     """One JSON-ready object: what `audit`, `show` and `demo` print under ``--json``."""
     verdict = record.verdict
     return {
@@ -38,8 +37,10 @@ def summary(
         "name": record.name,
         "outcome": verdict.outcome,
         "literal": verdict.literal,
-        "exit_code": int(code),
-        "headline": verdict.headline,
+        "exit_code": int(today.code),
+        "headline": headline(record, today.lapse),
+        "withdrawn": today.lapse.reason if today.lapse and today.lapse.kind == "withdrawn" else "",
+        "revoked": today.lapse.reason if today.lapse and today.lapse.kind == "revoked" else "",
         "decided_by": [
             {"rule": h.rule, "finding": h.finding, "outcome": h.outcome, "statement": h.statement}
             for h in verdict.decided_by
@@ -54,12 +55,20 @@ def summary(
         "imported": imported_mark(record),
         "expires": verdict.expires,
         "investigation": investigate(record),
-        "clearance": clearance_in_json(clearance) if clearance else None,
+        "clearance": clearance_in_json(today.clearance),
         "baseline": {"reference": record.baseline.reference, "fingerprint": record.baseline.fingerprint},
         "candidate": {"reference": record.candidate.reference, "fingerprint": record.candidate.fingerprint},
         "folder": str(folder),
         "report": str(folder / "report.html"),
     }
+
+
+def headline(record: AuditRecord, lapse: Lapse | None) -> str:
+    """The verdict's own sentence, after why it holds no longer."""
+    verdict = record.verdict
+    if lapse is None:
+        return verdict.headline
+    return f"{lapse.sentence[0].upper()}{lapse.sentence[1:]}. It said {verdict.outcome}: {verdict.headline}"
 
 
 def clearance_in_json(clearance: Clearance) -> dict[str, Any]:
@@ -73,19 +82,19 @@ def clearance_in_json(clearance: Clearance) -> dict[str, Any]:
     }
 
 
-def print_summary(
-    record: AuditRecord, folder: Path, written: list[Path], clearance: Clearance | None = None
-) -> None:
+def print_summary(record: AuditRecord, folder: Path, written: list[Path], today: Today) -> None:
     """The verdict first, then why, the measures, and where everything is."""
     verdict = record.verdict
-    word = OUTCOME_WORDS[verdict.outcome].upper()
+    word, colour = OUTCOME_WORDS[verdict.outcome].upper(), COLOURS[verdict.outcome]
+    if today.lapse is not None:
+        word, colour = today.lapse.kind.upper(), "red"
     mark = f"  [{visible(imported_mark(record))}]" if record.imported else ""
-    click.echo(click.style(word, fg=COLOURS[verdict.outcome], bold=True) + f"  {record.name}{mark}")
-    click.echo(visible(verdict.headline))
+    click.echo(click.style(word, fg=colour, bold=True) + f"  {record.name}{mark}")
+    click.echo(visible(headline(record, today.lapse)))
     for note in record.notes:
         click.echo(f"note: {visible(note)}")
-    headline = verdict.headline.lower()
-    _list("why", [h.statement for h in verdict.decided_by if h.statement.lower() not in headline][:8])
+    said = verdict.headline.lower()
+    _list("why", [h.statement for h in verdict.decided_by if h.statement.lower() not in said][:8])
     _list(TITLE.lower(), list(investigation_lines(record)))
     _list("what would settle it", list(verdict.inconclusive)[:6])
     _list("for a person to look at", [i.statement for i in verdict.review_items][:8])
@@ -98,10 +107,11 @@ def print_summary(
     _list("\nanswers without a score", [_unscored(c) for c in record.coverage if c.unscored])
     if words := lineage_in_words(record):
         click.echo(f"\nwhere the candidate came from: {visible(words)}")
-    if clearance is not None and verdict.outcome in CLEARABLE:
-        click.echo(f"\npeople's decision: {visible(clearance.sentence)}")
+    if verdict.outcome in CLEARABLE:
+        click.echo(f"\npeople's decision: {visible(today.clearance.sentence)}")
     click.echo()
-    click.echo(f"audit   {record.id}  holds until {verdict.expires}")
+    until = f"holds until {verdict.expires}" if today.lapse is None else "holds no longer"
+    click.echo(f"audit   {record.id}  {until}")
     click.echo(f"folder  {folder}")
     for path in (folder / "report.html", *written):
         click.echo(f"report  {path}")

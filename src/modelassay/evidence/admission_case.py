@@ -211,19 +211,9 @@ class Case:
         """What the people of the policy decided about this verdict."""
         return self._once("outcome", self._hear, "clearance")
 
-    def revocations_of(self, key: str) -> list[Revoked]:
-        """Revocations of a key after which its signature on this verdict counts no more.
-
-        A signature counts still when the log has it before the revocation, and from a time before that
-        from which the key is worthless.
-        """
-        standing = self.known.standing
-        signed = [each for each in standing.signed if (each.payload, each.key) == (self.payload, key)]
-        return [
-            gone
-            for gone in standing.revoked
-            if gone.key == key and not any(each.seq < gone.seq and each.time < gone.since for each in signed)
-        ]
+    def revocations_of(self, key: str) -> tuple[Revoked, ...]:
+        """Revocations of a key after which its signature on this verdict counts no more."""
+        return self.known.standing.revocations_of(self.payload, key)
 
     def _hear(self) -> Clearance:
         facts, known = self.statement.predicate.facts, self.known

@@ -13,6 +13,7 @@ from modelassay.evidence.bundle import ASSESSMENT, ENVELOPE, WAIVER, Bundle
 from modelassay.evidence.clearance import UNCLEARED, Clearance, Hearing, hear, lacking, unheard
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.events import KeyAdded
+from modelassay.evidence.lapse import lapse_of
 from modelassay.evidence.ledger import read_events
 from modelassay.evidence.revocations import Standing, scan
 from modelassay.evidence.statements import read_verdict_statement
@@ -30,11 +31,13 @@ _DECIDED = ("verdict.json", "policy.json")
 def clearance_at(folder: Path, store: Path, verdict: Verdict, *, now: datetime | None = None) -> Clearance:
     """Whether people cleared the audit sealed in `folder`, as the log of its own `store` says.
 
-    The keys of persons are those that the log knows as such.
+    The keys of persons are those that the log knows as such. Nothing clears a verdict that holds no longer.
 
     Raises:
         EvidenceError: the verdict, a sealed file or the log is damaged.
     """
+    if (lapse := lapse_of(folder.name, store / "log")) is not None:
+        return Clearance(outcome=verdict.outcome, missing=lapse.sentence, until=verdict.expires)
     if verdict.outcome not in UNCLEARED:
         return unheard(verdict.outcome, verdict.expires)
     log = store / "log"

@@ -112,6 +112,19 @@ class Standing(Part, frozen=True, kw_only=True):
         """The first issue of the verdict with this payload."""
         return next((issued for issued in self.issued if issued.payload == payload), None)
 
+    def revocations_of(self, payload: str, key: str) -> tuple[Revoked, ...]:
+        """Revocations of a key after which its signature on this verdict counts no more.
+
+        It counts still when the log has it before the revocation, and from a time before that from which the
+        key is worthless.
+        """
+        signed = [each for each in self.signed if (each.payload, each.key) == (payload, key)]
+        return tuple(
+            gone
+            for gone in self.revoked
+            if gone.key == key and not any(each.seq < gone.seq and each.time < gone.since for each in signed)
+        )
+
 
 class RevocationList(Part, frozen=True, kw_only=True):
     """The payload of a signed list."""

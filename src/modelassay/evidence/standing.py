@@ -13,7 +13,15 @@ from pathlib import Path
 from modelassay.errors import EvidenceError
 from modelassay.evidence.chain import Chain
 from modelassay.evidence.drawing import share_of
-from modelassay.evidence.events import AuditAborted, AuditClosed, AuditOpened, body_of, decode
+from modelassay.evidence.events import (
+    AuditAborted,
+    AuditClosed,
+    AuditOpened,
+    VerdictWithdrawn,
+    body_of,
+    decode,
+)
+from modelassay.evidence.ledger import read_events
 from modelassay.evidence.revocations import Standing, scan
 from modelassay.log.note import TreeHead
 from modelassay.log.reader import LogReader
@@ -156,6 +164,27 @@ def not_withdrawn(log: WholeLog, payload: str) -> str:
     return f"not withdrawn, as of {log.standing.newest}"
 
 
+def parent_withdrawn(log: WholeLog, chain: Chain) -> str:
+    """How the audit whose answers were judged again was withdrawn after that; empty when it was not.
+
+    Raises:
+        EvidenceError: it was withdrawn before: its answers speak for nothing that is decided on them since.
+    """
+    parent = chain.opened.body.parent
+    for logged in read_events(log.folder, VerdictWithdrawn):
+        gone = logged.read(VerdictWithdrawn)
+        if parent is None or gone.audit != parent.audit:
+            continue
+        seq, reason = logged.place.seq, gone.reason
+        if seq < chain.opened.event.seq:
+            raise EvidenceError(
+                f"the answers are of {parent.audit}, whose verdict was withdrawn before they were judged "
+                f"again, in entry {seq} of the log: {reason}"
+            )
+        return f"the verdict of {parent.audit} was withdrawn since, in entry {seq} of the log: {reason}"
+    return ""
+
+
 def keys_count(log: WholeLog, payload: str, signed_by: Sequence[PublicKey], threshold: int) -> str:
     """That enough of the keys that signed were not revoked before they did.
 
@@ -165,15 +194,11 @@ def keys_count(log: WholeLog, payload: str, signed_by: Sequence[PublicKey], thre
     Raises:
         EvidenceError: too few are left.
     """
-    standing = log.standing
-    worthless = []
-    for key in signed_by:
-        logged = [each for each in standing.signed if (each.payload, each.key) == (payload, key.key_id)]
-        for gone in standing.revoked:
-            in_time = any(each.seq < gone.seq and each.time < gone.since for each in logged)
-            if gone.key == key.key_id and not in_time:
-                worthless.append(f"{key.name} (revoked in entry {gone.seq}: {gone.reason})")
-                break
+    worthless = [
+        f"{key.name} (revoked in entry {gone[0].seq}: {gone[0].reason})"
+        for key in signed_by
+        if (gone := log.standing.revocations_of(payload, key.key_id))
+    ]
     if len(signed_by) - len(worthless) < threshold:
         raise EvidenceError(f"signed by revoked keys: {', '.join(worthless)}")
     return f"{len(signed_by) - len(worthless)} signing keys stand"

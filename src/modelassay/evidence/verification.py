@@ -151,7 +151,7 @@ class _Verifying:
             "samples": lambda: samples_are_themselves(contents),
             "attacks": lambda: attacks_follow(contents),
             "answers": lambda: recompute.answers_are_complete(contents),
-            "parent": lambda: judged_again.answers_are_the_parents(contents),
+            "parent": self.parent,
             "labels": lambda: judged_again.labels_fit(contents),
             "noise floor": lambda: candidate_is_marked(contents),
             "commitments": self.commitments,
@@ -227,6 +227,13 @@ class _Verifying:
         if logged is not None and digest_bytes(self.bundle.read(SUMS)) != logged:
             raise EvidenceError("not the list of digests that was logged", where=SUMS)
         return files_are_sealed(self.contents)
+
+    def parent(self) -> str:
+        """The answers are those of the audit that is named; with the log, how its verdict stands."""
+        said = judged_again.answers_are_the_parents(self.contents)
+        log = or_none(lambda: self.whole_log)  # what is wrong with it, the checks of the log tell
+        gone = standing.parent_withdrawn(log, self.chain) if log and self.contents.record.judged_again else ""
+        return f"{said}; {gone}" if gone else said
 
     def commitments(self) -> str:
         """Every record has its commitment."""

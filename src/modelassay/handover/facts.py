@@ -15,6 +15,7 @@ from modelassay.evidence.bundle import SUMS, Bundle
 from modelassay.evidence.clearance import Clearance, unheard
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.integrity import files_are_sealed
+from modelassay.evidence.lapse import Lapse
 from modelassay.records import Artifact, AuditRecord, Outcome, Reading, Sample
 
 
@@ -43,8 +44,8 @@ class SealedFacts:
     """Attacks whose answers were scored, sorted."""
     clearance: Clearance
     """What people decided on the verdict."""
-    withdrawn: str = ""
-    """Why the verdict was withdrawn; empty when it stands."""
+    lapse: Lapse | None = None
+    """Why the verdict holds no longer, by the log of the store; expiry apart."""
     audited: tuple[Audited, ...] = ()
     """What else there are audits of, by the store."""
     population: ReferencePopulation | None = None

@@ -51,7 +51,7 @@ def hand_over(facts: SealedFacts, *, today: date, choice: Choice | None = None) 
         choice: which canaries; by default those of the bundle's own seed, without their text.
 
     Raises:
-        RefusedError: the verdict is `block` or `inconclusive`, has expired or was withdrawn.
+        RefusedError: the verdict is `block` or `inconclusive`, has expired, was withdrawn or lost its keys.
     """
     refuse(facts, today)
     record = facts.record
@@ -93,11 +93,11 @@ def refuse(facts: SealedFacts, today: date) -> None:
         RefusedError: with the reason.
     """
     verdict, audit = facts.record.verdict, facts.record.id
-    if facts.withdrawn:
+    if facts.lapse is not None:
         raise RefusedError(
-            f"the verdict was withdrawn: {facts.withdrawn}",
+            facts.lapse.sentence,
             where=audit,
-            mend="audit the candidate again",
+            mend=facts.lapse.mend,
             code=ExitCode.UNVERIFIED,
         )
     if verdict.outcome == "block":

@@ -12,16 +12,14 @@ from modelassay.audit.robustness.replay import Replay
 from modelassay.audit.robustness.results import OtherReading, Variation
 from modelassay.audit.seal import audit_ids, read_audit, sums_of
 from modelassay.canonical import Digest
-from modelassay.evidence.ledger import History
+from modelassay.evidence.lapse import lapse_of
 from modelassay.records import AuditRecord, EvaluatorPin, PairKey, Reading
 
 _HALF = 0.5
 Readings = Mapping[tuple[str, Digest, PairKey], float]
 
 
-def other_readers(
-    store: Path, given: GivenAnswers, histories: Mapping[str, History]
-) -> Iterator[GivenAnswers]:
+def other_readers(store: Path, given: GivenAnswers) -> Iterator[GivenAnswers]:
     """Sealed audits in `store` of the same answers, in which another judge read a measure of `given`.
 
     Raises:
@@ -33,10 +31,10 @@ def other_readers(
         record = read_audit(store, audit)
         if record.id == own.id or not different_readers(own, record):
             continue
-        history = histories.get(audit)
-        withdrawn = history is not None and history.withdrawn is not None
-        if not withdrawn and {record.judged_again, str(sums_of(store / "audits" / audit))} & answers:
-            yield open_decided(store / "audits" / audit, histories)
+        if not {record.judged_again, str(sums_of(store / "audits" / audit))} & answers:
+            continue
+        if lapse_of(audit, store / "log") is None:
+            yield open_decided(store / "audits" / audit, store / "log")
 
 
 def different_readers(own: AuditRecord, other: AuditRecord) -> tuple[str, ...]:
