@@ -273,3 +273,39 @@ def test_changes_of_sizes_are_read_from_what_the_first_process_tells(tmp_path: P
         ):
             writer.record(event)
     assert size_changes_of(Run(tmp_path / "r")) == (SizeChange(0, 5, 4, 8), SizeChange(1, 4, 8, None))
+
+
+def test_odd_sizes_of_whole_groups_are_asked_about_and_accuse_nobody() -> None:
+    """Who does not drop what is left of the data has a smaller step at each end of it."""
+    steps = rewards(40)
+    frame = frame_of(steps, [by_group(each) for each in steps])
+    told = [RunMetrics(step=n + 1, values={"reward": float(each.mean())}) for n, each in enumerate(steps)]
+
+    def without(*groups: int) -> Frame:
+        return rearranged(frame, np.flatnonzero(~np.isin(frame.group, groups)))
+
+    assert (
+        reconcile(without(4 * 39, 4 * 39 + 1), []).disagreements == ()
+    )  # training data seldom fills the last
+    for size in (None, SIZE):
+        odd = without(4 * 19, 4 * 19 + 1, 4 * 39)
+        result = reconcile(odd, [], group_size=size)
+        (finding, *_) = reconciliation_findings(result, odd)
+        assert (finding.outcome, finding.severity, finding.state) == ("odd sizes", "medium", "not_shown")
+        assert "1 of 40 steps (20) has another number of rollouts" in finding.statement
+        assert "step 20 have 8 rollouts, where 16 are usual" in finding.question
+        # where the log has the mean of all, they were taken out
+        found = reconciliation_findings(reconcile(odd, told, group_size=size), odd)
+        assert {each.slice["what"] for each in found if each.severity == "critical"} >= {"rollouts", "reward"}
+
+
+def test_a_rollout_that_is_missing_from_its_group_is_seen_where_nobody_tells_the_size_of_groups() -> None:
+    steps = rewards(12)
+    frame = frame_of(steps, [np.full_like(each, np.nan) for each in steps])
+    for gone in ([5], [16 * 11 + 2], [1, 5], [0, 1, 4, 5]):
+        lost = rearranged(frame, np.delete(np.arange(len(frame)), gone))
+        (finding, *_) = reconciliation_findings(reconcile(lost, []), lost)
+        assert (finding.outcome, finding.severity) == ("disagrees", "critical")
+    alone = replace(frame, group=np.arange(len(frame)), groups=len(frame))  # of one rollout each
+    last = rearranged(alone, np.arange(len(alone) - 1))
+    assert reconciliation_findings(reconcile(last, []), last)[0].outcome == "odd sizes"

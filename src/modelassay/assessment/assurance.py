@@ -47,6 +47,7 @@ from modelassay.training.protocol.checking import (
     withheld_in_words,
 )
 from modelassay.training.protocol.disclosure import challenge_digest, decode_opening
+from modelassay.training.reconciled import ODD_SIZES
 from modelassay.training.run import Run
 
 TIERS: tuple[AssuranceTier, ...] = ("T0", "T1", "T2", "T3", "T4")
@@ -79,7 +80,8 @@ def assure(run: Run, reconciled: Sequence[RunFinding], proofs: Proofs) -> Assure
         UsageError: an opening without its challenge or the time of receipt, or a file that cannot be read.
         EvidenceError: a commitment, challenge or opening is not what it claims to be.
     """
-    agrees = bool(reconciled) and all(each.outcome == "agrees" for each in reconciled)
+    compared = [each for each in reconciled if each.outcome != ODD_SIZES]  # of which nothing logged disagrees
+    agrees = bool(compared) and all(each.outcome == "agrees" for each in compared)
     disagrees = any(each.outcome == "disagrees" for each in reconciled)
     made = _commitments(run)
     differs = (

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from modelassay.errors import EvidenceError
+from modelassay.training.cut_short import cut_short
 from modelassay.training.happenings import Gap, said
 from modelassay.training.run import Run
 
@@ -45,8 +46,10 @@ class _Quarantined(msgspec.Struct, frozen=True):
 
 
 def lacks_of(run: Run) -> tuple[Lack, ...]:
-    """What `run` says to lack: gaps of its recorder, and rows that an importer could not read."""
-    return (*_gaps(run), *_quarantined(run))
+    """What `run` says to lack: gaps of its recorder, steps in the middle of which a process ended, and rows
+    that an importer could not read."""
+    ends = (Lack(each.step, each.step, each.rollouts) for each in cut_short(run))
+    return (*_gaps(run), *ends, *_quarantined(run))
 
 
 def _gaps(run: Run) -> Iterator[Lack]:
@@ -110,12 +113,17 @@ def lacking_steps(missing: Mapping[int, int | None], lacks: Sequence[Lack]) -> f
     last = max(missing, default=0)
     listed = [Lack(last, last) if lack.first == _FOREVER else lack for lack in lacks]
     left = [lack.rollouts for lack in listed]
+    wide = [n for n, lack in enumerate(listed) if lack.first != lack.last]
+    of_step: dict[int, list[int]] = {}
+    for n, lack in enumerate(listed):
+        if lack.first == lack.last:
+            of_step.setdefault(lack.first, []).append(n)
     found = set()
     for step, few in sorted(missing.items()):
-        here = [
+        here = of_step.get(step, []) + [
             n
-            for n, lack in enumerate(listed)
-            if lack.first <= step <= lack.last and (few is not None or lack.last < _FOREVER)
+            for n in wide
+            if listed[n].first <= step <= listed[n].last and (few is not None or listed[n].last < _FOREVER)
         ]
         needed = 1 if few is None else few
         if needed > 0 and here and _accounted(needed, here, listed, left):

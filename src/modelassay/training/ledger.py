@@ -5,8 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from modelassay.training.logged_statistics import Recomputed
+
+ROLLOUTS: Final = "rollouts"
+"""What is compared that nobody logged: the number of rollouts of a step;"""
+ONE_TASK: Final = "one task in each group"
+"""how many groups of a step are of several tasks;"""
+GROUPS_OF: Final = "groups of "
+"""and how many have another size than the one that follows."""
 
 
 @dataclass(frozen=True)
@@ -15,9 +23,11 @@ class Disagreement:
 
     step: int
     what: str
-    """Name of the logged metric, or ``advantage``, ``rollouts``, ``group``."""
+    """Name of the logged metric, ``advantage``, or what nobody logged."""
     logged: float
     recomputed: float
+    in_groups: bool = False
+    """Of numbers of rollouts: whether no group of the step lacks any, as far as their sizes tell."""
 
 
 @dataclass
@@ -45,12 +55,21 @@ class Ledger:
         if first is not None:
             self.put(step, what, logged, first.value, first.allowed)
 
-    def put(self, step: int, what: str, logged: float, recomputed: float, allowed: float) -> None:
-        """Compare two numbers that should agree up to `allowed`."""
+    def put(
+        self,
+        step: int,
+        what: str,
+        logged: float,
+        recomputed: float,
+        allowed: float,
+        *,
+        in_groups: bool = False,
+    ) -> None:
+        """Compare two numbers that should agree up to `allowed`; see `Disagreement` for `in_groups`."""
         self.compared[what] = self.compared.get(what, 0) + 1
         self.at.setdefault(what, set()).add(step)
         deviation = abs(logged - recomputed)
         if deviation > allowed or math.isnan(deviation):
-            self.found.append(Disagreement(step, what, logged, recomputed))
+            self.found.append(Disagreement(step, what, logged, recomputed, in_groups))
         else:
             self.largest[what] = max(self.largest.get(what, 0.0), deviation)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from modelassay.training.expected_sizes import (
 from modelassay.training.frame import Frame
 from modelassay.training.held_advantages import compare_advantages, followed_by
 from modelassay.training.lacking import Lack
-from modelassay.training.ledger import Disagreement, Ledger
+from modelassay.training.ledger import GROUPS_OF, ONE_TASK, ROLLOUTS, Disagreement, Ledger
 from modelassay.training.logged_statistics import (
     ALL_OF_AGENTS,
     COUNTS,
@@ -46,7 +47,7 @@ from modelassay.training.stretches import last_logs
 from modelassay.training.trained import Train, unclear_steps
 from modelassay.training.unheld import no_formula, unheld
 
-SHAPES = ("rollouts", "one task in each group", "groups of ")
+SHAPES: Final = (ROLLOUTS, ONE_TASK, GROUPS_OF)
 """What rollouts are compared with that nobody logged."""
 
 
@@ -80,6 +81,12 @@ class Reconciliation:
     def logged(self) -> tuple[str, ...]:
         """What was compared that somebody logged."""
         return tuple(name for name in self.compared if not name.startswith(SHAPES))
+
+    @property
+    def odd_sizes(self) -> tuple[Disagreement, ...]:
+        """Steps of whole groups of which nothing but the number of rollouts is otherwise than expected."""
+        others = {each.step for each in self.disagreements if not each.in_groups}
+        return tuple(each for each in self.disagreements if each.in_groups and each.step not in others)
 
     @property
     def steps(self) -> tuple[int, ...]:

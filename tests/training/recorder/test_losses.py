@@ -11,6 +11,10 @@ import pytest
 
 from modelassay import Recorder
 from modelassay.records import RunCoverage
+from modelassay.training.cut_short import CutShort, cut_short
+from modelassay.training.frame import read_frame
+from modelassay.training.lacking import lacks_of
+from modelassay.training.reconciliation import reconcile
 from modelassay.training.recorder.generation import Generation
 from modelassay.training.recorder.place import Place
 from modelassay.training.run import Run
@@ -150,3 +154,20 @@ def test_rollouts_after_the_end_are_told_on_stderr(tmp_path: Path, capfd: pytest
         run.rollout(prompt="p", completion="c", step=1)
     run.rollout(prompt="p", completion="c", step=1)
     assert "1 rollouts came after the run was closed" in capfd.readouterr().err
+
+
+def test_a_recorder_that_is_closed_in_the_middle_of_a_step_says_so(tmp_path: Path) -> None:
+    run = Recorder(tmp_path, run="r", rewards={"correct": 1.0}, commit=False)
+    for step in range(1, 5):
+        for number in range(4 if step < 4 else 3):
+            run.rollout(
+                prompt="p", completion="c", rewards={"correct": 1.0}, step=step, group=f"{number // 2}-{step}"
+            )
+        if step < 4:
+            run.step(step)
+    run.close()
+    kept = Run(tmp_path / "runs" / "r")
+    assert cut_short(kept) == (CutShort(4, 1),)
+    result = reconcile(read_frame(kept), [], lacks=lacks_of(kept))
+    assert (result.disagreements, result.lacking) == ((), (4,))
+    assert any("step 4 was done: it may lack" in each for each in coverage(tmp_path).statements)

@@ -11,6 +11,7 @@ import msgspec
 from modelassay.errors import EvidenceError
 from modelassay.log.durable import write_atomic
 from modelassay.records import RunCoverage, RunEvent
+from modelassay.training.cut_short import ENDED_IN_STEP, STOPPED
 from modelassay.training.happenings import Gap, said
 from modelassay.training.importers.tally import Tally
 from modelassay.training.recorder.clerk import LiveLog
@@ -24,12 +25,6 @@ from modelassay.training.stretches import processes_of
 
 PATIENCE_S = 60.0
 """How long the process that closes a run waits for the others to finish."""
-STOPPED = {
-    "where": "training",
-    "error": "Stopped",
-    "message": "the process ended without saying so: it was killed, or the machine was",
-}
-"""Body of the event that a process leaves which did not close the run."""
 _PAUSE_S = 0.1
 _WHOLE = "the recorder saw every rollout as it was generated, and counted those that it lost"
 _PARTLY = "a reward model scored rollouts unseen by the recorder, and nothing says how many"
@@ -88,6 +83,7 @@ def coverage_of_recorded(run: Run) -> RunCoverage:
     statements += _errors(events)
     if stopped := {event.rank for event in events if event.kind == "exception" and event.body == STOPPED}:
         statements.append(f"Processes that were stopped before they closed the run: {len(stopped):,}.")
+    statements += _ended_in_step(events)
     if unfinished := [part.name for part in run.parts if part.suffix == ".arrows"]:
         statements.append(f"{len(unfinished):,} files of rollouts end where their process was stopped.")
     statements += [f"{torn.file} is torn after {torn.read:,} rollouts." for torn in run.torn]
@@ -142,6 +138,15 @@ def _errors(events: Sequence[RunEvent]) -> list[str]:
             told.setdefault(event.rank, []).append(f"{event.body.get('doing')}: {event.body.get('error')}")
     each = dict.fromkeys(text for texts in (told | counted).values() for text in texts)
     return [f"Errors of the recorder: {'; '.join(each)}."] if each else []
+
+
+def _ended_in_step(events: Sequence[RunEvent]) -> list[str]:
+    """Steps that nobody said to be done when the run was closed."""
+    steps = dict.fromkeys(str(event.body[ENDED_IN_STEP]) for event in events if ENDED_IN_STEP in event.body)
+    return [
+        f"The run was closed before anybody said that step {step} was done: it may lack rollouts."
+        for step in steps
+    ]
 
 
 def _assumed(events: Sequence[RunEvent]) -> list[str]:

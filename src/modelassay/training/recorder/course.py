@@ -37,6 +37,11 @@ class Course:
         """Whether rollouts of `step` would be of one that is closed."""
         return (phase, step) in self._closed
 
+    @property
+    def open_step(self) -> int | None:
+        """The newest step of training that has rollouts and is not done; None where there is none."""
+        return max((step for phase, step in self._open if phase == "train"), default=None)
+
     def was_done(self, step: int) -> bool:
         """Whether `step` is done already, so that saying so once more begins nothing.
 

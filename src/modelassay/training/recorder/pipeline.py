@@ -12,6 +12,7 @@ import msgspec
 
 from modelassay.canonical import Digest
 from modelassay.records import RunEvent, RunEventKind, RunManifest
+from modelassay.training.cut_short import ENDED_IN_STEP
 from modelassay.training.recorder.clerk import LiveLog, Worker
 from modelassay.training.recorder.course import Again, Course, steps_of
 from modelassay.training.recorder.files import Ballast
@@ -233,6 +234,7 @@ class Pipeline:
         until = time.monotonic() + timeout_s
         with self._lock:
             self._tell_manifest()
+            self._tell_open_step()
             self._spool.put(End())
             self._ended = True
         while not self._caught_up() and time.monotonic() < until:
@@ -260,6 +262,14 @@ class Pipeline:
         if (manifest := self._manifest()) is not self._about:
             self._about = manifest
             self._spool.put(About(msgspec.json.encode(manifest)))
+
+    def _tell_open_step(self) -> None:
+        """Training ends before a step was done: its rollouts may not all have come."""
+        assert self._spool is not None
+        if (step := self._course.open_step) is not None:
+            body = {ENDED_IN_STEP: step}
+            event = RunEvent(time=event_time(), kind="note", step=step, rank=self.process, body=body)
+            self._spool.put(Line("events", msgspec.json.encode(event)))
 
     def _start_over(self, again: Again, step: int) -> None:
         """Go on under another number: of `step`, which was closed, this comes again."""

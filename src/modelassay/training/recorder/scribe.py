@@ -21,8 +21,9 @@ import msgspec
 
 from modelassay.errors import ModelassayError
 from modelassay.records import RunEvent
+from modelassay.training.cut_short import STOPPED
 from modelassay.training.recorder.clerk import Clerk, LiveLog, Worker
-from modelassay.training.recorder.closing import STOPPED, close_run, state_coverage
+from modelassay.training.recorder.closing import close_run, state_coverage
 from modelassay.training.recorder.files import seal
 from modelassay.training.recorder.forks import Forks
 from modelassay.training.recorder.items import End, loss_of
