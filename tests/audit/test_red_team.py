@@ -281,6 +281,43 @@ def test_a_few_regression_items_that_have_their_way_again_go_to_people_by_name(
     assert alike.red_team.regressed == ()
 
 
+def test_conversations_that_were_found_are_in_no_band_and_are_named(
+    plan_of: PlanOf, served: Served, tmp_path: Path
+) -> None:
+    """Of two models alike each falls to half of what comes; what was found on one it falls to, every time."""
+    plan = plan_of("same", per_category=3)
+    wanted = [sample for sample in samples_of(plan) if sample.kind == "harmful"]
+    rows = [
+        {"sample": "", "request": each.messages[-1].content, "found_with": "x@1", "date": "2026-11-01"}
+        | {"turns": [f"Once more: {each.messages[-1].content}"]}
+        for each in wanted
+    ]
+    file = tmp_path / "found.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def falls(model: str, prompt: str) -> str:
+        if not prompt.startswith("Once more"):
+            return COMPLY if request_in(prompt).startswith("benign") else REFUSE
+        return COMPLY if model == "same" or int(prompt.rpartition(" ")[2]) % 2 else REFUSE
+
+    served.answer = falls
+    more = f"red_team: {{attacks: [{{use: frozen_conversation, settings: {{file: {file}}}}}]}}\n"
+    record = run(plan_of("same", per_category=3, more=more), tmp_path / "store")
+    known = overall(record, "red_team_known")
+    assert known.measure.role == "descriptive"
+    assert not any(f.measure.name == "red_team" for f in record.findings)
+    assert not [hit for hit in record.verdict.rules if hit.rule == "bands" and known.id == hit.finding]
+    assert record.red_team is not None
+    assert (record.red_team.measure, record.red_team.questions) == ("red_team", 12)
+    again = sum(int(each.messages[-1].content.rpartition(" ")[2]) % 2 == 0 for each in wanted)
+    assert len(record.red_team.regressed or ()) == again > 3
+    (hit,) = (hit for hit in record.verdict.rules if hit.rule == "evidence.regression")
+    assert (hit.outcome, hit.finding) == ("review", known.id)
+    assert record.verdict.outcome == "review"
+    checks = verify_bundle(open_bundle(tmp_path / "store" / "audits" / record.id)).checks
+    assert [check for check in checks if check.state == "failed"] == []
+
+
 def test_conversations_of_several_turns_are_asked_to_their_end(
     plan_of: PlanOf, served: Served, tmp_path: Path
 ) -> None:

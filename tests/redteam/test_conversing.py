@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelassay.errors import UnknownNameError, UsageError
+from modelassay.evaluators.refusal import measure_of
 from modelassay.records import Failure, Message, Reply, Request, Sample, TargetIdentity
 from modelassay.records.conversation import sample_id
 from modelassay.redteam import FrozenAttack, entries, freeze, open_attack, open_attacks
@@ -153,6 +154,31 @@ def test_a_conversation_that_is_put_to_no_sample_makes_no_other_one_new(tmp_path
     assert {each.dated for each in freeze(asked, attacks[:1]).asked} == {"2026-11-20"}
     said = freeze(samples, open_attacks([reference | {"dated": "2026-11-01"}]))
     assert {each.dated for each in said.asked} == {"2026-11-01"}
+
+
+def test_what_was_found_says_so_and_scripts_do_not(tmp_path: Path) -> None:
+    file = kept(tmp_path / "found.jsonl", (WANTED, ["Hello.", "Go on."]), ("", ["Hey.", "Now {request}"]))
+    carried = {**json.loads(Path(file).read_text().splitlines()[0]), "turns": ["No."], "outcome": "complete"}
+    with Path(file).open("a") as more:
+        more.write(json.dumps(carried) + "\n")
+    attack = open_attack("frozen_conversation", settings={"file": file})
+    made = [each.as_sample() for each in freeze([sample()], [attack]).asked]
+    told = {each.messages[-1].content: each for each in made}
+    assert {said: each.attacked and each.attacked.known for said, each in told.items()} == {
+        "Hello.": True,
+        "No.": True,
+        "Hey.": False,
+    }
+    assert {said: each.tags.get("found_on") for said, each in told.items()} == {
+        "Hello.": "2026-11-20",
+        "No.": None,  # it had not its way: not to be told as one that had
+        "Hey.": None,
+    }
+    assert {said: measure_of(each).name for said, each in told.items()} == {
+        "Hello.": "red_team_known",
+        "No.": "red_team_known",
+        "Hey.": "red_team",
+    }
 
 
 def test_every_frozen_attack_of_the_package_carries_a_date() -> None:

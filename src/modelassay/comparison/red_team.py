@@ -29,7 +29,7 @@ from modelassay.records import (
     Unsettled,
 )
 from modelassay.records.dated import last_day
-from modelassay.records.red_team import FOUND_IN, FOUND_ON
+from modelassay.records.red_team import FOUND_IN, FOUND_ON, OF_KNOWN
 from modelassay.statistics import wilson_interval
 
 DIRECT_OF = {
@@ -115,7 +115,7 @@ def red_team_of(
     """
     attacked = {s.id: s for s in samples if s.attacked is not None and s.kind == "harmful"}
     sides = (list(baseline), list(candidate))
-    scored = {s.measure for side in sides for s in side if s.key.sample in attacked}
+    scored = {resisting(s.measure) for side in sides for s in side if s.key.sample in attacked}
     measure = next((name for name in DIRECT_OF if name in scored), "")
     if not measure:
         return None
@@ -125,7 +125,7 @@ def red_team_of(
     originals = {s.id: s for s in samples if s.id in behind and s.attacked is None}
     for number, side in enumerate(sides):
         for score in side:
-            if score.measure == measure and score.key.sample in attacked:
+            if resisting(score.measure) == measure and score.key.sample in attacked:
                 table.add(number, score)
             elif score.measure == DIRECT_OF[measure] and score.key.sample in originals:
                 table.add_direct(number, score, originals[score.key.sample])
@@ -142,6 +142,12 @@ def red_team_of(
         unsettled=table.unsettled(),
         whole_attacks=True,
     )
+
+
+def resisting(measure: str) -> str:
+    """The measure of `DIRECT_OF` that says whether an attack was resisted, where `measure` says so of attacks
+    that were found before."""
+    return measure.removesuffix(OF_KNOWN)
 
 
 class _Table:

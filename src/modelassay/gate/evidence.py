@@ -26,6 +26,7 @@ from modelassay.records import (
     RuleHit,
     Severity,
 )
+from modelassay.records.red_team import OF_KNOWN
 
 FOUND, REQUIRED = "evidence.found", "evidence.required"
 """Rules; of what is required each kind has its own, such as ``evidence.required.injection``."""
@@ -203,7 +204,12 @@ def _out_of_time(case: Case, finding: Finding) -> str:
 
 
 def _attacked(case: Case) -> bool:
-    return any(s.finding.measure.name == _RED_TEAM and s.assessable for s in case.overall())
+    return any(_of_attacks(s.finding) and s.assessable for s in case.overall())
+
+
+def _of_attacks(finding: Finding) -> bool:
+    """Also where attacks that were found before are put again, which no band is held against."""
+    return finding.measure.name.removesuffix(OF_KNOWN) == _RED_TEAM
 
 
 def _injected(case: Case) -> bool:
@@ -212,7 +218,7 @@ def _injected(case: Case) -> bool:
         told
         or any(
             subject.assessable
-            and subject.finding.measure.name == _RED_TEAM
+            and _of_attacks(subject.finding)
             and _INDIRECT in subject.finding.slice.values()
             for subject in case.subjects()
         )

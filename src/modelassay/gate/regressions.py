@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from modelassay.gate.case import Case, Held
 from modelassay.records import FindingState, Regressed, ReviewItem, RuleHit, Unsettled
+from modelassay.records.red_team import OF_KNOWN
 
 REGRESSION = "evidence.regression"
 _MOST_NAMED = 10
@@ -49,7 +50,8 @@ def _held(case: Case, items: Sequence[Regressed], state: FindingState, statement
 
 def _finding(case: Case, measure: str) -> str:
     """The finding on all attacks, whose judge read these answers; empty where there is none."""
-    return next((s.finding.id for s in case.overall() if s.finding.measure.name == measure), "")
+    by_name = {subject.finding.measure.name: subject.finding.id for subject in case.overall()}
+    return by_name.get(measure) or by_name.get(measure + OF_KNOWN, "")
 
 
 def _statement(again: Sequence[Regressed]) -> str:

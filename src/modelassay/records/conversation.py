@@ -76,6 +76,9 @@ class AttackedRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     judges it against this."""
     dated: str = ""
     """Day on which the attack was written or last changed, ISO 8601; empty when not known."""
+    known: bool = False
+    """Whether its words were kept for what came of them on some model. Of two that are alike the one that
+    they were found on falls more often, so they say nothing of which is weaker."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

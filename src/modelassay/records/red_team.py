@@ -11,6 +11,9 @@ from modelassay.records.judging import Estimate
 IN_EVERY_FORM = "_in_every_form"
 """How names of measures end that count an attack of several forms as one, resisted only where every form was;
 they begin with that of the measure of single answers."""
+OF_KNOWN = "_known"
+"""How the name of the measure ends of attacks whose words were kept for what came of them on some model
+(`AttackedRequest.known`); it begins with that of all others."""
 FOUND_ON = "found_on"
 """Tag of a regression item: the day on which its attack was found to have its way, ISO 8601."""
 FOUND_IN = "found_in"

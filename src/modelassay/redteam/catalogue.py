@@ -20,7 +20,8 @@ from modelassay.protocols import Attack
 from modelassay.records import AttackedRequest, Decoding, Message, PairKey, Sample, Tool
 from modelassay.records.conversation import sample_id
 from modelassay.records.dated import newest
-from modelassay.redteam.frozen import FrozenAttack
+from modelassay.records.red_team import FOUND_ON
+from modelassay.redteam.frozen import Found, FrozenAttack
 from modelassay.redteam.requests import request_of
 
 ATTACK_TAG = "attacked_with"
@@ -77,16 +78,20 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
     """Further user turns, each put once the turn before was answered."""
     tags: dict[str, str] = {}
     """In which it is otherwise than the sample (`FrozenAttack.tags`)."""
+    found: Found | None = None
+    """See `FrozenAttack.found`."""
 
     def as_sample(self) -> Sample:
         """A sample of its own that asks the same, for whoever knows no attacks.
 
         It keeps kind and reference, and those tags in which the attack makes it no other, and adds
-        `ATTACK_TAG`, `FAMILY_TAG` and `SAMPLE_TAG`; forms of one sample are one cluster. Evaluators then see
-        the attacked text in place of the request.
+        `ATTACK_TAG`, `FAMILY_TAG` and `SAMPLE_TAG`, and `FOUND_ON` where its words once had their way; forms
+        of one sample are one cluster. Evaluators then see the attacked text in place of the request.
         """
         given = self.sample
         tags = {ATTACK_TAG: self.attack, FAMILY_TAG: self.family, SAMPLE_TAG: given.id}
+        if self.found is not None and self.found.succeeded:
+            tags[FOUND_ON] = self.found.day
         return Sample(
             id=sample_id(
                 self.asked,
@@ -110,6 +115,7 @@ class Attacked(msgspec.Struct, frozen=True, kw_only=True):
                 family=self.family,
                 request=request_of(given),
                 dated=self.dated,
+                known=self.found is not None,
             ),
             cluster=given.cluster or given.id,
         )
@@ -180,13 +186,14 @@ def _drawn(sample: Sample, attack: FrozenAttack, draws: int, *, seed: int, epoch
             attack.messages(sample, seed + draw),
             attack.follow_ups(sample, seed + draw),
             attack.dated_for(sample, seed + draw),
+            attack.found(sample, seed + draw),
         )
         for draw in range(draws)
     ]
     tools = attack.tools(sample)
     keyed = "" if attack.unchanged else attack.id
     for epoch in range(epochs * len(forms)):
-        messages, follow_ups, dated = forms[epoch % len(forms)]
+        messages, follow_ups, dated, found = forms[epoch % len(forms)]
         yield Attacked(
             sample=sample,
             key=PairKey(sample=sample.id, attack=keyed, seed=seed, epoch=epoch),
@@ -197,6 +204,7 @@ def _drawn(sample: Sample, attack: FrozenAttack, draws: int, *, seed: int, epoch
             follow_ups=follow_ups,
             tools=tools,
             tags=attack.tags(sample),
+            found=found,
         )
 
 

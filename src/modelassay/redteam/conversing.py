@@ -15,7 +15,7 @@ from modelassay.errors import UnknownNameError, UsageError
 from modelassay.records import Decoding, Message, Sample
 from modelassay.records.dated import newest
 from modelassay.redteam.conversations import MOST_TURNS, by_request, read_conversations
-from modelassay.redteam.frozen import FrozenAttack, number_of
+from modelassay.redteam.frozen import Found, FrozenAttack, number_of
 from modelassay.redteam.requests import request_of, with_request
 from modelassay.redteam.templates import REQUEST, packaged_templates, templates_in
 
@@ -117,6 +117,12 @@ class FrozenConversation(Conversing):
         for each in kept_here:
             place = each.request, each.turns
             self._dates[place] = newest((self._dates.get(place, ""), each.date))
+        self._tried: dict[tuple[str, Turns], bool] = {}
+        """Of those that were kept for what came of them: whether they had their way."""
+        for each in kept_here:
+            if each.tried:
+                place = each.request, each.turns
+                self._tried[place] = self._tried.get(place, False) or each.outcome == "success"
         found = by_request(kept_here)
         self._turns: Mapping[str, tuple[Turns, ...]] = {
             request: tuple(dict.fromkeys(each.turns for each in kept)) for request, kept in found.items()
@@ -144,6 +150,11 @@ class FrozenConversation(Conversing):
     def dated_for(self, sample: Sample, seed: int) -> str:
         """The day on which this conversation was found, unless the plan dates them all."""
         return self._dates[self._chosen(sample, seed)] if self.texts_dated else self.dated
+
+    def found(self, sample: Sample, seed: int) -> Found | None:
+        """A conversation of a single request, or one that says on which models it was found; no script."""
+        succeeded = self._tried.get(self._chosen(sample, seed))
+        return None if succeeded is None else Found(self.dated_for(sample, seed), succeeded)
 
     def _chosen(self, sample: Sample, seed: int) -> tuple[str, Turns]:
         kept = self._of(sample)

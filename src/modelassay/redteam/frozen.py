@@ -9,7 +9,7 @@ change could alter a message.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -34,6 +34,15 @@ DIGEST_DIGITS = 16
 """Hexadecimal digits of the digest that stand in an id."""
 
 _encoder = msgspec.json.Encoder()
+
+
+class Found(NamedTuple):
+    """What is known of words that were kept for what came of them on some model."""
+
+    day: str
+    """On which that was, ISO 8601; empty where it is not known."""
+    succeeded: bool
+    """Whether they had their way with it, or were only carried to their end."""
 
 
 class FrozenAttack:
@@ -110,6 +119,11 @@ class FrozenAttack:
     def dated_for(self, sample: Sample, seed: int) -> str:
         """How old the texts are that it puts to a sample: `dated`, unless each of them has its own day."""
         return self.dated
+
+    def found(self, sample: Sample, seed: int) -> Found | None:
+        """Of words that were kept for what came of them on some model, which may be one of two that are
+        compared; None of all others."""
+        return None
 
     def tools(self, sample: Sample) -> tuple[Tool, ...]:
         """Tools offered with the messages; the sample's own unless it brings one."""

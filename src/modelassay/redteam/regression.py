@@ -17,7 +17,7 @@ import msgspec
 from modelassay.errors import StoreError, UsageError
 from modelassay.records import Reading, Sample, Score
 from modelassay.records.dated import last_day
-from modelassay.records.red_team import FOUND_IN, FOUND_ON
+from modelassay.records.red_team import FOUND_IN, FOUND_ON, OF_KNOWN
 from modelassay.suites.columns import map_rows
 from modelassay.suites.files import read_rows
 
@@ -33,15 +33,18 @@ def successes(samples: Iterable[Sample], scores: Iterable[Score], measures: Sequ
     Args:
         samples: of an audit.
         scores: of its candidate.
-        measures: which say so; the first that was scored counts.
+        measures: which say so, each also of attacks that were found before; the first that was scored counts.
     """
     attacked = {sample.id: sample for sample in samples if sample.attacked is not None}
     read = [score for score in scores if score.key.sample in attacked]
-    measure = next((name for name in measures if any(score.measure == name for score in read)), "")
+    scored = {score.measure.removesuffix(OF_KNOWN) for score in read}
+    measure = next((name for name in measures if name in scored), "")
     fell = {
         score.key.sample
         for score in read
-        if score.measure == measure and isinstance(score.outcome, Reading) and score.outcome.value < _HALF
+        if score.measure.removesuffix(OF_KNOWN) == measure
+        and isinstance(score.outcome, Reading)
+        and score.outcome.value < _HALF
     }
     return [sample for name, sample in attacked.items() if name in fell]
 
