@@ -412,3 +412,11 @@ def test_a_slice_over_the_concern_of_a_category_is_for_review(evidence):
     (item,) = verdict.review_items
     assert item.concern == "slice"
     assert "in language de fell by 40%" in item.statement
+
+
+def test_a_prompt_on_the_baseline_alone_is_for_people_to_read(evidence):
+    whole = evidence.finding(evidence.counts(950, 950, 1000))
+    (item,) = evidence.decide(whole, prompted=("baseline",)).review_items
+    assert (item.concern, item.state) == ("system_prompt", "not_assessable")
+    for fair in ((), ("candidate",), ("baseline", "candidate")):
+        assert evidence.decide(whole, prompted=fair).review_items == ()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelassay.errors import UnknownNameError
-from modelassay.records import AuditRecord
+from modelassay.records import AUTHOR_SAYS, AuditRecord, Decoding
 from modelassay.report import all_renderers, renderer_for
 from modelassay.report.difference import word_difference
 from modelassay.report.text import percent, visible
@@ -210,3 +210,18 @@ def test_percentages_read_well() -> None:
     assert percent(Decimal("-0.12"), signed=True) == "−12.0%"
     assert percent(None) == "–"
     assert percent(Decimal("Infinity")) == "∞"
+
+
+def test_what_the_plans_author_says_stands_apart_and_folds_away_nothing_else(clean: AuditRecord) -> None:
+    own = tuple(f"Note number {n} of the product." for n in range(6))
+    theirs = tuple(f"{AUTHOR_SAYS}all is well, number {n}." for n in range(5))
+    text = {"baseline": "Be as helpful as you can."}
+    decoding = Decoding(stop=("However",))
+    page = html(msgspec.structs.replace(clean, notes=(*own, *theirs), system_prompts=text, decoding=decoding))
+    head = page[: page.index('<section id="verdict"')]
+    before, folded = head.split("<details", 1)
+    assert all(note in before for note in own)
+    assert all(note.replace("'", "&#39;") in folded for note in theirs)
+    assert "all is well" not in before
+    assert "Be as helpful as you can." in page
+    assert "ended at &#34;However&#34;" in page

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from modelassay.artifacts import lineage_findings
+from modelassay.audit.asked_how import authored, side_notes, stop_notes
 from modelassay.audit.attacked import untried_families
 from modelassay.audit.calibrated import calibrated_pins
 from modelassay.audit.examples import choose_examples
@@ -22,6 +23,7 @@ from modelassay.audit.limits import (
     organism_notes,
     policy_notes,
 )
+from modelassay.audit.noise_floor import GREEDY, NOTE
 from modelassay.audit.opened import Opened
 from modelassay.audit.parts import slices_of
 from modelassay.audit.seal import read_record
@@ -33,6 +35,7 @@ from modelassay.evidence.facts import calibration_ids
 from modelassay.evidence.sufficient import why_no_look
 from modelassay.gate import decide
 from modelassay.records import (
+    AUTHOR_SAYS,
     AuditRecord,
     Coverage,
     EvaluatorPin,
@@ -92,6 +95,7 @@ def judge(
         published=plan.provider_evaluations,
         slices=slices,
         decoding=plan.decoding,
+        system_prompts=dict(opened.system_prompts),
         epochs=plan.repeats,
         seed=plan.seed,
         policy=policy,
@@ -105,7 +109,7 @@ def judge(
         sequential=drawn,
         judged_again=opened.judged_again,
         answered=opened.answered,
-        notes=(*_notes(opened, usage), *drawn_notes(drawn, asked.samples, slices, opened.questions)),
+        notes=_notes(opened, usage, drawn_notes(drawn, asked.samples, slices, opened.questions)),
         limits=_limits(opened, pins, red_team),
         reproduce=reproduce,
     )
@@ -178,6 +182,7 @@ def _verdict(
         noise_floor=is_noise_floor(*(side.identity for side in opened.sides)),
         datasets=opened.asked.pins,
         red_team=red_team,
+        prompted=tuple(opened.system_prompts),
     )
 
 
@@ -203,14 +208,25 @@ def _usages(opened: Opened, scores: Iterable[Score]) -> dict[str, Usage]:
     } | ({} if judges is None else {JUDGE: judges})
 
 
-def _notes(opened: Opened, usage: Mapping[str, Usage]) -> tuple[str, ...]:
-    """What a reader must know first."""
+def _notes(opened: Opened, usage: Mapping[str, Usage], drawn: Sequence[str]) -> tuple[str, ...]:
+    """What a reader must know first: what this product says before what the plan's author says."""
     policy = policy_notes(opened.policy)
     if opened.given is not None:
-        return tuple(dict.fromkeys((*opened.given.notes, *policy)))
-    organisms = organism_notes([side.identity for side in opened.sides])
-    cut_off = cut_off_notes(usage, opened.plan.decoding.max_tokens)
-    return (*organisms, *policy, *opened.plan.notes, *opened.asked.warnings, *cut_off)
+        known = dict.fromkeys((*opened.given.notes, *policy, *drawn))
+        return tuple(sorted(known, key=lambda note: note.startswith(AUTHOR_SAYS)))
+    sides = [side.identity for side in opened.sides]
+    noise_floor = is_noise_floor(*sides)
+    return (
+        *((NOTE, *(note for note in opened.plan.notes if note == GREEDY)) if noise_floor else ()),
+        *organism_notes(sides),
+        *(() if noise_floor else side_notes(*sides)),
+        *stop_notes(opened.plan.decoding),
+        *policy,
+        *opened.asked.warnings,
+        *cut_off_notes(usage, opened.plan.decoding.max_tokens),
+        *drawn,
+        *authored(opened.plan, noise_floor=noise_floor),
+    )
 
 
 def unless_same(record: AuditRecord, folder: Path) -> AuditRecord:

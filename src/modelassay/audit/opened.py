@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +52,7 @@ from modelassay.records import (
     Transcript,
 )
 from modelassay.targets import open_target
+from modelassay.targets.reference import system_prompt_of
 
 
 class Side(NamedTuple):
@@ -102,6 +103,8 @@ class Opened:
     """Where the answers come from when they are judged again or imported; None when the models are asked."""
     imported: tuple[ImportedRun, ...] = ()
     """Files of another tool that the answers come from."""
+    system_prompts: Mapping[str, str] = field(default_factory=dict)
+    """By side, the text that the plan puts before every conversation."""
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -192,7 +195,15 @@ async def open_named(
         ),
         questions=questions_of(plan, asked.samples),
         journal=journal,
+        system_prompts=_system_prompts(plan, places.plan_folder),
     )
+
+
+def _system_prompts(plan: Plan, folder: Path) -> dict[str, str]:
+    """See `Opened.system_prompts`."""
+    given = (("baseline", plan.baseline), ("candidate", plan.candidate))
+    texts = {name: system_prompt_of(model, folder=folder) for name, model in given}
+    return {name: text for name, text in texts.items() if text}
 
 
 def open_examinations(

@@ -141,6 +141,7 @@ def redecide(given: GivenAnswers, policy: Policy, today: date) -> Redecision:
             noise_floor=record.noise_floor,
             datasets=record.datasets,
             red_team=_red_team(given, policy),
+            prompted=tuple(record.system_prompts),
         ),
         changes=changes,
         today=today,
@@ -249,6 +250,7 @@ def _opened(given: GivenAnswers, redecision: Redecision, said: str, journal: Jou
             files=given.files,
         ),
         imported=record.imported,
+        system_prompts=record.system_prompts,
         answers=given,
         anew=False,
     )

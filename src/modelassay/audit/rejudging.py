@@ -239,6 +239,7 @@ async def _open(
         journal=closing.enter_context(Journal.open(places.store)),
         reviewed=reviewed,
         imported=record.imported,
+        system_prompts=record.system_prompts,
         given=Given(
             sums=given.sums, answered=given.answered, notes=tuple(_notes(given, pins)), files=given.files
         ),

@@ -38,7 +38,8 @@ class ModelReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """``openai:MODEL@BASE_URL``, ``hf:PATH_OR_HUB_ID[@REVISION][+ADAPTER…]``, ``inspect:PROVIDER/MODEL``
     or ``python:MODULE:CALLABLE``; with ``again:`` in front the same model, decoded with other seeds."""
     system_prompt: str = ""
-    """Text put before every conversation, or ``@FILE`` to read it from a file."""
+    """Text put before every conversation, or ``@FILE`` to read it from a file; it is sealed with the audit.
+    On one model alone it is said at the head, and on the baseline alone people are asked to read it."""
     chat_template: str = ""
     """``@FILE`` with a Jinja chat template in place of the model's own (local models only)."""
     api_key_env: str = "OPENAI_API_KEY"
@@ -252,7 +253,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     output: Output = Output()
     """Where results go."""
     notes: tuple[str, ...] = ()
-    """Sentences to print at the head of every report."""
+    """Sentences of your own for the head of every report, after the product's and named as the author's."""
 
     @property
     def line(self) -> str:

@@ -196,6 +196,7 @@ def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:
         datasets=record.datasets,
         red_team=record.red_team,
         by_measure=sealed.by_measure,
+        prompted=tuple(record.system_prompts),
     )
     _same(sealed, again, "verdict.json", exact=record.tool_version == __version__)
     asked = sum(len(claim.tests) for claim in sealed.claims)

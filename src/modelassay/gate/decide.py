@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 
 from modelassay.errors import ExitCode
@@ -86,6 +86,7 @@ def decide(
     datasets: Sequence[DatasetPin] = (),
     red_team: RedTeamRecord | None = None,
     by_measure: bool = True,
+    prompted: Collection[str] = (),
 ) -> Verdict:
     """The verdict of `policy` on `findings`; nothing but what is given enters, so anyone can decide again.
 
@@ -99,6 +100,7 @@ def decide(
         noise_floor: whether the baseline was held against itself; then nothing else decides.
         datasets, red_team: what was asked, of which only the dates enter, and which regression items have
             their way again.
+        prompted: sides that were asked under a system prompt, as far as the record has its text.
         by_measure: as `Verdict.by_measure`; what an earlier version decided is decided again as it was.
 
     Raises:
@@ -118,7 +120,7 @@ def decide(
         headline=_headline(outcome, deciding),
         decided_by=deciding,
         rules=tuple(each.hit for each in held),
-        review_items=_reviews(case, held),
+        review_items=(*_reviews(case, held), *_asked_otherwise(prompted)),
         inconclusive=tuple(_unsettled(each.hit) for each in held if each.hit.settle),
         tightened=tightened,
         issued=today.isoformat(),
@@ -143,6 +145,18 @@ def _reviews(case: Case, held: Sequence[Held]) -> tuple[ReviewItem, ...]:
     """What people should look at: what the rules say, and losses that none of them names."""
     reviews = tuple(each.review for each in held if each.review is not None)
     return (*reviews, *hidden_losses(case, frozenset(item.finding for item in reviews)))
+
+
+def _asked_otherwise(prompted: Collection[str]) -> Iterator[ReviewItem]:
+    """A prompt under which the baseline alone was asked: it may be what the candidate comes near to."""
+    if "baseline" in prompted and "candidate" not in prompted:
+        yield ReviewItem(
+            concern="system_prompt",
+            finding="",
+            state="not_assessable",
+            statement="The baseline alone was asked under a system prompt, so the candidate is held against "
+            "a model that the prompt may have made worse. Read the prompt, or ask both under the same.",
+        )
 
 
 def exit_code(verdict: Verdict, today: date, *, cleared: bool = False) -> ExitCode:

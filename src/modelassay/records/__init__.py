@@ -21,6 +21,7 @@ from modelassay.records.assessment import (
     TimelineSeries,
 )
 from modelassay.records.audit import (
+    AUTHOR_SAYS,
     AuditRecord,
     Coverage,
     DatasetPin,
@@ -142,6 +143,7 @@ from modelassay.records.verdict import (
 )
 
 __all__ = [
+    "AUTHOR_SAYS",
     "INFORMEDNESS",
     "AccessLevel",
     "Actor",

@@ -19,6 +19,9 @@ from modelassay.records.verdict import Policy, Verdict
 SECOND_DECODING = "second decoding of the baseline"
 """Strength of the identity of a baseline that is decoded again (`records.noise_floor`)."""
 
+AUTHOR_SAYS = "The plan's author says: "
+"""Begins a note that stands in the plan: nothing here saw whether it is so."""
+
 
 class DatasetPin(msgspec.Struct, frozen=True, kw_only=True):
     """Exactly which rows were used."""
@@ -145,6 +148,9 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider publishes of its own evaluations, as declared in the plan; it decides nothing."""
     slices: tuple[str, ...]
     decoding: Decoding
+    system_prompts: dict[str, str] = {}
+    """By side, the text that a plan puts before every conversation with that model; sides without are not
+    there. Records of earlier versions have the digest alone, in the identity."""
     epochs: int
     seed: int
     policy: Policy
@@ -169,11 +175,22 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     """When the answers were complete, where they were judged again later or imported; the verdict's time runs
     from then. Empty when that is `closed`, or not known."""
     notes: tuple[str, ...] = ()
-    """What a reader must know first, such as that the models are organisms and prove plumbing only."""
+    """What a reader must know first, such as that the models are organisms and prove plumbing only; those
+    that begin with `AUTHOR_SAYS` are the plan's, and last."""
     limits: tuple[str, ...] = ()
     """What this audit cannot tell."""
     reproduce: tuple[str, ...] = ()
     """Commands that repeat this audit."""
+
+    @property
+    def own_notes(self) -> tuple[str, ...]:
+        """Notes that are not the plan's."""
+        return tuple(note for note in self.notes if not note.startswith(AUTHOR_SAYS))
+
+    @property
+    def plan_notes(self) -> tuple[str, ...]:
+        """Notes that are the plan's."""
+        return tuple(note for note in self.notes if note.startswith(AUTHOR_SAYS))
 
     @property
     def noise_floor(self) -> bool:

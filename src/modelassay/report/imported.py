@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from modelassay.records import AuditRecord
@@ -39,5 +40,7 @@ def decoding_in_words(audit: AuditRecord) -> str:
         f"top-p {decoding.top_p}" if decoding.top_p else "",
         f"at most {decoding.max_tokens} tokens" if decoding.max_tokens else "",
     ]
+    if decoding.stop:
+        said.append("ended at " + " or ".join(json.dumps(each, ensure_ascii=False) for each in decoding.stop))
     known = ", ".join(filter(None, said)) or "not known"
     return f"{known}; {'as the files say' if audit.imported else 'the same for both models'}"
