@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from modelassay.audit.asked_how import authored, side_notes, stop_notes
+from modelassay.audit.asked_how import authored, selection_limits, side_notes, stop_notes
 from modelassay.audit.noise_floor import NOTE
 from modelassay.canonical import Digest
 from modelassay.config import DatasetReference, ModelReference, Plan
-from modelassay.records import AUTHOR_SAYS, Decoding, TargetIdentity
+from modelassay.records import AUTHOR_SAYS, DatasetPin, Decoding, TargetIdentity
+from modelassay.report.datasets import rows_in_words
 
 
 def model(**details: str) -> TargetIdentity:
@@ -61,3 +62,23 @@ def test_notes_of_the_plan_are_its_authors_words() -> None:
     said = f"{AUTHOR_SAYS}All 14 categories are within 5 %."
     assert authored(plan, noise_floor=False) == (f"{AUTHOR_SAYS}{NOTE}", said)
     assert authored(plan, noise_floor=True) == (said,)
+
+
+def test_categories_that_no_entry_of_the_plan_asks_in_are_named() -> None:
+    rows = {"drugs": 20, "fraud": 30, "weapons": 50}
+
+    def pin(category: str) -> DatasetPin:
+        return DatasetPin(
+            name="mine",
+            digest=Digest("sha256:1"),
+            rows=rows[category],
+            whole=100,
+            where={"category": category},
+            left_out={name: count for name, count in rows.items() if name != category},
+        )
+
+    (said,) = selection_limits((pin("drugs"), pin("fraud")))
+    assert "of the 100 rows of mine the plan leaves out all in weapons (50);" in said
+    assert list(selection_limits((pin("drugs"), pin("fraud"), pin("weapons")))) == []
+    assert rows_in_words(pin("drugs")) == "20 of 100, where category is drugs"
+    assert rows_in_words(DatasetPin(name="mine", digest=Digest("sha256:1"), rows=2000)) == "2,000"

@@ -202,3 +202,18 @@ def test_reading_holds_no_second_copy_of_the_file(tmp_path: Path) -> None:
     # Reading holds rows one at a time: the peak is what stays, and no copy of the file besides.
     assert peak - kept < size
     assert kept < 4 * size
+
+
+def test_a_pin_says_what_was_chosen_of_how_many_and_which_categories_were_left_out(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl")
+    part = opened(tmp_path, "rows.jsonl", where={"category": "c1"}, limit=4).pin
+    assert (part.rows, part.whole, part.where) == (4, 30, {"category": "c1"})
+    assert part.left_out == {"c0": 10, "c2": 10}
+    assert opened(tmp_path, "rows.jsonl", limit=9).pin.left_out == {}
+
+
+@pytest.mark.parametrize("stem", ["harmbench", "HarmBench", "starter"])
+def test_a_file_of_ones_own_does_not_pass_for_a_known_dataset(tmp_path: Path, stem: str) -> None:
+    write_rows(tmp_path / f"{stem}.jsonl")
+    suite = opened(tmp_path, f"{stem}.jsonl")
+    assert suite.name == suite.pin.name == f"{stem} (own file)"

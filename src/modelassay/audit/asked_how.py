@@ -1,15 +1,17 @@
-"""How the two models were asked, where that is not the same, or cuts what is read: notes for the head."""
+"""How the two models were asked, where that is not the same or leaves something out: notes and limits."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelassay.audit.noise_floor import GREEDY, NOTE
 from modelassay.config import Plan
-from modelassay.records import AUTHOR_SAYS, Decoding, TargetIdentity
+from modelassay.records import AUTHOR_SAYS, DatasetPin, Decoding, TargetIdentity
 
 _PROMPT, _TEMPLATE, _OPTION = "system_prompt", "chat_template", "option."
+_MOST_NAMED = 12
+"""Categories that are named; the rest is counted."""
 _SERVED = frozenset({"extra_body", "omit"})
 """Parts of an identity that change what is sent to a server."""
 
@@ -60,3 +62,20 @@ def authored(plan: Plan, *, noise_floor: bool) -> tuple[str, ...]:
     wrote into it."""
     own = (NOTE, GREEDY) if noise_floor else ()
     return tuple(f"{AUTHOR_SAYS}{note}" for note in plan.notes if note not in own)
+
+
+def selection_limits(pins: Sequence[DatasetPin]) -> Iterator[str]:
+    """A sentence for each dataset of which whole categories were left out by every entry of the plan."""
+    by_name: dict[str, list[DatasetPin]] = {}
+    for pin in pins:
+        by_name.setdefault(pin.name, []).append(pin)
+    for name, own in by_name.items():
+        common = sorted(set.intersection(*(set(pin.left_out) for pin in own)))
+        if not common:
+            continue
+        named = ", ".join(f"{each} ({own[0].left_out[each]:,})" for each in common[:_MOST_NAMED])
+        more = f" and {len(common) - _MOST_NAMED} further categories" if len(common) > _MOST_NAMED else ""
+        yield (
+            f"Selection: of the {own[0].whole:,} rows of {name} the plan leaves out all in {named}{more}; "
+            "what a model does there stays unseen."
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from modelassay.artifacts import lineage_findings
-from modelassay.audit.asked_how import authored, side_notes, stop_notes
+from modelassay.audit.asked_how import authored, selection_limits, side_notes, stop_notes
 from modelassay.audit.attacked import untried_families
 from modelassay.audit.calibrated import calibrated_pins
 from modelassay.audit.examples import choose_examples
@@ -120,9 +120,9 @@ def _limits(opened: Opened, pins: Sequence[EvaluatorPin], red_team: RedTeamRecor
     identities = [side.identity for side in opened.sides]
     examined = {each.kind for each in opened.examinations if not why_no_look(each)}
     told = limits_of(opened.plan, opened.policy, opened.asked.samples, identities, pins, red_team, examined)
-    ages = age_limits(opened.policy, opened.asked.pins)
+    chosen = (*selection_limits(opened.asked.pins), *age_limits(opened.policy, opened.asked.pins))
     taken_in = examined_limits(opened.examinations)
-    return (*imported_limits(opened.imported), *taken_in, *ages, *told)
+    return (*imported_limits(opened.imported), *taken_in, *chosen, *told)
 
 
 def _examples(opened: Opened, before: Sequence[Score], after: Sequence[Score]) -> tuple[Example, ...]:

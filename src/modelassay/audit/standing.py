@@ -18,7 +18,7 @@ from modelassay.evidence.examined import examination_digests
 from modelassay.evidence.facts import dataset_refs, evaluator_refs, model_ref, source_refs
 from modelassay.evidence.ledger import HISTORICAL, History, Ledger, Logged, histories_of
 from modelassay.evidence.parts import Order, Origin
-from modelassay.records import TargetIdentity
+from modelassay.records import DatasetPin, TargetIdentity
 
 if TYPE_CHECKING:
     from modelassay.audit.opened import Opened
@@ -151,12 +151,19 @@ class Parent(NamedTuple):
 
 def _identifier(opened: Opened, parent: Parent | None) -> str:
     identities = [_by_files(side.identity) for side in opened.sides]
-    made_of: tuple[Any, ...] = (opened.policy, opened.asked.pins, identities, opened.pins, opened.lineage)
+    datasets = [_without_selection(pin) for pin in opened.asked.pins]
+    made_of: tuple[Any, ...] = (opened.policy, datasets, identities, opened.pins, opened.lineage)
     if opened.examinations:
         made_of = (*made_of, examination_digests(opened.examinations))
     if parent is not None:
         made_of = (*made_of, parent.origin, opened.reviewed)
     return audit_id(opened.plan.name, substance(opened.plan), *made_of)
+
+
+def _without_selection(pin: DatasetPin) -> dict[str, Any]:
+    """`pin` without how its rows were chosen: that is the plan's, and ids are older than what a pin says."""
+    told = msgspec.to_builtins(pin)
+    return {key: value for key, value in told.items() if key not in ("whole", "where", "left_out")}
 
 
 def _by_files(identity: TargetIdentity) -> TargetIdentity:

@@ -37,6 +37,12 @@ class DatasetPin(msgspec.Struct, frozen=True, kw_only=True):
     dated: str = ""
     """When its content was published or written: ``YYYY-MM-DD``, or ``YYYY-MM`` where only the month is
     known; of a file of regression items the newest day on which one was found. Empty when not known."""
+    whole: int = 0
+    """Rows of the dataset before any were chosen; 0 when that is not known."""
+    where: dict[str, str] = {}
+    """The tags that all rows were to have."""
+    left_out: dict[str, int] = {}
+    """Rows by category, of the categories of which none was chosen."""
 
 
 class EvaluatorPin(msgspec.Struct, frozen=True, kw_only=True):

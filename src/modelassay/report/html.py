@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelassay.records import AuditRecord, Example, Finding
 from modelassay.report import examinations, lineage, published, red_team, tried, view
+from modelassay.report.datasets import rows_in_words
 from modelassay.report.difference import word_difference
 from modelassay.report.few_pairs import in_few_pairs, table_says
 from modelassay.report.imported import decoding_in_words, imported_mark, source_rows
@@ -88,6 +89,7 @@ def page_environment() -> Environment:
         decoding_in_words=decoding_in_words,
         imported_mark=imported_mark,
         source_rows=source_rows,
+        rows_in_words=rows_in_words,
     )
     return environment
 

@@ -170,8 +170,19 @@ def _local(path: Path, given: str, reference: DatasetReference) -> _Loaded:
     samples, warnings = drop_duplicates(placed)
     dated = reference.dated or _newest_found(samples)
     return _Loaded(
-        file_stem(path), samples, given, dated=dated, warnings=warnings, file_sha256=digest_file(path)
+        _own_name(file_stem(path)),
+        samples,
+        given,
+        dated=dated,
+        warnings=warnings,
+        file_sha256=digest_file(path),
     )
+
+
+def _own_name(stem: str) -> str:
+    """The name of a user's file; where that is a known dataset's, it says that these rows are the user's."""
+    known = {STARTER, *(each.name for each in sources())}
+    return f"{stem} (own file)" if stem.casefold() in known else stem
 
 
 def _newest_found(samples: Iterable[Sample]) -> str:
@@ -245,6 +256,16 @@ def _selected(loaded: _Loaded, reference: DatasetReference, pin: Digest | None, 
             licence=loaded.licence,
             citation=loaded.citation,
             dated=loaded.dated,
+            whole=len(loaded.samples),
+            where=reference.where,
+            left_out=_left_out(loaded.samples, samples),
         ),
         warnings=loaded.warnings,
     )
+
+
+def _left_out(whole: Iterable[Sample], chosen: Iterable[Sample]) -> dict[str, int]:
+    """See `DatasetPin.left_out`."""
+    kept = {sample.tags.get("category", "") for sample in chosen}
+    rows = Counter(sample.tags.get("category", "") for sample in whole)
+    return {name: rows[name] for name in sorted(rows) if name and name not in kept}
