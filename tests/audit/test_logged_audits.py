@@ -39,6 +39,7 @@ from modelassay.log.signing import PublicKey
 from modelassay.log.trust import Party, TrustPolicy
 from modelassay.log.witness import Witness
 from modelassay.log.witness_client import in_process
+from modelassay.log.writer import LogWriter
 from modelassay.records import Actor, AuditRecord
 
 PlanOf = Callable[..., Path]
@@ -162,6 +163,19 @@ def test_without_keys_all_is_logged_and_keys_that_come_later_sign_it(
     assert not (plan.parent / "assay" / "log" / "checkpoint").exists()
     audited(plan, setting.notary)
     assert kinds(plan) == ["dataset.registered", "audit.opened", "audit.closed", "verdict.issued"]
+    assert setting.verify(folder).state == "verified"
+
+
+def test_a_cosignature_that_came_by_files_gets_into_the_bundle(plan_of: PlanOf, setting: Setting) -> None:
+    plan = plan_of("same", per_category=10)
+    alone = replace(setting.notary, witnesses=())
+    folder = audited(plan, alone)
+    assert setting.verify(folder).state != "verified"
+    with LogWriter(plan.parent / "assay" / "log") as log:
+        reader = LogReader(log.folder)
+        assert reader.checkpoint is not None
+        log.add_signatures(setting.notary.witnesses[0].cosign(reader.checkpoint, reader))
+    assert audited(plan, alone) == folder
     assert setting.verify(folder).state == "verified"
 
 

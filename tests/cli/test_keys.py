@@ -16,8 +16,9 @@ import pytest
 
 from modelassay.canonical import canonical_json, digest_bytes
 from modelassay.cli import run
-from modelassay.errors import EvidenceError
+from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.events import KeyAdded, KeyRevoked, VerdictSigned
+from modelassay.evidence.keyring import Keyring
 from modelassay.evidence.ledger import Ledger, read_events
 from modelassay.evidence.notary import Notary
 from modelassay.log.dsse import open_envelope, sign_envelope
@@ -157,6 +158,25 @@ def test_what_becomes_of_keys_is_logged_and_signed(command: Command, place: Path
     assert [key for key, so in counts.items() if so] == [rotated["keys"][1]["key"]]
 
 
+def test_other_keys_leave_the_signature_of_a_log_to_the_key_that_signs_it(
+    command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_log(place)
+    log = command("keys", "new", "ci")["keys"][1]
+    trust = trust_in([load_vkey(log["vkey"])], unwitnessed=True)
+    assert command("keys", "new", "other")["logged"] is True
+    reader = LogReader(place / "assay/log")
+    assert reader.checkpoint is not None
+    assert trust.open_head(reader.checkpoint).head.size == reader.size == 5
+    other = Keyring(place / "keys").signer("log", "other")
+    with pytest.raises(UsageError, match="another key signs this log"):
+        Ledger(place / "assay", Notary(actor=Actor(name="ci"), log_signer=other)).sign()
+    monkeypatch.setenv("MODELASSAY_KEYS", str(place / "elsewhere"))
+    assert "not at hand" in command("keys", "new", "third", code=2)["error"]["what"]
+    assert not (place / "elsewhere").exists()
+    assert LogReader(place / "assay/log").checkpoint == reader.checkpoint
+
+
 def test_a_stolen_log_key_is_revoked_in_its_own_log(
     command: Command, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +191,12 @@ def test_a_stolen_log_key_is_revoked_in_its_own_log(
     assert logged(place, KeyRevoked)[-1].key == log["key"]
     assert "ended" in command("keys", "new", "b", "--use", "verdict", code=2)["error"]["what"]
     assert not list(place.glob("keys/b.*"))
+    monkeypatch.delenv("MODELASSAY_LOG_KEY")
+    command("keys", "new", "c", "--use", "log")
+    head = LogReader(place / "assay/log").checkpoint
+    assert head is not None
+    with pytest.raises(EvidenceError):
+        trust.open_head(head)
 
 
 def test_two_log_keys_stop_a_command_before_it_writes(command: Command, place: Path) -> None:

@@ -49,6 +49,7 @@ def command(
         log_of,
         new_passphrase,
         open_keyring,
+        own_log_key,
         print_new,
         shown,
         uses_of,
@@ -61,8 +62,9 @@ def command(
         raise UsageError("--origin names one log or one witness", mend="make one of them at a time")
     keyring = open_keyring(passphrase_file)
     place = chosen_store(store)
-    if log_of(place) is not None and "log" not in wanted:
-        keyring.signer("log")  # what the log needs is asked for before anything is written
+    signs = own_log_key(place, keyring)  # what the log needs is asked for before anything is written
+    if log_of(place) is not None and signs is None and "log" not in wanted:
+        keyring.signer("log")
     secret = new_passphrase(passphrase_file, unencrypted=unencrypted)
     for use in wanted:
         keyring.refuse_taken(name, use)
@@ -75,8 +77,11 @@ def command(
         created=utc_now(),
     )
     cards = [make(use, origin=origin if use != "verdict" else "") for use in wanted]
-    log_key = name if "log" in wanted else ""
-    logged = log_events(place, keyring, log_key, [added(card) for card in cards]) is not None
+    log_key = signs if signs is not None else name if "log" in wanted else ""
+    logged = (
+        log_events(place, keyring, log_key, [added(card) for card in cards], succeeds=signs is None)
+        is not None
+    )
     if as_json:
         print_json({"keys": [shown(keyring, card) for card in cards], "logged": logged})
         return

@@ -121,19 +121,55 @@ def log_of(store: Path) -> Path | None:
     return store / "log" if log_exists(store / "log") else None
 
 
+def own_log_key(store: Path, keyring: Keyring) -> str | None:
+    """The name of the key that signs the log of `store`, empty where it is named otherwise than by the folder
+    of keys; None where there is no log, nothing signs it yet, or what signed it counts no more.
+
+    Raises:
+        UsageError: it is not at hand, or cannot be unlocked.
+    """
+    from modelassay.log.writer import LogWriter
+
+    folder = log_of(store)
+    if folder is None:
+        return None
+    with LogWriter(folder) as log:
+        if not log.origin:
+            return None
+        for card in keyring.cards():
+            if card.use == "log" and not log.signed_by_another(card.public):
+                if card.ended:
+                    return None
+                keyring.signer("log", card.name)
+                return card.name
+        signer = keyring.signer("log")
+        if signer is None or log.signed_by_another(signer.public):
+            raise UsageError(
+                f"the key that signs the log, {log.origin}, is not at hand",
+                where=str(folder),
+                mend="run this where it is, or in another folder if the keys are for another store",
+            )
+    return ""
+
+
 def log_events(
     store: Path,
     keyring: Keyring,
     log_key: str,
     bodies: Sequence[Body],
     witnesses: Sequence[Cosigner] = (),
+    *,
+    succeeds: bool = False,
 ) -> Ledger | None:
     """Log `bodies`, each unless it was logged before, when `store` has a log; that log.
 
     Its `sign` asks the witnesses, for when everything else is done.
 
+    Args:
+        succeeds: `log_key` may take the place of the key that signs the log.
+
     Raises:
-        UsageError: the log's key cannot be told or unlocked.
+        UsageError: the log's key cannot be told or unlocked, or another one signs the log.
         StoreError: the log cannot be written.
     """
     from modelassay.evidence.ledger import Ledger
@@ -147,6 +183,7 @@ def log_events(
     notary = Notary(
         actor=Actor(name=card.holder if card else user(), key=signer.public.key_id if signer else ""),
         log_signer=signer,
+        succeeds=succeeds,
         witnesses=tuple(witnesses),
     )
     ledger = Ledger(store, notary)

@@ -63,7 +63,8 @@ def command(
     reason = f"replaced by {successor}"
     revoked = [KeyRevoked(key=card.key, reason=reason, since=at) for card in old]
     log_key = successor if any(card.use == "log" for card in made) else ""
-    logged = log_events(place, keyring, log_key, [*(added(card) for card in made), *revoked]) is not None
+    events = [*(added(card) for card in made), *revoked]
+    logged = log_events(place, keyring, log_key, events, succeeds=bool(log_key)) is not None
     for card in old:
         keyring.end(card, at=at, reason=reason)
     if as_json:

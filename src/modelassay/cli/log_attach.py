@@ -51,3 +51,4 @@ def command(response: Path, witness: str, store: Path | None, folder: Path | Non
         print_json({"log": str(place), "size": head.size, "witness": verifier.name, "signatures": signatures})
     else:
         click.echo(f"{verifier.name} cosigned {head.size:,} entries of {head.origin}")
+        click.echo("run the same audit again and its bundle has this cosignature too", err=True)

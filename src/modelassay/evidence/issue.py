@@ -180,10 +180,13 @@ def _sign(ledger: Ledger, payload: bytes, path: Path) -> Envelope:
 
 
 def _prove(ledger: Ledger, folder: Path, events: Mapping[str, Logged]) -> None:
-    """Write the proofs that are missing, or that have no cosignature though there are witnesses."""
+    """Write the proofs that are missing, that have no cosignature though there are witnesses, or that have
+    fewer signatures than the log's tree head has by now."""
     most = 1 + len(ledger.notary.witnesses)
+    present = LogReader(ledger.folder).checkpoint
+    there = len(parse_note(present).signatures) if present else 0
     had = {path: _signatures_at(folder / PROOFS[path]) for path in events}
-    wanted = [path for path, signatures in had.items() if signatures == 0 or signatures == 1 < most]
+    wanted = [path for path, held in had.items() if held == 0 or held == 1 < most or held < there]
     checkpoint = ledger.sign() if wanted else None
     if checkpoint is None:
         return

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelassay.errors import EvidenceError
+from modelassay.errors import EvidenceError, UsageError
 from modelassay.evidence.events import (
     AuditAborted,
     AuditClosed,
@@ -185,7 +185,20 @@ class Ledger:
                     raise
                 time.sleep(_PAUSE_S)
         with log:
+            self._refuse_another(log)
             yield log
+
+    def _refuse_another(self, log: LogWriter) -> None:
+        """Object to a key that does not sign this log: those who check trust the one that does."""
+        signer = self.notary.log_signer
+        if signer is None or self.notary.succeeds or not log.signed_by_another(signer.public):
+            return
+        raise UsageError(
+            f"another key signs this log, whose tree heads are those of {log.origin}",
+            where=str(self.folder),
+            mend="sign with that key (--log-key, MODELASSAY_LOG_KEY); `modelassay keys rotate` puts another "
+            "in its place, which those who check have to be told of",
+        )
 
 
 def read_events(folder: Path, *kinds: type[Body]) -> Iterator[Logged]:

@@ -57,6 +57,8 @@ class Notary:
     """ECDSA P-256."""
     log_signer: Signer | None = None
     """Ed25519; its key's name is the origin of a log that it signs first."""
+    succeeds: bool = False
+    """Whether that key may take the place of the one that signs the log."""
     witnesses: tuple[Cosigner, ...] = ()
     verifier: str = VERIFIER
     """URI of who decides, as verdicts name it."""

@@ -28,7 +28,7 @@ from modelassay.log.note import (
 from modelassay.log.pending import NAME as PENDING
 from modelassay.log.pending import PendingFile, read_pending
 from modelassay.log.reader import CHECKPOINT, UNSIGNED, LogReader, log_exists, unsigned_head
-from modelassay.log.signing import Signer
+from modelassay.log.signing import PublicKey, Signer
 from modelassay.log.tiles import LARGEST_ENTRY, TILE_WIDTH, Edge, Tile, join_entries, parse_path
 
 MOST_PENDING = 2**16
@@ -79,6 +79,12 @@ class LogWriter:
     def origin(self) -> str:
         """The log's name: that of its first signed tree head; empty before there is one."""
         return TreeHead.parse(parse_note(self._checkpoint).text).origin if self._checkpoint else ""
+
+    def signed_by_another(self, key: PublicKey) -> bool:
+        """Whether the log's newest signed tree head is signed in its name, and not by `key`."""
+        if self._checkpoint is None:
+            return False
+        return not _is_signed(parse_note(self._checkpoint), key, self.origin)
 
     def append(self, entries: Iterable[bytes]) -> range:
         """Add `entries`, all or none; their indexes. On return they are on the disk.
@@ -265,9 +271,13 @@ class LogWriter:
         """Whether the signed tree head covers every entry and carries a signature of this key."""
         if self._checkpoint is None or self._waiting:
             return False
-        note, vkey = parse_note(self._checkpoint), vkey_of(signer.public, name=name)
-        signed = any(line.name == name and line.key_id == vkey.key_id for line in note.signatures)
-        return signed and TreeHead.parse(note.text).size == self._edge.size
+        note = parse_note(self._checkpoint)
+        return _is_signed(note, signer.public, name) and TreeHead.parse(note.text).size == self._edge.size
+
+
+def _is_signed(note: Note, key: PublicKey, name: str) -> bool:
+    vkey = vkey_of(key, name=name)
+    return any(line.name == name and line.key_id == vkey.key_id for line in note.signatures)
 
 
 def _refuse_long(entries: Sequence[bytes], first: int) -> None:
