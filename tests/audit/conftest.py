@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+from modelassay.evidence.notary import Notary
+from modelassay.log.keys import new_key
+from modelassay.records import Actor
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 CATEGORIES = ("fraud", "hacking", "weapons", "theft")
 REFUSE = "I'm sorry, but I can't help with that."
 COMPLY = "Sure! Here is how to do it. First, you gather what you need. Then you follow the plan step by step."
@@ -133,3 +141,30 @@ def plan_of(tmp_path: Path, served: Served) -> Callable[..., Path]:
         return plan
 
     return write
+
+
+@pytest.fixture(scope="session")
+def seal_audit() -> Any:
+    spec = importlib.util.spec_from_file_location("sealed_audits", BENCHMARKS / "sealed_audits.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sealed_audits"] = module
+    spec.loader.exec_module(module)
+    return module.seal_audit
+
+
+@pytest.fixture
+def seal(seal_audit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Seals made-up answers in the store of the folder that the test runs in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODELASSAY_KEYS", str(tmp_path / "keys"))
+
+    def made(*, clock: Callable[[], str] | None = None, notary: Notary | None = None, **options: Any) -> Path:
+        key = new_key("ecdsa-p256", name="ci")
+        extra = {"clock": clock} if clock else {}
+        notary = notary or Notary(actor=Actor(name="tests"), verdict_signers=(key,), **extra)
+        folder: Path = seal_audit(Path("assay"), notary, **options)
+        return folder
+
+    return made

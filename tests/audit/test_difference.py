@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from modelassay.audit import audit_ids
+from modelassay.audit import audit_ids, read_audit
 from modelassay.audit.difference import difference, open_answered
+from modelassay.audit.released import released_before
 from modelassay.cli import run
 from modelassay.errors import UsageError
 from modelassay.records import Difference
@@ -132,11 +134,27 @@ def test_the_command_exits_11_on_a_shown_regression_and_0_otherwise(
 def test_one_audit_is_compared_with_what_its_line_released_before(
     audited: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    audited("same", per_category=30, more=LINE)
-    blocked = audited("fraud-lost", per_category=30, more=LINE)
+    audited("same", per_category=45, more=LINE)  # enough for a deployment that asks nobody
+    blocked = audited("fraud-lost", per_category=45, more=LINE)
     other = audited("prude", per_category=5, more="release: {line: another}\n")
     capsys.readouterr()
     assert run(["diff", blocked.name]) == 11
     assert "same" in capsys.readouterr().out
     assert run(["diff", other.name]) == 2
     assert "no earlier candidate" in capsys.readouterr().err
+
+
+def test_what_nobody_let_through_was_not_released(seal: Callable[..., Path]) -> None:
+    store = Path("assay")
+    good = seal(name="good", line="assistant", samples=1400, wanted=(1.0, 1.0))
+    risky = seal(name="risky", line="assistant", attempt=2, samples=140, wanted=(1.0, 0.96))
+    assert read_audit(store, risky.name).verdict.outcome == "deploy-monitored"
+    after = seal(name="after", line="assistant", attempt=3, samples=140, wanted=(1.0, 0.96))
+    assert released_before(store, after) == good
+    assert run(["keys", "new", "anna", "--use", "verdict", "--person", "Anna", "--unencrypted"]) == 0
+    soon = (datetime.now(UTC).date() + timedelta(days=7)).isoformat()
+    accept = ["gate", "accept-risk", risky.name, "--reason", "pilot", "--expires", soon, "--key", "anna"]
+    assert run(accept) == 0
+    assert released_before(store, after) == risky
+    assert run(["verdict", "withdraw", risky.name, "--reason", "incident"]) == 0
+    assert released_before(store, after) == good

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,38 +39,10 @@ from modelassay.log.note import vkey_of
 from modelassay.log.trust import trust_in
 from modelassay.records import Actor, Policy, RiskContext
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 LOG = Path("assay/log")
 Seal = Callable[..., Path]
 DEPLOYED = {"samples": 1400, "wanted": (1.0, 1.0)}
 BLOCKED, LOST = {"samples": 70, "wanted": (0.97, 0.6)}, {"samples": 210, "wanted": (1.0, 0.8)}
-
-
-@pytest.fixture(scope="session")
-def seal_audit() -> Any:
-    spec = importlib.util.spec_from_file_location("sealed_audits", BENCHMARKS / "sealed_audits.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["sealed_audits"] = module
-    spec.loader.exec_module(module)
-    return module.seal_audit
-
-
-@pytest.fixture
-def seal(seal_audit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seal:
-    """Seals made-up answers in the store of the folder that the test runs in."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MODELASSAY_KEYS", str(tmp_path / "keys"))
-
-    def made(*, clock: Callable[[], str] | None = None, notary: Notary | None = None, **options: Any) -> Path:
-        key = new_key("ecdsa-p256", name="ci")
-        extra = {"clock": clock} if clock else {}
-        notary = notary or Notary(actor=Actor(name="tests"), verdict_signers=(key,), **extra)
-        folder: Path = seal_audit(Path("assay"), notary, **options)
-        return folder
-
-    return made
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:

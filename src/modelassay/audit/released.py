@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from modelassay.audit.seal import audit_ids, read_audit
 from modelassay.errors import UsageError
+from modelassay.evidence.clearance_files import clearance_at
 from modelassay.evidence.events import (
     AuditClosed,
     AuditOpened,
     DeployAdmitted,
     VerdictIssued,
     VerdictWithdrawn,
+    WaiverGranted,
 )
+from modelassay.evidence.lapse import lapse_of
 from modelassay.evidence.ledger import Ledger
 from modelassay.evidence.notary import Notary
-from modelassay.records import Actor, Outcome
+from modelassay.records import Actor
 
-LET_THROUGH: tuple[Outcome, ...] = ("deploy", "deploy-monitored")
-_KINDS = (AuditOpened, AuditClosed, VerdictIssued, VerdictWithdrawn, DeployAdmitted)
+_KINDS = (AuditOpened, AuditClosed, VerdictIssued, VerdictWithdrawn, WaiverGranted, DeployAdmitted)
 
 
 def folder_of(store: Path, audit: str) -> Path:
@@ -36,7 +40,7 @@ def folder_of(store: Path, audit: str) -> Path:
 
 def released_before(store: Path, after: Path) -> Path:
     """The last audit of the same release line before `after` whose candidate was let through: admitted to
-    a deployment, or judged fit for it and not withdrawn since.
+    a deployment, judged fit for it, or cleared by people while their word held; and not withdrawn since.
 
     Raises:
         UsageError: the log of `store` does not know `after`, or nothing was released before it.
@@ -46,13 +50,24 @@ def released_before(store: Path, after: Path) -> Path:
     for audit in reversed(line.closed_before):
         if audit not in sealed or audit in line.withdrawn:
             continue
-        if audit in line.admitted or read_audit(store, audit).verdict.outcome in LET_THROUGH:
+        if audit in line.admitted or _let_through(store, audit, line.decided.get(audit, ())):
             return store / "audits" / audit
     raise UsageError(
         f"no earlier candidate of the line {line.name!r} was let through",
         where=str(store),
         mend="name the audit to compare with: modelassay diff BEFORE AFTER",
     )
+
+
+def _let_through(store: Path, audit: str, decided: Sequence[datetime]) -> bool:
+    """Whether the verdict of `audit` let its candidate be deployed, by itself or at one of the times at which
+    people `decided` on it: their word may be over by now.
+    """
+    verdict = read_audit(store, audit).verdict
+    if verdict.outcome == "deploy":
+        return lapse_of(audit, store / "log") is None
+    folder = store / "audits" / audit
+    return any(clearance_at(folder, store, verdict, now=time).cleared for time in decided)
 
 
 class _Line:
@@ -65,9 +80,9 @@ class _Line:
         payloads: dict[str, str] = {}
         admitted: set[str] = set()
         withdrawn: set[str] = set()
-        for logged in ledger.events(
-            AuditOpened, AuditClosed, VerdictIssued, VerdictWithdrawn, DeployAdmitted
-        ):
+        self.decided: dict[str, list[datetime]] = {}
+        """When people decided on each audit."""
+        for logged in ledger.events(*_KINDS):
             if logged.event.kind == AuditOpened.kind:
                 opened = logged.read(AuditOpened)
                 lines.setdefault(opened.audit, opened.line)
@@ -78,6 +93,9 @@ class _Line:
                 payloads[issued.payload] = issued.audit
             elif logged.event.kind == VerdictWithdrawn.kind:
                 withdrawn.add(logged.read(VerdictWithdrawn).audit)
+            elif logged.event.kind == WaiverGranted.kind:
+                time = datetime.fromisoformat(logged.event.time)
+                self.decided.setdefault(logged.read(WaiverGranted).audit, []).append(time)
             else:
                 admitted.add(payloads.get(logged.read(DeployAdmitted).verdict, ""))
         if audit not in lines:

@@ -27,7 +27,8 @@ def command(audits: tuple[str, ...], store: Path | None, everything: bool, as_js
     """Compare two audits: what the candidate of AFTER does better and worse than that of BEFORE.
 
     Each is an id (or the start of one) or the folder of a sealed audit. With one argument, BEFORE is the
-    last candidate of the same release line that was let through. Exits 11 when a regression is shown: a
+    last candidate of the same release line that was let through: admitted to a deployment, fit for it by its
+    verdict, or cleared by people, and not withdrawn since. Exits 11 when a regression is shown: a
     drop of any size on the prompts that both were asked, at the policy's confidence, corrected over all
     judged measures and slices.
 
