@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from modelassay.errors import EvidenceError
 from modelassay.log.durable import DRAFT
@@ -31,6 +32,8 @@ from modelassay.log.tiles import TILE_WIDTH, Edge, Tile, parse_path, tile_for, t
 
 _OF_THE_WRITER = frozenset({CHECKPOINT, UNSIGNED, PENDING, ".lock", CHECKPOINT + DRAFT, UNSIGNED + DRAFT})
 _TRIES = 5
+
+ONE_KEY: Final = "this is another log, begun with the same key (each store needs a log key of its own)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +97,14 @@ def check_continues(log: LogReader, remembered: TreeHead) -> None:
         raise EvidenceError(
             f"rollback: it had {remembered.size} entries once and has {log.size} now",
             where=where,
-            mend="entries were removed; ask for the log that the remembered tree head is of",
+            mend=f"entries were removed, or {ONE_KEY}; ask for the log that the remembered tree head is of",
         )
     if log.root_at(remembered.size) != remembered.root:
         raise EvidenceError(
             f"fork: its first {remembered.size} entries are not those that were remembered",
             where=where,
-            mend="history was rewritten, or two versions are shown to different people; keep both tree heads",
+            mend="history was rewritten, two versions are shown to different people, or "
+            f"{ONE_KEY}; keep both tree heads",
         )
 
 

@@ -23,6 +23,10 @@ from modelassay.log.witness import CosigningRefusedError, Request, Witness, writ
 PATIENCE_S = 20.0
 MOST_RESPONSE_BYTES = 2**16
 
+_ANOTHER = (
+    "restore the log from a copy that the witness has seen; but if this is another store's log, begun with the "
+    "same key, keep it, and give each store a log key of its own"
+)
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n")
 
 
@@ -77,7 +81,7 @@ class WitnessClient:
         return EvidenceError(
             f"the witness refuses to cosign: {refused.what}{known}",
             where=self.name,
-            mend="restore the log from a copy that the witness has seen" if refused.known is not None else "",
+            mend=_ANOTHER if refused.known is not None else "",
         )
 
 
