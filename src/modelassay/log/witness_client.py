@@ -24,8 +24,8 @@ PATIENCE_S = 20.0
 MOST_RESPONSE_BYTES = 2**16
 
 _ANOTHER = (
-    "restore the log from a copy that the witness has seen; but if this is another store's log, begun with the "
-    "same key, keep it, and give each store a log key of its own"
+    "restore the log from a copy that the witness has seen; but if this is another store's log, begun with "
+    "the same key, keep it, and give each store a log key of its own"
 )
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n")
 
