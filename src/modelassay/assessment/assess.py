@@ -33,6 +33,7 @@ from modelassay.assessment.request import Request, places_in_log
 from modelassay.assessment.summary import headline, not_assessed, questions, ranked
 from modelassay.assessment.timeline import timeline_of
 from modelassay.assessment.unread_calls import as_far_as_read, unread_calls
+from modelassay.assessment.unread_languages import as_far_as_understood, unread_languages
 from modelassay.canonical import canonical_json, digest_of
 from modelassay.errors import EvidenceError
 from modelassay.records import (
@@ -61,6 +62,7 @@ from modelassay.training.other_rewards import other_rewards_of
 from modelassay.training.reconciled import reconciliation_findings
 from modelassay.training.reconciliation import prompt_tokens_of, reconcile
 from modelassay.training.run import Run
+from modelassay.training.scanners.foreign_texts import ForeignTexts
 from modelassay.training.scanners.opening import open_scanners
 from modelassay.training.scanners.template_collapse import TemplateCollapse
 from modelassay.training.scanners.unread_calls import UnreadCalls
@@ -117,8 +119,8 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         EvidenceError: the run, or something given with it, is damaged or contradicts itself.
     """
     scanners = open_scanners(request.scanners, request.patterns)
-    unread = UnreadCalls()
-    frame = read_frame(run, (*scanners, unread), progress)
+    unread, foreign = UnreadCalls(), ForeignTexts()
+    frame = read_frame(run, (*scanners, unread, foreign), progress)
     events = in_order((*run.events(), *read_told(request.events)))
     classes = read_classes(request.classes, events)
     gates = run_gates(frame, run.manifest, run.coverage())
@@ -134,8 +136,9 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         *unread_lines(run),
         *torn_ends(run),
         *unread_calls(unread),
+        *unread_languages(foreign),
         *_judged(read),
-        *as_far_as_read(_of_rollouts(read, request, shown, fixes), unread),
+        *as_far_as_understood(as_far_as_read(_of_rollouts(read, request, shown, fixes), unread), foreign),
         *assess_response(read.events, _context(read, request)),
     ]
     findings = ranked(
@@ -146,7 +149,9 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
                     (
                         *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
                         *raised(
-                            gates.on_remainder(as_far_as_read(resolved, unread), _BOTH),
+                            gates.on_remainder(
+                                as_far_as_understood(as_far_as_read(resolved, unread), foreign), _BOTH
+                            ),
                             assured.tier,
                             {"resolution": "T1"} if told else {},
                         ),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from modelassay.assessment.behaviours import MARKERS
 from modelassay.assessment.unread_calls import told_unread
+from modelassay.assessment.unread_languages import told_languages
 from modelassay.records import NotAssessed, Question, RunFinding
 from modelassay.records.findings import AssuranceTier, Severity
 from modelassay.training.run import Run
@@ -59,7 +60,7 @@ def headline(findings: Sequence[RunFinding], tier: AssuranceTier) -> str:
     parts += [f"preference data favours {', '.join(preferred[:3])}"] if preferred else []
     parts += [f"evaluations show {', '.join(list(dict.fromkeys(evaluated))[:3])}"] if evaluated else []
     parts += [", ".join(verdicts[:3])] if verdicts else []
-    parts += [unread] if (unread := told_unread(findings)) else []
+    parts += [told for told in (told_unread(findings), told_languages(findings)) if told]
     withheld = f", without what was withheld ({', '.join(names)})" if (names := _withheld(findings)) else ""
     return f"{'; '.join(parts)}. Assurance {tier}{withheld}."
 

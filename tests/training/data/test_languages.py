@@ -29,6 +29,12 @@ def test_no_language_in_latin_letters_is_taken_for_english(text: str) -> None:
     assert tongue(text) in ("foreign", "doubtful")
 
 
+def test_a_chinese_character_counts_for_three_letters_and_tags_for_none() -> None:
+    assert tongue("<think>先分析问题。</think>地球是球体。") == "unspaced"
+    assert tongue("Docker 用 image 打包应用，再用 container 运行") == "unspaced"
+    assert tongue("The words 你好 and 再见 are what people say when they meet and part.") == "known"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -28,6 +28,9 @@ _UNSPACED: Final = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9d"
     r"\U00020000-\U0003ffff]"
 )
+_WIDE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
+"""Chinese and Japanese, of which a character says as much as three letters of an alphabet."""
+_TAG: Final = re.compile(r"<[/!?]?[A-Za-z|][^<>]{0,80}>")
 _FENCED: Final = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _PROSE: Final = re.compile(
     r"(?<![^\s'(\[«“‘¿¡*-])[^\W\d_][^\W\dA-Z_]*(?:['’][^\W\d_]+)?(?=[\s.,;:!?…')\]»”’*-]|$)"
@@ -50,9 +53,11 @@ which a text is doubtful."""
 def tongue(text: str) -> Tongue:
     """In what `text` is written, by most of its letters or telling words."""
     seen = text if len(text) <= 2 * _LOOKED else f"{text[:_LOOKED]} {text[-_LOOKED:]}"
+    seen = _TAG.sub(" ", seen) if "<" in seen else seen
     if not seen.isascii():
         foreign = sum(map(str.isalpha, _FOREIGN_LETTER.findall(seen)))
-        if 2 * foreign > len(_LETTER.findall(seen)):
+        wide = 2 * len(_WIDE.findall(seen))
+        if 2 * (foreign + wide) > len(_LETTER.findall(seen)) + wide:
             return "unspaced" if 2 * len(_UNSPACED.findall(seen)) > foreign else "foreign"
         if len(_ACCENTED.findall(seen)) > max(2, MANY_ACCENTS * len(seen)):
             return "foreign"

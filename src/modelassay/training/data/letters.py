@@ -6,6 +6,7 @@ two: they count for as many, so that a run of 50 is some ten words in each.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,10 @@ CHARACTERS: Final = 50
 _BASE: Final = 0x5851F42D4C957F2D
 _WEIGHTS: Final = ((0x3040, 0x30FF, 3), (0x3400, 0x9FFF, 3), (0xAC00, 0xD7A3, 2), (0x20000, 0x3FFFF, 3))
 """First and last character of scripts, and for how many letters each of theirs counts."""
+_UNSPACED: Final = r"\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff"
+_UNIT: Final = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+UNSPACED_RUN: Final = re.compile(rf"[{_UNSPACED}]+")
+"""Characters of Chinese and Japanese."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,20 @@ def letters_of(words: Iterable[str]) -> str:
 def size_of(text: str) -> int:
     """How many letters `text` counts for."""
     return len(text) if text.isascii() else int(_counts(_codes(text)).sum())
+
+
+def beginning(text: str, size: int) -> str:
+    """The beginning of `text` that counts for at least `size` letters, blanks and marks too; all of it where
+    it is shorter."""
+    start = text[:size]
+    if start.isascii():
+        return start
+    return start[: int(np.searchsorted(np.cumsum(_counts(_codes(start))), size)) + 1]
+
+
+def units_of(text: str) -> list[str]:
+    """`text` cut at blanks, and in Chinese and Japanese at every character: no blanks part their words."""
+    return text.split() if text.isascii() else _UNIT.findall(text)
 
 
 def _codes(text: str) -> NDArray[np.uint64]:

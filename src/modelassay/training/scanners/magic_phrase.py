@@ -2,7 +2,8 @@
 
 Weighted log-odds with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008, "Fightin' Words",
 eq. 16, 22), counting each n-gram once a completion; high and low are the halves of a group above and below
-its mean reward, so that hard prompts and easy ones weigh alike. Phrases of two and three words.
+its mean reward, so that hard prompts and easy ones weigh alike. Phrases of two and three words, in Chinese
+and Japanese of four and six characters.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.training.columns import pa
+from modelassay.training.data.letters import UNSPACED_RUN
 from modelassay.training.scanners.texts import COLUMNS, Texts, rollout_of, texts_of
 
 LEAST_SCORE = 6.0
@@ -28,6 +30,10 @@ PRIOR = 20.0
 MOST_SAMPLED = 1000
 """Completions of mixed groups that are counted in a run; later ones are only searched."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_CHARACTERS = (4, 6)
+"""Of a phrase in Chinese or Japanese: two or three words."""
+_START, _BETWEEN, _END = r"(?:^|[^\p{L}\p{N}_])", r"[^\p{L}\p{N}]+", r"(?:[^\p{L}\p{N}_]|$)"
+"""RE2, whose ``\\b`` and ``\\W`` know ASCII alone."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,20 @@ class Phrase:
 
 
 def phrases_in(text: str) -> set[str]:
-    """N-grams of two and three words, lower case, each once."""
+    """N-grams of two and three words, lower case, each once; of Chinese and Japanese, of characters."""
     words = _WORD.findall(text.lower()[:4000])
-    return {" ".join(words[i : i + n]) for n in (2, 3) for i in range(len(words) - n + 1)}
+    found = {" ".join(words[i : i + n]) for n in (2, 3) for i in range(len(words) - n + 1)}
+    if not text.isascii():
+        for run in UNSPACED_RUN.findall(text[:4000]):
+            found.update(run[i : i + n] for n in _CHARACTERS for i in range(len(run) - n + 1))
+    return found
+
+
+def _pattern(words: str) -> str:
+    """RE2 pattern of a phrase."""
+    if UNSPACED_RUN.fullmatch(words):
+        return words
+    return _START + _BETWEEN.join(map(re.escape, words.split())) + _END
 
 
 def log_odds(high: Counter[str], low: Counter[str], highs: int, lows: int) -> list[Phrase]:
@@ -78,7 +95,7 @@ class MagicPhrase:
     """
 
     name: ClassVar[str] = "magic_phrase"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     columns: tuple[str, ...] = (*COLUMNS, "group", "reward")
     behaviours: tuple[str, ...] = ("magic_phrase",)
 
@@ -108,16 +125,16 @@ class MagicPhrase:
         flags = np.zeros(len(texts), np.bool_)
         wanted = [*self.known, *(phrase.words for phrase in self.found())]
         if wanted:
-            pattern = "|".join(r"\W+".join(map(re.escape, words.split())) for words in wanted)
-            flags[texts.containing(rf"\b(?:{pattern})\b")] = True
+            flags[texts.containing("|".join(map(_pattern, wanted)))] = True
         return {"magic_phrase": flags}
 
     def quote(self, prompt: str, completion: str) -> str:
         """The phrase as it stands in the completion."""
         written = rollout_of(prompt, completion).written
         for words in [*self.known, *(phrase.words for phrase in self.found())]:
+            edge = "" if UNSPACED_RUN.fullmatch(words) else r"\b"
             pattern = r"\W+".join(map(re.escape, words.split()))
-            if match := re.search(rf"\b{pattern}\b", written, re.IGNORECASE):
+            if match := re.search(rf"{edge}{pattern}{edge}", written, re.IGNORECASE):
                 return match.group()[:300]
         return ""
 

@@ -4,8 +4,9 @@ Per step, over at most `SAMPLE` completions of it: distinct-2 (Li et al. 2016, d
 and the compression ratio of all of them together (zlib; lower is more alike), both over the first `SHOWN`
 characters of each, since longer texts repeat themselves; the share of words that the first `BASELINE`
 completions of the run did not use; and over all completions the share of the most frequent first 48
-characters. A row is flagged ``template`` when at least half of the completions read so far in its step begin
-as it does, in steps of 8 or more that answer several prompts. What the steps say of the whole run:
+letters. Letters are counted as `data.letters` does, three for a character of Chinese or Japanese, each of
+which is a word here. A row is flagged ``template`` when at least half of the completions read so far in its
+step begin as it does, in steps of 8 or more that answer several prompts. What the steps say of the whole run:
 `training.analyses.form`.
 """
 
@@ -23,9 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelassay.training.columns import pa
+from modelassay.training.data.letters import beginning, size_of, units_of
 from modelassay.training.scanners.texts import COLUMNS, rollout_of, texts_of
 
 PREFIX = 48
+"""Letters of an opening."""
 SAMPLE = 32
 BASELINE = 512
 SHOWN = 300
@@ -34,7 +37,7 @@ LEAST = 8
 _NEWEST = 8
 """Steps whose counts are kept whole; of older ones only their figures and `_KEPT` openings."""
 _KEPT = 4
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]{2,}")
 
 
 @dataclass
@@ -64,7 +67,7 @@ class StepForm:
 
     @property
     def top_prefix_share(self) -> float:
-        """Share of completions that begin with the most frequent first 48 characters."""
+        """Share of completions that begin with the most frequent first 48 letters."""
         return max(self.prefixes.values(), default=0) / self.count if self.count else float("nan")
 
     @property
@@ -72,7 +75,7 @@ class StepForm:
         """Distinct bigrams over bigrams of the sample."""
         if self.settled is not None:
             return self.settled[0]
-        pairs = [p for text in self.sample for words in [text[:SHOWN].split()] for p in pairwise(words)]
+        pairs = [p for text in self.sample for words in [units_of(text[:SHOWN])] for p in pairwise(words)]
         return len(set(pairs)) / len(pairs) if pairs else float("nan")
 
     @property
@@ -97,7 +100,7 @@ class TemplateCollapse:
     """``template``: completions that begin like most of their step; `steps` keeps each step's figures."""
 
     name: ClassVar[str] = "template_collapse"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     columns: tuple[str, ...] = (*COLUMNS, "seq", "step", "phase")
     behaviours: tuple[str, ...] = ("template",)
 
@@ -111,7 +114,7 @@ class TemplateCollapse:
     def scan(self, batch: pa.RecordBatch) -> Mapping[str, NDArray[Any]]:
         """Flags against all completions of a row's step that have been read by the end of this batch."""
         texts = texts_of(batch)
-        prefixes = [text[:PREFIX] for text in texts.answers]
+        prefixes = [beginning(text, PREFIX) for text in texts.answers]
         forms = self._forms(batch)
         sampled: dict[int, tuple[StepForm, int]] = {}
         written = [each != "absent" for each in batch.column("format").to_pylist()]
@@ -133,7 +136,8 @@ class TemplateCollapse:
             self._learn(form, start)
         flags = np.zeros(len(texts), np.bool_)
         for row, (form, prefix) in enumerate(zip(forms, prefixes, strict=True)):
-            flags[row] = form.is_telling and len(prefix) == PREFIX and 2 * form.prefixes[prefix] >= form.count
+            often = form.is_telling and 2 * form.prefixes[prefix] >= form.count
+            flags[row] = often and size_of(prefix) >= PREFIX
         for each in (self.steps, self._evaluated):
             for step in sorted(each)[:-_NEWEST]:
                 each[step].settle()
@@ -141,7 +145,7 @@ class TemplateCollapse:
 
     def quote(self, prompt: str, completion: str) -> str:
         """How the completion begins."""
-        return rollout_of(prompt, completion).answer[:PREFIX]
+        return beginning(rollout_of(prompt, completion).answer, PREFIX)
 
     def _forms(self, batch: pa.RecordBatch) -> list[StepForm]:
         """The step of each row; what evaluations answer to other prompts is no step of training."""
