@@ -10,6 +10,7 @@ import msgspec
 
 from modelassay.canonical import Digest
 from modelassay.errors import BudgetReachedError
+from modelassay.evaluators.languages import language_in
 from modelassay.protocols import Target
 from modelassay.records import Decoding, Failure, Message, PairKey, Reply, Request, Transcript
 from modelassay.redteam.adaptive.judging import AttackJudge, topical
@@ -117,16 +118,29 @@ def _open(behaviour: Behaviour, attempts: Sequence[Attempt]) -> str:
 
 
 def _settled(untold: Attempt, behaviour: Behaviour, attempts: Sequence[Attempt]) -> bool:
-    """Whether the conversation of an answer that told nothing tells of the model by another one."""
+    """Whether the conversation of an answer that told nothing tells of the model by another one.
+
+    An answer to a turn in another language than the request is told of by turns in that language alone: a
+    model that declines in one may help in another.
+    """
     asked = untold.transcript.asked or ()
+    spoken = _language(asked)
+    elsewhere = spoken != language_in(behaviour.request)
     for each in attempts:
         other = each.transcript.asked or ()
+        if elsewhere and _language(other) != spoken:
+            continue
         if len(other) > len(asked) and other[: len(asked)] == asked:
             return True  # if what follows tells nothing either, that one says so
         declined = each.judgement.said == "refused" and topical(other[-1].content, behaviour.request)
         if declined and asked[: len(other)] == other:
             return True
     return False
+
+
+def _language(asked: Sequence[Message]) -> str:
+    """Of the newest turn."""
+    return language_in(asked[-1].content) if asked else ""
 
 
 def _without(attempts: list[Attempt], outcome: AttackOutcome, reason: str) -> Played:
