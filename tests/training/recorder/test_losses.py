@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelassay import Recorder
@@ -16,7 +17,9 @@ from modelassay.training.frame import read_frame
 from modelassay.training.lacking import lacks_of
 from modelassay.training.reconciliation import reconcile
 from modelassay.training.recorder.generation import Generation
+from modelassay.training.recorder.items import Loss, StepDone
 from modelassay.training.recorder.place import Place
+from modelassay.training.recorder.spool import Places, Spool, SpoolReader
 from modelassay.training.run import Run
 
 pytestmark = pytest.mark.usefixtures("no_keys")
@@ -171,3 +174,45 @@ def test_a_recorder_that_is_closed_in_the_middle_of_a_step_says_so(tmp_path: Pat
     result = reconcile(read_frame(kept), [], lacks=lacks_of(kept))
     assert (result.disagreements, result.lacking) == ((), (4,))
     assert any("step 4 was done: it may lack" in each for each in coverage(tmp_path).statements)
+
+
+def test_steps_may_be_numbers_of_numpy_or_torch(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    steps = [np.int64(1), np.array(2), np.float32(3), 4.0, torch.tensor(5)]
+    with Recorder(tmp_path, run="r", commit=False) as run:
+        for step in steps:
+            run.rollout(prompt="p", completion="c", step=step)
+            columns = {"step": [step], "prompt": ["p"], "completion": ["c"], "group": ["g"]}
+            run.rollouts(1, columns)
+            run.event("note", step=step, seen="yes")
+            run.step(step, {"loss": 0.5})
+    kept = Run(tmp_path / "runs" / "r")
+    assert [each.step for each in kept.metrics()] == [1, 2, 3, 4, 5]
+    assert [event.step for event in kept.events() if "seen" in event.body] == [1, 2, 3, 4, 5]
+    assert read_frame(kept).step.tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert coverage(tmp_path).gaps == 0
+
+
+def test_a_value_that_is_no_step_costs_nothing_but_what_has_it(tmp_path: Path) -> None:
+    with Recorder(tmp_path, run="r", commit=False) as run:
+        for odd in (2**70, True, "2", 1.5):
+            run.rollout(prompt="p", completion="c", step=odd)
+            columns = {"step": [1, odd], "prompt": ["p"] * 2, "completion": ["c"] * 2, "group": ["g"] * 2}
+            run.rollouts(2, columns)
+            run.step(odd, {"loss": 1.0})
+        run.rollout(prompt="p", completion="c", step=1)
+        run.step(1, {"loss": 0.5})
+    kept, found = Run(tmp_path / "runs" / "r"), coverage(tmp_path)
+    assert (found.found_train, found.expected_train, found.gaps) == (1, 13, 12)
+    assert [each.step for each in kept.metrics()] == [1]
+    assert sum(event.body["records"] for event in kept.events() if event.kind == "gap") == 8
+
+
+def test_a_loss_whose_reason_cannot_be_spelt_is_counted_and_in_nobodys_way(tmp_path: Path) -> None:
+    places = Places(tmp_path, 0)
+    spool = Spool(places)
+    spool.lost.add(Loss(rollouts=3, records=1, first_step=2, last_step=2**80, reason="\ud800"))
+    assert spool.put(StepDone(2)) == ""
+    loss, done = SpoolReader(places, 0, 0).read(1 << 20)
+    assert isinstance(loss, Loss)
+    assert (loss.rollouts, loss.records, loss.last_step, done) == (3, 1, -1, StepDone(2))

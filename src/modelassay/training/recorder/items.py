@@ -9,6 +9,9 @@ import msgspec
 from modelassay.canonical import Digest
 from modelassay.training.importers.rows import clean, json_text
 
+LARGEST = 2**62
+"""Steps are below it, as every file of a record can hold them."""
+
 
 class Rollouts(msgspec.Struct, tag="rollouts", array_like=True):
     """Rollouts by column; rewards stand under ``reward/<name>``."""
@@ -88,10 +91,18 @@ def loss_of(item: Item, reason: str) -> Loss:
     return lost_rollouts(item.count, item.columns.get("step", ()), reason)
 
 
+def one_record() -> Loss:
+    """What is lost with a record that is no rollout."""
+    return Loss(records=1)
+
+
 def lost_rollouts(count: int, steps: Any, reason: str = "") -> Loss:
-    """`count` rollouts that are lost, of those of `steps` that are numbers, should it be several."""
+    """`count` rollouts that are lost, of those of `steps` that steps can be, should it be several.
+
+    What is none must not be in the way of telling that rollouts were lost.
+    """
     several = steps if isinstance(steps, list | tuple) else ()
-    known = [step for step in several if isinstance(step, int)] or [-1]
+    known = [step for step in several if type(step) is int and 0 <= step < LARGEST] or [-1]
     return Loss(rollouts=count, first_step=min(known), last_step=max(known), reason=reason)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import traceback
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -12,6 +13,7 @@ import msgspec
 
 from modelassay.errors import UsageError
 from modelassay.records import RewardFunction, RunPhase
+from modelassay.training.recorder.items import LARGEST
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 Phases = TypeVar("Phases", bound=Collection[Any])
@@ -66,6 +68,28 @@ def scalar(value: Any) -> Any:
         return value.item()
     except (RuntimeError, TypeError, ValueError):  # it holds several
         return value
+
+
+def step_number(step: Any, otherwise: int | None = None) -> int:
+    """The step that `step` says: a whole number, one of numpy or torch, or a fraction that is whole.
+
+    Args:
+        otherwise: what None says; nothing when None.
+
+    Raises:
+        TypeError, ValueError: it is none, or one that no record can hold.
+    """
+    if type(step) is int and -1 <= step < LARGEST:
+        return step
+    number = scalar(otherwise if step is None else step)
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if isinstance(number, bool):
+        raise TypeError("a step is a number, not a truth value")
+    whole = operator.index(number)
+    if not -1 <= whole < LARGEST:
+        raise ValueError(f"there is no step {str(whole)[:40]}")
+    return whole
 
 
 def finite_numbers(values: Mapping[str, Any]) -> dict[str, float]:

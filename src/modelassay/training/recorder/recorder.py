@@ -5,10 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -27,7 +26,7 @@ from modelassay.training.recorder.checkpoints import read_checkpoint
 from modelassay.training.recorder.clerk import LiveLog
 from modelassay.training.recorder.graded import GradedBatches
 from modelassay.training.recorder.in_force import InForce
-from modelassay.training.recorder.items import Item, Line, Loss, Rollouts, StepDone, lost_rollouts
+from modelassay.training.recorder.items import Item, Line, Rollouts, StepDone, lost_rollouts, one_record
 from modelassay.training.recorder.pipeline import Pipeline
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.plain_values import (
@@ -37,6 +36,7 @@ from modelassay.training.recorder.plain_values import (
     plain,
     replaced,
     reward_function,
+    step_number,
     told_of,
 )
 from modelassay.training.recorder.rewards import recording
@@ -48,8 +48,6 @@ from modelassay.training.recorder.troubles import Troubles
 
 FLUSH_S = 60.0
 """Longest wait for the disk when a run is closed; what is later than that is told on stderr."""
-_ONE_RECORD = partial(Loss, records=1)
-R = TypeVar("R", bound="RunRecorder")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -117,7 +115,7 @@ class RunRecorder:
         self._in_force = InForce(self, lambda: self._pipeline.rank)
         self._told: BaseException | None = None
 
-    def __enter__(self: R) -> R:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -128,7 +126,7 @@ class RunRecorder:
         self.close()
 
     # -- whom it listens to --------------------------------------------------------------------------------
-    def attach(self: R, trainer: Any, *, tokens: bool = True) -> R:
+    def attach(self, trainer: Any, *, tokens: bool = True) -> Self:
         """Record all that a transformers or TRL trainer does; see `training.recorder.trainer`.
 
         Args:
@@ -190,7 +188,7 @@ class RunRecorder:
             known_phases([phase])
             (prompt_text, form), (completion_text, other) = text_of(prompt), text_of(completion)
             self.troubles.look(prompt_text, completion_text)
-            self.reach(at, phase)
+            self.reach(at := step_number(at), phase)
             self._alone += 1
             row = {
                 "step": at,
@@ -220,9 +218,10 @@ class RunRecorder:
         """
         with self.troubles.kept("recording rollouts", lambda: lost_rollouts(count, columns.get("step", ()))):
             phases = known_phases(columns.get("phase") or ["train"] * count)
-            for phase, step in set(zip(phases, columns["step"], strict=True)):
+            steps = [step_number(each) for each in columns["step"]]
+            for phase, step in set(zip(phases, steps, strict=True)):
                 self.reach(step, phase)
-            marked = {"group": [self._marked(each) for each in columns["group"]]}
+            marked = {"step": steps, "group": [self._marked(each) for each in columns["group"]]}
             self.named(count, {**self.totals.added(columns, count), **marked}, more)
 
     def named(
@@ -256,11 +255,11 @@ class RunRecorder:
 
     def step(self, step: int, metrics: Mapping[str, Any] | None = None) -> None:
         """Say that `step` is done: none of its rollouts, or of an earlier step's, will come any more."""
-        with self.troubles.kept("recording a step", _ONE_RECORD):
+        with self.troubles.kept("recording a step", one_record):
             if metrics:
                 self.metrics(metrics, step=step)
             self.graded.flush()
-            again = self._pipeline.was_done(step)
+            again = self._pipeline.was_done(step := step_number(step))
             self.current_step = self.current_step if again else step
             self.put(StepDone(step, *self._in_force.digests, self._pipeline.last_checkpoint, again))
 
@@ -268,25 +267,25 @@ class RunRecorder:
         self, values: Mapping[str, Any], *, step: int | None = None, phase: RunPhase = "train"
     ) -> None:
         """Record what the trainer logged; what is no finite number is left out."""
-        with self.troubles.kept("recording metrics", _ONE_RECORD):
+        with self.troubles.kept("recording metrics", one_record):
             if numbers := finite_numbers(values):
-                at = self.current_step if step is None else step
+                at = step_number(step, self.current_step)
                 self._line("metrics", RunMetrics(step=at, phase=phase, values=numbers, time=now()))
 
     def event(
         self, kind: RunEventKind, *, step: int | None = None, actor: str = "", alarm: str = "", **body: Any
     ) -> None:
         """Record that something happened; `training.happenings` has the fields of each kind."""
-        with self.troubles.kept("recording an event", _ONE_RECORD):
-            at = self.current_step if step is None else step
+        with self.troubles.kept("recording an event", one_record):
+            at = step_number(step, self.current_step)
             self._put_event(
                 RunEvent(time=event_time(), kind=kind, step=at, actor=actor, alarm=alarm, body=plain(body))
             )
 
     def checkpoint(self, folder: str | Path, *, step: int | None = None) -> None:
         """Record a checkpoint that was saved; it is hashed in the background."""
-        with self.troubles.kept("recording a checkpoint", _ONE_RECORD):
-            at, path = self.current_step if step is None else step, Path(folder).absolute()
+        with self.troubles.kept("recording a checkpoint", one_record):
+            at, path = step_number(step, self.current_step), Path(folder).absolute()
             self.later(lambda: self._hash(path, at))
 
     def later(self, job: Callable[[], None]) -> None:
@@ -301,7 +300,7 @@ class RunRecorder:
             UsageError: there is no such field, or it cannot hold that.
         """
         found = replaced(RunDataset(name=name), **about)
-        with self.troubles.kept("recording a dataset", _ONE_RECORD):
+        with self.troubles.kept("recording a dataset", one_record):
             self._line("datasets", found)
 
     def configuration(self, settings: Mapping[str, Any], *, step: int | None = None) -> None:

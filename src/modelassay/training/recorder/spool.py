@@ -188,7 +188,7 @@ class Spool:
             OSError: the disk still refuses.
         """
         if self.lost:
-            self._append(framed(encode(self.lost)))
+            self._append(framed(_counted(self.lost)))
             self.lost = Loss()
         while self._waiting:
             self._append(self._waiting[0])
@@ -209,6 +209,15 @@ class Spool:
         fresh = Appending(self._places.segment(self._number + 1))
         self._file.close()
         self._file, self._number = fresh, self._number + 1
+
+
+def _counted(loss: Loss) -> bytes:
+    """`loss` as MessagePack; the bare counts where the rest of it cannot be spelt: they must not be lost."""
+    try:
+        return encode(loss)
+    except (TypeError, ValueError, OverflowError) as error:
+        reason = f"why cannot be written down ({type(error).__name__})"
+        return encode(Loss(rollouts=loss.rollouts, records=loss.records, reason=reason))
 
 
 def framed(data: bytes) -> bytes:
