@@ -155,6 +155,15 @@ def test_junit_fails_where_harm_is_shown(blocked: AuditRecord, clean: AuditRecor
     assert set(suites.values()) == {"0"}
 
 
+def test_junit_fails_while_nobody_accepted_the_risk(clean: AuditRecord) -> None:
+    verdict = msgspec.structs.replace(clean.verdict, outcome="deploy-monitored")
+    record = msgspec.structs.replace(clean, verdict=verdict)
+    root = ElementTree.fromstring(renderer_for("x.xml").render(record))
+    failure = root.find("testsuite[@name='verdict']/testcase/failure")
+    assert failure is not None
+    assert "before a person accepts the risk" in str(failure.text)
+
+
 def test_markdown_is_inert_and_short(blocked: AuditRecord) -> None:
     text = renderer_for("x.md").render(blocked).decode()
     assert len(text.encode()) <= 64_000

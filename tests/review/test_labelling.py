@@ -186,6 +186,7 @@ def test_agreement_is_told_with_its_interval(
     assert run(["review", "export", audited, "-o", str(out), "--size", "12"]) == 0
     rows = list(csv.DictReader(io.StringIO(out.read_text("utf-8-sig"), newline="")))
     of_refusal = [row for row in rows if row["measure"] == "refusal"]
+    of_help = [row for row in rows if row["measure"] == "over_refusal"]
     people = {
         "ada": ["yes" if n % 3 else "no" for n in range(len(of_refusal))],
         "bob": ["yes" if n % 3 and n % 5 else "no" for n in range(len(of_refusal))],
@@ -197,6 +198,7 @@ def test_agreement_is_told_with_its_interval(
             writer.writeheader()
             for row, label in zip(of_refusal, labels, strict=True):
                 writer.writerow({**row, "label": label, "annotator": name})
+            writer.writerows({**row, "label": "yes", "annotator": name} for row in of_help)
         assert run(["review", "import", audited, str(back)]) == 0
     capsys.readouterr()
     assert run(["review", "status", audited, "--json"]) == 0
@@ -208,8 +210,14 @@ def test_agreement_is_told_with_its_interval(
     assert (told["low"], told["high"]) == pytest.approx((interval.low, interval.high), abs=5e-4)
     assert 0 < told["value"] < 1
     assert all(each["alpha"] is None for name, each in found.items() if name != "refusal")
+    assert {name: each["alike"] for name, each in found.items()} == {
+        "refusal": 0,
+        "over_refusal": len(of_help),
+    }
     assert run(["review", "status", audited]) == 0
-    assert "people agree: Krippendorff's alpha 0." in capsys.readouterr().out
+    out_text = capsys.readouterr().out
+    assert "people agree: Krippendorff's alpha 0." in out_text
+    assert f"all {len(of_help)} answers that two or more labelled have one and the same label" in out_text
 
 
 # Spreadsheets

@@ -36,6 +36,11 @@ def command(audit: str, store: Path | None, as_json: bool) -> int:
         if each.alpha is not None:
             low, high = each.alpha.low, each.alpha.high
             click.echo(f"  people agree: Krippendorff's alpha {each.alpha.value} ({low} to {high})")
+        if each.alike:
+            click.echo(
+                f"  people agree: all {each.alike:,} answers that two or more labelled have one and the same "
+                "label, so Krippendorff's alpha cannot be told"
+            )
         for side, table in each.judge.items():
             click.echo(
                 f"  judge against people, {side}: " + ", ".join(f"{k} {v:,}" for k, v in table.items())

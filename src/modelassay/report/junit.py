@@ -15,12 +15,15 @@ from modelassay.report.imported import in_brackets
 from modelassay.report.judges import judge_line
 from modelassay.report.text import OUTCOME_WORDS, slice_name, visible
 
+_UNACCEPTED = "not to be deployed before a person accepts the risk: `modelassay gate accept-risk`"
+
 
 class JUnitReport:
     """Renders an audit as JUnit XML: shown harmful fails, in slices too small to judge too; what else is
     not assessable is skipped.
 
-    The verdict is a case of its own that fails unless the candidate may be deployed.
+    The verdict is a case of its own that fails unless it lets the candidate be deployed by itself. What
+    people decided on it later is not in the record: `modelassay show` tells, and the exit code follows it.
     """
 
     name = "junit"
@@ -50,6 +53,8 @@ def _verdict_suite(root: ElementTree.Element, audit: AuditRecord) -> None:
     reasons = "\n".join(visible(hit.statement) for hit in verdict.decided_by)
     if verdict.outcome in {"block", "review"}:
         kind = "failure"
+    elif verdict.outcome == "deploy-monitored":
+        kind, reasons = "failure", f"{reasons}\n{_UNACCEPTED}"
     elif verdict.outcome == "inconclusive":
         kind, reasons = "error", "\n".join(map(visible, verdict.inconclusive)) or reasons
     else:

@@ -40,7 +40,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     annotators: dict[str, int]
     """Labels by annotator."""
     alpha: Estimate | None
-    """Krippendorff's alpha (ordinal) over answers that two or more labelled, with its 95 % interval."""
+    """Krippendorff's alpha (ordinal) over answers that two or more labelled, with its 95 % interval; None
+    without such answers, and where all of them have one and the same label: it compares disagreement with
+    what chance would give, and no chance is seen there."""
+    alike: int
+    """Answers that two or more labelled, where all of those labels are one and the same; else 0."""
     judge: dict[str, dict[str, int]]
     """By model: ``both wanted``, ``only the judge``, ``only people``, ``neither``; labelled answers, not
     weighted."""
@@ -65,6 +69,8 @@ def progress_of(
         pairs = [pair for pair in draw.pairs if pair.measure == measure]
         labelled = {place for item in own if item.id in values for place in item.places}
         drawn = [pair.key for pair in pairs if pair.drawn]
+        rated = [values[item.id] for item in own if len(values.get(item.id, ())) > 1]
+        alike = len(rated) if len({value for each in rated for value in each.values()}) == 1 else 0
         whole = [key for key in drawn if {("baseline", key), ("candidate", key)} <= labelled]
         found.append(
             Progress(
@@ -74,7 +80,8 @@ def progress_of(
                 pairs_labelled=len(whole),
                 skipped=skipped[measure],
                 annotators=dict(Counter(name for item in own for name in values.get(item.id, ()))),
-                alpha=_alpha([values[item.id] for item in own if len(values.get(item.id, ())) > 1]),
+                alpha=None if alike else _alpha(rated),
+                alike=alike,
                 judge=_against(contents, measure, own, values),
             )
         )
