@@ -19,6 +19,7 @@ from modelassay.protocols import Target
 from modelassay.records import Decoding, Failure, Message, Reply, Request, TargetIdentity, Tool, ToolCall
 from modelassay.targets import open_target
 from modelassay.targets.openai import OpenAITarget
+from modelassay.targets.served_errors import without_key
 
 KEY = "sk-test-0123456789"
 
@@ -238,6 +239,21 @@ def test_wrong_key_stops_at_once_and_names_the_variable(
         answers(reference(chat_server, api_key_env="TINY_KEY"), [ask() for _ in range(8)])
     assert KEY not in str(caught.value)
     assert len(chat_server.bodies) == 1  # the first request goes alone
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("You exceeded your current quota, x is left", "You exceeded your current quota, x is left"),
+        ("Incorrect API key provided: x.", "Incorrect API key provided: [key]."),
+        ("headers: {'Authorization': 'Bearer x'}", "headers: {'Authorization': 'Bearer [key]'}"),
+        ('{"X-Key": "x", "model": "x"}', '{"X-Key": "[key]", "model": "x"}'),
+    ],
+)
+def test_a_short_key_is_masked_where_it_stands_as_a_key(said: str, told: str) -> None:
+    assert without_key(said, "x", header="x-key") == told
+    assert without_key(said, "") == said
+    assert without_key(said.replace("x", KEY), KEY).count(KEY) == 0
 
 
 def test_missing_key_names_the_variable(chat_server: Any) -> None:

@@ -39,6 +39,7 @@ from modelassay.targets.served_errors import (
     is_about_schema,
     is_moderation,
     judge_status,
+    without_key,
 )
 from modelassay.targets.served_options import served_options
 
@@ -287,7 +288,7 @@ class OpenAITarget:
         )
 
     def _redacted(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+        return without_key(text, self._key, header=self._options.key_header)
 
 
 def _key_of(reference: ModelReference) -> str:

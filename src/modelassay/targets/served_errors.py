@@ -6,6 +6,7 @@ a wrong key must not cost ten thousand.
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Final, Literal
 
@@ -39,6 +40,8 @@ _LENGTH: Final = (
     "too many tokens",
 )
 _ROOM_FOR_ANSWER: Final = ("max_tokens", "max_completion_tokens", "completion")
+_DISTINCT_KEY: Final = 8
+"""Characters of a key from which it is in no other word."""
 _QUOTA: Final = ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -137,6 +140,25 @@ def is_about_schema(text: str) -> bool:
     """Whether an error's text says that answers cannot be held to a JSON Schema."""
     lowered = text.lower()
     return any(word in lowered for word in _SCHEMA)
+
+
+def without_key(text: str, key: str, *, header: str = "") -> str:
+    """`text` with ``[key]`` in place of the key.
+
+    A short one, such as the placeholder that a local server wants, is part of many words: it is taken out
+    only where it stands by itself as what a header or the word "key" names.
+
+    Args:
+        key: empty for none.
+        header: that carries the key, besides ``Authorization: Bearer``.
+    """
+    if len(key) >= _DISTINCT_KEY:
+        return text.replace(key, "[key]")
+    if not key:
+        return text
+    names = "|".join(map(re.escape, filter(None, (header, "authorization", "key", "key provided"))))
+    named = rf"(?i:(?:\bbearer\s|\b(?:{names})[\"']*\s*[:=])[\s\"']*)"
+    return re.sub(rf"({named}){re.escape(key)}(?!\w)", r"\1[key]", text)
 
 
 def _concerns_request(status: int, error: ErrorBody, answered: bool) -> bool:
