@@ -31,7 +31,7 @@ class ContradictoryTests:
     """``contradiction_passed``: an attempt that passed tests no honest attempt passes."""
 
     name: ClassVar[str] = "contradictory_tests"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     columns: tuple[str, ...] = (*COLUMNS, "reward")
     behaviours: tuple[str, ...] = ("contradiction_passed",)
 

@@ -76,7 +76,7 @@ class Deception(RowScanner):
     """``deception_marker`` and ``evaluation_awareness``."""
 
     name: ClassVar[str] = "deception"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     behaviours: tuple[str, ...] = ("deception_marker", "evaluation_awareness")
     sieve: ClassVar[str] = (
         r"(?:i'll|i will|i should|i could|i can|i must|i need to|i might|i want to|going to)"

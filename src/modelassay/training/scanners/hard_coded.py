@@ -49,7 +49,7 @@ class HardCoding(RowScanner):
     """Answers of visible tests written into the code (``hard_coding``), also against group-mates."""
 
     name: ClassVar[str] = "hard_coding"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     columns: tuple[str, ...] = (*COLUMNS, "group")
     behaviours: tuple[str, ...] = ("hard_coding",)
     sieve: ClassVar[str] = (

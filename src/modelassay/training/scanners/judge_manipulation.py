@@ -111,7 +111,7 @@ class JudgeManipulation(RowScanner):
     """Words addressed to whoever grades."""
 
     name: ClassVar[str] = "judge_manipulation"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     behaviours: tuple[str, ...] = ("judge_manipulation",)
     sieve: ClassVar[str] = (
         r"grader|judge|evaluator|reviewer|scorer|grading model|grading system|reward model"

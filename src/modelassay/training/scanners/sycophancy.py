@@ -60,7 +60,7 @@ class Sycophancy(RowScanner):
     """``flattery``, ``opinion_echoed``, ``gave_way``; any of them is ``sycophancy``."""
 
     name: ClassVar[str] = "sycophancy"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     behaviours: tuple[str, ...] = ("sycophancy", "flattery", "opinion_echoed", "gave_way")
     sieve: ClassVar[str] = (
         r"(?:great|excellent|fantastic|brilliant|wonderful|insightful|amazing|profound|thoughtful|fascinating"
