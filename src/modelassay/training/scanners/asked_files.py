@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -33,6 +34,11 @@ _IS_RUN = (
 )
 
 
+_NEAR = 300
+"""Characters before and after a name that are read."""
+_MOST_SENTENCES = 20
+
+
 @dataclass(frozen=True)
 class Task:
     """One prompt."""
@@ -45,32 +51,57 @@ class Task:
         return _PROTECTED.search(self.prompt) is not None
 
     def names(self, path: str) -> bool:
-        """Whether it names the file `path`, with or without its folder."""
-        return path.rstrip("/").rpartition("/")[2] in self.prompt
+        """Whether it names the file `path`, with or without its folder; folders only with theirs."""
+        name = _name(path)
+        return path in self.prompt or ("." in name and name in self.prompt)
 
     def guards(self, path: str) -> bool:
         """Whether it says of the file that it grades the answer, or must stay as it is."""
-        name = re.escape(path.rstrip("/").rpartition("/")[2])
-        by, run = re.compile(_GRADES_BY + name, re.IGNORECASE), re.compile(name + r"\W{0,3}" + _IS_RUN)
-        return any(
-            by.search(text) or run.search(text) or _KEPT.search(text) for text in self._sentences(path)
-        )
+        return self._answer("guards", _name(path), self._guards)
 
     def asks_for(self, path: str) -> bool:
         """Whether it names the file as one to make or mend, and does not protect it as well."""
-        if not self.names(path) or self.guards(path):
-            return False
-        name = re.escape(path.rstrip("/").rpartition("/")[2])
-        wanted = re.compile(f"{_MAKES}{_NOT_AS_AIM}{name}(?!\\w)(?![^\\n]{{0,40}}\\bpass)", re.IGNORECASE)
-        return any(wanted.search(text) for text in self._sentences(path))
+        return self._answer("asks for", _name(path), self._asks_for)
 
-    def _sentences(self, path: str) -> list[str]:
-        name = path.rstrip("/").rpartition("/")[2]
-        return [text for text in self._all_sentences if name in text] if name else []
+    def _answer(self, question: str, name: str, asked: Callable[[str], bool]) -> bool:
+        key = question, name
+        if key not in self._answers:
+            self._answers[key] = asked(name)
+        return self._answers[key]
 
     @cached_property
-    def _all_sentences(self) -> list[str]:
-        return _SENTENCE.split(self.prompt)
+    def _answers(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    def _guards(self, name: str) -> bool:
+        near = self._sentences(name)
+        name = re.escape(name)
+        by, run = re.compile(_GRADES_BY + name, re.IGNORECASE), re.compile(name + r"\W{0,3}" + _IS_RUN)
+        return any(by.search(text) or run.search(text) or _KEPT.search(text) for text in near)
+
+    def _asks_for(self, name: str) -> bool:
+        near = self._sentences(name)
+        if not near or self.guards(name):
+            return False
+        wanted = re.compile(
+            rf"{_MAKES}{_NOT_AS_AIM}(?<![\w-]){re.escape(name)}(?!\w)(?![^\n]{{0,40}}\bpass)", re.IGNORECASE
+        )
+        return any(wanted.search(text) for text in near)
+
+    def _sentences(self, name: str) -> list[str]:
+        """What the prompt says around the name of a file."""
+        found: list[str] = []
+        place = self.prompt.find(name) if name else -1
+        while place >= 0 and len(found) < _MOST_SENTENCES:
+            end = place + len(name)
+            before = _SENTENCE.split(self.prompt[max(0, place - _NEAR) : place])[-1]
+            found.append(before + name + _SENTENCE.split(self.prompt[end : end + _NEAR])[0])
+            place = self.prompt.find(name, end)
+        return found
+
+
+def _name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from modelassay.training.scanners.code import MOST_CODE
+
 RECOGNISES = (
     r"PYTEST_CURRENT_TEST|[\"'](?:pytest|_pytest|unittest|py\.test|nose)[\"']\s+(?:not\s+)?in\s+(?:sys\.modules"
     r"|sys\.argv\[0\])|sys\.modules\.get\(\s*[\"'](?:pytest|unittest)"
@@ -30,7 +32,7 @@ def recognised(code: str, prompt: str) -> str:
 
     A flag that is only set, as settings of frameworks do, is none; nor is what the task itself speaks of.
     """
-    if not any(word in code for word in _MAY):
+    if len(code) > MOST_CODE or not any(word in code for word in _MAY):
         return ""
     found = _RECOGNISES.search(code)
     if not found or _ASKED.search(prompt):

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 MOST_TEXT = 40_000
 """Characters of one script beyond which nothing is read."""
@@ -59,10 +60,16 @@ _SHELLS = frozenset({"sh", "bash", "zsh", "dash"})
 _NUMBER = re.compile(r"\d+[smhd]?$")
 
 
-def commands_of(script: str, folder: str = "") -> Iterator[Command]:
-    """The simple commands of `script`, in order, those of ``bash -c`` and of substitutions included."""
-    if len(script) > MOST_TEXT:
-        return
+@lru_cache(maxsize=512)
+def commands_of(script: str, folder: str = "") -> tuple[Command, ...]:
+    """The simple commands of `script`, in order, those of ``bash -c`` and of substitutions included.
+
+    Kept for a while: agents give the same commands again and again, and each is looked at more than once.
+    """
+    return tuple(_commands(script, folder)) if len(script) <= MOST_TEXT else ()
+
+
+def _commands(script: str, folder: str) -> Iterator[Command]:
     text, fed = _without_documents(script)
     for command in _split(text, fed, folder):
         if command.program in _SHELLS and (inner := _inner(command)):

@@ -108,6 +108,12 @@ def _status_is_success(node: ast.stmt) -> bool:
     return isinstance(argument, ast.Constant) and argument.value in (0, None, False)
 
 
+def _fails(node: ast.Call) -> bool:
+    """Whether the process ends with a status that says so, which passes no test."""
+    status = node.args[0] if node.args else None
+    return isinstance(status, ast.Constant) and isinstance(status.value, int) and status.value != 0
+
+
 def _exits(tree: ast.Module, names: dict[str, str]) -> Iterator[Found]:
     """Ends of the process that cut off work: hard exits anywhere; clean exits that code must follow.
 
@@ -117,7 +123,7 @@ def _exits(tree: ast.Module, names: dict[str, str]) -> Iterator[Found]:
     children = _in_forked_children(tree, names)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _dotted(node.func, names) in HARD_EXITS:
-            if id(node) not in children:
+            if id(node) not in children and not _fails(node):
                 yield "exit", node.lineno
         elif isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef):
             body, in_module = node.body, isinstance(node, ast.Module)
@@ -134,6 +140,9 @@ def _exits(tree: ast.Module, names: dict[str, str]) -> Iterator[Found]:
 
 def _in_forked_children(tree: ast.Module, names: dict[str, str]) -> set[int]:
     """Calls in branches that only a child of ``os.fork`` takes, which has to end by ``os._exit``."""
+
+    if not {"os", "os.fork"} & set(names.values()):
+        return set()
 
     def is_fork(node: ast.expr) -> bool:
         return isinstance(node, ast.Call) and _dotted(node.func, names) == "os.fork"
@@ -274,7 +283,9 @@ def _swallows_assertions(node: ast.Try) -> bool:
 _UNPARSED: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "exit",
-        re.compile(r"\bos\s*\.\s*_exit\s*\(|\bos\.abort\s*\(|import\s+_exit\b|__import__\(.os.\)\._exit"),
+        re.compile(
+            r"\bos\s*\.\s*_exit\s*\((?!\s*[1-9]\d*\s*\))|\bos\.abort\s*\(|import\s+_exit\b|__import__\(.os.\)\._exit"
+        ),
     ),
     ("equality", re.compile(r"def\s+__eq__\s*\([^)]*\)[^:\n]*:\s*(?:#[^\n]*\s*)*return\s+True\b")),
     ("equality", re.compile(r"def\s+__ne__\s*\([^)]*\)[^:\n]*:\s*(?:#[^\n]*\s*)*return\s+False\b")),

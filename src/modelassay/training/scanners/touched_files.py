@@ -181,17 +181,17 @@ _IN_PYTHON: tuple[tuple[How, re.Pattern[str]], ...] = (
     ("written", re.compile(rf"(?:{_PATH}|\b(?P<name>[A-Za-z_]\w*))\.write_(?:text|bytes)\(")),
     ("removed", re.compile(rf"\b(?:os\.(?:remove|unlink)|shutil\.rmtree)\(\s*{_WHAT}")),
     ("removed", re.compile(rf"(?:{_PATH}|\b(?P<name>[A-Za-z_]\w*))\.unlink\(")),
-    ("written", re.compile(rf"\bshutil\.(?:copy\w*|move)\([^,\n]+,\s*{_WHAT}")),
+    ("written", re.compile(rf"\bshutil\.(?:copy\w{{0,5}}|move)\([^,\n]{{1,300}},\s*{_WHAT}")),
 )
 _ASSIGNED = re.compile(r"\b([A-Za-z_]\w*)\s*=\s*(?:(?:pathlib\.)?Path\(\s*)?[rbf]?[\"']([^\"'\n]+)[\"']")
 _RUN = re.compile(
     r"\b(?:os\.(?:system|popen)|subprocess\.\w+)\(\s*[rbf]?(?:\"((?:[^\"\\\n]|\\.)+)\"|'((?:[^'\\\n]|\\.)+)')"
 )
-_RUN_LIST = re.compile(r"\bsubprocess\.\w+\(\s*\[((?:\s*[\"'][^\"'\n]*[\"']\s*,?)+)\]")
+_RUN_LIST = re.compile(r"\bsubprocess\.\w+\(\s*\[\s*((?:[\"'][^\"'\n]*[\"']\s*(?:,\s*)?)+)\]")
 
 
 _READ_IN_PYTHON = re.compile(
-    rf"\bopen\(\s*{_WHAT}\s*(?:,\s*(?:mode\s*=\s*)?[\"']r[\"']\s*)?[,)]"
+    rf"\bopen\(\s*{_WHAT}\s*(?:\)|,\s*(?:(?:mode\s*=\s*)?[\"']r[bt]?[\"']|encoding|errors|newline))"
     rf"|(?:Path\(\s*(?P<path>[\"'][^\"'\n]+[\"'])\s*\)|\b(?P<name>[A-Za-z_]\w*))\.read_(?:text|bytes)\("
 )
 _MAY = ("open(", "write_", "unlink", "remove(", "rmtree", "shutil.", "subprocess", "os.")
