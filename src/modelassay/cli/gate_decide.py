@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelassay.audit.given import GivenAnswers
     from modelassay.audit.redeciding import Redecision
     from modelassay.errors import ExitCode
+    from modelassay.evidence.clearance import Clearance
     from modelassay.records import AuditRecord
 
 
@@ -49,7 +50,8 @@ def command(
 
     No model is asked and nothing is judged again: figures are computed from the sealed scores, and held
     against the policy. The sealed verdict stays as it is. The exit code is that of the new decision, whose
-    time runs from when the answers were given. With --seal it becomes an audit of its own in the store, which
+    time runs from when the answers were given; what people decided on the sealed verdict counts, and is
+    printed, where the decision is the same. With --seal it becomes an audit of its own in the store, which
     names the one that it rests on; the log tells that the policy changed.
 
     \b
@@ -63,26 +65,28 @@ def command(
     place = chosen_store(store)
     notary = notary_of(**signing) if seal else None
     given, found = decided(place, audit, said)
-    code = exit_code(found.verdict, found.today, cleared=_cleared(found, folder_of(place, audit), place))
+    clearance = _clearance(found, folder_of(place, audit), place)
+    code = exit_code(found.verdict, found.today, cleared=clearance.cleared)
     record = _sealed(given, found, place, said, notary, quiet=quiet) if notary else None
     with reader_may_leave():
         if as_json:
-            print_json(plain(found, code, place, record))
+            print_json(plain(found, code, clearance, place, record))
         else:
-            _print(found, place, record)
+            _print(found, clearance, place, record)
     if notary and not quiet and (hint := unsigned_hint(notary)):
         click.echo(hint, err=True)
     return 0 if exit_zero else int(code)
 
 
-def _cleared(found: Redecision, folder: Path, place: Path) -> bool:
-    """Whether people cleared the sealed verdict and the new decision is that verdict: their word is on no
-    other policy's.
-    """
+def _clearance(found: Redecision, folder: Path, place: Path) -> Clearance:
+    """What people decided on the new decision: where it is the sealed verdict; else nobody was asked yet."""
+    from modelassay.evidence.clearance import unheard
     from modelassay.evidence.clearance_files import clearance_at
 
-    same = not found.changes and found.verdict.outcome == found.sealed.verdict.outcome
-    return same and clearance_at(folder, place, found.sealed.verdict).cleared
+    verdict = found.verdict
+    if found.changes or verdict.outcome != found.sealed.verdict.outcome:
+        return unheard(verdict.outcome, verdict.expires, verdict)
+    return clearance_at(folder, place, found.sealed.verdict)
 
 
 def _sealed(
@@ -104,10 +108,13 @@ def _sealed(
     )
 
 
-def plain(found: Redecision, code: ExitCode, place: Path, record: AuditRecord | None) -> dict[str, Any]:
+def plain(
+    found: Redecision, code: ExitCode, clearance: Clearance, place: Path, record: AuditRecord | None
+) -> dict[str, Any]:
     """One JSON-ready object."""
     from modelassay.audit.seal import policy_bytes
     from modelassay.canonical import digest_bytes
+    from modelassay.cli.summary import clearance_in_json
     from modelassay.evidence.clearance import lacking
 
     sealed = found.sealed
@@ -129,16 +136,17 @@ def plain(found: Redecision, code: ExitCode, place: Path, record: AuditRecord | 
         "changes": found.changes,
         "notes": [*found.notes, *found.standing],
         "missing": lacking(found.verdict),
+        "clearance": clearance_in_json(clearance),
         "verdict": found.verdict,
         "sealed_as": record.id if record else "",
         "folder": str(place / "audits" / record.id) if record else "",
     }
 
 
-def _print(found: Redecision, place: Path, record: AuditRecord | None) -> None:
+def _print(found: Redecision, clearance: Clearance, place: Path, record: AuditRecord | None) -> None:
     """The decision first, then why, and how it stands to the sealed one."""
     from modelassay.cli.summary import COLOURS
-    from modelassay.evidence.clearance import lacking
+    from modelassay.gate import CLEARABLE
     from modelassay.report.text import OUTCOME_WORDS, visible
 
     verdict = found.verdict
@@ -158,8 +166,8 @@ def _print(found: Redecision, place: Path, record: AuditRecord | None) -> None:
             click.echo(f"{title}:")
             for sentence in sentences:
                 click.echo(f"  - {visible(sentence)}")
-    if missing := lacking(verdict):
-        click.echo(f"people's decision: {visible(missing)}")
+    if verdict.outcome in CLEARABLE:
+        click.echo(f"people's decision: {visible(clearance.sentence)}")
     click.echo(f"\naudit   {found.sealed.id}  sealed {found.sealed.verdict.outcome}")
     if record is not None:
         click.echo(f"sealed  {record.id}  holds until {record.verdict.expires}")
