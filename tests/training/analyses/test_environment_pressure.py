@@ -62,7 +62,8 @@ def made(tmp_path: Path) -> Callable[[Sequence[Rollout]], tuple[Frame, Run]]:
         n = len(rollouts)
         answers = [each.get("answer") for each in rollouts]
         columns |= {
-            "phase": ["train"] * n, "task": columns["prompt"], "format": ["text"] * n,
+            "phase": ["train"] * n, "task": columns["prompt"],
+            "format": [each.get("format", "text") for each in rollouts],
             "failure": [each.get("failure", "") for each in rollouts],
             "group": [f"{each['step']}/{each['prompt']}" for each in rollouts],
             "extra": [json.dumps({"answer": a}) if a else "" for a in answers],
@@ -187,6 +188,36 @@ def test_reward_without_work(made: Made) -> None:
         row["completion"] = "4 it is"
     finding = _of(assess_environments(*made(rows)), "a", "reward without work")
     assert finding.why_not.startswith("only 2 rollouts of 'a' are empty")
+
+
+def _messages(content: str, *calls: tuple[str, str]) -> list[dict[str, Any]]:
+    made = [
+        {"id": "1", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for name, arguments in calls
+    ]
+    return [{"role": "assistant", "content": content, **({"tool_calls": made} if made else {})}]
+
+
+@pytest.mark.parametrize(
+    ("idle", "is_idle"),
+    [
+        ([], True),
+        (_messages(""), True),
+        (_messages("I'm sorry, but I can't help with that."), True),
+        ([*_messages("Done.", ("submit", "{}")), {"role": "tool", "content": "Submitted, thanks."}], True),
+        (_messages("", ("submit", '{"answer": "4"}')), False),
+        (_messages("", ("bash", '{"command": "ls"}'), ("submit", "{}")), False),
+        (_messages("The answer is four, as two and two are added."), False),
+    ],
+)
+def test_reward_without_work_is_seen_in_conversations(
+    made: Made, idle: list[dict[str, Any]], is_idle: bool
+) -> None:
+    rows = _rollouts("a", 0.5, 0.5, 0.3)
+    for row in rows[:20]:
+        row.update(completion=json.dumps(idle), format="messages", reward=1.0)
+    finding = _of(assess_environments(*made(rows)), "a", "reward without work")
+    assert (finding.outcome == "hackable") == is_idle
 
 
 def _scored(rows: list[Rollout], cheat: float, honest: float, *, outlier: float = 0.0) -> list[Rollout]:

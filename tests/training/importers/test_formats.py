@@ -120,6 +120,17 @@ def test_nemo_rl(tmp_path: Path, batched: bool, system: bool) -> None:
     assert [c.name for c in run.checkpoints()] == ["step_2"]
 
 
+def test_nemo_rl_keeps_environments_apart(tmp_path: Path) -> None:
+    source = layouts.nemo_rl(tmp_path / "logs", batched=False)
+    for path in source.rglob("train_data_step*.jsonl"):
+        kept = [json.loads(line) for line in path.read_text().splitlines()]
+        for number, row in enumerate(kept):
+            row["agent_ref"] = {"type": "responses_api_agents", "name": f"agent {number % 2}"}
+        path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+    _, rows, _ = imported(source, tmp_path)
+    assert {row["env"] for row in rows if row["phase"] == "train"} == {"agent 0", "agent 1"}
+
+
 def test_nemo_rl_with_dynamic_sampling_has_the_rewards_of_what_was_kept(tmp_path: Path) -> None:
     run, rows, coverage = imported(layouts.nemo_rl(tmp_path / "logs", dynamic=True), tmp_path)
     assert run.manifest.population == "trained_on"

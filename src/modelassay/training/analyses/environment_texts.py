@@ -147,7 +147,10 @@ def _without_work(check: str, frame: Frame, each: Environment, record: Environme
     if not seen:
         few = sum(found.rollouts for found in record.without_work.values())
         only = f"only {few} rollouts" if few > 1 else "only one rollout" if few else "no rollout"
-        why = f"{only} of {record.name!r} {'are' if few > 1 else 'is'} empty, echo, refusal or a single sign"
+        why = (
+            f"{only} of {record.name!r} {'are' if few > 1 else 'is'} empty, echo, refusal, a single sign, or "
+            "only ends the episode"
+        )
         return not_assessable(
             check, why, about=about,
             question=f"What does the grader of {record.name!r} give an empty answer?",

@@ -1,15 +1,15 @@
 """What the text of a run's rollouts says about its environments, read once and counted.
 
-Reward without work among recorded rollouts: completions that are empty, that repeat the prompt, refuse, or
-are a single sign where others write more. Noise: equal completions to equal prompts with unequal rewards,
-while nothing of settings and code was changed. Under-specification: equal prompts with different gold
-answers. Leaks: gold answers in prompts, apart from those that stand among options or in a passage.
+Reward without work among recorded rollouts: completions that are empty, that repeat the prompt, refuse, only
+end the episode, or are a single sign where others write more. Noise: equal completions to equal prompts with
+unequal rewards, while nothing of settings and code was changed. Under-specification: equal prompts with
+different gold answers. Leaks: gold answers in prompts, apart from those that stand among options or in a
+passage.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from array import array
 from bisect import bisect_right
 from collections import Counter
@@ -21,6 +21,7 @@ import numpy as np
 
 from modelassay.training.environments.leaks import shared_run, telling
 from modelassay.training.environments.led_to import LedTo
+from modelassay.training.environments.no_work import NULL_POLICIES, idle_kind
 from modelassay.training.environments.standing import standing_of
 from modelassay.training.environments.tasks import EnvironmentTask
 from modelassay.training.run import Run
@@ -42,7 +43,6 @@ ANSWERS = (
     "expected_output",
 )
 """Columns beside a rollout that hold its gold answer."""
-NULL_POLICIES = ("empty", "echo of the prompt", "refusal", "single sign")
 REPEATING = 2 / 3
 """Share of rollouts in groups that repeat others from which that is what the policy does, not a copy."""
 SOME_WORK = 40
@@ -50,9 +50,6 @@ SOME_WORK = 40
 _MOST_TASKS = 200_000
 _MOST_PAIRS = 500_000
 """Different completions that are remembered, the first ones of the run: some 100 MB."""
-_REFUSAL = re.compile(
-    r"(?i)^\W*(?:i(?:'|’)?m sorry|sorry|i (?:can(?:no|')t|can not|won't|am unable|am not able)|as an ai)"
-)
 _EVIDENCE = 3
 
 
@@ -177,7 +174,7 @@ class _Reading:
                 record.failed_full += reward >= self._full.get(env, np.inf) - 1e-9
                 continue
             record.rollouts += 1
-            self._work(record, (seq, step, prompt, completion, reward))
+            self._work(record, (seq, step, prompt, completion, reward), form)
             if not prompt.strip():
                 record.without_prompt += 1
                 continue
@@ -192,23 +189,16 @@ class _Reading:
             if extra:
                 self._answer(record, env, prompt, extra)
 
-    def _work(self, record: EnvironmentRecord, rollout: tuple[int, int, str, str, float]) -> None:
+    def _work(self, record: EnvironmentRecord, rollout: tuple[int, int, str, str, float], form: str) -> None:
         seq, step, prompt, completion, reward = rollout
-        text = completion.strip()
+        kind, text = idle_kind(prompt, completion, form)
         lengths = self._lengths.setdefault(record.name, [])
         if len(lengths) < 20_000:
             lengths.append(len(text))
-        kind = ""
-        if not text:
-            kind = "empty"
-        elif len(text) <= 2:
+        if kind == "single sign":
             self._single.setdefault(record.name, []).append((self._place, reward, seq, step, text))
-        elif len(text) >= 20 and (text == prompt.strip() or text in prompt):
-            kind = "echo of the prompt"
-        elif len(text) <= 200 and _REFUSAL.match(text):
-            kind = "refusal"
-        if kind:
-            self._count(record.name, kind, self._place, reward, (seq, step, text[:120]))
+        elif kind:
+            self._count(record.name, kind, self._place, reward, (seq, step, text[:120] or kind))
 
     def _count(self, env: str, kind: str, place: int, reward: float, example: tuple[int, int, str]) -> None:
         found = self._records[env].without_work[kind]

@@ -46,7 +46,7 @@ NAME = "nemo-rl"
 _KNOWN = frozenset(
     (
         "content", "rewards", "filtered_rewards", "input_lengths", "token_ids", "token_loss_mask",
-        "sample_loss_mask", "advantages", "generation_logprobs", "prev_logprobs", "idx",
+        "sample_loss_mask", "advantages", "generation_logprobs", "prev_logprobs", "idx", "agent_ref",
     )
 )  # fmt: skip
 _NUMBERS = ("rewards", "filtered_rewards", "sample_loss_mask", "input_lengths")
@@ -162,10 +162,13 @@ def _rollout(
     if prompt is None and completion is not None:
         notes.say("Prompt and answer stand in one text; the whole is kept as the completion.", grave=True)
     reward = number(row.get("filtered_rewards", row.get("rewards")))
+    agent = row.get("agent_ref")
+    name = agent.get("name") if isinstance(agent, dict) else agent
     group = f"{step}{mark}.{index // size if size else task_of(text_of(prompt)[0])}"
     return Rollout(
         step=step,
         phase=phase,
+        env=name if isinstance(name, str) else "",
         prompt=prompt,
         completion=completion,
         group=group if size or prompt is not None else "",
