@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +17,9 @@ from modelassay.training.cut_short import CutShort, cut_short
 from modelassay.training.frame import read_frame
 from modelassay.training.lacking import lacks_of
 from modelassay.training.reconciliation import reconcile
+from modelassay.training.recorder.files import Appending, Ballast
 from modelassay.training.recorder.generation import Generation
-from modelassay.training.recorder.items import Loss, StepDone
+from modelassay.training.recorder.items import End, Line, Loss, Rollouts, StepDone
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.spool import Places, Spool, SpoolReader
 from modelassay.training.run import Run
@@ -216,3 +218,30 @@ def test_a_loss_whose_reason_cannot_be_spelt_is_counted_and_in_nobodys_way(tmp_p
     loss, done = SpoolReader(places, 0, 0).read(1 << 20)
     assert isinstance(loss, Loss)
     assert (loss.rollouts, loss.records, loss.last_step, done) == (3, 1, -1, StepDone(2))
+
+
+def test_a_full_disk_leaves_room_to_tell_all_that_it_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept for that is not used up by later rollouts."""
+    places, ballast, append = Places(tmp_path, 0), tmp_path / "ballast", Appending.append
+
+    def on_a_small_disk(file: Appending, data: bytes) -> None:
+        taken = sum(each.stat().st_size for each in tmp_path.iterdir())
+        if taken + len(data) > Ballast.BYTES + 100_000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(file, data)
+
+    monkeypatch.setattr(Appending, "append", on_a_small_disk)
+    spool, kept = Spool(places, ballast=Ballast(ballast)), 0
+    for step in range(1, 101):
+        columns = {"step": [step], "completion": ["c" * 9_000]}
+        kept += not spool.put(Rollouts(1, columns))
+        spool.put(Line("metrics", b"x" * 200))
+    assert kept < 12
+    assert ballast.stat().st_size > Ballast.BYTES // 4
+    spool.put(End())
+    found = SpoolReader(places, 0, 0).read(1 << 20)
+    assert sum(item.rollouts for item in found if isinstance(item, Loss)) == 100 - kept
+    assert [type(item) for item in found].count(Line) == 100
+    assert isinstance(found[-1], End)

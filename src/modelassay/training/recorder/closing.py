@@ -27,6 +27,10 @@ PATIENCE_S = 60.0
 """How long the process that closes a run waits for the others to finish."""
 _PAUSE_S = 0.1
 _WHOLE = "the recorder saw every rollout as it was generated, and counted those that it lost"
+_UNTIL_STOPPED = (
+    "the recorder saw every rollout as it was generated, until a process was stopped: what it lost last "
+    "nothing tells"
+)
 _PARTLY = "a reward model scored rollouts unseen by the recorder, and nothing says how many"
 
 
@@ -95,7 +99,7 @@ def coverage_of_recorded(run: Run) -> RunCoverage:
         found_train=tally.train,
         found_eval=tally.evaluation,
         expected_train=None if unseen else tally.train + gaps,
-        basis=_PARTLY if unseen else _WHOLE,
+        basis=_PARTLY if unseen else _UNTIL_STOPPED if stopped else _WHOLE,
         batches_found=len(tally.train_steps),
         batches_expected=len(tally.train_steps) if not gaps and not unseen else None,
         repeated_steps=_repeated(run),

@@ -140,9 +140,10 @@ def seal(path: Path) -> None:
 
 
 class Ballast:
-    """Some room on the disk that is given back when it is full, so that this can still be written down."""
+    """Some room on the disk that is given back bit by bit when it is full, so that this can still be told."""
 
     BYTES = 256 << 10
+    _BLOCK = 4096
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -151,6 +152,15 @@ class Ballast:
         except OSError:
             path.unlink(missing_ok=True)  # no room already: there is nothing to give back
 
-    def drop(self) -> None:
-        """Give it back."""
-        self._path.unlink(missing_ok=True)
+    def give(self, size: int) -> bool:
+        """Give back what `size` bytes may take of the disk; False when there is nothing to give.
+
+        Raises:
+            OSError: the disk is gone.
+        """
+        try:
+            left = self._path.stat().st_size
+        except FileNotFoundError:
+            return False
+        os.truncate(self._path, max(0, left - self._BLOCK * (size // self._BLOCK + 2)))
+        return left > 0

@@ -114,7 +114,6 @@ class Pipeline:
                 if again := self._course.take(item):
                     self._start_over(again, steps_of(item)[0])
             if lost := self._spool.put(item):
-                self.place.ballast(self._number).unlink(missing_ok=True)
                 self._troubles.note("writing rollouts", lost)
             if time.monotonic() - self._watched > WATCHED_EVERY_S and self._host is not None:
                 self._watched = time.monotonic()
@@ -174,8 +173,7 @@ class Pipeline:
             self.process = self._number = self.place.claim(self.rank, self.world)
             first = self.process // self.world * self.world
             places = Places(self.place.folder, self._number)
-            Ballast(self.place.ballast(self._number))
-            spool = Spool(places, self._room)
+            spool = Spool(places, self._room, Ballast(self.place.ballast(self._number)))
             binds = self._log is not None
             places.save(
                 State(process=self.process, first=first, world=self.world, binds=binds, forks=self._token)
@@ -248,7 +246,7 @@ class Pipeline:
     def _caught_up(self) -> bool:
         assert self._spool is not None
         try:
-            self._spool.catch_up()
+            self._spool.catch_up(at_any_cost=self.closing)
         except OSError:
             return False
         return True

@@ -93,6 +93,8 @@ class Scribe:
         self._said: deque[RunEvent] = deque()
         troubles.record = self._said.append
         self._log = self._bound_in(log) if self._state.binds else None
+        self._over = False
+        """Whether training has said that it is over, so that it needs no room for telling more."""
         self._careful = False
         """Whether an item is in the way of the others: then they are written one by one."""
         self._writer, self._reader = self._from_state()
@@ -122,7 +124,8 @@ class Scribe:
             except OSError as error:
                 refused = True
                 self._troubles.tell("writing", error)
-                self._place.ballast(self._spool.number).unlink(missing_ok=True)
+                if gone or self._over:
+                    self._place.ballast(self._spool.number).unlink(missing_ok=True)
                 self._writer.close()
                 self._writer, self._reader = self._from_state()
             if gone and not some:
@@ -145,6 +148,7 @@ class Scribe:
             self._careful = False
             return False
         ended = any(isinstance(item, End) for item in items)
+        self._over = self._over or ended
         try:
             self._writer.write([*lost, *(item for item in items if not isinstance(item, End))])
             if ended and self._troubles.total:

@@ -11,7 +11,9 @@ Beside a run's other files stand, for each process that records::
 
 from __future__ import annotations
 
+import errno
 import re
+import time
 import zlib
 from collections import deque
 from contextlib import suppress
@@ -23,7 +25,7 @@ from modelassay.canonical import Digest
 from modelassay.log.durable import DRAFT
 from modelassay.training.protocol.commitment import NO_RECORD
 from modelassay.training.protocol.parts import Layout
-from modelassay.training.recorder.files import Appending
+from modelassay.training.recorder.files import Appending, Ballast
 from modelassay.training.recorder.items import Item, Loss, Rollouts, decode, encode, loss_of
 
 ROOM_BYTES = 1 << 30
@@ -32,6 +34,9 @@ SEGMENT_BYTES = 16 << 20
 """A file of the spool; it goes when the writer has read it."""
 MOST_WAITING = 10_000
 """Records that wait for room on the disk."""
+TOLD_EVERY_S = 10.0
+"""What a full disk refuses is told so often, out of the room that is kept for that."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _HEAD = 8
 
 
@@ -144,18 +149,22 @@ class Spool:
 
     Args:
         room: bytes of the disk that may be taken.
+        ballast: room for all but rollouts when the disk is full; None where none is kept.
 
     Raises:
         OSError: the first segment cannot be made.
     """
 
-    def __init__(self, places: Places, room: int = ROOM_BYTES) -> None:
+    def __init__(self, places: Places, room: int = ROOM_BYTES, ballast: Ballast | None = None) -> None:
         self._places = places
         self._room = room
         self._size = max(4096, min(SEGMENT_BYTES, room // 8))
         self._number = 0
         self._file = Appending(places.segment(0))
         self._waiting: deque[bytes] = deque()
+        self._ballast = ballast
+        self._told = -TOLD_EVERY_S
+        """When what was lost was told out of the ballast last."""
         self.lost = Loss()
         """What was lost and is not in the spool yet."""
 
@@ -173,35 +182,48 @@ class Spool:
             return ""
         except OSError as error:
             reason = f"the disk refuses: {error.strerror}" if error.errno else str(error)
-        if isinstance(item, Rollouts) or len(self._waiting) >= MOST_WAITING:
+        waits = not isinstance(item, Rollouts) and len(self._waiting) < MOST_WAITING
+        if waits:
+            self._waiting.append(data)
+        else:
             self.lost.add(loss_of(item, reason))
-            return reason
-        self._waiting.append(data)
-        with suppress(OSError):  # it waits, and is tried again with the next
-            self.catch_up()
-        return ""
+        if waits or time.monotonic() - self._told >= TOLD_EVERY_S:
+            with suppress(OSError):  # it waits, and is tried again with the next
+                self.catch_up(at_any_cost=True)
+        return "" if waits else reason
 
-    def catch_up(self) -> None:
+    def catch_up(self, *, at_any_cost: bool = False) -> None:
         """Append what waits.
+
+        Args:
+            at_any_cost: where the disk is full, give back what is kept for that.
 
         Raises:
             OSError: the disk still refuses.
         """
         if self.lost:
-            self._append(framed(_counted(self.lost)))
+            self._append(framed(_counted(self.lost)), at_any_cost)
             self.lost = Loss()
+            self._told = time.monotonic()
         while self._waiting:
-            self._append(self._waiting[0])
+            self._append(self._waiting[0], at_any_cost)
             self._waiting.popleft()
 
     def close(self) -> None:
         """Let it go."""
         self._file.close()
 
-    def _append(self, data: bytes) -> None:
-        if self._file.size + len(data) > self._size and self._file.size:
-            self._next()
-        self._file.append(data)
+    def _append(self, data: bytes, at_any_cost: bool = False) -> None:
+        try:
+            if self._file.size + len(data) > self._size and self._file.size:
+                self._next()
+            self._file.append(data)
+        except OSError as error:
+            if not at_any_cost or error.errno not in _FULL:
+                raise
+            if self._ballast is None or not self._ballast.give(len(data)):
+                raise
+            self._file.append(data)
 
     def _next(self) -> None:
         if len(self._places.segments()) * self._size >= self._room:
