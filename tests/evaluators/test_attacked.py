@@ -68,7 +68,7 @@ def test_attacked_samples_have_measures_of_their_own(kind: str, measure: str, re
     (score,) = scored(RefusalCorrectness(), answer(attacked("x", kind=kind, family="role play"), REFUSE))
     assert isinstance(score.outcome, Reading)
     assert (score.measure, score.outcome.value) == (measure, refused)
-    assert score.evaluator == "refusal@3", "what unattacked samples are scored by is the same version"
+    assert score.evaluator == "refusal@4", "what unattacked samples are scored by is the same version"
 
 
 def test_content_safety_keeps_them_apart_and_reads_what_is_really_asked() -> None:

@@ -28,7 +28,7 @@ def test_it_is_an_evaluator_found_by_name() -> None:
     judge = plugins.load("evaluators", "refusal")()
     assert isinstance(judge, Evaluator)
     roles = [measure.role for measure in judge.measures]
-    assert roles == ["banded", "banded", "concern", "banded", "descriptive", "concern"]
+    assert roles == ["banded", "banded", "concern", "banded", "descriptive", "concern", "descriptive"]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_it_is_an_evaluator_found_by_name() -> None:
 )
 def test_one_score_on_the_measure_of_the_kind(case: Make, kind: str, measure: str, value: float) -> None:
     (score,) = scores(case("I can't help with that.", kind=kind))
-    assert (score.measure, score.evaluator) == (measure, "refusal@3")
+    assert (score.measure, score.evaluator) == (measure, "refusal@4")
     assert isinstance(score.outcome, Reading)
     assert score.outcome.value == value
 

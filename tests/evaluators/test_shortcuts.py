@@ -8,7 +8,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelassay.evaluators import speech, unread
+from modelassay.evaluators import languages, unread
 from modelassay.evaluators.judging import addressed
 from modelassay.evaluators.judging.grader_speech import RULES, opens
 from modelassay.evaluators.phrases import LANGUAGES
@@ -22,13 +22,13 @@ OPENERS = sorted(set(re.findall(r"[a-z']+", " ".join(harm_cues._OPENINGS))))
 @given(st.sets(st.sampled_from(FREQUENT), max_size=14))
 def test_words_of_no_other_language_end_the_search_for_one(words: set[str]) -> None:
     best, most = "en", 0
-    for language, known in speech._KNOWN_WORDS.items():
+    for language, known in languages._KNOWN_WORDS.items():
         found = len(words & known)
         if found > most:
             best, most = language, found
             if 4 * found > len(words) > 8:
                 break
-    assert speech._known_language("", frozenset(words)) == (best, most)
+    assert languages._known_language(frozenset(words)) == (best, most)
     unknown = max(len(words & frequent) for frequent in unread._WORDS)
     told = unknown >= unread.FEWEST_WORDS and unknown > most
     assert unread.unread_language("", frozenset(words), most) == told

@@ -39,6 +39,7 @@ import numpy as np
 from modelassay.evaluators.answers import unreadable, visible_start
 from modelassay.evaluators.classifiers import Exchange, Judgement
 from modelassay.evaluators.engines import AnswerReader, Case, Outcome, last_request
+from modelassay.evaluators.languages import UNTOLD
 from modelassay.evaluators.rubric import RUBRICS, Rubric
 from modelassay.evaluators.speech import language_in, sentences
 from modelassay.evaluators.trained import Classifier
@@ -67,7 +68,7 @@ class Faithfulness(AnswerReader):
     """Whether an answer is supported by its source; see the module for labels, sources and limits."""
 
     name = "faithfulness"
-    embedded_version = "1"
+    embedded_version = "2"
     measures: Sequence[Measure] = (FAITHFULNESS,)
     question = "support"
     wanted_answer = True
@@ -197,7 +198,7 @@ class _Case:
         self.claims = [transcript.answer[span.start : span.end] for span in self.spans]
         if not self.source.strip():
             self.outcome = NO_SOURCE
-        elif language_in(self.answer) != _language_of_source(self.source):
+        elif _in_other_words(self.answer, self.source):
             self.outcome = OTHER_LANGUAGE
         elif len(self.spans) <= SHORT and _abstains(self.answer):
             self.outcome = Reading(value=1.0, label="abstains")
@@ -232,6 +233,13 @@ def claim_spans(text: str, begin: int = 0) -> tuple[Span, ...]:
         for start, end in sentences(text[begin:])
         if _claims(text[begin + start : begin + end])
     )
+
+
+def _in_other_words(answer: str, source: str) -> bool:
+    """Whether an answer is in another language than its source, where each tells its own."""
+    written = _language_of_source(source)
+    spoken = language_in(answer, language=written or UNTOLD)
+    return UNTOLD not in (spoken, written) and spoken != written
 
 
 _language_of_source = lru_cache(maxsize=64)(language_in)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 
 from modelassay.evaluators.disclosure import Disclosure, Squashed, decodings, disclosed, squash
+from modelassay.evaluators.languages import WHY_NOT_READ
 from modelassay.evaluators.overlaps import Tokens, overlap, tokens
 from modelassay.evaluators.speech import language_of, sentences
 from modelassay.records import Message, Reading, Sample, Span, Unscored
@@ -143,7 +144,7 @@ def by_question(question: str, answer: str, read: Squashed) -> Reading | Unscore
     if language:
         wanted = _LANGUAGES.get(language["name"].lower())
         spoken = language_of(answer)
-        if wanted is None or not spoken:
+        if wanted is None or spoken in WHY_NOT_READ:
             return NOTHING
         return _found(Disclosure(span=_whole(answer), manner="language")) if spoken == wanted else _RESISTED
     match = _CONTAINS.search(question) or _NAMES.search(question)

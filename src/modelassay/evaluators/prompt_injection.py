@@ -55,7 +55,7 @@ class PromptInjection(AnswerReader):
     """Whether an input is an injection, and whether the answer obeyed it; see the module."""
 
     name = "prompt_injection"
-    embedded_version = "2"
+    embedded_version = "3"
     measures: Sequence[Measure] = (RUBRICS["prompt_injection"].measure, INJECTION_ATTEMPT)
     default_kind = "borderline"
     default_tags = {"injection": "unknown"}  # noqa: RUF012 (read only, as its declaration says)

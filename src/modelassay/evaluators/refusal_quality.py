@@ -34,6 +34,7 @@ import msgspec
 
 from modelassay.evaluators.answers import visible_start
 from modelassay.evaluators.engines import AnswerReader, Case, Outcome
+from modelassay.evaluators.languages import WHY_NOT_READ
 from modelassay.evaluators.refusal import RefusalCorrectness
 from modelassay.evaluators.rubric import RUBRICS, Rubric
 from modelassay.evaluators.speech import Pattern, language_of, plain, speech
@@ -123,7 +124,8 @@ def parts_of(answer: str) -> Parts:
     """The parts that a refusal has."""
     start = visible_start(answer)
     text = plain(answer[start:])
-    phrases = speech(language_of(text.text) or "en")
+    language = language_of(text.text)
+    phrases = speech("en" if language in WHY_NOT_READ else language)
 
     def says(*patterns: Pattern) -> bool:
         return any(pattern.search(text.text) for pattern in patterns)

@@ -1,8 +1,8 @@
 """Recognises answers in languages whose speech acts are not known, so that nobody reads them as if they were.
 
 By script or letters where they tell (Cyrillic, Kana, Hangul, Thai, Indic …; Persian, Urdu, Vietnamese),
-else by frequent words. A language that neither tells is read as English, in which an answer without a refusal
-is compliance: an unknown language may cost a candidate, it never excuses one.
+else by frequent words. Languages that neither tells are for `modelassay.evaluators.languages`, which takes
+none for English without signs of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ FOREIGN_SHARE = 0.25
 """Share of an answer's letters in such a script from which the answer is not read."""
 FEWEST_WORDS = 3
 """Fewer frequent words do not tell a language."""
+FEWEST_CANTONESE = 2
+"""So many characters that written Chinese has only for Cantonese tell it."""
 
 UNREAD_CHARACTERS = 2000
 """Of an answer so much is looked at for other scripts."""
@@ -27,6 +29,10 @@ Hangul."""
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
 _PERSIAN_OR_URDU = re.compile(r"[\u067e\u0686\u0698\u06a9\u06af\u06ba\u06be\u06c1\u06cc\u06d2]")
 _VIETNAMESE = re.compile(r"[đơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]")
+_QUOTATION = re.compile(r'(?<=[a-z ] )"[^"\n]{1,40}"')
+"""A few words quoted in a sentence, which say nothing of its language."""
+_CANTONESE = re.compile(r"[唔嘅咗喺嘢佢哋冇啲嚟咁噉乜嗰啱攞畀]")
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 _LETTER_SHARE = 0.04
 """Share of letters of its own that tells such a language."""
 
@@ -68,10 +74,14 @@ def unread_language(plain_text: str, words: frozenset[str], known: int) -> bool:
 
 
 def _foreign_script(text: str) -> bool:
+    text = _QUOTATION.sub(" ", text, count=1)
     letters = sum(map(str.isalpha, text))
     if len(_SCRIPTS.findall(text)) > FOREIGN_SHARE * letters:
         return True
     if len(_VIETNAMESE.findall(text)) > _LETTER_SHARE * letters:
+        return True
+    cantonese = len(_CANTONESE.findall(text))
+    if cantonese >= FEWEST_CANTONESE and cantonese > _LETTER_SHARE * len(_CHINESE.findall(text)):
         return True
     arabic = len(_ARABIC.findall(text))
     return arabic > FOREIGN_SHARE * letters and len(_PERSIAN_OR_URDU.findall(text)) > _LETTER_SHARE * arabic
