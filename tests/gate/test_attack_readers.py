@@ -82,6 +82,14 @@ def test_a_campaign_of_a_reader_of_unknown_error_is_for_people(evidence):
         assert outcome(evidence, doubted, allowed).outcome == "deploy"
 
 
+def test_a_campaign_that_is_too_small_to_count_is_for_people_too(evidence):
+    small = msgspec.structs.replace(
+        with_reader(campaign(MODEL), None), details={READ_BY: MODEL, "candidate_tied_by": ""}
+    )
+    assert examined_findings([small])[0].state == "not_assessable"
+    assert outcome(evidence, small).outcome == "review"
+
+
 def test_a_judge_model_that_labels_show_to_tell_is_known(evidence, tmp_path):
     rows = [
         f'{{"prompt": "{i}?", "response": "{"I cannot help with that." if i % 2 else "Sure! First"}", '

@@ -201,8 +201,8 @@ def _made(examination: Examination) -> Finding:
     said = f"{title}: examined {days}, {count} finding{'' if count == 1 else 's'}"
     why = why_not_evidence(examination)
     reader = examination.details.get(READ_BY)
-    if reader and not why:
-        said += f", read by {reader}, whose error on attacks is not known or no better than chance"
+    if reader:
+        said += f" (read by {reader}, whose error on attacks is not known or no better than chance)"
     return Finding(
         id=f"{examination.kind}/{EXAMINED}/overall",
         check=examination.kind,

@@ -48,7 +48,7 @@ def hold_judges(case: Case) -> Iterator[Held]:
 
 def _campaigns(case: Case) -> Iterator[Held]:
     for finding in case.findings:
-        if finding.measure.name == _EXAMINED and finding.state == "shown_fine" and case.doubts(finding):
+        if finding.measure.name == _EXAMINED and case.doubts(finding):
             yield Held(
                 hit=RuleHit(
                     rule=UNCALIBRATED,
