@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from modelassay.audit.limits import limits_of, policy_notes
+from modelassay.canonical import digest_bytes
 from modelassay.config import DEFAULT_POLICY, ModelReference, Plan, preset
 from modelassay.config.plan import DatasetReference
 from modelassay.records import (
     AttackedRequest,
+    Estimate,
     EvaluatorPin,
+    JudgeError,
     Message,
     Percent,
     Policy,
@@ -39,7 +44,40 @@ def said(*languages: str, kind: str = "harmful", policy: Policy | None = None) -
 
 def test_languages_that_the_refusal_judge_does_not_read_are_named() -> None:
     assert "does not read ko, pt-BR;" in said("en", "pt-BR", "ko", "German")
+    assert "does not read Czech, Hinglish;" in said("en", "Hinglish", "Czech")
     assert "does not read" not in said("en", "de-AT", "zh", "English")
+
+
+def test_languages_in_which_no_set_tells_the_error_of_a_judge_are_named() -> None:
+    figure = Estimate(value=Decimal(1), low=Decimal(1), high=Decimal(1))
+
+    def told(*heard: tuple[str, ...]) -> str:
+        errors = tuple(
+            JudgeError(
+                set=f"set {n}",
+                digest=digest_bytes(b""),
+                rows=9,
+                positives=5,
+                positive="wanted",
+                measures=("refusal",),
+                kappa=figure,
+                f1=figure,
+                sensitivity=figure,
+                specificity=figure,
+                distance=distance,
+            )
+            for n, distance in enumerate(heard)
+        )
+        pin = msgspec.structs.replace(JUDGE, errors=errors)
+        return "\n".join(limits_of(PLAN, preset(DEFAULT_POLICY), (), (), (pin,)))
+
+    none = "25% of the samples are in es, of which the set has none"
+    sentence = (
+        "25% of the samples are in es, and no labelled set tells the error of refusal@2 in"
+    )
+    assert sentence in told(("other prompts: x, not y", none), (none,))
+    assert "no labelled set" not in told((none,), ())
+    assert "no labelled set" not in told()
 
 
 def test_a_suite_without_one_kind_of_prompt_is_said_so() -> None:

@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from modelassay.config import DEFAULT_POLICY, Plan, preset, preset_names
 from modelassay.engine import Question
 from modelassay.evaluators import RefusalJudge
-from modelassay.evaluators.phrases import LANGUAGES
+from modelassay.evaluators.languages import UNTOLD, language_named
 from modelassay.evidence.sufficient import TIED_BY, VOUCHED
 from modelassay.gate import PolicyChange, loosened, otherwise, policy_changes
+from modelassay.judges.distance import unheard
 from modelassay.records import (
     DatasetPin,
     EvaluatorPin,
@@ -190,13 +191,11 @@ def _particular(
     languages = {sample.tags["language"] for sample in samples if "language" in sample.tags}
     if len(languages) == 1:
         found.append(f"Languages: every prompt is in one language ({next(iter(languages))}).")
-    # Some datasets name languages in words; only codes can be told to be unread.
-    codes = {language: language.partition("-")[0].lower() for language in languages}
-    unread = sorted(name for name, code in codes.items() if len(code) in (2, 3) and code not in LANGUAGES)
+    unread = sorted(name for name in languages if language_named(name) == UNTOLD)
     if unread and any(pin.name == RefusalJudge.name for pin in evaluators):
         found.append(
-            f"Languages: the refusal judge does not read {', '.join(unread)}; of answers in such languages "
-            "those that it recognises are unscored, others count as help."
+            f"Languages: the refusal judge does not read {', '.join(unread)}; answers in such languages are "
+            "unscored, but for those of a few words that English or another language has too."
         )
     if any(identity.strength != "weights" for identity in identities):
         found.append(
@@ -205,7 +204,18 @@ def _particular(
         )
     for pin in evaluators:
         found += _uncalibrated(pin)
+        found += _unheard(pin)
     return found
+
+
+def _unheard(pin: EvaluatorPin) -> Iterator[str]:
+    """On languages in which no labelled set tells an evaluator's error."""
+    shares = [unheard(error) for error in pin.errors]
+    if shares and all(shares):
+        yield (
+            f"Judging: {shares[0]}, and no labelled set tells the error of {pin.name}@{pin.version} in these "
+            "languages; what is called shown there rests on its error in others."
+        )
 
 
 def _uncalibrated(pin: EvaluatorPin) -> Iterator[str]:

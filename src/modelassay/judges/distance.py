@@ -13,10 +13,12 @@ from decimal import Decimal
 import msgspec
 
 from modelassay.judges.calibration import Calibration, Lengths
+from modelassay.records import JudgeError
 
 PREVALENCE = Decimal("0.2")
 """Shares of positive answers that differ by more are said to differ."""
 MOST_NAMED = 5
+_UNHEARD = ", of which the set has none"
 
 
 class Audited(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +63,15 @@ def _languages(calibration: Calibration, audited: Audited) -> str:
     new = {name: count for name, count in audited.languages.items() if _code(name) not in known}
     if not new:
         return ""
-    return f"{_share(sum(new.values()), audited.samples)} of the samples are in {_named(_ranked(new))}, of \
-which the set has none"
+    return (
+        f"{_share(sum(new.values()), audited.samples)} of the samples are in {_named(_ranked(new))}{_UNHEARD}"
+    )
+
+
+def unheard(error: JudgeError) -> str:
+    """What share of an audit's samples are in languages that a labelled set has none of, and which; empty
+    when it has all."""
+    return next((each.removesuffix(_UNHEARD) for each in error.distance if each.endswith(_UNHEARD)), "")
 
 
 def _categories(calibration: Calibration, audited: Audited) -> str:
