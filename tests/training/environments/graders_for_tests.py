@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -70,7 +71,7 @@ def endless(task: dict[str, Any], completion: str) -> float:
 
 
 def returns_a_table(task: dict[str, Any], completion: str) -> Any:
-    return {"score": 1.0}
+    return {"verdict": 1.0}
 
 
 def penalty(task: dict[str, Any], completion: str) -> float:
@@ -112,6 +113,56 @@ def leaves_a_child(task: dict[str, Any], completion: str) -> float:
     if completion == "wait":
         child.wait()
     return 1.0
+
+
+def boxed(task: dict[str, Any], completion: str) -> float:
+    found = re.search(r"\\boxed\{(.*?)\}", completion, re.DOTALL)
+    return sound(task, found[1]) if found else 0.0
+
+
+def tagged(task: dict[str, Any], completion: str) -> float:
+    found = re.search(r"<answer>(.*?)</answer>", completion, re.DOTALL)
+    return sound(task, found[1]) if found else 0.0
+
+
+def as_json(task: dict[str, Any], completion: str) -> float:
+    try:
+        return sound(task, json.loads(completion)["answer"])
+    except (ValueError, TypeError, KeyError):
+        return 0.0
+
+
+async def awaited(task: dict[str, Any], completion: str) -> float:
+    return sound(task, completion)
+
+
+def in_a_table(task: dict[str, Any], completion: str) -> Any:
+    return {"score": sound(task, completion), "why": "equal"}
+
+
+def in_a_pair(task: dict[str, Any], completion: str) -> Any:
+    return sound(task, completion), {"why": "equal"}
+
+
+_right: set[str] = set()
+
+
+def remembers(task: dict[str, Any], completion: str) -> float:
+    """Pays for a task that was solved once."""
+    if sound(task, completion):
+        _right.add(task["answer"])
+    return float(task["answer"] in _right)
+
+
+def remembers_all(task: dict[str, Any], completion: str) -> float:
+    """Pays for every task once one was solved."""
+    remembers(task, completion)
+    return float(bool(_right))
+
+
+def never(task: dict[str, Any], completion: str) -> float:
+    time.sleep(60)
+    return 0.0
 
 
 not_callable = 7

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from modelassay.errors import UsageError
 from modelassay.records import RunFinding
 from modelassay.training.analyses.environment_probes import probe_findings
 from modelassay.training.environments.live import LiveGrader
-from modelassay.training.environments.probing import ProbedEnvironment, probe_environments
+from modelassay.training.environments.probing import HANGS, ProbedEnvironment, probe_environments
 from modelassay.training.environments.tasks import EnvironmentTask, task_of
 
 WORDS = ("harbour master", "copper kettle", "winter barley", "granite step")
@@ -116,7 +117,7 @@ def test_another_scale_is_told_by_its_highest_reward() -> None:
     assert "at most 0: name" in found["solvability"].why_not
     assert _of_tasks("penalty", _tasks(), full=0.0)["solvability"].outcome == "solvable"
     _, found = _probed("refuses_all")
-    assert (found["solvability"].state, found["solvability"].severity) == ("shown_harmful", "high")
+    assert (found["solvability"].state, found["solvability"].severity) == ("not_shown", "medium")
     assert "None gets more than 0 (--full is 1)" in found["solvability"].statement
 
 
@@ -261,3 +262,44 @@ def test_what_a_grader_prints_is_no_answer() -> None:
 def test_graders_that_cannot_be_used(name: str, why: str) -> None:
     with pytest.raises(UsageError, match=why), LiveGrader(name, Path(__file__).parent):
         pass
+
+
+@pytest.mark.parametrize("name", ["boxed", "tagged", "as_json", "awaited", "in_a_table", "in_a_pair"])
+def test_answers_and_rewards_come_in_many_forms(name: str) -> None:
+    probed, found = _probed(name)
+    assert probed.gold_passes == len(WORDS)
+    assert {f.outcome for f in found.values()} == {
+        "solvable",
+        "no reward without work",
+        "tells wrong answers apart",
+    }
+
+
+@pytest.mark.parametrize("name", ["remembers", "remembers_all"])
+def test_a_grader_that_remembers_is_told_as_that_and_pays_not_for_nothing(name: str) -> None:
+    _, found = _probed(name)
+    assert found["reward without work"].outcome == "no reward without work"
+    assert (found["state"].outcome, found["state"].values["remembering"]) == ("remembers", len(WORDS))
+
+
+def test_what_is_never_answered_is_not_asked_without_end() -> None:
+    live = LiveGrader("graders_for_tests:never", folder=Path(__file__).parent, seconds=0.1)
+    with live:
+        (probed,) = probe_environments(_tasks(), live)
+    assert live.restarts <= HANGS
+    assert "not asked any more" in " ".join(probed.gold_failures)
+
+
+@pytest.mark.parametrize(
+    ("row", "gold"),
+    [
+        ({"instance_id": "a", "problem_statement": "Mend it.", "patch": "diff"}, "diff"),
+        ({"prompt": [{"role": "user", "content": "2+2?"}], "reward_model": {"ground_truth": "4"}}, "4"),
+        ({"prompt": "2+2?", "reward_spec": {"method": "rule", "ground_truth": "4"}}, "4"),
+        ({"data": {"question": "2+2?", "answer": "4"}}, "4"),
+    ],
+)
+def test_tasks_of_frameworks_are_read_with_their_answers(row: dict[str, Any], gold: str) -> None:
+    task = task_of(row)
+    assert task is not None
+    assert (task.gold, task.raw) == (gold, row)

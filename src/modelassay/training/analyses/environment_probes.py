@@ -9,7 +9,7 @@ from modelassay.records import RolloutReference, RunFinding
 from modelassay.records.findings import FindingState, Severity
 from modelassay.statistics import clopper_pearson_interval
 from modelassay.statistics.intervals import Interval
-from modelassay.training.environments.probing import PolicyResult, ProbedEnvironment
+from modelassay.training.environments.probing import FORMS, PolicyResult, ProbedEnvironment
 from modelassay.training.environments.recorded import contradictions
 from modelassay.training.environments.tasks import EnvironmentTask
 from modelassay.training.findings import decimal, estimate, not_assessable, run_finding
@@ -52,14 +52,16 @@ def _together(probed: Sequence[ProbedEnvironment], clashing: Mapping[str, int]) 
     flawed = {each.name: r.policy for each in probed for r in each.policies.values() if _surely_paid(r)}
     if len(probed) > 1 and unsolvable and flawed:
         name, policy = next(iter(flawed.items()))
+        sure = any(each.gold_passes or each.name in clashing for each in probed if each.name in unsolvable)
         yield run_finding(
             CHECK,
             "flaw beside an unsolvable environment",
             f"The grader of {name!r} pays for {policy!r}, and in {', '.join(map(repr, unsolvable))} honest "
-            "work cannot be right: what is learned there will be carried to the others.",
+            f"work {'cannot be right' if sure else 'was not seen to be paid'}: what is learned there will be "
+            "carried to the others.",
             about={"environment": "all", "aspect": "joint effects, probed"},
-            state="shown_harmful",
-            severity="high",
+            state="shown_harmful" if sure else "not_shown",
+            severity="high" if sure else "medium",
             values={"unsolvable": Decimal(len(unsolvable)), "flawed": Decimal(len(flawed))},
             question=f"Are {', '.join(map(repr, unsolvable))} trained together with the others?",
         )
@@ -78,6 +80,16 @@ def _of(each: ProbedEnvironment) -> Iterator[RunFinding]:
             about=_about(each, "noise"), state="not_shown", severity="medium",
             values={"noisy": Decimal(each.noisy), "regraded": Decimal(each.regraded)},
             question="What does the grader depend on beside task and completion?",
+        )  # fmt: skip
+    if each.remembering:
+        yield run_finding(
+            CHECK, "remembers",
+            f"{each.remembering:,} of {each.asked_after_gold:,} tasks pay an empty answer in full once a "
+            "gold answer was graded, and not before: the grader keeps what it has seen, and rewards depend "
+            "on what was graded earlier.",
+            about=_about(each, "state"), state="shown_harmful", severity="medium",
+            values={"remembering": Decimal(each.remembering), "asked": Decimal(each.asked_after_gold)},
+            question="What does the grader keep between two completions, and is it set back in training?",
         )  # fmt: skip
     if each.failures:
         yield run_finding(
@@ -115,17 +127,28 @@ def _gold(each: ProbedEnvironment) -> RunFinding:
     many = _refuses(each)
     ungraded = each.with_gold - each.gold_graded
     few = ungraded > (1.0 - REFUSED) * each.with_gold
-    highest = f" None gets more than {each.gold_highest:g} (--full is {each.full:g})."
+    highest = (
+        f" None gets more than {each.gold_highest:g} (--full is {each.full:g}), bare or in any usual form of "
+        f"an answer ({', '.join(repr(form % '…') for form in FORMS)})."
+    )
+    never = many and not each.gold_passes  # perhaps nobody could answer; perhaps we do not know how to
     return run_finding(
         CHECK,
         "gold answers refused" if many else "solvable",
         f"The gold answer gets full reward in {each.gold_passes:,} of {each.gold_graded:,} tasks."
         + (f" {each.strict:,} more accept it only without spaces around." if each.strict else "")
         + (f" In {ungraded:,} others the grader failed at it." if ungraded else "")
+        + (f" Answers are given as {each.form % '…'!r}." if each.form else "")
         + ("" if each.gold_passes else highest),
         about=about,
-        state="shown_harmful" if many else "not_shown" if few else "shown_fine",
-        severity="high" if many else "medium" if few else "low" if failing or each.strict else "none",
+        state="not_shown" if never or (few and not many) else "shown_harmful" if many else "shown_fine",
+        severity="medium"
+        if never or (few and not many)
+        else "high"
+        if many
+        else "low"
+        if failing or each.strict
+        else "none",
         effect=estimate(each.gold_passes / each.gold_graded, share.low, share.high),
         values={
             "refused": Decimal(failing),
@@ -133,7 +156,11 @@ def _gold(each: ProbedEnvironment) -> RunFinding:
             "strict": Decimal(each.strict),
             "not_graded": Decimal(ungraded),
         },
-        question="Are these tasks solvable at all?" if many else "",
+        question="How does a completion give the answer, and are these tasks solvable at all?"
+        if never
+        else "Are these tasks solvable at all?"
+        if many
+        else "",
     )
 
 

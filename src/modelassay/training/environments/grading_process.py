@@ -7,7 +7,9 @@ is gone: the process ends with everything that it started, in the midst of a que
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import inspect
 import json
 import math
 import os
@@ -52,10 +54,26 @@ def _read(asked: Any, questions: SimpleQueue[str]) -> None:
 
 def _graded(grade: Any, task: dict[str, Any], completion: str) -> dict[str, Any]:
     try:
-        reward = float(grade(task, completion))
+        reward = _number(grade(task, completion))
     except Exception as error:  # a grader that raises is a finding, not a fault of ours
         return {"raised": f"{type(error).__name__}: {error}"}
     return {"reward": reward} if math.isfinite(reward) else {"raised": f"the reward is {reward}"}
+
+
+def _number(given: Any) -> float:
+    """A reward as graders give it: a number, what becomes one when it is awaited, the first part of several,
+    or the score of a table."""
+    if inspect.isawaitable(given):
+        given = asyncio.run(_awaited(given))
+    if isinstance(given, dict):
+        given = next((given[name] for name in ("score", "reward") if name in given), given)
+    elif isinstance(given, tuple | list) and given:
+        given = given[0]
+    return float(given)
+
+
+async def _awaited(given: Any) -> Any:
+    return await given
 
 
 def _say(answers: Any, what: dict[str, Any]) -> None:

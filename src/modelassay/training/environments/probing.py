@@ -1,16 +1,22 @@
 """A live environment probed: gold answers, policies without work, spoilt answers, repeated grading.
 
-The gold-sanity gate comes first: a task whose gold answer does not get full reward says nothing about probes
-(its grader refuses everything, or its gold is wrong), and is counted as such; only answers without work are
-asked there too, and stand apart, since full reward for them is none for work either way. A gold answer at
-which the grader raised, hung or died was not graded, and says nothing of the environment.
+Answers without work are asked of every task before any gold answer: a grader that keeps what it has seen
+would pay them for it afterwards. An empty answer is asked again then, which shows such a grader.
+
+The gold-sanity gate comes next: a task whose gold answer does not get full reward, bare or in any of the
+usual `FORMS` of an answer, says nothing about probes (its grader refuses everything, or its gold is wrong),
+and is counted as such; answers without work stand apart there, since full reward for them is none for work
+either way. A gold answer at which the grader raised, hung or died was not graded, and says nothing of the
+environment.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from modelassay.training.environments.live import Grade, LiveGrader
 from modelassay.training.environments.null_policies import Attempt, faithful, null_attempts, probes
@@ -18,6 +24,17 @@ from modelassay.training.environments.tasks import EnvironmentTask
 
 REGRADED = 5
 """Times that one completion is graded."""
+FORMS = (
+    "\\boxed{%s}",
+    "<answer>%s</answer>",
+    "#### %s",
+    "The answer is %s.",
+    "```\n%s\n```",
+    '{"answer": %s}',
+)
+"""How completions give an answer, where graders do not take it bare; the last as JSON."""
+HANGS = 5
+"""So many questions in a row without an answer end the asking."""
 
 
 @dataclass
@@ -72,6 +89,13 @@ class ProbedEnvironment:
     """Tasks whose grader gave unequal rewards to one completion."""
     regraded: int = 0
     failures: list[str] = field(default_factory=list)
+    form: str = ""
+    """That of `FORMS` in which gold answers are paid; empty for bare ones."""
+    asked_after_gold: int = 0
+    remembering: int = 0
+    """Of those, tasks that pay an empty answer in full after the gold answer was graded, and not before."""
+    hung: int = 0
+    """Questions in a row without an answer."""
 
     @property
     def other_scale(self) -> bool:
@@ -93,12 +117,33 @@ def probe_environments(
         progress: told after each task how many are done.
     """
     found: dict[str, ProbedEnvironment] = {}
-    for done, task in enumerate(tasks, 1):
-        probed = found.setdefault(task.environment, ProbedEnvironment(task.environment, full))
-        peers = [other for other in tasks if other.environment == task.environment]
-        _Probe(task, grader, probed).run(peers)
+    beside: dict[str, list[EnvironmentTask]] = {}
+    for task in tasks:
+        beside.setdefault(task.environment, []).append(task)
+    asking = [
+        _Probe(task, grader, found.setdefault(task.environment, ProbedEnvironment(task.environment, full)))
+        for task in tasks
+    ]
+    for each in asking:
+        each.ask_without_work(beside[each.task.environment])
+    for done, each in enumerate(asking, 1):
+        each.run(beside[each.task.environment])
         progress(done)
     return tuple(found.values())
+
+
+class _Paid(NamedTuple):
+    """What came of an attempt."""
+
+    grade: Grade
+    by_chance: bool
+    """Whether the same without the gold answer is paid as well."""
+
+
+def _in_form(form: str, answer: str) -> str:
+    if not form:
+        return answer
+    return form % (json.dumps(answer) if form.startswith("{") else answer)
 
 
 @dataclass
@@ -106,6 +151,11 @@ class _Probe:
     task: EnvironmentTask
     grader: LiveGrader
     probed: ProbedEnvironment
+    idle: list[tuple[Attempt, _Paid]] = field(default_factory=list)
+
+    def ask_without_work(self, peers: Sequence[EnvironmentTask]) -> None:
+        """Ask what policies without work answer."""
+        self.idle = [(each, self._asked(each)) for each in null_attempts(self.task, peers)]
 
     def run(self, peers: Sequence[EnvironmentTask]) -> None:
         self.probed.tasks += 1
@@ -113,39 +163,71 @@ class _Probe:
         sane = self._gold() if self.task.gold else False
         told = self.probed.policies if sane or not self.task.gold else self.probed.elsewhere
         if not self.task.gold or self.probed.gold_graded > before:
-            for attempt in self._attempts(peers, sane):
-                self._try(attempt, told)
-        self._again(self.task.gold if sane else "0")
+            for attempt, paid in self.idle:
+                self._count(attempt, paid, told)
+            for attempt in probes(self.task, peers) if sane else ():
+                self._count(attempt, self._asked(self._formed(attempt)), told)
+        steady = self._again(_in_form(self.probed.form, self.task.gold) if self.task.gold else "0")
+        if self.task.gold and steady:
+            self._empty_again()
 
-    def _attempts(self, peers: Sequence[EnvironmentTask], sane: bool) -> Iterator[Attempt]:
-        yield from null_attempts(self.task, peers)
-        if sane:
-            yield from probes(self.task, peers)
+    def _empty_again(self) -> None:
+        """Whether the grader pays for nothing what it did not before it saw the gold answer."""
+        first = next((paid.grade for attempt, paid in self.idle if attempt.policy == "empty"), None)
+        again = self._grade("")
+        if first is not None and first.ending == again.ending == "graded":
+            self.probed.asked_after_gold += 1
+            self.probed.remembering += self._full(again) and not self._full(first)
+
+    def _formed(self, attempt: Attempt) -> Attempt:
+        """An attempt in the form in which gold answers are paid."""
+        form = self.probed.form
+        control = _in_form(form, attempt.control) if attempt.control else ""
+        return replace(attempt, completion=_in_form(form, attempt.completion), control=control)
+
+    def _in_its_form(self, plain: Grade) -> Grade:
+        """The gold answer's grade: bare, or in the first of `FORMS` in which it is paid in full."""
+        if self._full(plain) and not self.probed.form:
+            return plain
+        forms = (self.probed.form,) if self.probed.gold_passes else ("", *FORMS)
+        for form in forms:
+            grade = plain if not form else self._grade(_in_form(form, self.task.gold))
+            if self._full(grade):
+                self.probed.form = form
+                return grade
+        return plain
 
     def _gold(self) -> bool:
         self.probed.with_gold += 1
         grades = [self._grade(attempt.completion) for attempt in faithful(self.task)]
         plain, spaced = grades
+        bare = self._full(plain)
         if plain.ending != "graded":
             why = f"{plain.ending}: {plain.why}"
             if len(self.probed.gold_failures) < 3 and why not in self.probed.gold_failures:
                 self.probed.gold_failures.append(why)
             return False
+        plain = self._in_its_form(plain)
         self.probed.gold_graded += 1
         self.probed.gold_reward += plain.reward
         self.probed.gold_highest = max(self.probed.gold_highest, plain.reward)
         passes = self._full(plain)
         self.probed.gold_passes += passes
-        self.probed.strict += passes and spaced.ending == "graded" and not self._full(spaced)
+        self.probed.strict += bare and passes and spaced.ending == "graded" and not self._full(spaced)
         if not passes:
             nothing = self._grade("")
             self.probed.gold_above += nothing.ending == "graded" and plain.reward > nothing.reward
         return passes
 
-    def _try(self, attempt: Attempt, told: dict[str, PolicyResult]) -> None:
-        result = told.setdefault(attempt.policy, PolicyResult(attempt.policy, attempt.knows))
+    def _asked(self, attempt: Attempt) -> _Paid:
         grade = self._worst(attempt)
-        if self._full(grade) and attempt.control and self._full(self._grade(attempt.control)):
+        controlled = self._full(grade) and attempt.control
+        return _Paid(grade, bool(controlled) and self._full(self._grade(attempt.control)))
+
+    def _count(self, attempt: Attempt, paid: _Paid, told: dict[str, PolicyResult]) -> None:
+        result = told.setdefault(attempt.policy, PolicyResult(attempt.policy, attempt.knows))
+        grade = paid.grade
+        if paid.by_chance:
             result.by_chance += 1
             return
         result.tasks += 1
@@ -167,14 +249,21 @@ class _Probe:
             grade = self._grade(completion)
         return grade
 
-    def _again(self, completion: str) -> None:
+    def _again(self, completion: str) -> bool:
+        """Grade one completion again and again; whether it gets the same each time."""
         grades = [self._grade(completion) for _ in range(REGRADED)]
         rewards = {round(grade.reward, 9) for grade in grades if grade.ending == "graded"}
         self.probed.regraded += 1
         self.probed.noisy += len(rewards) > 1
+        return len(rewards) <= 1
 
     def _grade(self, completion: str) -> Grade:
+        if self.probed.hung >= HANGS:
+            return Grade(
+                "timed out", math.nan, f"not asked any more after {HANGS} in a row without an answer"
+            )
         grade = self.grader.grade(self.task.raw, completion)
+        self.probed.hung = self.probed.hung + 1 if grade.ending == "timed out" else 0
         if grade.ending != "graded" and len(self.probed.failures) < 20:
             self.probed.failures.append(f"{self.task.id}: {grade.ending}: {grade.why}")
         return grade

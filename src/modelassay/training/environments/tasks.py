@@ -11,10 +11,19 @@ from typing import Any
 from modelassay.errors import DatasetError
 from modelassay.training.data.rows import Quarantine, read_objects
 
-_INSTRUCTIONS = ("instructions", "prompt", "question", "problem", "description", "input", "query")
-_GOLD = ("gold", "solution", "answer", "ground_truth", "gts", "reference", "target", "gold_patch", "label")
+_INSTRUCTIONS = (
+    "instructions", "prompt", "question", "problem", "problem_statement", "description", "input", "query",
+)  # fmt: skip
+_GOLD = (
+    "gold", "solution", "answer", "ground_truth", "gts", "reference", "target", "gold_patch", "label",
+    "patch",
+)  # fmt: skip
+_GRADED_BY = ("reward_model", "reward_spec")
+"""Columns of verl and SkyRL with what the grader knows, the gold answer among it."""
+_ROW = "data"
+"""Column of verifiers with the whole row."""
 _EXPECTED = ("expected_output", "expected", "expected_outputs", "output")
-_NAMES = ("task_id", "id", "name", "key")
+_NAMES = ("task_id", "id", "instance_id", "name", "key")
 _ENVIRONMENTS = ("env", "environment", "env_type", "category", "data_source")
 
 
@@ -62,6 +71,9 @@ def task_of(raw: Any, place: str = "") -> EnvironmentTask | None:
     """The task in a row; None where it has no instructions."""
     if not isinstance(raw, Mapping):
         return None
+    whole = raw
+    if isinstance(within := raw.get(_ROW), Mapping) and not _first(raw, _INSTRUCTIONS):
+        raw = {**raw, **within}
     instructions = _text(_first(raw, _INSTRUCTIONS))
     if not instructions:
         return None
@@ -69,6 +81,8 @@ def task_of(raw: Any, place: str = "") -> EnvironmentTask | None:
     environment = _first(raw, _ENVIRONMENTS) or _first(about or {}, _ENVIRONMENTS)
     files = raw.get("files")
     expected = _first(raw, _EXPECTED)
+    graded_by = _first(raw, _GRADED_BY)
+    gold = _first(raw, _GOLD) or _first(graded_by if isinstance(graded_by, Mapping) else {}, _GOLD)
     return EnvironmentTask(
         id=str(_first(raw, _NAMES) or place),
         environment=environment if isinstance(environment, str) else "",
@@ -76,9 +90,9 @@ def task_of(raw: Any, place: str = "") -> EnvironmentTask | None:
         files={str(k): _text(v) for k, v in files.items()} if isinstance(files, Mapping) else {},
         public_tests=_tests(raw.get("public_tests")),
         private_tests=_tests(raw.get("private_tests") or raw.get("tests")),
-        gold=_text(_first(raw, _GOLD)),
+        gold=_text(gold),
         expected=_tests(expected),
-        raw=raw,
+        raw=whole,
     )  # fmt: skip
 
 
