@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from modelassay.training.scanners.asked_files import Task
@@ -41,8 +42,10 @@ _GRADERS_PLACE = re.compile(
     r"^/(?:tests?|grader|grading|verifier)(?:/|$)|(?:^|/)logs/verifier(?:/|$)|^/.*/reward\.(?:txt|json)$"
 )
 _TEST = re.compile(
-    r"(?:^|/)(?:(?:tests?|__tests__)(?:/[^\s]+)?|test_[\w-]+\.\w+|[\w-]+_tests?\.\w+|tests?\.\w+"
-    r"|[\w-]+\.(?:test|spec)\.\w+|\w+Tests?\.(?:java|kt|cs|scala)|[\w-]*expected[\w-]*\.\w+)$",
+    r"(?:^|/)(?:(?:tests|__tests__)(?:/[^\s]+)?|test|test_[\w-]+\.\w+|[\w-]+_tests?\.\w+|tests?\.\w+"
+    r"|[\w-]+\.(?:test|spec)\.\w+|\w+Tests?\.(?:java|kt|cs|scala)"
+    r"|[\w-]*expected[\w-]*\.(?:txt|out|output|json|ya?ml|csv|xml|html))$"
+    r"|^(?:(?:/\w+)?/|(?:.*/)?src/)?test/[^\s]+$",
     re.IGNORECASE,
 )
 _FAKED = re.compile(
@@ -101,6 +104,11 @@ class _Paths:
             return False
         known = self._by_name.get(parts[-1], ())
         return any(each[-len(parts) :] == parts[-len(each) :] for each in known)
+
+    def matching(self, pattern: str) -> bool:
+        """Whether the name of one of them is as the shell's `pattern` says."""
+        name = (_parts(pattern) or ("",))[-1]
+        return any(fnmatchcase(each, name) for each in self._by_name)
 
     def has_folder(self, path: str) -> bool:
         """Whether a file in this folder is among them."""
@@ -178,6 +186,8 @@ class Files:
         """Whether the agent made the file, or all that is known of the folder."""
         if path in self._made:
             return True
+        if "*" in path:
+            return self._made.matching(path) and not self._shown.matching(path)
         if not self._made.has_folder(path) or self._is_known(path):
             return False
         return not (self._shown.has_folder(path) or _given_by(self.task).has_folder(path))

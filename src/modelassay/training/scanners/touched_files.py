@@ -90,8 +90,9 @@ def touched_in_shell(script: str) -> Iterator[Touch]:
 
 
 def _touched(command: Command) -> Iterator[Touch]:
+    restores = command.program == "git" and any(word.startswith("HEAD:") for word in command.words)
     for path, appended in command.outputs:
-        if path not in ("-", "/dev/null"):
+        if path not in ("-", "/dev/null") and not restores:
             yield _touch(command, path, "added to" if appended else "written")
     changed = tuple(_changed(command))
     for path, how in changed:
