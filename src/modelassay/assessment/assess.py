@@ -8,8 +8,7 @@ run and files give the same record, byte for byte.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,7 +29,7 @@ from modelassay.assessment.preferring import preference_findings
 from modelassay.assessment.profiles import Facts, clauses_of
 from modelassay.assessment.quoting import quoted
 from modelassay.assessment.request import Request, places_in_log
-from modelassay.assessment.summary import headline, not_assessed, questions, ranked
+from modelassay.assessment.summary import headline, not_assessed, plain_name, questions, ranked
 from modelassay.assessment.timeline import timeline_of
 from modelassay.assessment.unread_calls import as_far_as_read, unread_calls
 from modelassay.assessment.unread_languages import as_far_as_understood, unread_languages
@@ -101,6 +100,12 @@ class _Read:
     """Classes that the assessor gave fixes."""
     places: Mapping[str, int]
     """See `request.places_in_log`."""
+    unread: UnreadCalls
+    foreign: ForeignTexts
+
+    def as_far_as_read(self, findings: Iterable[RunFinding]) -> tuple[RunFinding, ...]:
+        """`findings`, none of which calls fine what was not read or not understood."""
+        return as_far_as_understood(as_far_as_read(findings, self.unread), self.foreign)
 
     @property
     def valid(self) -> Frame:
@@ -118,13 +123,8 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
         UsageError: a file or name of the request cannot be used.
         EvidenceError: the run, or something given with it, is damaged or contradicts itself.
     """
-    scanners = open_scanners(request.scanners, request.patterns)
-    unread, foreign = UnreadCalls(), ForeignTexts()
-    frame = read_frame(run, (*scanners, unread, foreign), progress)
-    events = in_order((*run.events(), *read_told(request.events)))
-    classes = read_classes(request.classes, events)
-    gates = run_gates(frame, run.manifest, run.coverage())
-    read = _Read(run, frame, gates, events, tuple(run.metrics()), scanners, classes, places_in_log(request))
+    read = _read(run, request, progress)
+    gates = read.gates
     reconciled = _reconciled(read)
     assured = assure(run, reconciled, request.proofs)
     shown = behaving.occurring(read.valid)
@@ -135,10 +135,10 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     found: list[RunFinding] = [
         *unread_lines(run),
         *torn_ends(run),
-        *unread_calls(unread),
-        *unread_languages(foreign),
+        *unread_calls(read.unread),
+        *unread_languages(read.foreign),
         *_judged(read),
-        *as_far_as_understood(as_far_as_read(_of_rollouts(read, request, shown, fixes), unread), foreign),
+        *read.as_far_as_read(_of_rollouts(read, request, shown, fixes)),
         *assess_response(read.events, _context(read, request)),
     ]
     findings = ranked(
@@ -149,9 +149,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
                     (
                         *raised((*gates.findings, *found), assured.tier, _limits(assured, request)),
                         *raised(
-                            gates.on_remainder(
-                                as_far_as_understood(as_far_as_read(resolved, unread), foreign), _BOTH
-                            ),
+                            gates.on_remainder(read.as_far_as_read(resolved), _BOTH),
                             assured.tier,
                             {"resolution": "T1"} if told else {},
                         ),
@@ -162,7 +160,7 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
                 ),
                 assured.gaps,
             ),
-            scanners,
+            read.scanners,
         )
         + assured.findings
         + raised((*_handed(run, request), *(held.findings if held else ())), "T1", {})
@@ -173,6 +171,18 @@ def assess(run: Run, request: Request, progress: Callable[[int], None] = lambda 
     except ValueError as error:
         raise EvidenceError(f"the run holds what evidence may not: {error}", where=str(run.folder)) from error
     return record
+
+
+def _read(run: Run, request: Request, progress: Callable[[int], None]) -> _Read:
+    """The run through every scanner, its events in order, and what its gates say."""
+    scanners = open_scanners(request.scanners, request.patterns)
+    unread, foreign = UnreadCalls(), ForeignTexts()
+    frame = read_frame(run, (*scanners, unread, foreign), progress)
+    events = in_order((*run.events(), *read_told(request.events)))
+    classes = read_classes(request.classes, events)
+    gates = run_gates(frame, run.manifest, run.coverage())
+    metrics, places = tuple(run.metrics()), places_in_log(request)
+    return _Read(run, frame, gates, events, metrics, scanners, classes, places, unread, foreign)
 
 
 def _of_rollouts(
@@ -213,7 +223,7 @@ def _record(
     settings = {**request.settings, **settings}
     told = [inputs, request.declaration, scanners, settings, __version__]
     return Assessment(
-        id=f"{_plain(run.manifest.id)}-{request.profile}-{digest_of(told)[7:17]}",
+        id=f"{plain_name(run.manifest.id)}-{request.profile}-{digest_of(told)[7:17]}",
         run=run.manifest,
         coverage=run.coverage(),
         profile=request.profile,
@@ -233,11 +243,6 @@ def _record(
         limits=LIMITS,
         tool_version=__version__,
     )
-
-
-def _plain(name: str) -> str:
-    """A run's id as part of a folder's name: its manifest comes from others."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "run"
 
 
 def _reconciled(read: _Read) -> tuple[RunFinding, ...]:

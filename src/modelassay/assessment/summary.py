@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from modelassay.assessment.behaviours import MARKERS
@@ -15,6 +16,11 @@ _NO_FIX = "no fix is told of, and no checkpoint was asked before and after one"
 _NOT_FIXED = "no behaviour that occurs was there before a fix"
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "none")
 """From the gravest down."""
+
+
+def plain_name(name: str) -> str:
+    """A run's id as part of a folder's name: its manifest comes from others."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "run"
 
 
 def ranked(findings: Sequence[RunFinding]) -> tuple[RunFinding, ...]:
