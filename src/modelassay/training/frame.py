@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from modelassay.errors import UsageError
 from modelassay.training.columns import REWARD_PREFIX, pa
 from modelassay.training.emptiness import silent_rows
 from modelassay.training.group_codes import group_codes
@@ -126,6 +127,7 @@ def read_frame(
 
     Raises:
         EvidenceError: see `Run.batches`.
+        UsageError: a scanner of others raised, or gave other flags than it declares.
     """
     rewards = [REWARD_PREFIX + reward.name for reward in run.manifest.rewards]
     needed = dict.fromkeys(("seq", *_READ, *rewards, *(c for s in scanners for c in s.columns)))
@@ -136,7 +138,7 @@ def read_frame(
         for name, values in _numbers(batch, coders, rewards).items():
             found.setdefault(name, []).append(values)
         for scanner in scanners:
-            for behaviour, values in scanner.scan(batch).items():
+            for behaviour, values in _flagged(scanner, batch).items():
                 found.setdefault(f"scan:{behaviour}", []).append(values)
         rows += batch.num_rows
         progress(rows)
@@ -147,6 +149,33 @@ def read_frame(
         size = run.manifest.group_size
         columns["group"] = group_codes(columns["group"], columns["step"], columns["is_train"], size)
     return _assembled(columns, coders, rewards, scanners)
+
+
+def _flagged(scanner: Scanner, batch: pa.RecordBatch) -> Mapping[str, NDArray[Any]]:
+    """What `scanner` flags, one value a row for every behaviour that it declares."""
+    if type(scanner).__module__.partition(".")[0] == __name__.partition(".")[0]:
+        return scanner.scan(batch)
+    try:
+        flagged = {name: np.asarray(values) for name, values in scanner.scan(batch).items()}
+    except Exception as error:  # the user's scanner may raise anything
+        raise _unsound(scanner, f"failed: {type(error).__name__}: {error}") from error
+    if odd := set(scanner.behaviours) ^ set(flagged):
+        raise _unsound(scanner, f"declares {sorted(scanner.behaviours)} and does not agree on {sorted(odd)}")
+    for name, values in flagged.items():
+        if values.shape != (batch.num_rows,) or values.dtype.kind not in "bfiu":
+            shape = f"{values.dtype} of shape {values.shape}"
+            raise _unsound(
+                scanner, f"gives {name!r} as {shape}, where {batch.num_rows} flags or scores are due"
+            )
+    return flagged
+
+
+def _unsound(scanner: Scanner, why: str) -> UsageError:
+    return UsageError(
+        f"the scanner {scanner.name}@{scanner.version} {why}",
+        where=type(scanner).__module__,
+        mend="mend it, uninstall it, or name the scanners to run without it",
+    )
 
 
 def _numbers(
