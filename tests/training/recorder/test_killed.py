@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,8 @@ from modelassay.evidence.keyring import Keyring
 from modelassay.evidence.ledger import read_events
 from modelassay.evidence.run_events import RunHappened, RunStep
 from modelassay.training.protocol.commitment import broken_links
+from modelassay.training.recorder import closing
+from modelassay.training.recorder.closing import state_coverage
 from modelassay.training.recorder.files import Part
 from modelassay.training.recorder.items import End, Line, Loss, Rollouts, StepDone
 from modelassay.training.recorder.place import Place
@@ -155,12 +159,12 @@ def test_both_are_killed_and_the_next_to_open_writes_it_up(tmp_path: Path) -> No
 
 
 # -- one process, its scribe in this one -----------------------------------------------------------------
-def said(store: Path, *items: Any, binds: bool = False) -> Place:
+def said(store: Path, *items: Any, binds: bool = False, rank: int = 0, world: int = 1) -> Place:
     """A spool that nobody has read."""
     place = Place(store, "r")
-    places = Places(place.folder, place.claim(0, 1))
+    places = Places(place.folder, place.claim(rank, world))
     spool = Spool(places)
-    places.save(State(process=0, first=0, world=1, binds=binds, manifest=MANIFEST))
+    places.save(State(process=rank, first=0, world=world, binds=binds, manifest=MANIFEST))
     for item in items:
         assert not spool.put(item)
     spool.close()
@@ -226,6 +230,40 @@ def test_commit_states_what_a_process_left_that_never_came_to_it(tmp_path: Path)
     coverage = Run(place.folder).coverage()
     assert coverage is not None
     assert coverage.found_train == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_a_run_whose_first_process_was_killed_is_closed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(closing, "PATIENCE_S", 0.0)
+    for rank in range(3):
+        said(tmp_path, rollouts(1), StepDone(1), *([End()] if rank else []), rank=rank, world=3)
+    place = Place(tmp_path, "r")
+    for rank in order:
+        assert Scribe(place, rank, lambda: None, Troubles("r")).run(Ended())
+    assert place.is_closed(0)
+    assert place.closer(0) == 1
+    coverage = Run(place.folder).coverage()
+    assert coverage is not None
+    assert coverage.found_train == 6
+    assert "until a process was stopped" in coverage.basis
+
+
+def test_processes_state_the_coverage_one_after_another(tmp_path: Path) -> None:
+    place = said(tmp_path, rollouts(1), StepDone(1), End())
+    assert take_up(place, lambda: None, Troubles("r"))
+    (place.folder / "coverage.json").unlink()
+    lock = os.open(place.folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    waiting = threading.Thread(target=state_coverage, args=(place.folder,))
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    assert not (place.folder / "coverage.json").exists()
+    os.close(lock)
+    waiting.join(10)
+    assert Run(place.folder).coverage() is not None
 
 
 def test_a_disk_that_refuses_the_scribe_costs_nothing(

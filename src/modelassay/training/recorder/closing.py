@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -71,9 +74,22 @@ def state_coverage(folder: Path) -> None:
     """
     if not (folder / "run.json").is_file():
         return
-    coverage = coverage_of_recorded(Run(folder))
-    data = msgspec.json.format(msgspec.json.encode(coverage), indent=1) + b"\n"
-    write_atomic(folder / "coverage.json", data)
+    with _one_at_a_time(folder):
+        coverage = coverage_of_recorded(Run(folder))
+        data = msgspec.json.format(msgspec.json.encode(coverage), indent=1) + b"\n"
+        write_atomic(folder / "coverage.json", data)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait for other processes that state the coverage: who comes last has seen all that others have."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def coverage_of_recorded(run: Run) -> RunCoverage:

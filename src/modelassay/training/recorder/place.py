@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ from modelassay.log.durable import DRAFT
 from modelassay.records import RewardFunction, RunManifest
 
 _CLOSED = "closed\n"
+_STOPPED = "stopped\n"
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -115,6 +118,48 @@ class Place:
             OSError: the disk is full.
         """
         (self.folder / "processes" / f"{process:05d}").write_text("done\n")
+
+    def stopped(self, *processes: int) -> None:
+        """Say that a process will write no more, since it was killed: it closes no run.
+
+        Args:
+            processes: all numbers that it had.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        for process in processes:
+            (self.folder / "processes" / f"{process:05d}").write_text(_STOPPED)
+
+    def closer(self, first: int) -> int | None:
+        """Who is to close the run: of the processes from number `first` on the first that was not killed."""
+        paths = sorted((self.folder / "processes").iterdir())
+        alive = (int(path.name) for path in paths if path.read_text() != _STOPPED)
+        return min((number for number in alive if number >= first), default=None)
+
+    @contextmanager
+    def closing(self, *, waits: bool) -> Iterator[bool]:
+        """Be the only process that closes the run; False while another one does.
+
+        Where there are no locks, every process may.
+
+        Args:
+            waits: wait for the other.
+
+        Raises:
+            OSError: there is no such folder.
+        """
+        lock = os.open(self.folder / "processes", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        except OSError:  # of the file system: it has no locks
+            yield waits
+        else:
+            yield True
+        finally:
+            os.close(lock)
 
     def processes(self) -> dict[int, bool]:
         """Every number that was claimed, and whether nothing more will be written under it."""

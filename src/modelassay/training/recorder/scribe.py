@@ -209,26 +209,41 @@ class Scribe:
         self._clerk.close()
         self._place.ballast(self._spool.number).unlink(missing_ok=True)
         if whole:
-            self._place.done(self._state.process)
+            self._place.stopped(*self._state.past, self._state.process, self._spool.number)
             with self._troubles.kept("stating the coverage"):
                 if all(self._place.processes().values()):
-                    state_coverage(self._place.folder)
+                    self._left_last()
             self._forks.remove()
             self._spool.remove()
         return whole
 
+    def _left_last(self) -> None:
+        """All are done, and this one was killed: of the others that ended nobody may have closed the run."""
+        first = self._state.first
+        closer = self._place.closer(first)
+        if closer is None or self._place.is_closed(first):
+            state_coverage(self._place.folder)
+            return
+        with self._place.closing(waits=False) as alone:
+            if alone:
+                close_run(self._place, first, closer, self._log)
+
     def _end(self) -> None:
-        """Training is over; its first process that recorded closes the run, or who comes after that."""
+        """Training is over; the first process that is there yet closes the run, or who comes after that.
+
+        Where the first was killed after others had left that to it, the last does.
+        """
         self._sealer.close(None)
         self._clerk.close()
         self._place.ballast(self._spool.number).unlink(missing_ok=True)
         first, own = self._state.first, self._spool.number
         with self._troubles.kept("closing the run"):
             self._place.done(self._state.process)
-            closer = min(number for number in self._place.processes() if number >= first)
-            closes = own == closer or self._place.is_closed(first)
-            if closes and not close_run(self._place, first, own, self._log):
-                self._troubles.say("other processes are not done; `modelassay run commit` binds all")
+            waits = own == self._place.closer(first) or self._place.is_closed(first)
+            if waits or all(done for number, done in self._place.processes().items() if number >= first):
+                with self._place.closing(waits=waits) as alone:
+                    if alone and not close_run(self._place, first, own, self._log):
+                        self._troubles.say("other processes are not done; `modelassay run commit` binds all")
         self._forks.remove()
         self._spool.remove()
 
