@@ -221,8 +221,8 @@ class RunRecorder:
             steps = [step_number(each) for each in columns["step"]]
             for phase, step in set(zip(phases, steps, strict=True)):
                 self.reach(step, phase)
-            marked = {"step": steps, "group": [self._marked(each) for each in columns["group"]]}
-            self.named(count, {**self.totals.added(columns, count), **marked}, more)
+            marked = {"group": [self._marked(each) for each in columns["group"]]}
+            self.named(count, {**self.totals.added(columns, count), "step": steps, **marked}, more)
 
     def named(
         self,
