@@ -58,6 +58,8 @@ def test_a_floor_that_nothing_could_meet_is_refused(tmp_path: Path, floor: str, 
         'measure: refusal, slice: {language: "*"}',
         "measure: refusal, slice: {kind: harmful}",
         'measure: refusal, slice: {language: "*", category: fraud}',
+        "measure: adaptive_resistance",
+        'measure: adaptive_resistance, slice: {attack: "*"}',
     ],
 )
 def test_floors_that_can_be_held_are_accepted(tmp_path: Path, floor: str) -> None:

@@ -35,6 +35,7 @@ from modelassay.comparison.red_team import DIRECT_OF
 from modelassay.errors import EvidenceError
 from modelassay.evidence.parts import DrawnMeasure, DrawnOrder
 from modelassay.gate import decide
+from modelassay.gate.examined_rates import MEASURES as EXAMINED_MEASURES
 from modelassay.gate.policy import SEVERITY
 from modelassay.gate.sequential import CommittedOrder, PairedScore, PlannedPair, SequentialGate
 from modelassay.gate.single_slices import to_be_sliced
@@ -336,7 +337,7 @@ class Drawing:
             whole_attacks=suite.whole_attacks,
         )
         # Held as fixed figures, for which a floor says whether it is clearly met.
-        verdict = decide(_at_any_age(suite.policy), findings, coverage, today=_NO_DAY)
+        verdict = decide(_for_answers(suite.policy), findings, coverage, today=_NO_DAY)
         covered = {"concerns.overall", "concerns.category"}
         banded = {finding.id for finding in findings if finding.measure.name in suite.populations}
         for hit in verdict.rules:
@@ -350,10 +351,12 @@ class Drawing:
         return False
 
 
-def _at_any_age(policy: Policy) -> Policy:
-    """`policy` without what it says of the age of attacks, which no further question changes."""
+def _for_answers(policy: Policy) -> Policy:
+    """`policy` without what it says of the age of attacks and of what examinations found, which no further
+    question changes."""
     evidence = msgspec.structs.replace(policy.evidence, attacks_oldest_days=0, datasets_oldest_days=0)
-    return msgspec.structs.replace(policy, evidence=evidence)
+    floors = tuple(floor for floor in policy.floors if floor.measure not in EXAMINED_MEASURES)
+    return msgspec.structs.replace(policy, evidence=evidence, floors=floors)
 
 
 def _rank(outcome: Outcome) -> int:

@@ -12,6 +12,8 @@ from modelassay.drops import subject_phrase, total_pairs
 from modelassay.gate.bands import BANDS, hold_bands, hold_categories, hold_no_table
 from modelassay.gate.case import Case, Held, Subject, strictest
 from modelassay.gate.evidence import FOUND
+from modelassay.gate.examined_rates import KINDS
+from modelassay.gate.floors import FLOOR, LEAST_RATE
 from modelassay.gate.policy import SEVERITY
 from modelassay.gate.single_slices import CATEGORY_BLOCK, could_not_be_held, to_be_sliced
 from modelassay.records import (
@@ -83,6 +85,8 @@ def undemonstrated(case: Case, held: Held) -> Held:
     if not early or finding is None or (finding.paired is None and not finding.values):
         return held
     if hit.rule in _OF_TABLE or hit.rule == FOUND or hit.state not in ("shown_fine", "shown_harmful"):
+        return held
+    if hit.rule in (FLOOR, LEAST_RATE) and finding.check in KINDS:
         return held
     tail = f"{hit.statement.removesuffix('.')}; {STOPPED}."
     hit = msgspec.structs.replace(hit, state="not_shown", statement=tail)

@@ -14,6 +14,8 @@ they begin with that of the measure of single answers."""
 OF_KNOWN = "_known"
 """How the name of the measure ends of attacks whose words were kept for what came of them on some model
 (`AttackedRequest.known`); it begins with that of all others."""
+KEPT_WORDS = "kept_words"
+"""Value of a finding on attacks whose words were kept for what came of them on some model: 1."""
 FOUND_ON = "found_on"
 """Tag of a regression item: the day on which its attack was found to have its way, ISO 8601."""
 FOUND_IN = "found_in"

@@ -14,7 +14,7 @@ how often the candidate fell is as severe as it is without a baseline. Nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -75,6 +75,8 @@ class Claim(NamedTuple):
     decides: bool = True
     """Whether a difference may count as shown: not where the error of what read the answers is unknown, nor
     where the units were chosen by what came of them on one of the two models."""
+    values: Mapping[str, Decimal] = {}
+    """Further values of each finding."""
     most: Severity = "low"
     """How severe a rise that may not count as shown is at most, where chance does not explain it."""
 
@@ -105,6 +107,7 @@ def _finding(tally: Tally, claim: Claim) -> Finding:
     values = {
         "units": Decimal(len(tally.pairs)),
         "clusters_candidate": Decimal(tally.clusters("candidate")),
+        **claim.values,
         **_rates(tally, "candidate"),
     }
     base = Finding(

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from modelassay.errors import UsageError
 from modelassay.records import Finding, Measure
+from modelassay.records.red_team import KEPT_WORDS
 from modelassay.redteam.campaign.units import UnitResult
 from modelassay.redteam.counted import Pair, Tally
 from modelassay.redteam.tallies import Claim, Wording, findings_from
@@ -87,8 +88,12 @@ def findings_of(
         if not of_kind:
             continue
         remark = "" if frozen else REACTING
+        kept = {KEPT_WORDS: Decimal(1)}
         claim = Claim("red_team", measure, margin, rests_on, Wording(remark=remark))
-        known = claim._replace(wording=Wording(remark=remark + CHOSEN), decides=False, most="high")
+        claim = claim._replace(values=kept) if frozen else claim
+        known = claim._replace(
+            wording=Wording(remark=remark + CHOSEN), decides=False, most="high", values=kept
+        )
         chosen = [each for each in of_kind if each.chosen]
         others = [each for each in of_kind if not each.chosen]
         found += _by_dimension(others or chosen, slices, compared, claim if others else known)
