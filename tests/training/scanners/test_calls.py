@@ -197,6 +197,13 @@ def test_a_word_alone_hides_nothing_of_what_the_policy_wrote(text: str) -> None:
     assert "early_exit" in flags(TestTampering(), text, "text")
 
 
+def test_among_other_messages_one_is_no_conversation() -> None:
+    text = f"tool\n{READ}assistant\n"
+    alone, among = said(content=text), [*said(content=text), {"role": "tool", "content": "ok"}]
+    assert "_exit" not in rollout_of("", json.dumps(alone)).written
+    assert rollout_of("", json.dumps(among)).written == text
+
+
 def test_a_text_of_the_policy_alone_stays_as_it_is() -> None:
     rows = batch(['{"arguments": 3}', "Use `<tool_call>` here.", "plain"], "text")
     texts = texts_of(rows)

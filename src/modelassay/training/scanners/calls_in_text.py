@@ -68,7 +68,7 @@ _WRAPPED = re.compile(
     r"</?(?:\w+:)?function_calls>|<[|｜]tool[_▁]calls(?:[_▁]section)?[_▁](?:begin|end)[|｜]>"
 )
 _LEFT = re.compile(
-    r"(?<!`)(?:<tool_call>|<(?:\w+:)?(?:function|invoke)(?:=|\s+name=)|\[TOOL_CALLS\]|<\|python_tag\|>"
+    r"(?<![`\"'])(?:<tool_call>|<(?:\w+:)?(?:function|invoke)(?:=|\s+name=)|\[TOOL_CALLS\]|<\|python_tag\|>"
     r"|<\|tool_call|<[|｜]tool[_▁]call|<use_mcp_tool>|<execute_command>|<write_to_file>)"
     r"|(?m:^Action Input:)"
 )

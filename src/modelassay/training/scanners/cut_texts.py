@@ -28,13 +28,14 @@ _ROLES = {
 _ANSWERS = (
     r"tool_responses?|tool_results?|function_results?|function_response|interpreter|observation|information"
 )
-SIEVE = (
+_MARKS = (
     rf"{CALL_SIEVE}|<(?:{_ANSWERS})>|<\|(?:im_start|start_header_id|header_start|start|user|assistant|tool"
     r"|observation)\|>|<start_of_turn>|<[|｜](?:User|Assistant|tool▁output)"
-    r"|(?m:^(?:assistant|ipython)[ \t]*$)|\S(?:assistant|ipython)\n\n"
 )
+_HEADS = r"(?m:^(?:assistant|ipython)[ \t]*$)|\S(?:assistant|ipython)\n\n"
+SIEVE = f"{_MARKS}|{_HEADS}"
 """Pattern, of RE2 too, of texts that `conversation_in` may take apart."""
-_SIEVE = re.compile(SIEVE)
+_MARKED, _HEADED = re.compile(_MARKS), re.compile(_HEADS)
 _MARK = re.compile(
     r"(?<![\"'`\\])(?<!\\n)(?:"
     r"<\|im_start\|>[ \t]*(\w+)[^\n]{0,40}\n?"
@@ -61,22 +62,30 @@ def conversation_in(text: str) -> tuple[Turn, ...] | None:
 
     It begins with the policy's words. Calls are taken out of the text and read.
     """
-    if not _SIEVE.search(text):
+    if not _may_be_cut(text):
         return None
     turns = tuple(with_calls(turn) for turn in _turns(text))
     plain = len(turns) == 1 and turns[0].text == text and not turns[0].unread
     return None if plain or not any(turn.role == "assistant" for turn in turns) else turns
 
 
-def taken_apart(turn: Turn) -> tuple[Turn, ...]:
-    """`turn`, or the messages that stand in its text, with the calls that are written there."""
-    turns = conversation_in(turn.text) if turn.role == "assistant" else None
-    if turns is None:
-        return (turn,)
-    if len(turns) == 1:
-        return (with_calls(turn),)
-    beside = replace(turn, text="")
-    return (beside, *turns) if turn.calls or turn.reasoning or turn.unread else turns
+def _may_be_cut(text: str) -> bool:
+    """Whether `SIEVE` matches; words are looked for first, being much cheaper."""
+    if _MARKED.search(text):
+        return True
+    return ("assistant" in text or "ipython" in text) and bool(_HEADED.search(text))
+
+
+def taken_apart(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """Messages with the calls that are written in their texts.
+
+    A message alone may be a whole conversation; of several ones each is what its role says.
+    """
+    inner = conversation_in(turns[0].text) if len(turns) == 1 and turns[0].role == "assistant" else None
+    if inner is None or len(inner) == 1:
+        return tuple(map(with_calls, turns))
+    beside = replace(turns[0], text="")
+    return (beside, *inner) if beside.calls or beside.reasoning or beside.unread else inner
 
 
 def _turns(text: str) -> Iterator[Turn]:

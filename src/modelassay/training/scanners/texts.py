@@ -40,9 +40,7 @@ def plain(text: str, form: str = "") -> str:
 def conversation_of(text: str) -> tuple[Turn, ...] | None:
     """The messages of a completion, a JSON list or one text; None where it is the policy's words alone."""
     turns = turns_of(text)
-    if turns is None:
-        return conversation_in(text)
-    return tuple(part for turn in turns for part in taken_apart(turn))
+    return conversation_in(text) if turns is None else taken_apart(turns)
 
 
 @dataclass(frozen=True)
