@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from modelassay.cli import run
-from modelassay.evidence.bundle import open_bundle
+from modelassay.cli.verify_report import with_report
+from modelassay.evidence.bundle import Bundle, open_bundle
 from modelassay.evidence.verification import Trust, verify_bundle
 from modelassay.log.keys import new_key, public_pem
 from modelassay.log.note import vkey_of
@@ -49,6 +50,15 @@ def test_a_real_audit_verifies(
     assert (code, found["state"], wrong) == (0, "verified", [])
     undone = {check["name"] for check in found["checks"] if check["state"] == "not done"}
     assert undone == {"remembered", "waivers", "clearance"}
+    assert found["rests_on"]["baseline"].startswith("openai:")
+    assert "evidence.required" in found["rests_on"]["looser"][0]
+    honest = open_bundle(copy)
+    forged = honest.files["report.html"].replace(candidate.encode(), b"fine")
+    crooked = Bundle("here", {**honest.files, "report.html": forged})
+    verified = verify_bundle(honest)
+    (check,) = (each for each in with_report(verified, crooked).checks if each.name == "report")
+    assert (check.state, check.where) == ("failed", "report.html")
+    assert with_report(verified, crooked).state == "not verified"
 
 
 def test_an_unsigned_audit_is_whole_and_nobodys_word(plan_of: Callable[..., Path], tmp_path: Path) -> None:

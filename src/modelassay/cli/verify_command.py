@@ -20,6 +20,11 @@ _UNANCHORED = (
     "nothing is wrong in itself, but whose word this is was not checked: give --key and --log-key, or "
     "--integrity-only to do without"
 )
+_SAID = {
+    "looser": "looser than the default policy",
+    "otherwise": "otherwise than in the default policy",
+}
+"""Names of what a verdict rests on, for people, where they say too little."""
 _FILE = click.Path(path_type=Path)
 
 
@@ -102,7 +107,7 @@ def command(
                 mend="leave out --log, --head and --remember",
             )
         return _certificate(bundle, trust, integrity_only=integrity_only, as_json=as_json)
-    found = _verify(bundle, trust)
+    found, rests_on = _verify(bundle, trust)
     if remember is not None and found.state != "not verified" and found.heads:
         keep(remember, found.heads)
     code = found.exit_code
@@ -110,9 +115,9 @@ def command(
         code = ExitCode.ALLOWED
     with reader_may_leave():
         if as_json:
-            print_json(_plain(found, code))
+            print_json({**_plain(found, code), "rests_on": rests_on})
         else:
-            _print(found)
+            _print(found, rests_on)
             if code == ExitCode.UNVERIFIED and found.intact and not (keys and log):
                 click.echo(_UNANCHORED, err=True)
     return int(code)
@@ -142,8 +147,9 @@ def _certificate(folder: Path, trust: Trust, *, integrity_only: bool, as_json: b
     return int(code)
 
 
-def _verify(path: Path, trust: Trust) -> Verification:
-    """The bundle or disclosure at `path`, checked."""
+def _verify(path: Path, trust: Trust) -> tuple[Verification, dict[str, object]]:
+    """The bundle or disclosure at `path`, checked; and of a bundle what its verdict rests on."""
+    from modelassay.cli.verify_report import said_of, with_report
     from modelassay.evidence.bundle import open_bundle
     from modelassay.evidence.disclosure import MOST_BYTES, verify_disclosure
     from modelassay.evidence.verification import verify_bundle
@@ -155,8 +161,9 @@ def _verify(path: Path, trust: Trust) -> Verification:
         with path.open("rb") as file:
             is_json = file.read(1) == b"{"
         if is_json:
-            return verify_disclosure(read_file(path, MOST_BYTES), trust, place=str(path))
-    return verify_bundle(open_bundle(path), trust)
+            return verify_disclosure(read_file(path, MOST_BYTES), trust, place=str(path)), {}
+    bundle = open_bundle(path)
+    return with_report(verify_bundle(bundle, trust), bundle), said_of(bundle)
 
 
 def _policy(
@@ -227,7 +234,7 @@ def _plain(found: Verification, code: ExitCode) -> dict[str, object]:
     }
 
 
-def _print(found: Verification) -> None:
+def _print(found: Verification, rests_on: dict[str, object]) -> None:
     """What was found, for people; what is wrong first."""
     from modelassay.report.text import visible
 
@@ -248,3 +255,7 @@ def _print(found: Verification) -> None:
         place = f"{check.where}: " if check.where else ""
         mark = _MARKS[check.state]
         click.echo(f"  {mark:<{len(_MARKS[order[1]])}}  {check.name:<12} {visible(place + check.statement)}")
+    for name, value in rests_on.items():
+        text = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if text:
+            click.echo(f"{_SAID.get(name, name)}: {visible(text)}")
