@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from modelassay.errors import UsageError
 from modelassay.records import Decoding
-from modelassay.redteam.encodings import Encoding
+from modelassay.redteam.encodings import LETTERS, Encoding
 
 ZERO_WIDTH_SPACE = "\u200b"
 RIGHT_TO_LEFT_OVERRIDE, POP_DIRECTIONAL_FORMATTING = "\u202e", "\u202c"
@@ -55,6 +55,7 @@ class Homoglyph(Script):
     """The request with Cyrillic and Greek letters that look like the Latin ones."""
 
     name = "homoglyph"
+    letters = frozenset(LETTERS + LETTERS.upper())
     scheme = "letters that look like Latin ones"
 
     def encode(self, text: str) -> str:
@@ -88,6 +89,7 @@ class TagCharacters(Script):
     """
 
     name = "tag_characters"
+    letters = frozenset(LETTERS + LETTERS.upper())
     scheme = "Unicode tag characters"
     source = "Unicode 16, section 23.9"
 
