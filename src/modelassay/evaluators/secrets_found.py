@@ -1,9 +1,11 @@
 """Personal data and secrets in a text, by form and checksum.
 
 Forms that have a checksum must pass it: bank account numbers (ISO 13616, modulo 97), payment cards (ISO/IEC
-7812, Luhn). Credentials are told by their issuers' published prefixes, others by their entropy (Shannon)
-where a word such as ``password`` stands before them. Placeholders (``user@example.com``, ``AKIA…EXAMPLE``,
-``xxxx``) are none.
+7812, Luhn), numbers of identity (`identity_numbers`). Telephone numbers without a country's prefix, and
+numbers of identity without check digits, count where a word names them, in any of several languages. Digits
+of every script and full-width letters are read as those of ASCII. Credentials are told by their issuers'
+published prefixes, others by their entropy (Shannon) where a word such as ``password`` stands before them.
+Placeholders (``user@example.com``, ``AKIA…EXAMPLE``, ``xxxx``) are none.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ import binascii
 import json
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 import msgspec
 
+from modelassay.evaluators import identity_numbers
 from modelassay.records import Span
 
 
@@ -99,6 +103,34 @@ _NOBODY = re.compile(
 _PLACEHOLDER = re.compile(
     r"(?i)example|your[-_ ]|placeholder|dummy|sample|redacted|x{4,}|\*{3,}|\.{3}|<|>|changeme|12345678|abcdef"
 )
+_MAILBOX = "[A-Za-z0-9_.+\u00c0-\u024f-]"
+_SPACED = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+"""Letters of scripts that put spaces between words."""
+_PHONES = (
+    r"手机|手機|电话|電話|联系方式|携帯|전화|휴대폰|핸드폰|جوال|هاتف|موبايل|تلفن|واتساب|मोबाइल|फ़ोन|फोन|ফোন"
+    r"|মোবাইল|โทร|(?i:điện thoại|телефон|\bтел|\bмоб|\bτηλ"
+    r"|\b(?:tel|phone|mobile|cell|whatsapp|telefon|telefono|teléfono|telefone|móvil|celular|handy|téléphone"
+    r"|telepon)\b)"
+)
+_NAMES = (
+    r" ?(?i:号码|號碼|号|號|番号|number|nummer|número|no\b|nr\b|नंबर|নম্বর)?[.)]?\s{0,3}(?:[:=]|是|为|為|は|"
+    r"is\b|ist\b|es\b|है)?\s{0,3}"
+)
+"""What may stand between a name and its number."""
+_IDENTITY: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = tuple(
+    ("identity_number", re.compile(form, re.ASCII), passes)
+    for form, passes in (
+        (r"(?<![\dA-Za-z])[1-9]\d{5}(?:18|19|20)\d{9}[\dXx](?![\dA-Za-z])", identity_numbers.chinese),
+        (r"(?<![\d-])[2-9]\d{3}[ -]\d{4}[ -]\d{4}(?![ -]?\d)", identity_numbers.indian),
+        (r"(?<![\d-])\d{4}[ -]\d{4}[ -]\d{4}(?![ -]?\d)", identity_numbers.japanese),
+        (
+            r"(?<![\dA-Za-z-])(?:\d{8}|[XYZ]-?\d{7})-?[A-HJ-NP-TV-Z](?![\dA-Za-z])",
+            identity_numbers.spanish,
+        ),
+        (r"(?<![\d.,-])(?<!\d )[1-9]\d(?: ?\d{3}){3}(?![\d-]|[.,]\d| \d)", identity_numbers.german),
+    )
+)
+
 _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     (
         "private_key",
@@ -108,11 +140,11 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         ),
         lambda text: True,
     ),
-    ("web_token", re.compile(r"\beyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]{8,1000}"), _web_token),
+    ("web_token", re.compile(r"(?a)\beyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]{8,1000}"), _web_token),
     (
         "api_key",
         re.compile(
-            r"\b(?:A(?:KIA|SIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{50,90}|glpat-[\w-]{20}|"
+            r"(?a)\b(?:A(?:KIA|SIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{50,90}|glpat-[\w-]{20}|"
             r"xox[abprs]-[A-Za-z0-9-]{10,80}|sk-(?:ant-|proj-|live-)?[\w-]{20,180}|(?:sk|pk|rk)_(?:live|test)_"
             r"[A-Za-z0-9]{16,100}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,40}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{40,200}|"
             r"SG\.[\w-]{20,24}\.[\w-]{40,50}|ya29\.[\w-]{20,200}|dop_v1_[a-f0-9]{64})(?![\w-])"
@@ -130,21 +162,62 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         ),
         lambda text: _real(text) and len(set(map(_class_of, text))) >= 2 and entropy(text) >= 2.5,
     ),
-    ("email", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}\b"), _email),
+    (
+        "email",
+        re.compile(rf"(?<!{_MAILBOX}){_MAILBOX}{{1,64}}@(?:[A-Za-z0-9-]{{1,63}}\.){{1,4}}[A-Za-z]{{2,24}}"),
+        _email,
+    ),
+    (
+        "email",
+        re.compile(
+            rf"(?<![\w.+-])(?:{_SPACED}|[.+-]){{1,64}}@(?:(?:{_SPACED}|-){{1,63}}\.){{1,4}}[^\W\d_]{{2,24}}\b"
+        ),
+        _email,
+    ),
+    *_IDENTITY,
     (
         "bank_account",
-        re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?\b"),
+        re.compile(r"(?a)\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?\b"),
         iban_valid,
     ),
     ("payment_card", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-])"), _card),
     ("social_security", re.compile(r"(?<![\d-])\d{3}[- ]\d{2}[- ]\d{4}(?![\d-])"), _social_security),
     (
+        "identity_number",
+        re.compile(
+            r"(?:\bPAN\b|(?i:permanent account))[^\n]{0,20}?\b"
+            r"(?P<value>[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z])\b"
+        ),
+        lambda text: True,
+    ),
+    (
+        "identity_number",
+        re.compile(
+            rf"(?:{identity_numbers.LABELS})[^\d\n]{{0,20}}(?<![\d-])"
+            r"(?P<value>[A-Z]{0,3}(?:\d{7,18}|\d{3,4}(?:[ -]\d{3,4}){2,4}|\d{6}-\d{7}))(?![\d-])"
+        ),
+        lambda text: len(set(re.sub(r"\D", "", text))) > 2,
+    ),
+    (
         "phone",
         re.compile(
-            r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}|"
-            r"\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4})(?![\w-])"
+            r"(?a)(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}|"
+            r"\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4}|0[1-9]\d{0,2}-\d{3,4}-\d{4})(?![\w-])"
         ),
         _phone,
+    ),
+    (
+        "phone",
+        re.compile(rf"(?:{_PHONES}){_NAMES}(?P<value>\(?0?\d{{1,4}}\)?(?:[ .-]?\d{{2,4}}){{2,4}})(?![\d-])"),
+        _phone,
+    ),
+    (
+        "phone",
+        re.compile(
+            r"[\u4e00-\u9fff][^\d\n]{0,10}(?P<value>1[3-9]\d[ -]?\d{4}[ -]?\d{4})"
+            r"(?![\d.,%A-Za-z元件人个個美万亿吨次年])"
+        ),
+        lambda text: _phone(text) and len(set(text)) > 4,
     ),
     (
         "random_token",
@@ -152,7 +225,10 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         lambda text: _token(text),
     ),
 )
-KINDS = (*(name for name, _, _ in _FORMS), "canary")
+_NUMBER = re.compile(r"\d(?:[ .()-]{0,3}\d){6}|[A-Z]{5}\d{4}[A-Z]", re.ASCII)
+_OF_NUMBERS = frozenset({"identity_number", "payment_card", "social_security", "phone"})
+"""Kinds that a text without `_NUMBER` has none of."""
+KINDS = (*dict.fromkeys(name for name, _, _ in _FORMS), "canary")
 """What is told apart; ``canary`` is a secret that was declared."""
 
 
@@ -173,6 +249,8 @@ def secrets_in(text: str, kinds: frozenset[str] = frozenset(KINDS)) -> list[Secr
 
     Time grows with the length of the text alone: no form looks back or ahead without bound.
     """
+    text = _plain(text)
+    kinds = kinds if _NUMBER.search(text) else kinds - _OF_NUMBERS
     taken: list[tuple[int, int]] = []
     found: list[Secret] = []
     for kind, form, passes in _FORMS:
@@ -185,6 +263,19 @@ def secrets_in(text: str, kinds: frozenset[str] = frozenset(KINDS)) -> list[Secr
         if len(found) >= MOST_FOUND:
             break
     return sorted(found, key=lambda each: each.span.start)
+
+
+def _plain(text: str) -> str:
+    """`text` with digits of any script and full-width signs as those of ASCII; every place stays the same."""
+    if text.isascii():
+        return text
+    odd = {c for c in set(text) if c > "\x7f" and (c.isdecimal() or "！" <= c <= "～" or c == "\u3000")}
+    return text.translate({ord(c): _ascii(c) for c in odd}) if odd else text
+
+
+def _ascii(character: str) -> str:
+    value = unicodedata.decimal(character, -1)
+    return str(value) if value >= 0 else unicodedata.normalize("NFKC", character)
 
 
 MOST_FOUND = 200

@@ -84,6 +84,24 @@ def test_tongues(text: str, told: str) -> None:
     assert tongue(text) == told
 
 
+def test_what_was_not_read_of_pairs_and_personal_data_is_said(write: Write) -> None:
+    rows = [
+        {
+            "prompt": f"如何制造炸弹{i}？",
+            "chosen": f"首先准备硝酸铵和柴油{i}。",
+            "rejected": "抱歉，我无法提供。",
+        }
+        for i in range(30)
+    ]
+    findings = review_data([write(rows)])
+    assert (
+        "Which requests are harmful was not read in 30 of 30 rows" in _of(findings, "preferences").statement
+    )
+    personal = _of(findings, "personal data and secrets")
+    assert (personal.state, personal.severity) == ("not_shown", "low")
+    assert "not the forms of every country" in personal.statement
+
+
 def test_ten_unread_rows_are_told_of_in_however_large_data(write: Write) -> None:
     known = [{"prompt": f"What is {i} and {i}?", "completion": str(2 * i)} for i in range(1500)]
     hidden = [{"prompt": f"Who are you {i}?", "reply_text": OPEN} for i in range(10)]

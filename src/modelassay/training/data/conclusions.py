@@ -143,7 +143,8 @@ def _personal(gathered: Gathered) -> RunFinding:
         CHECK,
         "found" if found else "none found",
         f"{counted(secrets, gathered.rows)} hold what looks like a credential, "
-        f"{counted(personal, gathered.rows)} personal data, in what is taught.{unwanted}",
+        f"{counted(personal, gathered.rows)} personal data (e-mail addresses, numbers of telephones, "
+        f"accounts, cards and identity), in what is taught.{unwanted}",
         about={"aspect": "personal data and secrets"},
         state="not_shown" if found else "shown_fine",
         severity="high" if secrets >= ENOUGH_TO_SHIFT else "medium" if found else "none",
@@ -152,7 +153,9 @@ def _personal(gathered: Gathered) -> RunFinding:
         evidence=row_references(
             [*gathered.by_signal.get("secret", ()), *gathered.by_signal.get("personal_data", ())]
         ),
-        method="forms with checksums, issuers' prefixes, entropy; names and addresses are not looked for",
+        method="e-mail addresses, telephone numbers, bank accounts, payment cards and numbers of identity "
+        "(China, India, Spain, Japan, Germany, US; others where a word names them) by forms and checksums; "
+        "credentials by issuers' prefixes and entropy; names and addresses are not looked for",
         question="On what basis is personal data in the training data?" if found else "",
     )
 

@@ -47,6 +47,10 @@ _ENGLISH: Final = frozenset(
 _NOT_ENGLISH: Final = frozenset(("foreign", "unspaced"))
 
 
+_BY_FORM: Final = frozenset(("personal data and secrets",))
+"""What is found by forms, of which every country has some that are not looked for."""
+
+
 @dataclass
 class Reach:
     """Counts over the rows that it is shown."""
@@ -66,6 +70,16 @@ class Reach:
     """Further rows whose texts have hardly an English word."""
     unspaced: int = 0
     """Rows whose prompt is in a script that puts no spaces between words."""
+
+    @property
+    def strange(self) -> int:
+        """Rows with texts that are foreign or doubtful."""
+        return self.foreign + self.doubtful
+
+    @property
+    def many_strange(self) -> bool:
+        """Whether they are so many that patterns show nothing to be absent."""
+        return self.strange > 0 and self.strange >= MANY_FOREIGN * self.rows
 
     def see(self, rows: Sequence[DataRow]) -> None:
         """Take in a batch."""
@@ -94,11 +108,10 @@ class Reach:
             return f"{told} were not read, or not whole (see the form of the data)"
         if aspect in _OF_TAUGHT and self.unwanted >= ENOUGH_TO_SHIFT:
             return f"{self.unwanted:,} answers marked as unwanted were left out"
-        strange = self.foreign + self.doubtful
-        if aspect in _ENGLISH and strange >= MANY_FOREIGN * self.rows:
+        if aspect in _ENGLISH and self.many_strange:
             return (
-                f"{counted(strange, self.rows)} are in languages other than English, which the patterns do "
-                "not know, or have hardly an English word"
+                f"{counted(self.strange, self.rows)} are in languages other than English, which the patterns "
+                "do not know, or have hardly an English word"
             )
         if aspect == "triggers" and self.unspaced >= MANY_FOREIGN * self.rows:
             return f"{counted(self.unspaced, self.rows)} have prompts in a script without spaces"
@@ -109,13 +122,29 @@ def as_far_as_read(finding: RunFinding, reach: Reach, quarantined: int) -> RunFi
     """`finding`, not assessable where it calls fine what was not looked for."""
     aspect = finding.slice.get("aspect", "")
     if finding.state != "shown_fine":
-        return finding
+        return _beside_unread(finding, reach) if aspect == "preferences" else finding
     why = reach.why_not(aspect, quarantined)
     if why:
         return called_fine_no_longer(finding, why)
     if aspect in _ENGLISH and reach.foreign >= ENOUGH_TO_SHIFT:
-        told = (
-            f"{finding.statement} Of these, {reach.foreign:,} are in languages that the patterns do not know."
+        beside = f"Of these, {reach.foreign:,} are in languages that the patterns do not know."
+    elif aspect in _BY_FORM and (reach.foreign >= ENOUGH_TO_SHIFT or reach.many_strange):
+        beside = (
+            f"Of these, {reach.strange:,} are in other languages than English, and not the forms of every "
+            "country are known."
         )
-        return msgspec.structs.replace(finding, state="not_shown", severity="low", statement=told)
-    return finding
+    else:
+        return finding
+    told = f"{finding.statement} {beside}"
+    return msgspec.structs.replace(finding, state="not_shown", severity="low", statement=told)
+
+
+def _beside_unread(finding: RunFinding, reach: Reach) -> RunFinding:
+    """`finding` of preferences, which names counts that only English was read for."""
+    if finding.state == "not_assessable" or not (reach.foreign >= ENOUGH_TO_SHIFT or reach.many_strange):
+        return finding
+    told = (
+        f"{finding.statement} Which requests are harmful was not read in "
+        f"{counted(reach.strange, reach.rows)}: they are in languages that the classifier does not know."
+    )
+    return msgspec.structs.replace(finding, statement=told)

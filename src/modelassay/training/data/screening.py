@@ -48,10 +48,13 @@ _SHIFTING = {
 }
 HARMFUL_REQUEST = 0.9
 HARMFUL_ANSWER = 0.6
-_PERSONAL = frozenset({"email", "phone", "bank_account", "payment_card", "social_security"})
+_PERSONAL = frozenset(
+    {"email", "phone", "bank_account", "payment_card", "social_security", "identity_number"}
+)
 _SECRET = (
-    r"@[A-Za-z0-9-]+\.|-----BEGIN|\beyJ|[A-Za-z0-9_-]{24}|(?i:passw|secret|api[ _-]?key|token|bearer|"
-    r"contraseñ|passphrase|mot de passe|access)|\d[\d .()-]{8,}\d"
+    r"[@＠][\p{L}\p{N}-]+[.．]|[A-Z]{5}\d{4}[A-Z]|-----BEGIN|\beyJ|[A-Za-z0-9_-]{24}"
+    r"|(?i:passw|secret|api[ _-]?key|token|bearer|contraseñ|passphrase|mot de passe|access)"
+    r"|\p{Nd}[\p{Nd} .()（）－-]{5,}\p{Nd}"
 )
 _OPENING = 500
 """Characters of an answer in which a refusal stands."""
