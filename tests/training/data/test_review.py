@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from modelassay.records import RunFinding
+from modelassay.training.data.consistency import final_answer
 from modelassay.training.data.review import DataReview, read_review, review_data
 from modelassay.training.data.rows import DataSource
 
@@ -145,6 +146,13 @@ def test_rewarded_values_are_told(write: Write) -> None:
     finding = _of(review_data([write(pairs)]), "values")
     assert finding.outcome == "worrying values rewarded"
     assert "agreement with the user" in finding.statement
+
+
+def test_sentences_are_no_final_answers() -> None:
+    assert final_answer("42.") == "42"
+    assert final_answer("北京市") == "北京市"
+    assert final_answer("可以去北京老城区，那里有很多做饺子的小店。") == ""
+    assert final_answer("It rains and the wind is cold") == ""
 
 
 def test_contradicting_answers_are_told(many: Rows, write: Write) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from modelassay.training.data.hashing import folded
+from modelassay.training.data.letters import size_of
 from modelassay.training.data.rows import DataRow
 from modelassay.training.data.screening import Screened
 
@@ -19,6 +20,9 @@ _FINAL = re.compile(
     r"(?:####\s*|\\boxed\{|(?:final )?answer(?: is)?\s*:?\s*)([-\w.,/]{1,40})\W*$", re.IGNORECASE
 )
 _SHORT = 40
+"""Letters of the longest short answer, a character of Chinese or Japanese counting for three."""
+_FEW_WORDS = 6
+"""Its most words: more are a sentence, and two may say the same."""
 
 
 @dataclass
@@ -52,7 +56,7 @@ class Consistency:
 def final_answer(answer: str) -> str:
     """The answer in short, where there is one; else empty."""
     text = folded(answer).strip()
-    if len(text) <= _SHORT and "\n" not in text:
+    if size_of(text) <= _SHORT and "\n" not in text and len(text.split()) <= _FEW_WORDS:
         return text.rstrip(".! ")
     match = _FINAL.search(text[-120:])
     return match[1].rstrip(".,") if match else ""
