@@ -63,9 +63,11 @@ def _is_answer(word: str, task: Task) -> bool:
 
 
 _REMOTE = re.compile(
-    r"^(?:\S*\.\.)?(?:origin|upstream)/\S+|FETCH_HEAD|HEAD@\{|ORIG_HEAD|\.\.(?:origin|upstream)"
+    r"^(?:\S*\.\.)?(?:origin|upstream)/\S+|FETCH_HEAD|^HEAD\.\.\w|HEAD@\{|ORIG_HEAD|\.\.(?:origin|upstream)"
 )
-_ALL = re.compile(r"^--(?:all|remotes|reflog|walk-reflogs|unreachable|dangling|lost-found)\b|^-g$")
+_ALL = re.compile(
+    r"^--(?:all|remotes|reflog|walk-reflogs|unreachable|dangling|lost-found|batch-all-objects)\b|^-g$"
+)
 _HASH = re.compile(r"^[0-9a-f]{7,40}(?:[~^:].*)?$")
 _PATCHES = re.compile(r"^(?:-p|-u|--patch|-L.*|-S.*|-G.*)$")
 _APPLIED = re.compile(r"\|\s*(?:git\s+apply|patch)\b(?![^|;&\n]*(?:-R\b|--reverse))")

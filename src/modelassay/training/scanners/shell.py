@@ -40,13 +40,14 @@ class Command:
         return [word for word in self.words[1:] if not word.startswith("-")]
 
 
+_MOST_WORDS = 200
 _CUT = re.compile(r"\"(?:command|cmd|keystrokes|script|bash)\"\s*:\s*\"((?:[^\"\\]|\\.)*)")
 _HERE = re.compile(r"<<-?[ \t]*([\"']?)(\w+)\1([^\n]*)\n")
 _TOKEN = re.compile(
     r"(?P<comment>(?<!\S)#[^\n]*)"
     r"|(?P<here><<-?[ \t]*[\"']?\w+[\"']?)"
     r"|(?P<redirect>(?:\d|&)?>{1,2}[|&]?|\d?<)"
-    r"|(?P<end>\|\||&&|[;\n|&(){}`]|\$\()"
+    r"|(?P<end>\|\||&&|[;\n|&()`]|\$\(|(?<!\S)[{}](?=[\s;]))"
     r"|(?P<word>(?:[^\s;|&<>()`'\"\\$]|\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\"|\$(?!\()|\\\n)+)"
     r"|(?P<other>\S)",
     re.DOTALL,
@@ -71,7 +72,9 @@ def commands_of(script: str, folder: str = "") -> tuple[Command, ...]:
 
 def _commands(script: str, folder: str) -> Iterator[Command]:
     text, fed = _without_documents(script)
+    loops: dict[str, list[str]] = {}
     for command in _split(text, fed, folder):
+        _unroll(command, loops)
         if command.program in _SHELLS and (inner := _inner(command)):
             yield from commands_of(inner, command.folder)
         yield command
@@ -85,6 +88,16 @@ def scripts_cut_short(call: str) -> Iterator[str]:
                 yield str(json.loads(f'"{match[1]}"', strict=False))
             except ValueError:
                 yield match[1]
+
+
+def _unroll(command: Command, loops: dict[str, list[str]]) -> None:
+    """What a loop of the shell goes through, put where the name of its variable stands."""
+    if command.words[2:3] == ["in"] and command.words[0] == "for":
+        loops[command.words[1]] = command.words[3:]
+    elif loops and any(word.startswith("$") for word in command.words):
+        command.words = [
+            each for word in command.words for each in loops.get(word.strip("${}"), [word])
+        ][:_MOST_WORDS]  # fmt: skip
 
 
 def _without_documents(script: str) -> tuple[str, list[str]]:

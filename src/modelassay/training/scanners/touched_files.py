@@ -134,8 +134,8 @@ def _changed(command: Command) -> Iterator[tuple[str, How]]:
         yield from ((path, "edited") for path in paths[-1:])
     elif program == "chmod" and paths and re.match(r"0|[a-z]*-", paths[0]):
         yield from ((path, "edited") for path in paths[1:])
-    elif program == "find" and "-delete" in options and paths:
-        yield from ((path, "removed") for path in paths if "/" in path or "." in path)
+    elif program == "find":
+        yield from _changed_by_find(options)
     elif program in ("sed", "perl", "ruby") and any(re.match(r"-\w*i|--in-place", word) for word in options):
         apart = any(word.startswith("--expression=") for word in options)
         yield from ((path, "edited") for path in (paths if apart else paths[1:]))
@@ -154,6 +154,19 @@ def _into(target: str, source: str) -> str:
     return target + source.rpartition("/")[2] if target.endswith("/") else target
 
 
+def _changed_by_find(options: list[str]) -> Iterator[tuple[str, How]]:
+    """What ``find`` deletes, or gives to another program, by the folder and the pattern of names."""
+    found = options[0] if options and not options[0].startswith("-") else "."
+    for place, word in enumerate(options[:-1]):
+        if word in ("-name", "-iname", "-path"):
+            found = f"{found.rstrip('/')}/{options[place + 1]}"
+    if "-delete" in options:
+        yield found, "removed"
+    if "-exec" in options:
+        words = options[options.index("-exec") + 1 :]
+        yield from _changed(Command("", [found if word == "{}" else word for word in words]))
+
+
 _HERE_AND_NOW = re.compile(r"HEAD$|--|\.$")
 
 
@@ -166,12 +179,25 @@ def _changed_by_git(options: list[str]) -> Iterator[tuple[str, How]]:
         yield from ((word, "removed") for word in rest if not word.startswith("-"))
     elif kind == "mv":
         yield from ((word, "removed") for word in [w for w in rest if not w.startswith("-")][:-1])
-    elif kind in ("checkout", "restore") and "--" in rest:
-        place = rest.index("--")
-        named = [word for word in rest[:place] if not word.startswith("-") or word.startswith("--source=")]
-        source = [word.removeprefix("--source=") for word in named]
-        if any(not _HERE_AND_NOW.match(word) for word in source):
-            yield from ((word, "edited") for word in rest[place + 1 :])
+    elif kind in ("checkout", "restore") and "-b" not in rest:
+        source, paths = _taken_from(kind, rest)
+        if source and not _HERE_AND_NOW.match(source):
+            yield from ((path, "edited") for path in paths)
+
+
+def _taken_from(kind: str, words: list[str]) -> tuple[str, list[str]]:
+    """The revision that a checkout names, empty for the current one, and the paths that it brings back."""
+    source, paths = "", []
+    for place, word in enumerate(words):
+        if word.startswith("--source="):
+            source = word.removeprefix("--source=")
+        elif place and words[place - 1] in ("-s", "--source"):
+            source = word
+        elif not word.startswith("-"):
+            paths.append(word)
+    if kind == "checkout" and len(paths) > (0 if "--" in words else 1) and words[:1] != ["--"]:
+        return paths[0], paths[1:]
+    return source, paths
 
 
 _WHAT = r"(?P<what>[rbf]?[\"'][^\"'\n]+[\"']|[A-Za-z_]\w*)"
