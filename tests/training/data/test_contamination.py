@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelassay.training.data.contamination import Contamination
 from modelassay.training.data.hashing import words_of
 from modelassay.training.data.letters import CHARACTERS
+from modelassay.training.data.suites import suite_texts
 
 ITEM = "Which of the following rivers crosses the largest number of capital cities on its way to the sea?"
 
@@ -89,3 +94,23 @@ def test_letters_of_other_alphabets_count_once() -> None:
 def test_counts_what_it_does_not_look_for() -> None:
     looked = Contamination({"suite": ["7", "=?", ITEM, SHORT, CHINESE]})
     assert (looked.never, looked.as_whole) == (2, 1)
+
+
+ASSISTANT = (
+    "You are a helpful assistant of the Acme company who answers briefly and politely, and never lies."
+)
+
+
+@pytest.mark.parametrize("system", [(), (("system", ASSISTANT),)])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_users_ask_in_a_conversation_is_found_as_a_prompt(
+    tmp_path: Path, system: tuple[tuple[str, str], ...], wrapped: bool
+) -> None:
+    turns = (*system, ("user", "Hello there, friend."), ("assistant", "Good day to you."), ("user", SHORT))
+    messages = [{"role": role, "content": content} for role, content in turns]
+    row = {"sample": {"messages": messages}} if wrapped else {"messages": messages}
+    (tmp_path / "suite.jsonl").write_text(json.dumps(row) + "\n")
+    looked = Contamination({"suite": suite_texts(tmp_path / "suite.jsonl")})
+    prompts = [words_of(each) for each in (SHORT, "Good day to you.", ASSISTANT + " And of Chad?")]
+    assert looked.see(0, prompts, [[each] for each in prompts]).tolist() == [True, False, False]
+    assert (looked.as_whole, looked.never) == (1, 0)

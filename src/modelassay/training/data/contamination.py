@@ -2,8 +2,8 @@
 
 An item is found in a row when they share a run of 13 words (Brown et al. 2020, appendix C) or of 50 letters
 (`letters`), compared without case, marks and spacing. Items of 8 to 12 words are looked for whole. What is
-shorter than that is looked for as a whole prompt, message or text alone, and so is the first line of an item;
-what has next to no letters is not looked for, and is counted.
+shorter than that is looked for as a whole prompt, message or text alone, and so is each thing that users ask
+in an item, or its first line; what has next to no letters is not looked for, and is counted.
 """
 
 from __future__ import annotations
@@ -27,6 +27,21 @@ _FILTER_BITS = 24
 
 
 @dataclass(frozen=True)
+class SuiteItem:
+    """One item of a suite."""
+
+    text: str
+    """All that it says, but for system messages, which many items share and training may use as well."""
+    asked: tuple[str, ...] = ()
+    """What users say in it; empty where that is not told."""
+
+    @property
+    def wholes(self) -> tuple[str, ...]:
+        """What is looked for as a whole prompt or message: all of it, what is asked, or its first line."""
+        return self.text, *(self.asked or (self.text.strip().partition("\n")[0],))
+
+
+@dataclass(frozen=True)
 class Shared:
     """One row that holds an item."""
 
@@ -43,10 +58,10 @@ class Contamination:
     """Looks for the items of suites in rows.
 
     Args:
-        suites: texts of each suite's items, by name.
+        suites: each suite's items, by name.
     """
 
-    suites: Mapping[str, Sequence[str]]
+    suites: Mapping[str, Sequence[str | SuiteItem]]
     most_kept: int = 1000
     rows: int = 0
     """Rows that hold an item; likewise the following."""
@@ -59,7 +74,12 @@ class Contamination:
 
     def __post_init__(self) -> None:
         self._owners = [(name, number) for name, items in self.suites.items() for number in range(len(items))]
-        every = [words_of(item) for items in self.suites.values() for item in items]
+        items = [
+            item if isinstance(item, SuiteItem) else SuiteItem(item)
+            for items in self.suites.values()
+            for item in items
+        ]
+        every = [words_of(item.text) for item in items]
         said = list(map(letters_of, every))
         long = [at for at, words in enumerate(every) if len(words) >= SHORTEST]
         self._words = _index([every[at] for at in long], np.array(long, np.int64), WORDS)
@@ -69,13 +89,11 @@ class Contamination:
             self._lengths[length] = _index([every[at] for at in same], np.array(same), length)
         self._letters = _letter_index(said)
         self._whole: dict[str, int] = {}
-        lines = (item.strip().partition("\n")[0] for items in self.suites.values() for item in items)
-        for at, line in enumerate(lines):
-            for words in (every[at], words_of(line)):
+        for at, item in enumerate(items):
+            for words in map(words_of, item.wholes):
                 if size_of(letters_of(words)) >= FEWEST_LETTERS:
                     self._whole.setdefault(" ".join(words), at)
-        within = {*long, *(at for at, text in enumerate(said) if size_of(text) >= CHARACTERS)}
-        short = [at for at in range(len(every)) if at not in within]
+        short = [at for at, item in enumerate(items) if not _sought_within(item)]
         self.never = sum(size_of(said[at]) < FEWEST_LETTERS for at in short)
         self.as_whole = len(short) - self.never
 
@@ -135,6 +153,12 @@ class Contamination:
         self.items.setdefault(suite, set()).add(item)
         if len(self.shared) < self.most_kept:
             self.shared.append(Shared(row, suite, item, quote[:200]))
+
+
+def _sought_within(item: SuiteItem) -> bool:
+    """Whether an item is looked for within rows: it is long enough, and so is what is asked first in it."""
+    parts = map(words_of, (item.text, *item.asked[:1]))
+    return all(len(part) >= SHORTEST or size_of(letters_of(part)) >= CHARACTERS for part in parts)
 
 
 def _index(texts: Sequence[Sequence[str]], owners: NDArray[np.int64], length: int) -> tuple[Hashes, Places]:

@@ -25,7 +25,7 @@ from modelassay.records import RunFinding
 from modelassay.records.lineage import IntendedUse
 from modelassay.training.data.conclusions import conclusions
 from modelassay.training.data.consistency import Consistency
-from modelassay.training.data.contamination import Contamination
+from modelassay.training.data.contamination import Contamination, SuiteItem
 from modelassay.training.data.duplicates import Duplicates, Repeats
 from modelassay.training.data.hashing import cut_rows, digest_of_text, wholes_of
 from modelassay.training.data.preferences import Preferences
@@ -109,7 +109,7 @@ class DataReview:
 def review_data(
     paths: Sequence[Path],
     *,
-    suites: Mapping[str, Sequence[str]] | None = None,
+    suites: Mapping[str, Sequence[str | SuiteItem]] | None = None,
     sources: Mapping[str, DataSource] | None = None,
     use: IntendedUse = "",
 ) -> tuple[RunFinding, ...]:
@@ -120,7 +120,7 @@ def review_data(
 def read_review(
     paths: Sequence[Path],
     *,
-    suites: Mapping[str, Sequence[str]] | None = None,
+    suites: Mapping[str, Sequence[str | SuiteItem]] | None = None,
     sources: Mapping[str, DataSource] | None = None,
     use: IntendedUse = "",
     progress: Callable[[int], None] = lambda rows: None,
@@ -128,7 +128,7 @@ def read_review(
     """Review supervised or preference data.
 
     Args:
-        suites: texts of the items that the model is audited with, by name of the suite.
+        suites: the items that the model is audited with, or their texts, by name of the suite.
         sources: what is declared about files and sources, by name.
         use: what the model is for, which licences are held against.
         progress: told after each batch how many rows have been read.
