@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
@@ -10,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelassay.config import Budget, Price
-from modelassay.engine import BudgetLedger, Journal, read_transcripts
+from modelassay.engine import BudgetLedger, Journal, MeteredJudge, read_transcripts
 from modelassay.engine.budget import Spend
 from modelassay.errors import BudgetReachedError, ConfigError, ExitCode, InterruptedByUserError
-from modelassay.records import Decoding, Message, Reply, Tool, ToolCall
+from modelassay.records import Decoding, Message, Reply, Request, Tool, ToolCall
 
 PRICE = Price(input_per_million="2", output_per_million="10")
 SHORT = Decoding(max_tokens=5)
@@ -190,3 +192,43 @@ def test_no_order_of_admitting_and_settling_overdraws(steps, limit: int, data) -
     for pair in under_way:
         account.settle(*pair)
     assert account.used.input_tokens + account.used.output_tokens <= limit
+
+
+class Slow:
+    """A served model that hangs: each request takes its whole time."""
+
+    batch_size, concurrency, timeout_s = 1, 4, 0.2
+
+    def __init__(self, answers: int) -> None:
+        self.left, self.sent, self.ends = answers, 0, set[float]()
+
+    def try_until(self, end: float) -> None:
+        self.ends.add(end)
+
+    async def generate(self, requests: Sequence[Request]) -> list[Reply]:
+        self.sent += len(requests)
+        self.left -= len(requests)
+        if self.left < 0:
+            await asyncio.sleep(60)
+        said = Message(role="assistant", content="yes")
+        return [Reply(message=said, finish="stop", served_model="m") for _ in requests]
+
+
+async def test_minutes_are_kept_though_the_model_hangs(journal: Journal, parts) -> None:
+    started, target = time.monotonic(), Slow(answers=20)
+    with pytest.raises(BudgetReachedError, match=r"budget of 0\.002 minutes is used up: 20 of 100") as caught:
+        await parts.ask(journal, parts.questions(100), target, budget=BudgetLedger(Budget(minutes=0.002)))
+    assert time.monotonic() - started < 2
+    assert caught.value.exit_code is ExitCode.INCONCLUSIVE
+    assert (target.sent, len(target.ends)) == (24, 1)
+
+
+async def test_minutes_are_kept_though_a_judge_hangs() -> None:
+    ledger, target = BudgetLedger(Budget(minutes=0.001)), Slow(answers=1)
+    judge = MeteredJudge(target)
+    judge.account = ledger.judge(None)
+    asked = [Request(messages=(Message(role="user", content="?"),), decoding=SHORT, seed=0)]
+    await judge.generate(asked)
+    with pytest.raises(BudgetReachedError, match="minutes is used up"):
+        await judge.generate(asked)
+    assert target.sent == 2

@@ -18,6 +18,7 @@ from modelassay.errors import ModelassayError, TargetError, UsageError
 from modelassay.protocols import Target
 from modelassay.records import Decoding, Failure, Message, Reply, Request, TargetIdentity, Tool, ToolCall
 from modelassay.targets import open_target
+from modelassay.targets.again import DecodedAgain
 from modelassay.targets.openai import OpenAITarget
 from modelassay.targets.served_errors import without_key
 
@@ -325,6 +326,25 @@ def test_a_hanging_answer_times_out_and_is_tried_again(chat_server: Any) -> None
     assert isinstance(answer(reference(chat_server, timeout_s=0.3)), Reply)
     assert time.monotonic() - started >= 0.3
     assert len(chat_server.bodies) == 2
+
+
+def test_nothing_is_tried_again_once_the_time_is_used_up(chat_server: Any) -> None:
+    chat_server.usual = chat_server.status(500, "still broken")
+
+    async def run() -> Reply | Failure:
+        target = open_target(reference(chat_server), folder=Path())
+        again = DecodedAgain(target)
+        again.try_until(time.monotonic() - 1)
+        assert again.timeout_s == target.timeout_s > 0
+        try:
+            return (await again.generate([ask("?")]))[0]
+        finally:
+            await target.close()
+
+    failure = asyncio.run(run())
+    assert isinstance(failure, Failure)
+    assert failure.kind == "server_error"
+    assert len(chat_server.bodies) == 1
 
 
 def test_a_trickle_cannot_outlast_the_timeout(chat_server: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -13,7 +13,8 @@ import msgspec
 from modelassay.canonical import Digest
 from modelassay.config import Budget, Price
 from modelassay.errors import BudgetReachedError, ConfigError
-from modelassay.records import Message
+from modelassay.protocols import Target
+from modelassay.records import Failure, Message, Reply, Request
 
 
 class Spend(msgspec.Struct, frozen=True):
@@ -125,7 +126,7 @@ class BudgetLedger:
             BudgetReachedError: it cannot fit any more.
         """
         if self._end is not None and self._clock() >= self._end:
-            raise BudgetReachedError(f"the budget of {self._limits.minutes:g} minutes is used up")
+            raise self._late()
         reached = self._over(need, cost)
         if reached and not self._held:
             # A question that finds the whole budget too small would find it so in every run.
@@ -140,6 +141,33 @@ class BudgetLedger:
         self._add(need, cost)
         self._held += 1
         return True
+
+    async def answers(self, target: Target, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
+        """What `target` answers to `requests`.
+
+        Once the minutes are used up a served model tries nothing again, and has as long as one request may
+        take to answer what is under way; a model that tells no such time is waited for.
+
+        Raises:
+            TargetError: it cannot be asked any more.
+            BudgetReachedError: it took longer.
+        """
+        patience_s: float | None = getattr(target, "timeout_s", None)
+        if self._end is None or patience_s is None:
+            return await target.generate(requests)
+        if callable(try_until := getattr(target, "try_until", None)):
+            try_until(self._end)
+        limit = asyncio.timeout(max(0.0, self._end + patience_s - self._clock()))
+        try:
+            async with limit:
+                return await target.generate(requests)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise self._late() from None
+
+    def _late(self) -> BudgetReachedError:
+        return BudgetReachedError(f"the budget of {self._limits.minutes:g} minutes is used up")
 
     def settle(self, need: Spend, held: Decimal, used: Spend, cost: Decimal) -> None:
         """Put what was `used` in place of what was held back."""
@@ -201,6 +229,10 @@ class Account:
         """See `BudgetLedger.settle`."""
         self._ledger.settle(need, self.price_of(need), used, self.price_of(used))
         self.used = self.used.plus(used)
+
+    async def answers(self, target: Target, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
+        """See `BudgetLedger.answers`."""
+        return await self._ledger.answers(target, requests)
 
     async def settled(self) -> None:
         """See `BudgetLedger.settled`."""

@@ -72,7 +72,7 @@ class MeteredJudge:
         needs = await _admitted(account, requests)
         outcomes: Sequence[Reply | Failure] = ()
         try:
-            outcomes = await self._target.generate(requests[: len(needs)])
+            outcomes = await account.answers(self._target, requests[: len(needs)])
         finally:
             for number, need in enumerate(needs):
                 outcome = outcomes[number] if number < len(outcomes) else None

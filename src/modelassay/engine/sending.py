@@ -104,7 +104,7 @@ class Sender:
         self.in_flight += len(chunk)
         try:
             while unfinished:
-                outcomes = await self._target.generate([d.request() for _, d in unfinished])
+                outcomes = await self._account.answers(self._target, [d.request() for _, d in unfinished])
                 if len(outcomes) != len(unfinished):
                     raise _miscounted(self._target, len(outcomes), len(unfinished))
                 timing = Timing(asked_ms, int((time.monotonic() - started) * 1000))

@@ -26,6 +26,12 @@ class DecodedAgain:
         self._target = target
         self.batch_size = target.batch_size
         self.concurrency = target.concurrency
+        self.timeout_s: float | None = getattr(target, "timeout_s", None)
+
+    def try_until(self, end: float) -> None:
+        """See `openai.OpenAITarget.try_until`."""
+        if callable(try_until := getattr(self._target, "try_until", None)):
+            try_until(end)
 
     async def identify(self) -> TargetIdentity:
         """The model, marked as decoded a second time."""

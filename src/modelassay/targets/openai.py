@@ -8,7 +8,9 @@ reply. What can go wrong with one request is a `Failure`; what would go wrong wi
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -70,6 +72,9 @@ class OpenAITarget:
     def __init__(self, reference: ModelReference, *, folder: Path) -> None:
         self.batch_size = 1
         self.concurrency = max(1, reference.concurrency)
+        self.timeout_s = reference.timeout_s
+        """Seconds that one request may take."""
+        self._try_until = math.inf
         self.limit = AdaptiveLimit(self.concurrency)
         """The bound on requests under way, lowered by refusals for load."""
         self._reference = reference
@@ -118,6 +123,10 @@ class OpenAITarget:
         """
         return await answer_each(self._answer, requests)
 
+    def try_until(self, end: float) -> None:
+        """Try nothing again from `end` on, in seconds of `time.monotonic`."""
+        self._try_until = end
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
@@ -143,6 +152,8 @@ class OpenAITarget:
                 throttled += 1
             else:
                 attempts += 1
+            if time.monotonic() >= self._try_until:
+                return outcome.failure
             if attempts > retries or throttled > retries * _THROTTLED_ALLOWANCE:
                 if self._liveness.dead:
                     self._stopped = self._unreachable(outcome)
