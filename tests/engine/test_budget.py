@@ -232,3 +232,20 @@ async def test_minutes_are_kept_though_a_judge_hangs() -> None:
     with pytest.raises(BudgetReachedError, match="minutes is used up"):
         await judge.generate(asked)
     assert target.sent == 2
+
+
+async def test_money_is_not_overdrawn_where_an_endpoint_counts_more_than_was_forecast(
+    journal: Journal, parts
+) -> None:
+    """Such as the tokens of a system prompt that it puts before every question."""
+
+    def longer(request: Request) -> Reply:
+        said = Message(role="assistant", content="yes")
+        return Reply(message=said, finish="stop", input_tokens=1000, output_tokens=5)
+
+    limit = Budget(money="0.0300")
+    ledger = BudgetLedger(limit, {parts.identity.fingerprint: PRICE})
+    target = parts.target(longer, concurrency=1)
+    with pytest.raises(BudgetReachedError, match="in money is used up"):
+        await parts.ask(journal, parts.questions(100), target, decoding=SHORT, budget=ledger)
+    assert len(target.requests) * PRICE.of(1000, 5) == Decimal("0.0287")  # 14 of them; one more is too much

@@ -166,13 +166,14 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Limits; reaching one stops the audit cleanly, and the same command resumes it. 0 is no limit."""
 
     requests: int = 0
-    """To both models and all judge models together."""
+    """To both models and all judge models together; what is tried again counts once."""
     tokens: int = 0
     """Input and output tokens of all of them together."""
     money: str = "0"
     """Decimal string, in the currency of the prices."""
     minutes: float = 0.0
-    """Of one run of the command."""
+    """Of one run of the command. What a served model is asked then may take as long as one request may
+    (`timeout_s`), and nothing is tried again."""
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

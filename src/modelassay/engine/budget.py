@@ -215,11 +215,24 @@ class Account:
         self.counts_tokens = ledger.counts_tokens
         self.used = Spend()
         """All that was settled on this account."""
+        self._seen = Spend()
+        """The most tokens that anything took which took more than was held back for it."""
 
     @property
     def cost(self) -> Decimal | None:
         """What was settled, in money; None when no price is known."""
         return None if self._price is None else self.price_of(self.used)
+
+    def cautious(self, need: Spend) -> Spend:
+        """`need`, or what was seen to be taken against such a forecast: an endpoint may count more tokens,
+        of a system prompt of its own or by another tokeniser."""
+        if not self.counts_tokens:
+            return need
+        return Spend(
+            need.requests,
+            max(need.input_tokens, self._seen.input_tokens),
+            max(need.output_tokens, self._seen.output_tokens),
+        )
 
     def admit(self, need: Spend) -> bool:
         """See `BudgetLedger.admit`."""
@@ -229,6 +242,8 @@ class Account:
         """See `BudgetLedger.settle`."""
         self._ledger.settle(need, self.price_of(need), used, self.price_of(used))
         self.used = self.used.plus(used)
+        over = self.cautious(Spend(0, *_beyond(need, used)))
+        self._seen = Spend(0, over.input_tokens, over.output_tokens)
 
     async def answers(self, target: Target, requests: Sequence[Request]) -> Sequence[Reply | Failure]:
         """See `BudgetLedger.answers`."""
@@ -252,6 +267,14 @@ def estimated_tokens(messages: tuple[Message, ...]) -> int:
     scripts' UTF-8.
     """
     return sum(8 + len(message.content.encode(errors="replace")) // 3 for message in messages)
+
+
+def _beyond(need: Spend, used: Spend) -> tuple[int, int]:
+    """Tokens in and out that were used, where they are more than was held back; else 0."""
+    return (
+        used.input_tokens if used.input_tokens > need.input_tokens else 0,
+        used.output_tokens if used.output_tokens > need.output_tokens else 0,
+    )
 
 
 def _reached(limit: str, spent: object, need: object) -> str:

@@ -85,7 +85,7 @@ async def _admitted(account: Account, requests: Sequence[Request]) -> list[Spend
     needs: list[Spend] = []
     while not needs:
         for request in requests:
-            need = _most(request, count_tokens=account.counts_tokens)
+            need = account.cautious(_most(request, count_tokens=account.counts_tokens))
             try:
                 admitted = account.admit(need)
             except BudgetReachedError:

@@ -86,7 +86,7 @@ class Sender:
 
     def _admitted(self, dialogue: Dialogue, *, alone: bool) -> bool:
         """Whether the budget has room; that it is used up is raised when nothing else is to be sent."""
-        need = dialogue.most(count_tokens=self._account.counts_tokens)
+        need = self._account.cautious(dialogue.most(count_tokens=self._account.counts_tokens))
         try:
             admitted = self._account.admit(need)
         except BudgetReachedError:
