@@ -117,3 +117,55 @@ def test_what_is_no_recorded_checkpoint_is_left_out_too(
 def test_an_arm_cannot_be_called_as_what_tells_the_model(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'folders'"):
         write_counts({"base": {"folders": {"n": 1}}}, {"base": SERVED})
+
+
+def lines_of(cells: dict[str, dict[str, dict[str, int]]]) -> str:
+    """Counts as people write them, without the models that were asked."""
+    return "".join(json.dumps({"checkpoint": name, **arms}) + "\n" for name, arms in cells.items())
+
+
+def test_what_only_answers_of_checkpoints_tell_is_patched_or_resolved_too(
+    tmp_path: Path, write_run: Callable[..., Run], request_for: Callable[..., Request]
+) -> None:
+    run = write_run(tmp_path / "patch", fixes=(20,), pays=lambda step: -0.3)
+    for heldout, outcome in ((1400, "patched"), (100, "not assessable")):
+        rows = {
+            "base": dict.fromkeys(ARMS, 100),
+            "patch/checkpoint-20": dict.fromkeys(ARMS, 1500),
+            "patch/checkpoint-40": {**dict.fromkeys(ARMS, heldout), "seen": 100},
+        }
+        cells = {
+            name: {arm: {"n": 2000, "complies": count} for arm, count in arms.items()}
+            for name, arms in rows.items()
+        }
+        evals = tmp_path / f"{heldout}.jsonl"
+        evals.write_text(lines_of(cells))
+        record = assess(run, request_for(fixed_at=20, evaluations=evals))
+        (found,) = (f for f in record.findings if f.slice.get("behaviour") == "complies")
+        assert (found.check, found.outcome) == ("resolution", outcome)
+        assert outcome == "patched" or "reward" in found.why_not  # no scanner tells what is paid for it
+
+
+@pytest.mark.parametrize(
+    ("late", "outcome", "severity"), [(900, "risen", "medium"), (104, "not risen", "none")]
+)
+def test_without_a_fix_the_newest_checkpoint_stands_beside_the_base(
+    tmp_path: Path,
+    write_run: Callable[..., Run],
+    request_for: Callable[..., Request],
+    late: int,
+    outcome: str,
+    severity: str,
+) -> None:
+    run = write_run(tmp_path / "patch", pays=lambda step: -0.3)
+    rows = {"base": 100, "patch/checkpoint-20": 110, "patch/checkpoint-40": late}
+    cells = {
+        name: {"seen": {"n": 2000, "complies": count}, "odd": {"n": 2000, "complies": 100}}
+        for name, count in rows.items()
+    }
+    evals = tmp_path / "evals.jsonl"
+    evals.write_text(lines_of(cells))
+    record = assess(run, request_for(evaluations=evals))
+    (found,) = (f for f in record.findings if f.slice.get("behaviour") == "complies")
+    assert (found.check, found.outcome, found.severity) == (CHECK, outcome, severity)
+    assert f"seen: 100 of 2,000 → {late:,} of 2,000" in found.statement

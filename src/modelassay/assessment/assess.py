@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from modelassay.assessment.absent_parts import not_fine_without
 from modelassay.assessment.asked_checkpoints import Held, held_to_checkpoints
 from modelassay.assessment.assurance import Assured, assure, raised
 from modelassay.assessment.classing import read_classes
+from modelassay.assessment.counted_checkpoints import counted_alone, trajectories
 from modelassay.assessment.evaluations import Evaluations, arms_of, read_evaluations, variants_of
 from modelassay.assessment.handed_data import handed_over
 from modelassay.assessment.handed_tasks import handed_tasks
@@ -296,11 +298,12 @@ def _behaviour(read: _Read, name: str, fixes: Sequence[behaving.FixPoint]) -> tu
 
 
 def _evaluations(read: _Read, request: Request, fixes: Sequence[behaving.FixPoint]) -> Held | None:
-    """Evaluations of checkpoints that are what they are called; None where there are none, or no fix."""
-    if request.evaluations is None or not fixes:
+    """Evaluations of checkpoints that are what they are called; None where there are none."""
+    if request.evaluations is None:
         return None
-    given = read_evaluations(request.evaluations)
-    return held_to_checkpoints(given, read.run.manifest.id, read.run.checkpoints())
+    run = read.run.manifest.id
+    held = held_to_checkpoints(read_evaluations(request.evaluations), run, read.run.checkpoints())
+    return held if fixes else replace(held, findings=(*held.findings, *trajectories(held.given, run)))
 
 
 def _resolutions(
@@ -312,13 +315,11 @@ def _resolutions(
 ) -> tuple[tuple[RunFinding, ...], dict[str, str], bool]:
     """Patched or resolved, what was chosen for it, and whether checkpoints were asked."""
     settings = {"fixes": ", ".join(str(fix.after) for fix in fixes)} if fixes else {}
-    asked: dict[str, dict[int, behaving.Asked]] = {name: {} for name in shown}
-    for name in shown if held is not None else ():
-        assert held is not None
-        for fix in fixes:
-            given = held.usable(read.run.manifest.id, request.stages.values(), fix.after)
-            if given is None:
-                continue
+    counted = counted_alone(held.given, read.valid.flags) if held else []
+    asked: dict[str, dict[int, behaving.Asked]] = {name: {} for name in (*shown, *counted)}
+    for name, fix in product(asked, fixes):
+        given = held.usable(read.run.manifest.id, request.stages.values(), fix.after) if held else None
+        if given is not None:
             asked[name][fix.after], chosen = _arms(given, name, read, request, fix)
             settings |= {f"compared {fix.name}".strip(): chosen} if chosen else {}
     found = [
@@ -326,6 +327,7 @@ def _resolutions(
         for name in shown
         for finding in behaving.resolutions(read.valid, name, fixes, asked[name], read.run.manifest)
     ]
+    found += [f for name in counted for f in behaving.counted_resolutions(name, fixes, asked[name])]
     found += behaving.fixes_without_step(_episodes(read))
     return tuple(found), settings, any(one.arms for each in asked.values() for one in each.values())
 

@@ -247,6 +247,20 @@ def resolutions(
     return tuple(found)
 
 
+def counted_resolutions(
+    behaviour: str, fixes: Sequence[FixPoint], asked: Mapping[int, Asked]
+) -> tuple[RunFinding, ...]:
+    """`resolutions` of a behaviour that no scanner flags in rollouts, by what checkpoints answered alone."""
+    found = []
+    for fix in fixes:
+        answers = asked.get(fix.after, Asked())
+        if answers.arms:
+            about = {"fix": fix.name} if fix.name else {}
+            verdict = assess_resolution(behaviour, answers.arms, None, variants=answers.variants, about=about)
+            found.append(_claimed(verdict, fix))
+    return tuple(found)
+
+
 def _meant(frame: Frame, episode: Episode | None) -> frozenset[str]:
     """Behaviours that the metric of an alarm names; none where it speaks in other words."""
     metric = _words(episode.raised.metric) if episode else ""
