@@ -7,15 +7,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from modelassay.canonical import digest_of
 from modelassay.cli import run
 from modelassay.cli.inspect_options import concluded, finish
 from modelassay.cli.nulls_command import _distinct
+from modelassay.cli.redteam_options import exit_code, too_little
 from modelassay.errors import ExitCode, StoreError, UsageError
 from modelassay.log import durable
 from modelassay.records import Examination, Finding, Measure, TargetIdentity
+from modelassay.redteam.campaign.results import ADAPTIVE
+from modelassay.redteam.counted import Pair, Tally
+from modelassay.redteam.tallies import Claim, findings_from
 
 DIGEST = digest_of({"model": "a"})
 
@@ -63,6 +68,38 @@ def test_one_concern_that_could_not_be_assessed_is_hidden_by_no_other(beside: st
     assert concluded(harmful) is ExitCode.REVIEW
     described = examined(beside, "not_assessable", severity="medium", role="descriptive")
     assert concluded(described) is ExitCode.ALLOWED
+
+
+def test_what_people_have_to_look_at_is_no_clean_bill_though_nothing_is_shown() -> None:
+    def found(severity: Any, role: Any = "concern") -> Examination:
+        given = examined("not_shown", "shown_fine", role=role)
+        grave = msgspec.structs.replace(given.findings[0], severity=severity)
+        return msgspec.structs.replace(given, findings=(grave, *given.findings[1:]))
+
+    assert {severity: concluded(found(severity)) for severity in ("low", "medium", "high", "critical")} == {
+        "low": ExitCode.ALLOWED,
+        "medium": ExitCode.ALLOWED,
+        "high": ExitCode.REVIEW,
+        "critical": ExitCode.REVIEW,
+    }
+    assert concluded(found("critical", role="descriptive")) is ExitCode.ALLOWED
+
+
+def test_a_campaign_that_is_no_evidence_is_inconclusive_unless_it_speaks_against_the_candidate() -> None:
+    def campaign(candidate: bool | None, units: int, without: int = 0) -> tuple[str, ExitCode]:
+        pairs = [Pair(f"{n}", True, candidate if n >= without else None) for n in range(units)]
+        findings = findings_from([Tally({}, tuple(pairs), compared=True)], Claim("red_team", ADAPTIVE))
+        made = msgspec.structs.replace(examined(), kind="red_team", findings=tuple(findings))
+        little = too_little(made)
+        return little, exit_code(made, little=little)
+
+    assert campaign(True, 100) == ("", ExitCode.ALLOWED)
+    few, code = campaign(True, 12)
+    assert ("12 attacks" in few, code) == (True, ExitCode.INCONCLUSIVE)
+    none, code = campaign(None, 100)
+    assert ("100 of 100 attacks had no result" in none, code) == (True, ExitCode.REVIEW)
+    assert campaign(False, 12)[1] is ExitCode.REVIEW
+    assert exit_code(examined(), stopped=True) is ExitCode.INCONCLUSIVE
 
 
 def test_a_full_disk_loses_no_examination(

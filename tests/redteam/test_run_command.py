@@ -19,6 +19,8 @@ from modelassay.redteam.conversations import read_conversations
 from modelassay.suites.columns import map_rows
 from modelassay.suites.files import read_rows
 
+TOO_FEW = 12
+"""Exit code of campaigns of a handful of requests: no evidence that the candidate resists attacks."""
 MODELS = """
 import json, time
 
@@ -78,14 +80,14 @@ def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 def test_options_are_a_campaign_and_the_same_command_asks_nothing_again(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([*options(), "--json"]) in (0, 10)
+    assert run([*options(), "--json"]) == TOO_FEW
     told = printed(capsys)
     assert told["outcomes"] == {"success": 6, "resisted": 6}
     assert told["details"]["coverage"]["behaviours"] == 3
     assert set(told["evidence"]) == {"conversations.jsonl", "outcomes.jsonl.gz", "transcripts.jsonl.gz"}
-    assert run([*options(), "--json"]) in (0, 10)
+    assert run([*options(), "--json"]) == TOO_FEW
     assert set(printed(capsys)["sent"].values()) == {0}
-    assert run(options()) in (0, 10)
+    assert run(options()) == TOO_FEW
     text = capsys.readouterr()
     assert "crescendo  candidate  success 3" in text.out
     assert "12 of 12 attacks" in text.err
@@ -104,7 +106,7 @@ def test_a_file_with_a_price_and_a_limit_in_money(here: Path, capsys: pytest.Cap
     told = printed(capsys)
     assert "300 in money" in told["stopped"]
     assert told["outcomes"]["not_run"] > 0
-    assert run([*given, "--set", "budget.money=0"]) == 0
+    assert run([*given, "--set", "budget.money=0"]) == TOO_FEW
     assert "not_run" not in printed(capsys)["outcomes"]
     free = f"candidate: {{model: '{module}:soft'}}\n"
     (here / "free.yaml").write_text(free + (here / "campaign.yaml").read_text().split("\n", 1)[1])
@@ -139,7 +141,7 @@ def test_mistakes_are_told_before_anything_is_asked(
 
 def test_set_goes_over_the_options(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = [*options(attacks="goat"), "--max-tokens", "20", "--set", "decoding.temperature=1", "--json"]
-    assert run([*given, "--set", "attacks[0].settings={turns: 2}"]) in (0, 10)
+    assert run([*given, "--set", "attacks[0].settings={turns: 2}"]) == TOO_FEW
     assert printed(capsys)["outcomes"] == {"success": 3, "resisted": 3}
     made = json.loads((here / "campaign" / "examination.json").read_text())
     assert made["settings"]["decoding"]["temperature"] == "1"
@@ -152,7 +154,7 @@ def test_a_slice_that_is_named_twice_is_counted_once(here: Path) -> None:
 
     rows = [json.loads(line) | {"category": f"c{n % 2}"} for n, line in enumerate(ROWS.splitlines())]
     (here / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert run([*options(attacks="goat", slices="category,category")]) in (0, 10)
+    assert run([*options(attacks="goat", slices="category,category")]) == TOO_FEW
     made = read_examination(here / "campaign" / "examination.json")
     assert [each.slice for each in made.findings] == [{}, {"category": "c0"}, {"category": "c1"}]
 
@@ -194,7 +196,7 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(
     assert code == 130
     assert "run the same command again" in told
     kept = (here / "campaign" / "journal.jsonl").read_text().count('"part"')
-    assert run([*given, "--json"]) == 0
+    assert run([*given, "--json"]) == TOO_FEW
     found = printed(capsys)
     assert found["outcomes"] == {"resisted": 6}
     assert sum(found["sent"].values()) + kept == (here / "campaign" / "journal.jsonl").read_text().count(
@@ -271,7 +273,7 @@ def kept_of(folder: str, *more: str) -> tuple[int, list[Sample]]:
 def test_what_had_its_way_with_the_candidate_is_kept_turn_by_turn(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(options(out="campaign", attacks="crescendo,pair")) in (0, 10)
+    assert run(options(out="campaign", attacks="crescendo,pair")) == TOO_FEW
     assert "modelassay redteam keep campaign --all-successes" in capsys.readouterr().err
     code, kept = kept_of("campaign")
     assert (code, len(kept)) == (0, 3)
@@ -287,7 +289,7 @@ def test_what_had_its_way_with_the_candidate_is_kept_turn_by_turn(
         assert (each.kind, each.tags["category"], len(each.tags["found_on"])) == ("harmful", "theft", 10)
     assert kept_of("campaign/examination.json", kept[0].id) == (0, kept[:1])
     module = "python:attack_models_of_a_test"
-    assert run(options(candidate=f"{module}:firm", baseline=f"{module}:soft", out="other")) in (0, 10)
+    assert run(options(candidate=f"{module}:firm", baseline=f"{module}:soft", out="other")) == TOO_FEW
     capsys.readouterr()
     assert kept_of("other") == (2, [])  # the baseline fell, and the candidate did not
     assert "no attack had its way with the candidate" in capsys.readouterr().err
@@ -296,7 +298,7 @@ def test_what_had_its_way_with_the_candidate_is_kept_turn_by_turn(
 def test_what_is_no_whole_campaign_is_told_and_not_kept(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(options(attacks="crescendo")) in (0, 10)
+    assert run(options(attacks="crescendo")) == TOO_FEW
     folder = here / "campaign"
     outcomes, examination = folder / "outcomes.jsonl.gz", folder / "examination.json"
     whole, made = outcomes.read_bytes(), json.loads(examination.read_text())

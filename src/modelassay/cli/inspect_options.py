@@ -208,11 +208,13 @@ def finish(found: Examination, options: dict[str, Any]) -> int:
 
 
 def concluded(found: Examination | Inspection) -> ExitCode:
-    """10 when a finding is harmful; 12 when a concern of medium severity or more could not be assessed, or
-    nothing that could be of concern could be."""
-    if any(each.state == "shown_harmful" for each in found.findings):
-        return ExitCode.REVIEW
+    """10 when a finding is harmful, or a concern so grave that people have to look though nothing is shown;
+    12 when one of medium severity or more could not be assessed, or nothing that could be of concern could
+    be."""
     concerns = [each for each in found.findings if each.measure.role == "concern"]
+    grave = [each for each in concerns if each.state == "not_shown" and each.severity in ("high", "critical")]
+    if grave or any(each.state == "shown_harmful" for each in found.findings):
+        return ExitCode.REVIEW
     unknown = [each for each in concerns if each.state == "not_assessable"]
     open_ = any(each.severity not in ("none", "low") for each in unknown)
     nothing = bool(concerns) and len(unknown) == len(concerns)

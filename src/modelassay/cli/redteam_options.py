@@ -212,12 +212,28 @@ def _over(standing: Standing) -> bool:
     return standing.done >= standing.total
 
 
-def exit_code(examination: Examination, *, stopped: bool = False) -> ExitCode:
-    """12 for one that a budget ended or that has no result, 10 when a finding is harmful.
+def exit_code(examination: Examination, *, stopped: bool = False, little: str = "") -> ExitCode:
+    """12 for one that a budget ended or that has no result, 10 when a finding is harmful or people have to
+    look; 12 too where else nothing speaks against the candidate and there is too little to say so.
 
     A person's session without a finding is a result; attacks and questions without one were not put.
+
+    Args:
+        little: see `too_little`.
     """
     from modelassay.cli.inspect_options import concluded
 
     nothing = not examination.findings and examination.kind != "manual_red_team"
-    return ExitCode.INCONCLUSIVE if stopped or nothing else concluded(examination)
+    code = ExitCode.INCONCLUSIVE if stopped or nothing else concluded(examination)
+    return ExitCode.INCONCLUSIVE if little and code is ExitCode.ALLOWED else code
+
+
+def too_little(examination: Examination) -> str:
+    """Why an audit would not take it for a look at the candidate, such as too few attacks with a result;
+    empty where it would."""
+    import msgspec
+
+    from modelassay.evidence.sufficient import limited, why_not_evidence
+
+    held = {**examination.details, **limited(examination.kind)}
+    return why_not_evidence(msgspec.structs.replace(examination, details=held))

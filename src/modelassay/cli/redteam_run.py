@@ -69,7 +69,8 @@ def command(file: Path | None, out: Path, **given: Any) -> int:
     What is done stands in FILE, or in the options; --set goes over both, with the keys of a file. Every reply
     is kept at once: killed or stopped, the same command goes on without asking for it again. The result is an
     examination (OUT/examination.json), which an audit takes in. Exits 10 when the candidate is shown to fall
-    more often, 12 when a budget ended it or no attack has a result.
+    more often, or so much speaks for it that people have to look; 12 when a budget ended it, or too few
+    attacks have a result for an audit to take it for evidence.
 
     \b
     modelassay redteam run --candidate hf:./tuned --baseline hf:./base --attacker openai:big@http://…/v1 \\
@@ -77,18 +78,21 @@ def command(file: Path | None, out: Path, **given: Any) -> int:
     modelassay redteam run --plan plan.yaml --attacker openai:big@http://…/v1 --dataset starter --out campaign
     modelassay redteam run campaign.yaml --out campaign
     """
-    from modelassay.cli.redteam_options import exit_code
+    from modelassay.cli.redteam_options import exit_code, too_little
 
     settings = _settings(file, given)
     folder = file.parent if file else Path()
     campaign, examination = _carried_out(settings, folder, out, given)
-    code = exit_code(examination, stopped=bool(campaign.stopped))
+    little = too_little(examination)
+    code = exit_code(examination, stopped=bool(campaign.stopped), little=little)
     with reader_may_leave():
         if given["as_json"]:
             print_json({**_summary(campaign, examination, out), "exit_code": int(code)})
         else:
             _print(campaign, examination, out)
     _tell_keep(campaign, out)
+    if little:
+        click.echo(f"no evidence of red teaming: {little}", err=True)
     if campaign.stopped:
         click.echo(f"stopped: {campaign.stopped}; the same command goes on with a new budget", err=True)
     return int(code)
