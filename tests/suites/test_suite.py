@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from modelassay.canonical import canonical_json
 from modelassay.config.plan import DatasetReference
 from modelassay.errors import DatasetError, UnknownNameError
+from modelassay.records import SampleKind
 from modelassay.suites import Dataset, Suite, merge, open_suite, overlaps, pin_digest
 
 
@@ -122,6 +124,23 @@ def test_relative_paths_start_at_the_plan(tmp_path: Path, monkeypatch: pytest.Mo
     write_rows(tmp_path / "plans" / "data" / "rows.jsonl")
     monkeypatch.chdir(tmp_path)
     assert len(opened(tmp_path / "plans", "data/rows.jsonl").samples) == 30
+
+
+def test_a_limit_is_drawn_from_the_kinds_that_are_asked(tmp_path: Path) -> None:
+    rows = [{"prompt": f"{kind} {n}", "kind": kind} for kind in ("harmful", "benign") for n in range(30)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def kinds_of(*kinds: SampleKind, limit: int = 20) -> Counter[str]:
+        reference = DatasetReference(use="rows.jsonl", limit=limit)
+        suite = open_suite(reference, folder=tmp_path, data_dir=None, cache_dir=tmp_path, seed=1, kinds=kinds)
+        assert suite.pin.rows == len(suite.samples)
+        return Counter(sample.kind for sample in suite.samples)
+
+    assert kinds_of("harmful") == {"harmful": 20}
+    assert kinds_of() == kinds_of("harmful", "benign") == {"harmful": 10, "benign": 10}
+    assert kinds_of("harmful", limit=0) == {"harmful": 30, "benign": 30}, (
+        "what is asked of all is told apart later"
+    )
 
 
 def test_merge_tags_the_dataset_and_asks_shared_content_once() -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--dataset", "datasets", multiple=True, help="Whose requests are tried; repeatable.")
 @click.option("--kind", "kinds", multiple=True, help="Kinds of requests.  [default: harmful]")
 @click.option("--where", multiple=True, metavar="TAG=VALUE", help="Only rows with this tag; repeatable.")
-@click.option("--limit", type=click.IntRange(0), default=0, help="At most so many rows of each dataset.")
+@click.option("--limit", type=click.IntRange(0), default=0, help="At most so many requests of each dataset.")
 @click.option("--attacks", help="Strategies, separated by commas.  [default: crescendo,pair]")
 @click.option("--slices", help="Tags to count by, separated by commas.  [default: category]")
 @click.option("--max-tokens", type=click.IntRange(1), help="Of one answer.")
@@ -210,6 +210,7 @@ def _carried_out(
             seed=settings.seed,
             offline=given["offline"],
             progress=None if given["quiet"] else print_download,
+            kinds=settings.kinds,
         )
         for each in settings.datasets
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from modelassay.artifacts import digest_file
 from modelassay.canonical import Digest
 from modelassay.config.plan import DatasetReference
 from modelassay.errors import DatasetError, UnknownNameError, did_you_mean
-from modelassay.records import DatasetPin, Sample
+from modelassay.records import DatasetPin, Sample, SampleKind
 from modelassay.records.dated import last_day
 from modelassay.records.red_team import FOUND_IN, FOUND_ON
 from modelassay.suites.columns import Placed, map_rows
@@ -67,6 +67,7 @@ def open_suite(
     offline: bool = False,
     progress: Progress | None = None,
     hosts: Hosts | None = None,
+    kinds: Collection[SampleKind] = (),
 ) -> Suite:
     """The samples that `reference` names, read, checked against its pin, selected and pinned.
 
@@ -82,6 +83,7 @@ def open_suite(
         offline: refuse to download.
         progress: told of downloads.
         hosts: base URLs in place of the official ones.
+        kinds: those of which alone something is asked, so that a ``limit`` is drawn from these.
 
     Raises:
         UnknownNameError: neither a known dataset nor a file.
@@ -99,7 +101,7 @@ def open_suite(
             known, data_dir=data_dir, cache_dir=cache_dir, offline=offline, progress=progress, hosts=hosts
         )
         loaded = _published(known, found)
-    return _selected(loaded, reference, pin, seed)
+    return _selected(loaded, reference, pin, seed, kinds)
 
 
 def merge(suites: Iterable[Suite]) -> tuple[Sample, ...]:
@@ -236,10 +238,18 @@ def _refuse_columns(reference: DatasetReference) -> None:
             )
 
 
-def _selected(loaded: _Loaded, reference: DatasetReference, pin: Digest | None, seed: int) -> Suite:
+def _selected(
+    loaded: _Loaded,
+    reference: DatasetReference,
+    pin: Digest | None,
+    seed: int,
+    kinds: Collection[SampleKind],
+) -> Suite:
     samples: Sequence[Sample] = loaded.samples
     if reference.where:
         samples = keep_where(samples, reference.where, origin=reference.use)
+    if reference.limit and kinds:
+        samples = [sample for sample in samples if sample.kind in kinds]
     samples = spread(samples, reference.limit, seed=seed)
     digest = pin_digest(samples)
     if pin is not None and pin != digest:
