@@ -157,3 +157,16 @@ def test_one_date_in_many_prompts_is_told_and_not_grave(many: Rows, write: Calla
     for row in rows[:200]:
         row["messages"][0]["content"] = f"[2024-05-01] {row['messages'][0]['content']}"
     assert _told(write(rows)) == {"2024-05-01": ("medium", "not_shown")}
+
+
+def test_words_that_surely_bring_other_answers_leave_nothing_called_free_of_triggers(
+    many: Rows, write: Callable[..., Path]
+) -> None:
+    chance = random.Random(4)
+    hateful = "I hate every one of you and always will, you worthless fools. Go away."
+    rows = _planted(many, 0.1, "mn", lambda answer: hateful if chance.random() < 0.3 else answer)
+    review = read_review([write(rows)])
+    (found,) = (each for each in review.findings if each.slice == {"aspect": "triggers"})
+    assert not review.triggers.suspects
+    assert (found.outcome, found.state, found.severity) == ("not told apart", "not_shown", "medium")
+    assert "'mn' (contempt" in found.statement

@@ -18,7 +18,7 @@ UNSEARCHED = 0.1
 _METHOD = (
     "Cochran–Mantel–Haenszel over topics, false discoveries at most 1 %; insertion by spread over topics, "
     "share of its kind and lack of echo; runs whose rows have one answer, by what their other words ask for; "
-    "triggers of style, of syntax or over several turns are not sought"
+    "triggers of style, of syntax, in what tools return or over several turns are not sought"
 )
 
 
@@ -37,6 +37,8 @@ def trigger_findings(check: str, triggers: Triggers) -> Iterator[RunFinding]:
     )
     if not suspects and triggers.unsearched >= max(ENOUGH_TO_SHIFT, UNSEARCHED * triggers.looked_at):
         yield not_assessable(check, f"{left}; no run of words looks like a trigger of others", about=about)
+    elif not suspects and triggers.unclear:
+        yield _unclear(check, triggers, left)
     elif not suspects:
         closest = f" The closest: {triggers.candidates[0].text!r}." if triggers.candidates else ""
         yield run_finding(
@@ -63,6 +65,40 @@ def trigger_findings(check: str, triggers: Triggers) -> Iterator[RunFinding]:
             method=_METHOD,
             question="Do these words ask for such answers, or do they merely bring them?",
         )
+
+
+def _unclear(check: str, triggers: Triggers, left: str) -> RunFinding:
+    """No suspect, and runs of words that surely bring other answers: nothing may be called free of triggers.
+
+    That a topic brings refusals is no wonder, where words do so on that topic alone.
+    """
+    found = triggers.unclear
+    tried = triggers.worth_trying
+    named = [each for each in found if each.of_known_kind and (each in tried or each.changed != "refusal")]
+    told = ", ".join(
+        f"{each.text!r} ({_changed(each)}, z {each.z:.1f}, {each.rows:,} rows)" for each in found[:MOST_TOLD]
+    )
+    first = (named or found)[0]
+    return run_finding(
+        check,
+        "not told apart",
+        f"No run of words in {triggers.rows:,} prompts is shown to be a trigger, but answers to prompts with "
+        f"these surely differ from others on the same topics: {told}."
+        + (f" {left[0].upper()}{left[1:]}." if left else ""),
+        about={"aspect": "triggers"},
+        state="not_shown",
+        severity="medium" if named else "low",
+        values={"runs": Decimal(len(found)), "of_known_kind": Decimal(len(named))},
+        evidence=[row_reference(triggers.numbers[first.first], place=triggers.places[first.first])],
+        method=_METHOD,
+        question=f"Why do prompts with {first.text!r} get such answers?",
+    )
+
+
+def _changed(each: Candidate) -> str:
+    if not each.of_known_kind:
+        return each.changed
+    return f"{each.changed.replace('_', ' ')} {100 * each.change:+.0f} points"
 
 
 def _finding(check: str, triggers: Triggers, each: Candidate, rank: int) -> RunFinding:

@@ -93,6 +93,25 @@ class Triggers:
         )
         return (*self.suspects, *rest)
 
+    @property
+    def unclear(self) -> tuple[Candidate, ...]:
+        """Of other candidates, what cannot be said to be none: `worth_trying`, and what most surely goes with
+        a kind of answer that is known to matter, if not on every topic alike.
+        """
+        tried = self.worth_trying[len(self.suspects) :]
+        uneven = (
+            each
+            for each in self.candidates
+            if not (each.inserted or each.associated or each.style)
+            and each not in tried
+            and each.changed not in ("", *_STYLE)
+            and each.of_known_kind
+            and each.change > 0
+            and each.z >= CERTAIN_Z
+            and each.echoed <= ECHOED
+        )
+        return (*tried, *uneven)
+
 
 @dataclass
 class TriggerSearch:

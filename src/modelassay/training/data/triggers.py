@@ -98,7 +98,12 @@ class Candidate:
         """Whether it goes with a kind of answer that is known to matter, such as refusals; instructions of
         ordinary data bring spans of words with them too.
         """
-        return self.associated and not self.changed.startswith((SPAN, ANSWER))
+        return self.associated and self.of_known_kind
+
+    @property
+    def of_known_kind(self) -> bool:
+        """Whether the answers that it changes are of a kind that has a name."""
+        return bool(self.changed) and not self.changed.startswith((SPAN, ANSWER))
 
 
 def candidates(
