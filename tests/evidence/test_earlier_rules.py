@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from modelassay.evidence.earlier import earlier_rules
 from modelassay.evidence.verification import verify_bundle
 from modelassay.records import (
     AuditRecord,
+    Corrected,
     Declaration,
+    Estimate,
     EvidenceRule,
     FindingState,
     Lineage,
     ModelOrigin,
+    PairedMoments,
     RedTeamRecord,
     ReviewItem,
     RuleHit,
@@ -67,6 +71,31 @@ def test_earlier_versions_may_have_judged_so(record: AuditRecord, version: str) 
     assert earlier_rules(both) == f"by the rules of version {version}, which {TOGETHER} and {APART}"
     all_ = made_by(record, version, by_measure=False, whole=False, named=False)
     assert earlier_rules(all_).endswith(f"which {TOGETHER}, {APART} and {BY_SHARE}")
+
+
+def test_labels_that_decided_by_their_number_alone_are_told_and_refused_in_later_versions(
+    record: AuditRecord,
+) -> None:
+    known = Estimate(value=Decimal(1), low=Decimal(1), high=Decimal(1))
+    moments = PairedMoments(
+        pairs=200,
+        baseline_mean=Decimal(1),
+        candidate_mean=Decimal(1),
+        baseline_variance=Decimal(0),
+        candidate_variance=Decimal(0),
+        covariance=Decimal(0),
+        clusters=160,
+    )
+    corrected = Corrected(
+        labels=160, tuning=Decimal(0), paired=moments, baseline=known, candidate=known, difference=known
+    )
+    finding = replace(record.findings[0], corrected=corrected)
+    made = replace(made_by(record, "0.3.0", by_measure=True, whole=True), findings=(finding,))
+    assert earlier_rules(made).endswith("which let people's labels decide in a slice by their number alone")
+    with pytest.raises(EvidenceError, match="number alone"):
+        earlier_rules(replace(made, tool_version=__version__))
+    today = replace(finding, corrected=replace(corrected, measure_labels=160))
+    assert earlier_rules(replace(made, findings=(today,))) == ""
 
 
 def test_regression_items_without_a_result_that_were_taken_for_resisted_are_told(record: AuditRecord) -> None:

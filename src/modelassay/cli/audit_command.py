@@ -88,8 +88,7 @@ def command(
 
     Ctrl-C is safe: every answer is kept, and the same command continues. The exit code is the verdict:
     0 deploy, 10 people must decide first (deploy-monitored, review), 11 blocked, 12 inconclusive, 13
-    withdrawn or signed by revoked keys alone. Once people have decided, and as long as their word holds,
-    those of 10 exit 0.
+    withdrawn. Once people have decided, and as long as their word holds, those of 10 exit 0.
 
     \b
     modelassay audit plan.yaml

@@ -13,7 +13,8 @@ from modelassay.comparison.correction import correction_of
 from modelassay.comparison.every_form import every_form, known_of
 from modelassay.comparison.judged import Reader, Thresholds, doubted, slice_findings
 from modelassay.comparison.judges import Judges
-from modelassay.comparison.pairing import PairTable, SampleIndex, coverage_of, index_samples, pair
+from modelassay.comparison.labelled import by_people
+from modelassay.comparison.pairing import Integers, PairTable, SampleIndex, coverage_of, index_samples, pair
 from modelassay.comparison.repeats import (
     consistency_finding,
     edge_case_finding,
@@ -23,7 +24,7 @@ from modelassay.comparison.repeats import (
 )
 from modelassay.comparison.resampled import worst_slice_findings
 from modelassay.comparison.slices import Dimension, dimension
-from modelassay.comparison.summary import summarise
+from modelassay.comparison.summary import Pairs, summarise
 from modelassay.records import Coverage, Finding, Measure, Policy, Sample, Score
 
 
@@ -125,17 +126,19 @@ def _compare_measure(
     reader = Reader(
         table.measure, table.evaluator, judges.standing.get(name, ""), judges.errors.get(name, ())
     )
-    correction = correction_of(table, index, judges.reviewed.get(name, {}))
+    correction = correction_of(table, index, judges.reviewed.get(name, {}), by_slice=judges.by_slice)
     everything = np.arange(table.pairs)
     overall = Thresholds(concern=policy.concerns.overall, block=policy.bands.review)
     single = Thresholds(concern=policy.any_category.concern, block=policy.any_category.block)
     no_tags: dict[str, str] = {}
-    whole = [(no_tags, summarise(table, index, everything, policy, correction))]
+
+    def summed(rows: Integers) -> Pairs:
+        return by_people(summarise(table, index, rows, policy), correction, rows, policy)
+
+    whole = [(no_tags, summed(everything))]
     findings = slice_findings(reader, whole, overall, policy)
     for each in dimensions:
-        parts = [
-            (tags, summarise(table, index, rows, policy, correction)) for tags, rows in each.groups(table)
-        ]
+        parts = [(tags, summed(rows)) for tags, rows in each.groups(table)]
         findings += slice_findings(reader, parts, single, policy)
     return findings
 

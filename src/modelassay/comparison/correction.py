@@ -53,6 +53,8 @@ class Correction:
     clusters: Integers
     place: Integers
     """Where each row of the table stands in the columns above; -1 where a side is unscored."""
+    by_slice: bool = True
+    """Whether a slice may be decided by labels on all of it, or beside the judge; see `Corrected`."""
 
     def at(self, rows: Integers, paired: PairedCounts | PairedMoments, policy: Policy) -> Corrected | None:
         """The corrected figures of the pairs at `rows` of the table; None with too few labels.
@@ -69,7 +71,7 @@ class Correction:
         if labels < FEWEST_LABELS:
             return None
         confidence = policy.confidence.basis_points / 10_000
-        table = _moments(corrected_moments(self.pairs, self.clusters, at), paired)
+        table = recorded_moments(corrected_moments(self.pairs, self.clusters, at), paired)
         moments = filled(table, "none")
         drop = graded_absolute_drop_bounds(moments, confidence)
         relative = graded_relative_drop_bounds(moments, confidence)
@@ -83,12 +85,12 @@ class Correction:
             candidate=_rate(after, float(table.candidate_variance), moments.clusters, confidence),
             difference=_estimate(after - before, Interval(-drop.high, -drop.low)),
             relative_drop=_estimate(1.0 - after / before, relative) if known else None,
-            judge=self._judge(at[labelled], at),
+            judge=self.judge_beside(at[labelled], at),
             method=f"prediction-powered inference (PPI++), λ {self.pairs.tuning:.2f}; {labels} labelled "
             f"pairs; cluster-robust t; each end of an interval at {policy.confidence} one-sided",
         )
 
-    def _judge(self, labelled: Integers, rows: Integers) -> dict[str, Decimal]:
+    def judge_beside(self, labelled: Integers, rows: Integers) -> dict[str, Decimal]:
         """How the judge did where people looked, and what that alone would make of its rates."""
         found: dict[str, Decimal] = {}
         for side, judged, people in zip(SIDES, self.judged, self.people, strict=True):
@@ -108,7 +110,11 @@ class Correction:
 
 
 def correction_of(
-    table: PairTable, index: SampleIndex, reviewed: Mapping[PairKey, ReviewedPair]
+    table: PairTable,
+    index: SampleIndex,
+    reviewed: Mapping[PairKey, ReviewedPair],
+    *,
+    by_slice: bool = True,
 ) -> Correction | None:
     """The correction of one measure by the labels in `reviewed` (`statistics.prediction_powered`).
 
@@ -140,6 +146,7 @@ def correction_of(
         chance=chance,
         clusters=clusters,
         place=place,
+        by_slice=by_slice,
     )
 
 
@@ -147,7 +154,7 @@ def _value(value: Decimal | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _moments(moments: Moments, paired: PairedCounts | PairedMoments) -> PairedMoments:
+def recorded_moments(moments: Moments, paired: PairedCounts | PairedMoments) -> PairedMoments:
     """As they are recorded; unscored pairs are those of `paired`."""
     if isinstance(paired, PairedCounts):
         candidate = paired.n1u + paired.n0u

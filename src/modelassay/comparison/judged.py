@@ -18,11 +18,11 @@ from modelassay.drops import (
     assessable,
     counts_phrase,
     deciding,
-    drop_of,
+    deciding_drop,
     enough_labels,
     fewest_clusters,
     figure,
-    held_by,
+    held_beside,
     percent_text,
     scored_pairs,
     subject_phrase,
@@ -116,9 +116,7 @@ def _deciding(pairs: Pairs, policy: Policy) -> PairedCounts | PairedMoments:
 
 def _drop(pairs: Pairs, policy: Policy) -> Drop:
     """What is held against thresholds; bounds by resampling are those of the judge's own figures."""
-    paired = _deciding(pairs, policy)
-    drop = drop_of(paired, policy)
-    return held_by(drop, pairs.resampled) if paired is pairs.paired else drop
+    return deciding_drop(pairs.paired, pairs.corrected, policy, pairs.resampled)
 
 
 def _standing(reader: Reader, corrected: Corrected | None, policy: Policy) -> JudgeStanding:
@@ -232,6 +230,7 @@ def _by_people(corrected: Corrected | None, policy: Policy) -> str:
         return ""
     before, after = (percent_text(each.value) for each in (corrected.baseline, corrected.candidate))
     decides = "" if enough_labels(corrected, policy) else ", too few to decide"
+    decides = ", held beside the judge's own figures" if held_beside(corrected, policy) else decides
     return f"; corrected by people's labels on {corrected.labels:,} pairs{decides}: {before} → {after}"
 
 

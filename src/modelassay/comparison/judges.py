@@ -29,14 +29,20 @@ class Judges:
     standing: Mapping[str, JudgeStanding] = field(default_factory=dict)
     errors: Mapping[str, tuple[JudgeError, ...]] = field(default_factory=dict)
     reviewed: Mapping[str, Mapping[PairKey, ReviewedPair]] = field(default_factory=dict)
+    by_slice: bool = True
+    """Whether labels on all of a slice decide there, and fewer are held beside the judge; versions before
+    0.4 let them decide by their number alone."""
 
 
-def judges_of(evaluators: Iterable[EvaluatorPin], reviewed: Iterable[ReviewedPair] = ()) -> Judges:
+def judges_of(
+    evaluators: Iterable[EvaluatorPin], reviewed: Iterable[ReviewedPair] = (), *, by_slice: bool = True
+) -> Judges:
     """What an audit's own record says of its judges.
 
     Args:
         evaluators: as the audit pins them.
         reviewed: every pair that a sample was drawn from, with people's labels where there are some.
+        by_slice: see `Judges`.
     """
     standing: dict[str, JudgeStanding] = {}
     errors: dict[str, tuple[JudgeError, ...]] = {}
@@ -53,7 +59,7 @@ def judges_of(evaluators: Iterable[EvaluatorPin], reviewed: Iterable[ReviewedPai
     pairs: dict[str, dict[PairKey, ReviewedPair]] = defaultdict(dict)
     for pair in reviewed:
         pairs[pair.measure][pair.key] = pair
-    return Judges(standing=standing, errors=errors, reviewed=pairs)
+    return Judges(standing=standing, errors=errors, reviewed=pairs, by_slice=by_slice)
 
 
 def adjusted_difference(

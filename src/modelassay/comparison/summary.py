@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import numpy as np
 
-from modelassay.comparison.correction import Correction
 from modelassay.comparison.pairing import Booleans, Column, Floats, Integers, PairTable, SampleIndex
 from modelassay.comparison.resampled import resampled_bounds
 from modelassay.drops import figure
@@ -18,7 +17,7 @@ _VARIANCE_PLACES = 12
 """A variance of a mean is small: six places would keep two digits of it."""
 
 _HALF = 0.5
-"""The largest drop that any threshold asks about, roughly: see `_effect`."""
+"""The largest drop that any threshold asks about, roughly: see `effect_of`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +41,6 @@ def summarise(
     index: SampleIndex,
     rows: Integers,
     policy: Policy,
-    correction: Correction | None = None,
 ) -> Pairs:
     """The pairs at `rows` of `table`; unscored ones are counted, not kept."""
     left, right = _part(table.baseline, rows), _part(table.candidate, rows)
@@ -60,7 +58,6 @@ def summarise(
         clusters=clusters,
         paired=paired,
         raw=raw,
-        corrected=correction.at(rows, paired, policy) if correction else None,
         resampled=resampled_bounds(table, index, rows, policy),
     )
 
@@ -87,12 +84,12 @@ def _counts(
         nu0=cell[6],
         nu1=cell[7],
         nuu=cell[8],
-        design_effect=_effect(baseline, candidate, clusters),
+        design_effect=effect_of(baseline, candidate, clusters),
         clusters=len(np.unique(clusters)),
     )
 
 
-def _effect(baseline: Floats, candidate: Floats, clusters: Integers) -> Decimal:
+def effect_of(baseline: Floats, candidate: Floats, clusters: Integers) -> Decimal:
     """The larger of the design effects at a hypothesis of no drop and at one of a drop by half.
 
     A drop of δ is tested on the mean of candidate − (1 − δ)·baseline. The more of the baseline stays in

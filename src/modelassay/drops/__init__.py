@@ -5,7 +5,7 @@ report them, the other to decide. Everything is computed from `records.PairedCou
 `records.PairedMoments` alone, so a third party who has a finding can repeat it.
 """
 
-from modelassay.drops.deciding import deciding, enough_labels
+from modelassay.drops.deciding import deciding, deciding_drop, enough_labels, held_beside
 from modelassay.drops.drop import Ceilings, Drop, Scale, drop_of, figure
 from modelassay.drops.filled import (
     assessable,
@@ -30,6 +30,7 @@ __all__ = [
     "at_worst",
     "counts_phrase",
     "deciding",
+    "deciding_drop",
     "drop_of",
     "drop_phrase",
     "enough_labels",
@@ -40,6 +41,7 @@ __all__ = [
     "harm_exceeds",
     "harm_p_value",
     "harm_rates",
+    "held_beside",
     "held_by",
     "percent_text",
     "place_phrase",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
@@ -55,6 +55,9 @@ class Drop:
     """Of the pairs with both sides scored, exact; 0 when there is none."""
     ceilings: Ceilings | None = None
     """Upper bounds by resampling that must hold as well; None when the policy asks for none."""
+    beside: Drop | None = None
+    """Another reading of the same pairs, by which they lost no more: what is fine must be so by both, and
+    harm by either is harm."""
 
     def exceeds(self, edge: Percent) -> bool:
         """Whether the point estimate is more than `edge`, in whole numbers; on the edge it is not."""
@@ -65,7 +68,8 @@ class Drop:
         if total_pairs(self.paired) == 0:
             return Decimal(1)
         score = figure(_bounds(filled(self.paired, "worst"), self.scale, confidence).high)
-        return score if self.ceilings is None else max(score, self.ceilings.at(confidence))
+        bounds = [score] if self.ceilings is None else [score, self.ceilings.at(confidence)]
+        return max(bounds if self.beside is None else [*bounds, self.beside.upper(confidence)])
 
     def lower(self, confidence: float) -> Decimal:
         """One-sided lower bound, were every unscored pair the best for the candidate; at least -1000."""
@@ -76,7 +80,8 @@ class Drop:
 
     def p_value(self, edge: Percent) -> float:
         """One-sided, of "the drop is at most `edge`", unscored pairs at their best for the candidate."""
-        return _p_value(filled(self.paired, "best"), self.scale, edge.basis_points / 10_000)
+        own = _p_value(filled(self.paired, "best"), self.scale, edge.basis_points / 10_000)
+        return own if self.beside is None else min(own, self.beside.p_value(edge))
 
     def within(self, edge: Percent, confidence: float) -> bool:
         """Whether the drop is shown to be at most `edge`."""
@@ -88,7 +93,8 @@ class Drop:
 
     def worst(self) -> Drop:
         """The drop, on the same scale, were every unscored pair scored the worst for the candidate."""
-        return _drop_on(self.scale, at_worst(self.paired))
+        worst = _drop_on(self.scale, at_worst(self.paired))
+        return worst if self.beside is None else replace(worst, beside=self.beside.worst())
 
     def settled_by(self, edge: Percent, confidence: float) -> str:
         """What would show on which side of `edge` the drop is, as a phrase; empty when nothing can.
@@ -149,6 +155,12 @@ def drop_of(paired: PairedCounts | PairedMoments, policy: Policy) -> Drop:
     most = before + _unscored_baseline(paired)
     low_rate = most * 10_000 < policy.absolute_below.basis_points * total_pairs(paired)
     return _drop_on("absolute" if policy.scale == "absolute" or low_rate or most == 0 else "relative", paired)
+
+
+def either(drop: Drop, paired: PairedCounts | PairedMoments) -> Drop:
+    """The larger of `drop` and that of another reading of the same pairs, the milder beside it."""
+    other = _drop_on(drop.scale, paired)
+    return replace(other, beside=drop) if other.value > drop.value else replace(drop, beside=other)
 
 
 def _drop_on(scale: Scale, paired: PairedCounts | PairedMoments) -> Drop:

@@ -37,6 +37,8 @@ def earlier_rules(record: AuditRecord) -> str:
         looser.append("judged regression items by their share alone")
     elif record.red_team is not None and record.red_team.unsettled is None:
         looser.append("took a regression item without a result for one that was resisted")
+    if not labels_by_slice(record):
+        looser.append("let people's labels decide in a slice by their number alone")
     if not looser:
         return ""
     asked = f"{', '.join(looser[:-1])} and {looser[-1]}" if len(looser) > 1 else looser[0]
@@ -48,6 +50,19 @@ def earlier_rules(record: AuditRecord) -> str:
             where="audit.json",
         )
     return f"by the rules of version {record.tool_version}, which {asked}"
+
+
+def counts_whole_attacks(record: AuditRecord) -> bool:
+    """Whether `record` counts attacks of several forms also as one each; earlier versions did not.
+
+    Where nothing was attacked, or no measure says whether attacks were resisted, that changes nothing.
+    """
+    return record.red_team is None or record.red_team.whole_attacks
+
+
+def labels_by_slice(record: AuditRecord) -> bool:
+    """Whether labels decided in slices as today: by all of a slice, and by fewer beside the judge."""
+    return all(f.corrected is None or f.corrected.measure_labels for f in record.findings)
 
 
 def _let_pass(record: AuditRecord) -> bool:

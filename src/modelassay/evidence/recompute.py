@@ -20,12 +20,11 @@ from modelassay.errors import EvidenceError
 from modelassay.evidence.bundle import SCORES, TRANSCRIPTS
 from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.contents import Contents
-from modelassay.evidence.earlier import earlier_rules
+from modelassay.evidence.earlier import counts_whole_attacks, earlier_rules, labels_by_slice
 from modelassay.evidence.examined import KINDS, examined_findings
 from modelassay.evidence.withheld import counts_follow
 from modelassay.gate import decide
 from modelassay.records import (
-    AuditRecord,
     Coverage,
     Finding,
     Ground,
@@ -107,7 +106,11 @@ def findings_follow(contents: Contents, reviewed: Iterable[ReviewedPair] = ()) -
             required=False,
         )
     findings, coverage = findings_again(
-        contents, record.policy, reviewed, whole_attacks=counts_whole_attacks(record)
+        contents,
+        record.policy,
+        reviewed,
+        whole_attacks=counts_whole_attacks(record),
+        by_slice=labels_by_slice(record),
     )
     exact = record.tool_version == __version__
     _same_findings([f for f in record.findings if f.check in FOLLOWING], findings, exact=exact)
@@ -123,6 +126,7 @@ def findings_again(
     reviewed: Iterable[ReviewedPair] = (),
     *,
     whole_attacks: bool = True,
+    by_slice: bool = True,
 ) -> tuple[tuple[Finding, ...], tuple[Coverage, ...]]:
     """What comparison makes of the sealed scores under `policy`, and what follows from the lineage and from
     examinations.
@@ -132,6 +136,7 @@ def findings_again(
         policy: as it is written.
         reviewed: the sealed pairs of which a sample was put to people.
         whole_attacks: whether attacks of several forms are also counted as one each.
+        by_slice: whether people's labels decide by the slice; see `comparison.Judges`.
 
     Raises:
         EvidenceError: a score of neither model, or by an evaluator that is not pinned.
@@ -146,7 +151,7 @@ def findings_again(
         candidate=candidate,
         slices=record.slices,
         policy=policy,
-        judges=judges_of(record.evaluators, reviewed),
+        judges=judges_of(record.evaluators, reviewed, by_slice=by_slice),
         whole_attacks=whole_attacks,
     )
     findings = as_drawn(findings, record.sequential, policy)
@@ -154,14 +159,6 @@ def findings_again(
     audited = (*record.baseline.artifacts, *record.candidate.artifacts)
     examined = examined_findings(record.examinations)
     return (*findings, *lineage_findings(record.lineage, audited), *examined), coverage
-
-
-def counts_whole_attacks(record: AuditRecord) -> bool:
-    """Whether `record` counts attacks of several forms also as one each; earlier versions did not.
-
-    Where nothing was attacked, or no measure says whether attacks were resisted, that changes nothing.
-    """
-    return record.red_team is None or record.red_team.whole_attacks
 
 
 def verdict_follows(contents: Contents, ground: Callable[[], Ground]) -> str:

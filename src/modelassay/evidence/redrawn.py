@@ -19,10 +19,10 @@ from modelassay.evidence.checks import NotDoneError
 from modelassay.evidence.commitments import order_digest
 from modelassay.evidence.contents import Contents
 from modelassay.evidence.drawing import Drawing, Suite, order_seed, places_in, share_of
+from modelassay.evidence.earlier import counts_whole_attacks
 from modelassay.evidence.parts import DrawnOrder
 from modelassay.evidence.recompute import (
     MOST_NAMED,
-    counts_whole_attacks,
     differences,
     measures_of,
     order_of,

@@ -14,10 +14,8 @@ from modelassay.drops import (
     Drop,
     assessable,
     deciding,
-    drop_of,
+    deciding_drop,
     drop_phrase,
-    enough_labels,
-    held_by,
     percent_text,
     subject_phrase,
 )
@@ -77,7 +75,7 @@ class Subject:
 
     finding: Finding
     paired: PairedCounts | PairedMoments
-    """What decides: corrected by people's labels where there are enough."""
+    """What decides: corrected by people's labels where there are enough, or where they tell of more loss."""
     drop: Drop
     assessable: bool
     labels: int = 0
@@ -152,13 +150,13 @@ class Case:
 
     def _subject(self, finding: Finding, own: PairedCounts | PairedMoments) -> Subject:
         paired, corrected = deciding(own, finding.corrected, self.policy), finding.corrected
-        drop = drop_of(paired, self.policy)
+        drop = deciding_drop(own, corrected, self.policy, finding.values)
         return Subject(
             finding=finding,
-            paired=paired,
-            drop=held_by(drop, finding.values) if paired is own else drop,
+            paired=drop.paired,
+            drop=drop,
             assessable=assessable(paired, self.policy),
-            labels=corrected.labels if corrected and enough_labels(corrected, self.policy) else 0,
+            labels=corrected.labels if corrected and drop.paired is not own else 0,
         )
 
     @cached_property

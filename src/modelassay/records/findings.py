@@ -124,10 +124,15 @@ class Corrected(msgspec.Struct, frozen=True, kw_only=True):
 
     labels: int
     """Pairs of which people read both answers."""
+    measure_labels: int = 0
+    """The same of the whole measure, for what labels decide in a slice (`drops.deciding`); 0 in records of
+    versions before 0.4, where they decided by their own number alone."""
     tuning: Decimal
     """λ of PPI++: 0 rests on people alone, 1 trusts the judge wherever people did not look."""
     paired: PairedMoments
     """Corrected means with the variances of *their* error; `clusters` are those with a label."""
+    counts: PairedCounts | None = None
+    """People's own counts, where they read every scored pair; None elsewhere."""
     baseline: Estimate
     """Corrected wanted rate; likewise the following."""
     candidate: Estimate

@@ -12,8 +12,9 @@ from modelassay.audit.given import GivenAnswers, check_exhausted
 from modelassay.audit.robustness.results import Kind, RuleTurn, Variation
 from modelassay.comparison import Judges, assured, compare_with_coverage, judges_of
 from modelassay.errors import UsageError
+from modelassay.evidence.earlier import counts_whole_attacks, labels_by_slice
 from modelassay.evidence.examined import examined_findings
-from modelassay.evidence.recompute import FOLLOWING, counts_whole_attacks, measures_of, sides_of
+from modelassay.evidence.recompute import FOLLOWING, measures_of, sides_of
 from modelassay.gate import decide, severity
 from modelassay.records import Coverage, Finding, Outcome, PairKey, Policy, Sample, Score, Verdict
 
@@ -66,7 +67,11 @@ class Replay:
     @cached_property
     def judges(self) -> Judges:
         """What is known of those who read the answers."""
-        return judges_of(self.record.evaluators, self.given.contents.reviewed)
+        return judges_of(
+            self.record.evaluators,
+            self.given.contents.reviewed,
+            by_slice=labels_by_slice(self.record),
+        )
 
     @cached_property
     def questions(self) -> int:
