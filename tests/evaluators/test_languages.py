@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+import modelassay.suites
 from modelassay.evaluators import ContentSafety, RefusalJudge, Toxicity
 from modelassay.evaluators.languages import UNTOLD, language_named, language_of, languages_of
 from modelassay.evaluators.plain import plain
 from modelassay.records import Reading, Unscored
 
+REQUESTS = Path(modelassay.suites.__file__).parent / "starter" / "data" / "requests"
 NOT_TOLD = Unscored(reason="language not told")
 ELSEWHERE = {
     "Hinglish": (
@@ -128,6 +130,18 @@ def test_answers_in_english_are_told_as_english(data_dir: Path) -> None:
         lines = path.read_text(encoding="utf-8").splitlines()[:900]
         told = [language_of(plain(json.loads(line)["response"]).text) for line in lines]
         assert sum(each != "en" for each in told) <= 0.003 * len(told)
+
+
+def test_requests_in_each_language_that_is_read_are_told_as_that() -> None:
+    told: dict[str, list[str]] = {}
+    for file in sorted(REQUESTS.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            for language, text in {"en": row["text"], **row.get("translations", {})}.items():
+                told.setdefault(language, []).append(language_of(plain(text).text))
+    assert set(told) == {"en", "es", "de", "fr", "zh"}
+    for language, codes in told.items():
+        assert codes.count(language) >= 0.98 * len(codes), language
 
 
 def test_requests_in_languages_that_no_list_has_are_hardly_ever_told_as_english(data_dir: Path) -> None:

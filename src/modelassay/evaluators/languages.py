@@ -150,7 +150,7 @@ def _sure(head: str) -> str:
 def _languages(head: str, text: str, prose: int) -> tuple[str, ...]:
     """`languages_of` a text that begins with `head`; none where it has too little to tell."""
     words = frozenset(words_of(head))
-    language, known = _known_language(words)
+    _, known = _known_language(words)
     scripts = _scripts(head)
     if unread_language(text, words, known):
         return (UNSUPPORTED,)
@@ -161,14 +161,12 @@ def _languages(head: str, text: str, prose: int) -> tuple[str, ...]:
         code for code in scripts if code != main and scripts[code] >= SECOND_SHARE * sum(scripts.values())
     ]
     if main != "latin":
-        told = _told(head, language) if "latin" in beside else False
-        others = [language if code == "latin" else code for code in beside if code != "latin" or told]
-        return (main, *others)
-    likeliest = (language,) if known >= 2 else ()
-    for code in dict.fromkeys((*likeliest, *_KNOWN_WORDS)):
-        if _told(head, code) or _told(_prose(text), code):
-            second = _second_language(words, code)
-            return (code, *([second] if second else []), *beside)
+        latin = _told(head) if "latin" in beside else ""
+        return (main, *(each for code in beside if (each := latin if code == "latin" else code)))
+    told = _told(head) or _told(_prose(text))
+    if told:
+        second = _second_language(words, told)
+        return (told, *([second] if second else []), *beside)
     if beside:  # quotations of some length in letters that tell nothing
         return (*beside, "en")
     foreign = _longest_row(_prose(text)) >= prose or _accented(text)
@@ -216,18 +214,22 @@ def _scripts(head: str) -> dict[str, int]:
     return {script: letters for script, letters in found.items() if letters}
 
 
-def _told(text: str, language: str) -> bool:
-    """Whether enough of the words of `text` are of `language`."""
+def _told(text: str) -> str:
+    """The language in Latin letters of which most of the words of `text` are, and enough; empty for none."""
     words = _WORD.findall(text)
-    if language != "en":
-        found = [word for word in words if word in _ALL_WORDS[language]]
-        fewest = 2 if len(words) > FEW_WORDS else 1
-        return len(found) >= KNOWN_SHARE * len(words) and len(set(found)) >= fewest
-    return _english(words)
+    weights = {"en": _english(words)}
+    for code, known in _ALL_WORDS.items():
+        found = [word for word in words if word in known]
+        enough = len(set(found)) >= 2 if len(words) > FEW_WORDS else not SHARED.issuperset(found)
+        if enough and len(found) >= KNOWN_SHARE * len(words):
+            weights[code] = float(len(found))
+    best = max(weights, key=lambda code: weights[code])
+    return best if weights[best] else ""
 
 
-def _english(words: list[str]) -> bool:
-    """Whether enough of `words` are English, those that others have too and endings counted in part."""
+def _english(words: list[str]) -> float:
+    """How many of `words` are English, those that others have too and endings counted in part; 0 where they
+    are not enough to be English."""
     telling = [word for word in words if word in TELLING]
     parts = sum(
         word in SHARED or _POSSESSIVE.search(word) is not None or _ends(word)
@@ -235,8 +237,9 @@ def _english(words: list[str]) -> bool:
         if word not in TELLING
     )
     if len(words) >= MANY_WORDS and set(telling) == {"the"} and parts < 2:
-        return False
-    return len(telling) + _PART * parts >= max(_PART, ENGLISH_SHARE * len(words))
+        return 0.0
+    weight = len(telling) + _PART * parts
+    return weight if weight >= ENGLISH_SHARE * len(words) else 0.0
 
 
 def _ends(word: str) -> bool:

@@ -31,6 +31,8 @@ _RULES = (
     r"sicherheit\w*|bestimmungen)"
 )
 
+_GETS = r"(?:(?:bekommst|erh[aä]ltst|kriegst|h[oö]rst) du|(?:bekommen|erhalten|h[oö]ren) sie|gibt es)"
+
 PHRASES = Phrases(
     words=word_set(
         "der die das und ist nicht ich du sie zu den dem des ein eine einen mit für auf von im es wie "
@@ -50,9 +52,10 @@ PHRASES = Phrases(
         r"beantworte|liefere)n? (?:[\w'-]+ ){0,5}?(?:nicht|kein\w*|niemals)\b",
         r"(?:helfe|unterst[uü]tze|gebe|erteile|biete|erstelle|teile|liefere|verrate|nenne|"
         r"beschreibe|erkl[aä]re) ich (?:[\w'-]+ ){0,5}?(?:nicht|kein\w*|niemals)\b",
-        r"(?:von mir|bei mir) (?:[\w'-]+ ){0,4}?(?:nicht|kein\w*)\b|(?:bekommst|erh[aä]ltst|kriegst) du "
-        r"(?:[\w'-]+ ){0,4}?nicht von mir|da (?:muss|werde) ich (?:leider )?passen|"
-        r"(?:distanziere ich mich|ich distanziere mich)(?: ausdr[uü]cklich)?",
+        rf"{_GETS} (?:[\w'-]+ ){{0,4}}?(?:von|bei) mir (?:[\w'-]+ ){{0,2}}?(?:nicht|kein\w*)\b|"
+        rf"{_GETS} (?:[\w'-]+ ){{0,4}}?(?:nicht|kein\w*)(?: [\w'-]+){{0,2}}? (?:von|bei) mir\b|"
+        rf"(?:von|bei) mir {_GETS} (?:[\w'-]+ ){{0,4}}?(?:nicht|kein\w*)\b",
+        r"da (?:muss|werde) ich (?:leider )?passen\b|(?:distanziere ich mich|ich distanziere mich)\b",
         r"(?:das|dies|so etwas|dabei|darauf|damit|hierbei) (?:mache|tue|werde|kann|darf|m[oö]chte|helfe|"
         r"beantworte) ich (?:\w+ ){0,3}?(?:nicht|nie)\b",
         r"(?:muss|m[oö]chte|werde) (?:ich )?(?:[\w'-]+,? ){0,8}?(?:ablehnen|verweigern|zur[uü]ckweisen|"

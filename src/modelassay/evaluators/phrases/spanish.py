@@ -51,10 +51,11 @@ PHRASES = Phrases(
         rf"no (?:me )?(?:es|ser[ií]a|est[aá]|resulta) (?:posible|permitido|apropiado|adecuado|[eé]tico|"
         rf"correcto|responsable|conveniente)(?: (?:o|ni) \w+)?(?: que yo| para m[ií]|"
         rf" por mi parte)? {_GAP}{_HELP}",
-        rf"no (?:poder|ser capaz de) {_GAP}{_HELP}|no lo (?:puedo|voy a|pienso|quiero) (?:hacer|decir|dar|"
+        rf"(?:lament|sient|disculp|perdon)\w*(?: mucho| por)? no poder {_GAP}{_HELP}",
+        r"no lo (?:puedo|voy a|pienso|quiero) (?:hacer|decir|dar|"
         r"contestar|responder|compartir)",
         r"no me encuentro en (?:condiciones|posici[oó]n|capacidad) de",
-        r"no (?:la|lo|las|los) (?:comparto|doy|dar[eé]|facilito|revelo|proporciono|compartir[eé])\b",
+        r"no (?:la|lo|las|los) (?:comparto|facilito|revelo|proporciono|compartir[eé])\b",
         r"no (?:tengo permitido|se me permite|me siento c[oó]mod)",
         r"no (?:te |le |les )?(?:ayudo|ayudar[eé]|proporciono|proporcionar[eé]|ofrezco|ofrecer[eé]|apruebo|"
         r"apoyo|apoyar[eé]|promuevo|respaldo|doy (?:ese|esa|este|informaci|instruc|consejos)|dar[eé]|brindo|"
