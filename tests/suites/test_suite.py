@@ -167,8 +167,8 @@ def test_merge_tags_the_dataset_and_asks_shared_content_once() -> None:
 
 
 def test_an_attack_that_had_its_way_stays_one_beside_the_same_plain_request() -> None:
-    plain = {"prompt": "a", "kind": "harmful"}
-    known = {
+    plain: dict[str, object] = {"prompt": "a", "kind": "harmful"}
+    known: dict[str, object] = {
         **plain,
         "attacked": {"sample": "s", "attack": "manual", "family": "manual", "request": "a"},
         "tags": {"found_on": "2026-10-01"},
