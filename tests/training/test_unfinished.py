@@ -8,8 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from modelassay.errors import UsageError
+from modelassay.records import RunManifest
 from modelassay.training.importers import import_run
 from modelassay.training.unfinished import remove_abandoned
+from modelassay.training.writing import RunWriter
 
 _WRITES = """
 import sys, time
@@ -74,3 +79,14 @@ def test_only_folders_of_dead_processes_of_this_host_are_removed(tmp_path: Path)
     (tmp_path / f".mine.{dead}").mkdir()
     assert [path.name for path in remove_abandoned(tmp_path)] == [f".big.{dead}"]
     assert {path.name for path in tmp_path.iterdir()} == {*stay, f".mine.{dead}"}
+
+
+def test_of_two_that_write_one_run_at_once_the_second_is_told_so(tmp_path: Path) -> None:
+    manifest = RunManifest(id="r", name="r", origin="imported", framework="verl")
+    with (
+        pytest.raises(UsageError, match="a run of this name is already kept"),
+        RunWriter(tmp_path / "r", manifest),
+    ):
+        import_run(source(tmp_path), tmp_path / "elsewhere" / "r").folder.rename(tmp_path / "r")
+    assert hidden(tmp_path) == []
+    assert [path.name for path in (tmp_path / "r" / "rollouts").iterdir()] == ["00000-000000.parquet"]

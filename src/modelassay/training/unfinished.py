@@ -6,12 +6,15 @@ lock; the next that writes a run into the same store removes it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
 import shutil
 import socket
 from pathlib import Path
+
+from modelassay.errors import UsageError
 
 _NAME = re.compile(r"\.[^@]+\.(\d+)(?:@(.*))?")
 """Earlier versions did not name the host."""
@@ -31,8 +34,18 @@ class Unfinished:
         self._lock = _lock(self.path)
 
     def finish(self) -> None:
-        """Let the run appear under its name."""
-        self.path.rename(self._whole)
+        """Let the run appear under its name.
+
+        Raises:
+            UsageError: another process has written a run of this name meanwhile; this one is removed.
+        """
+        try:
+            self.path.rename(self._whole)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            self.discard()
+            raise already_kept(self._whole) from error
         self._release()
 
     def discard(self) -> None:
@@ -44,6 +57,11 @@ class Unfinished:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def already_kept(folder: Path) -> UsageError:
+    """That a run of this name is there."""
+    return UsageError("a run of this name is already kept", where=str(folder), mend="choose another name")
 
 
 def remove_abandoned(runs: Path) -> tuple[Path, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from modelassay.errors import StoreError, UsageError
+from modelassay.errors import StoreError
 from modelassay.records import (
     RunCheckpoint,
     RunCoverage,
@@ -23,7 +23,7 @@ from modelassay.records import (
     RunMetrics,
 )
 from modelassay.training.columns import pa, rollout_schema
-from modelassay.training.unfinished import Unfinished
+from modelassay.training.unfinished import Unfinished, already_kept
 
 PART_ROWS = 131_072
 """Rows of a part: a few hundred MB of text at most."""
@@ -49,9 +49,7 @@ class RunWriter:
 
     def __init__(self, folder: Path, manifest: RunManifest) -> None:
         if folder.exists():
-            raise UsageError(
-                "a run of this name is already kept", where=str(folder), mend="choose another name"
-            )
+            raise already_kept(folder)
         self.folder = folder
         self._unfinished = Unfinished(folder)
         self._work = self._unfinished.path

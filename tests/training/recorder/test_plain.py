@@ -26,7 +26,7 @@ from modelassay.evidence.ledger import read_events
 from modelassay.evidence.run_events import RunClosed, RunStep
 from modelassay.training.columns import pa
 from modelassay.training.protocol.commitment import broken_links
-from modelassay.training.recorder import closing
+from modelassay.training.recorder import closing, pipeline
 from modelassay.training.recorder.items import Rollouts
 from modelassay.training.run import Run
 
@@ -195,6 +195,21 @@ def test_a_disk_that_refuses_leaves_a_gap_and_training_goes_on(
     assert (coverage.gaps, coverage.expected_train) == (3, 9)
     made = read_commitments(kept.folder)
     assert (made.committed.lost, sum(record.lost for record in made.records)) == (3, 3)
+
+
+def test_a_second_recorder_of_a_run_in_one_process_is_told_of_at_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Recorder(tmp_path, run="r", commit=False) as run:
+        run.begin()
+        here = set(pipeline._recording)
+        assert {folder for folder, _, _ in here} >= {run.place.folder}
+    assert pipeline._recording == here - {(run.place.folder, 0, os.getpid())}
+    assert "already" not in capfd.readouterr().err
+    monkeypatch.setattr(pipeline, "_recording", here)  # as if it had not been closed
+    with Recorder(tmp_path, run="r", commit=False) as run:
+        run.begin()
+        assert "(r): this process records the run already" in capfd.readouterr().err
 
 
 def test_one_unreadable_rollout_costs_no_other(tmp_path: Path) -> None:

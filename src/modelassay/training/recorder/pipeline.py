@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -38,6 +39,8 @@ from modelassay.training.stretches import EVALUATED_AGAIN
 WATCHED_EVERY_S = 1.0
 """Whether the scribe is still there is looked at so often, when something is said."""
 _PAUSE_S = 0.01
+_recording: set[tuple[Path, int, int]] = set()
+"""Folder, rank and process of what records now."""
 
 
 class Pipeline:
@@ -93,6 +96,10 @@ class Pipeline:
     def is_foreign(self) -> bool:
         """Whether this is a process forked off from the one that records: what it says is counted as lost."""
         return os.getpid() != self._owner
+
+    @property
+    def _key(self) -> tuple[Path, int, int]:
+        return self.place.folder, self.rank, os.getpid()
 
     def put(self, item: Item) -> None:
         """Append `item` to the spool, once begun; what is refused is told in the record.
@@ -171,6 +178,10 @@ class Pipeline:
             if self._spool is not None or self.closing:
                 return False, False
             self.process = self._number = self.place.claim(self.rank, self.world)
+            if self._key in _recording:
+                told = "this process records the run already: close that recorder first, or closing waits"
+                self._troubles.say(f"{told} for this one")
+            _recording.add(self._key)
             first = self.process // self.world * self.world
             places = Places(self.place.folder, self._number)
             spool = Spool(places, self._room, Ballast(self.place.ballast(self._number)))
@@ -238,6 +249,7 @@ class Pipeline:
         while not self._caught_up() and time.monotonic() < until:
             time.sleep(_PAUSE_S)
         self._spool.close()
+        _recording.discard(self._key)
         self._host.poke()
         if not self._host.join(max(until - time.monotonic(), 1.0)):
             self._troubles.say("not all was written in time; `modelassay run commit` takes up what is there")
