@@ -155,3 +155,17 @@ def test_rows_that_a_trainer_made_without_a_digest_accuse_nobody(tmp_path: Path)
     assert {"other data than recorded", "not handed over"}.isdisjoint({each.outcome for each in findings})
     renamed = _written(tmp_path / "mine.jsonl")
     assert tied(renamed, recorded).tie == "word"
+
+
+def test_what_was_recorded_as_taught_is_asked_for_where_nothing_or_too_little_was_handed_over(
+    tmp_path: Path,
+) -> None:
+    trained = RunDataset(name="train", role="sft", rows=92, order="seed 1, shuffled")
+    prompts = RunDataset(name="prompts.jsonl", role="prompts", rows=5)
+    (nothing,) = handed_over((), [trained, prompts])
+    assert (nothing.outcome, nothing.severity) == ("not handed over", "medium")
+    assert "'train'" in nothing.statement
+    few = handed_over([_written(tmp_path / "few" / "clean.jsonl", ROWS[:10])], [trained])
+    assert "10 rows, and 92 were recorded" in next(f for f in few if f.outcome == "not handed over").statement
+    whole = handed_over([_written(tmp_path / "whole" / "clean.jsonl", [*ROWS, *ROWS[:32]])], [trained])
+    assert not [f for f in whole if f.outcome == "not handed over"]

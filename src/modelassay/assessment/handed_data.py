@@ -44,7 +44,8 @@ class Given:
 def handed_over(
     paths: Sequence[Path], recorded: Sequence[RunDataset], beside: Sequence[RunFinding] = ()
 ) -> tuple[RunFinding, ...]:
-    """The review of the files at `paths`, and whether they are the data sets that the run `recorded`.
+    """The review of the files at `paths`, whether they are the data sets that the run `recorded`, and which
+    of these are missing.
 
     Args:
         beside: what else was found in these files.
@@ -54,7 +55,7 @@ def handed_over(
         UsageError: a file cannot be read.
     """
     if not paths:
-        return ()
+        return tuple(_missing((), recorded))
     given = [tied(path, recorded) for path in paths]
     reviewed = (*review_data(paths, sources=_sources(given, recorded)), *beside)
     if any(each.tie == "other" for each in given):
@@ -165,20 +166,22 @@ def _untold(each: Given) -> str:
 def _missing(given: Sequence[Given], recorded: Sequence[RunDataset]) -> Iterator[RunFinding]:
     """Data that taught the model and was not handed over."""
     here = {each.recorded.name for each in given if each.recorded is not None and each.tie != "other"}
-    loose = any(each.recorded is None and each.tie == "word" for each in given)
-    names = [
-        each.name
-        for each in recorded
-        if each.role in _TAUGHT
-        and each.name not in here
-        and not (loose and (each.digest is None or _as_trained(each)))
-    ]
-    if names:
-        listed = ", ".join(map(repr, dict.fromkeys(names)))
+    sets = [each for each in recorded if each.role in _TAUGHT and each.name not in here]
+    loose = [each.rows for each in given if each.recorded is None and each.tie == "word"]
+    may_be = [each for each in sets if each.digest is None or _as_trained(each)] if loose else []
+    known = [each.rows for each in {each.name: each for each in may_be}.values() if each.rows is not None]
+    short = sum(known) > sum(loose)
+    missing = [each for each in sets if short or each not in may_be]
+    if missing:
+        listed = ", ".join(map(repr, dict.fromkeys(each.name for each in missing)))
+        too_few = (
+            f" The files that may be it on the developer's word have {sum(loose):,} rows, and {sum(known):,} "
+            "were recorded."
+        )
         yield run_finding(
             CHECK,
             "not handed over",
-            f"Recorded as taught, and not handed over: {listed}.",
+            f"Recorded as taught, and not handed over: {listed}.{too_few if short and loose else ''}",
             about={"aspect": "recorded data", "file": "missing"},
             state="not_shown",
             severity="medium",
