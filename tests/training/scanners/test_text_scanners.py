@@ -74,6 +74,7 @@ def test_words_to_a_grader(text: str, prompt: str, wanted: bool) -> None:
         ("bits \t \t\t  \t \nnext", "white_space_code"),
         ("北京是" + "\u200b\u200c\u200c\u200b\u200b\u200c\u200b\u200b" + "首都", "invisible_characters"),
         ("北京\u200b是首都", "invisible_characters"),
+        ("می\u200c\u200d\u200c\u200c\u200dخواهم", "invisible_characters"),
         ("สวัสดี" + "\u200b\u200b\u200b\u200b\u200b" + "ชาวโลก", "invisible_characters"),
         ("សួស្តី\u200b\u2060\u200bពិភពលោក", "invisible_characters"),
         ("b\u00ado\u00adm\u00adb", "invisible_characters"),
@@ -95,6 +96,7 @@ def test_hidden_text(text: str, behaviour: str) -> None:
         "Это обычный текст и English words beside it.",
         "\ufeffbyte order mark first",
         "Σύμβολα α, β and γ in a proof",
+        "\u0645\u06cc\u200c\u200c\u062e\u0648\u0627\u0647\u0645",  # typed twice
         "昨夜はＮＨＫでＤＶＤ特集を見ました。",
         "北京有①②③④⑤个步骤, first ⑴⑵⑶ then ⒈⒉⒊",
         "Das ist die Donau\u00addampf\u00adschiff\u00adfahrt.",

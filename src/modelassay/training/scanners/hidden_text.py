@@ -142,7 +142,8 @@ def _is_needed(text: str, start: int, stop: int) -> bool:
     if run == "\ufeff" and start == 0:
         return True
     if _JOINERS.issuperset(run):
-        return len(run) == 1 and _NEEDS_JOINERS.search(text[max(0, start - 2) : stop + 2]) is not None
+        few = len(run) <= _MOST_NEEDED and len(set(run)) == 1
+        return few and _NEEDS_JOINERS.search(text[max(0, start - 2) : stop + 2]) is not None
     if run == "\u00ad" and run in text[max(0, start - 2) : start] + text[stop : stop + 2]:
         return False  # syllables have two letters and more
     beside = text[max(0, start - 1) : start] + text[stop : stop + 1]
