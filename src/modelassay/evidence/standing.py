@@ -17,6 +17,7 @@ from modelassay.evidence.events import (
     AuditAborted,
     AuditClosed,
     AuditOpened,
+    VerdictIssued,
     VerdictWithdrawn,
     body_of,
     decode,
@@ -99,7 +100,30 @@ def attempts_close(log: WholeLog, chain: Chain) -> str:
     told = ", ".join(f"{ends.count(end)} {end}" for end in ("closed", "given up", "still open"))
     again = f"; {line.again} of them judged given answers again" if line.again else ""
     attempts = len(line.opened) - line.again
-    return f"attempt {chain.opened.body.attempt} of {attempts} for {line.name!r}: {told}{again}"
+    others = _others(log, chain)
+    return f"attempt {chain.opened.body.attempt} of {attempts} for {line.name!r}: {told}{again}{others}"
+
+
+def _others(log: WholeLog, chain: Chain) -> str:
+    """Other verdicts on this very candidate that the log has, in whatever line, as the end of a sentence.
+
+    They speak against nothing by themselves: a cause may have been mended. Who checks should know of them.
+    """
+    this = chain.opened.body
+    opened = {
+        body.audit: body.line
+        for body in (logged.read(AuditOpened) for logged in read_events(log.folder, AuditOpened))
+        if body.candidate.fingerprint == this.candidate.fingerprint and body.audit != this.audit
+    }
+    if not opened:
+        return ""
+    gone = {each.payload for each in log.standing.withdrawn}
+    said: dict[str, str] = {}
+    for body in (logged.read(VerdictIssued) for logged in read_events(log.folder, VerdictIssued)):
+        if body.audit in opened:
+            withdrawn = ", withdrawn" if body.payload in gone else ""
+            said[body.audit] = f"{body.outcome} ({body.audit}, for {opened[body.audit]!r}{withdrawn})"
+    return f"; other verdicts on this candidate: {', '.join(said.values())}" if said else ""
 
 
 class _Line:

@@ -220,6 +220,25 @@ def test_an_audit_left_open_before_it(new_house: Callable[[], House]) -> None:
     assert house.verify(open_bundle(first), folder=house.store / "log").state == "verified"
 
 
+def test_other_verdicts_on_the_same_candidate_are_told(new_house: Callable[[], House]) -> None:
+    house = new_house()
+    first = house.seal("first", wanted=(0.97, 0.2))
+    later, another = house.seal("later"), house.seal("another", candidate="another")
+    said = {
+        folder.name: next(
+            check.statement
+            for check in house.verify(open_bundle(folder), folder=house.store / "log").checks
+            if check.name == "attempts"
+        )
+        for folder in (first, later, another)
+    }
+    outcome = msgspec.json.decode((first / "log/issued.json").read_bytes())["body"]["outcome"]
+    assert outcome != "deploy"
+    assert f"other verdicts on this candidate: {outcome} ({first.name}, for 'first')" in said[later.name]
+    assert f"({later.name}, for 'later')" in said[first.name]
+    assert "other verdicts" not in said[another.name]
+
+
 def test_a_remembered_tree_head(house: House, bundle: Bundle) -> None:
     head = read_proof(bundle.read("proof.tlog-proof")).head
     assert house.verify(bundle, remembered=(head,)).state == "verified"
