@@ -8,7 +8,8 @@ from modelassay.audit.asked_how import authored, selection_limits, side_notes, s
 from modelassay.audit.noise_floor import NOTE
 from modelassay.canonical import Digest
 from modelassay.config import DatasetReference, ModelReference, Plan
-from modelassay.records import AUTHOR_SAYS, DatasetPin, Decoding, TargetIdentity
+from modelassay.records import DatasetPin, Decoding, TargetIdentity
+from modelassay.records.audit import AUTHOR_SAYS
 from modelassay.report.datasets import rows_in_words
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from modelassay.errors import ConfigError
 from modelassay.gate import check_policy, loosened, too_thin
 from modelassay.records import (
-    INFORMEDNESS,
     CategoryRule,
     Corrected,
     Estimate,
@@ -26,6 +25,7 @@ from modelassay.records import (
     Policy,
     RiskContext,
 )
+from modelassay.records.judging import INFORMEDNESS
 
 ORDER = get_args(Outcome)
 ALLOW = Policy(judges=JudgeRule(uncalibrated="allow"))

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from modelassay.cli import run
-from modelassay.errors import DatasetError, UnknownNameError, UsageError
-from modelassay.evaluators import RefusalCorrectness
+from modelassay.errors import ConfigError, DatasetError, UnknownNameError, UsageError
+from modelassay.evaluators import RefusalCorrectness, ResponseFormat
 from modelassay.records import Examination, Message
 from modelassay.redteam import freeze
 from modelassay.redteam.imported import import_garak
@@ -66,6 +66,12 @@ def test_probes_are_counted_and_the_detectors_decide_nothing(tmp_path: Path) -> 
     assert any("MitigationBypass" in each for each in made.cannot)
     assert (made.kind, made.finished) == ("red_team", "2026-01-02T03:05:05Z")
     assert made.candidate.reference == "garak:openai:m"
+
+
+def test_what_cannot_see_whether_an_attack_had_its_way_reads_none_again(tmp_path: Path) -> None:
+    file = report(tmp_path / "r.report.jsonl", [([HELP], [0.0])])
+    with pytest.raises(ConfigError, match="has no measure of attacked samples"):
+        import_garak(file, evaluator=ResponseFormat())
 
 
 def test_answers_read_again_count_and_say_the_opposite_of_the_detector(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelassay.errors import UnknownNameError
-from modelassay.records import AUTHOR_SAYS, AuditRecord, Decoding
+from modelassay.records import AuditRecord, Decoding
+from modelassay.records.audit import AUTHOR_SAYS
 from modelassay.report import all_renderers, renderer_for
 from modelassay.report.difference import word_difference
 from modelassay.report.text import percent, visible

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelassay.audit.noise_floor import GREEDY, NOTE
 from modelassay.config import Plan
-from modelassay.records import AUTHOR_SAYS, DatasetPin, Decoding, TargetIdentity
+from modelassay.records import DatasetPin, Decoding, TargetIdentity
+from modelassay.records.audit import AUTHOR_SAYS
 
 _PROMPT, _TEMPLATE, _OPTION = "system_prompt", "chat_template", "option."
 _MOST_NAMED = 12

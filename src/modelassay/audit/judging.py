@@ -35,7 +35,6 @@ from modelassay.evidence.facts import calibration_ids
 from modelassay.evidence.sufficient import why_no_look
 from modelassay.gate import decide
 from modelassay.records import (
-    AUTHOR_SAYS,
     AuditRecord,
     Coverage,
     EvaluatorPin,
@@ -49,6 +48,7 @@ from modelassay.records import (
     Usage,
     Verdict,
 )
+from modelassay.records.audit import AUTHOR_SAYS
 from modelassay.records.noise_floor import is_noise_floor
 from modelassay.version import __version__
 

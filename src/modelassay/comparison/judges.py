@@ -10,7 +10,6 @@ from decimal import Decimal
 
 from modelassay.drops import figure
 from modelassay.records import (
-    INFORMEDNESS,
     Estimate,
     EvaluatorPin,
     JudgeError,
@@ -19,6 +18,7 @@ from modelassay.records import (
     Policy,
     ReviewedPair,
 )
+from modelassay.records.judging import INFORMEDNESS
 from modelassay.statistics import normal_quantile
 
 

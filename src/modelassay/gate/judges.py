@@ -11,7 +11,8 @@ from modelassay.gate.bands import BANDS
 from modelassay.gate.case import Case, Held, mildest, strictest
 from modelassay.gate.floors import FLOOR, LEAST_RATE
 from modelassay.gate.single_slices import CATEGORY_BLOCK
-from modelassay.records import INFORMEDNESS, Finding, Policy, RuleHit, Verdict
+from modelassay.records import Finding, Policy, RuleHit, Verdict
+from modelassay.records.judging import INFORMEDNESS
 
 UNCALIBRATED = "judges.uncalibrated"
 _TABLE = frozenset({BANDS, CATEGORY_BLOCK})

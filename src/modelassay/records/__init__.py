@@ -21,7 +21,6 @@ from modelassay.records.assessment import (
     TimelineSeries,
 )
 from modelassay.records.audit import (
-    AUTHOR_SAYS,
     AuditRecord,
     Coverage,
     DatasetPin,
@@ -68,7 +67,7 @@ from modelassay.records.findings import (
     Span,
     Unscored,
 )
-from modelassay.records.judging import INFORMEDNESS, Estimate, JudgeError, JudgeStanding, ReviewedPair
+from modelassay.records.judging import Estimate, JudgeError, JudgeStanding, ReviewedPair
 from modelassay.records.lineage import (
     Code,
     Declaration,
@@ -143,8 +142,6 @@ from modelassay.records.verdict import (
 )
 
 __all__ = [
-    "AUTHOR_SAYS",
-    "INFORMEDNESS",
     "AccessLevel",
     "Actor",
     "Artifact",

@@ -78,11 +78,8 @@ def import_garak(
 
     Raises:
         DatasetError: a file cannot be read, or is none of garak's.
-        UsageError: a hit log with a baseline or an evaluator.
-        ConfigError: the evaluator does not tell whether an attack had its way.
+        UsageError: a hit log with a baseline or an evaluator, or an evaluator that cannot see attacks.
     """
-    if evaluator is not None:
-        check_reads_attacks(evaluator)
     now = now or datetime.now(UTC).isoformat(timespec="seconds")
     source, data = read_source(candidate)
     first = next(iter(json_lines(data, source.name)), None)
@@ -143,7 +140,12 @@ def _detected(beside: Aligned) -> list[Finding]:
 
 
 def _read_again(beside: Aligned, evaluator: Evaluator) -> list[Finding]:
-    """One finding for all answers and one for each probe, read by `evaluator`."""
+    """One finding for all answers and one for each probe, read by `evaluator`.
+
+    Raises:
+        ConfigError: it does not tell whether an attack had its way.
+    """
+    check_reads_attacks(evaluator)
     claim = Claim("red_team", READ, rests_on=(f"{evaluator.name}@{evaluator.version}",), wording=_WORDING)
     runs = beside.runs
     marks = {side: _readings(each, evaluator) for side, each in runs.items()}
