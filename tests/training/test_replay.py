@@ -17,7 +17,7 @@ from modelassay.artifacts.fingerprint import fingerprint_folder
 from modelassay.canonical import Digest
 from modelassay.cli import run as modelassay
 from modelassay.errors import UsageError
-from modelassay.records import RewardFunction, RunCheckpoint, RunEvent, RunFinding, RunManifest
+from modelassay.records import RewardFunction, RunCheckpoint, RunDataset, RunEvent, RunFinding, RunManifest
 from modelassay.training.findings import not_assessable, run_finding
 from modelassay.training.protocol.absent import FILE, AbsentParts, encoded
 from modelassay.training.protocol.replay import (
@@ -470,12 +470,12 @@ def test_a_copy_of_the_record_is_no_replay_of_it(tmp_path: Path) -> None:
     assert "began at the same time" in why_a_copy(*began, 1, 3)
 
 
-def written(folder: Path, *events: RunEvent, **said: object) -> Run:
+def written(folder: Path, *records: RunEvent | RunDataset, **said: object) -> Run:
     """A run without rollouts."""
     manifest = RunManifest(id=folder.name, name="r", origin="recorded", framework="x", **said)  # type: ignore[arg-type]
     with RunWriter(folder, manifest) as writer:
-        for event in events:
-            writer.record(event)
+        for record in records:
+            writer.record(record)
     return Run(folder)
 
 
@@ -523,6 +523,62 @@ def test_what_a_replay_was_set_up_with_otherwise_is_named(
     recorded = written(tmp_path / "a", configuration=SETTINGS)
     found = other_set_up(recorded, written(tmp_path / "b", configuration=SETTINGS | settings), 2, 4)
     assert [said[: len(start)] for said, start in zip(found, named, strict=True)] == named
+
+
+DATA = RunDataset(
+    name="train",
+    role="sft",
+    rows=92,
+    digest=Digest("sha256:" + "1" * 64),
+    order="seed 3; fingerprint 34979593be1bf844",
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ((DATA,), ""),
+        ((msgspec.structs.replace(DATA, order="seed 3; fingerprint 09f3623ec343ff90"),), ""),
+        ((msgspec.structs.replace(DATA, name="/data/t.jsonl", role="train"),), ""),
+        ((msgspec.structs.replace(DATA, digest=None),), ""),
+        ((), "the replay names no data, and the record does"),
+        (
+            (msgspec.structs.replace(DATA, digest=Digest("sha256:" + "2" * 64)),),
+            "data set train is 92 rows sha256:1111111111111 seed 3 in the record and 92 rows sha256:22",
+        ),
+        (
+            (msgspec.structs.replace(DATA, order="seed 4"),),
+            "data set train is 92 rows sha256:1111111111111 s",
+        ),
+        ((msgspec.structs.replace(DATA, digest=None, rows=9),), "data set train is 92 rows"),
+        ((RunDataset(name="eval", role="eval", rows=4),), "data set train is 92 rows"),
+    ],
+)
+def test_a_replay_with_other_data_is_named_and_accuses_nobody(
+    tmp_path: Path, given: tuple[RunDataset, ...], named: str
+) -> None:
+    """Data are the same by digest and seed, whatever the fingerprints of a library say."""
+    eval_data = RunDataset(name="eval", role="eval", rows=4)
+    recorded = written(tmp_path / "a", DATA, eval_data)
+    found = other_set_up(recorded, written(tmp_path / "b", *given), 2, 4)
+    assert [said[: len(named)] for said in found] == ([named] if named else [])
+    nothing = RolloutComparison(0, 0, 0, False)
+    finding = replay_finding(WHOLE, Replayed(nothing, away(0.5), set_up=found), run="r")
+    assert finding.outcome == ("not assessable" if named else "deviates")
+    assert other_set_up(written(tmp_path / "c"), recorded, 2, 4) == ()
+
+
+def test_no_rollouts_are_no_part_of_what_a_replay_says() -> None:
+    nothing = RolloutComparison(0, 0, 0, False)
+    exact = replay_finding(WHOLE, Replayed(nothing, away(0)), run="r")
+    assert exact.statement == (
+        "Training replayed from checkpoint-2 gives the weights that are claimed, to the bit."
+    )
+    other = replay_finding(WHOLE, Replayed(nothing, away(0.5)), run="r")
+    assert other.statement == (
+        "Training replayed from checkpoint-2 gives weights 0.5 of the way moved apart from those claimed "
+        "(beyond 0): it does not reproduce the record."
+    )
 
 
 def test_a_replay_is_held_against_what_was_in_force_over_its_segment(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ sampled them (`training.protocol.sampling`).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -237,31 +238,41 @@ def _left_out(replayed: Replayed) -> str:
 
 
 def _statement(checkpoint: RunCheckpoint, replayed: Replayed, holds: bool) -> str:
-    rollouts, weights, tolerance = replayed.rollouts, replayed.weights, replayed.tolerance
-    what = "token by token" if rollouts.by_tokens else "by their text"
-    said = [
-        f"Training replayed from {checkpoint.name} gives {rollouts.equal:,} of {rollouts.recorded:,} "
-        f"recorded rollouts {what}"
-    ]
-    if rollouts.replayed != rollouts.recorded:
-        said.append(f"{rollouts.replayed:,} were replayed")
-    if replayed.own_rollouts and not rollouts.all_equal:
-        allowed = rollout_tolerance(replayed.own_rollouts)
-        said.append(f"where {min(allowed, 1):.3g} of them may differ by the developer's own replays")
-    if rollouts.other_texts:
-        said.append(f"{rollouts.other_texts:,} of them with the same tokens and another text")
-    if rollouts.other_scores:
-        said.append(f"{rollouts.other_scores:,} of them with other scores of the same completion")
-    if weights is not None and not weights.differing:
-        said.append("and the weights that are claimed, to the bit")
-    elif weights is not None:
-        said.append(
-            f"and weights {weights.ratio:.3g} of the way moved apart from those claimed "
-            f"({'within' if weights.ratio <= tolerance else 'beyond'} {tolerance:.3g})"
-        )
+    said = [*_rollouts_told(replayed)]
+    if replayed.weights is not None:
+        said.append(f"{'and ' if said else ''}{_weights_told(replayed.weights, replayed.tolerance)}")
     scored = f" {replayed.scored.statement}" if replayed.scored is not None else ""
     end = "" if holds else ": it does not reproduce the record"
-    return f"{', '.join(said)}{end}{_left_out(replayed)}.{scored}"
+    told = f"Training replayed from {checkpoint.name} gives {', '.join(said)}"
+    return f"{told}{end}{_left_out(replayed)}.{scored}"
+
+
+def _rollouts_told(replayed: Replayed) -> Iterator[str]:
+    """How many rollouts came again; nothing where neither side has any."""
+    rollouts = replayed.rollouts
+    if not rollouts.recorded and not rollouts.replayed:
+        return
+    what = "token by token" if rollouts.by_tokens else "by their text"
+    yield f"{rollouts.equal:,} of {rollouts.recorded:,} recorded rollouts {what}"
+    if rollouts.replayed != rollouts.recorded:
+        yield f"{rollouts.replayed:,} were replayed"
+    if replayed.own_rollouts and not rollouts.all_equal:
+        allowed = rollout_tolerance(replayed.own_rollouts)
+        yield f"where {min(allowed, 1):.3g} of them may differ by the developer's own replays"
+    if rollouts.other_texts:
+        yield f"{rollouts.other_texts:,} of them with the same tokens and another text"
+    if rollouts.other_scores:
+        yield f"{rollouts.other_scores:,} of them with other scores of the same completion"
+
+
+def _weights_told(weights: WeightDeviation, tolerance: float) -> str:
+    """Where the weights ended."""
+    if not weights.differing:
+        return "the weights that are claimed, to the bit"
+    return (
+        f"weights {weights.ratio:.3g} of the way moved apart from those claimed "
+        f"({'within' if weights.ratio <= tolerance else 'beyond'} {tolerance:.3g})"
+    )
 
 
 def rollouts_were_held(finding: RunFinding) -> bool:

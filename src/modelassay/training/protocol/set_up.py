@@ -1,9 +1,10 @@
-"""Settings, code and libraries that were in force over a segment, and where a replay had others.
+"""Settings, code, libraries and data that were in force over a segment, and where a replay had others.
 
 A replay says something against a record only where it was set up as the record says. What only says where
 files go, how often something is written, how a run is called, or which ports, hosts and processes serve it
 is left out; so is what either side takes from a path of its machine, the script that starts training, which a
-replay has its own of, and how long training goes on where the learning rate is constant.
+replay has its own of, and how long training goes on where the learning rate is constant. Data are held by the
+digest of their rows and the seed of their order: fingerprints of libraries differ for the same rows.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from modelassay.records import RunEvent
+from modelassay.records import RunDataset, RunEvent
+from modelassay.training.recorder.surroundings import HIDDEN
 from modelassay.training.run import Run
 from modelassay.training.stretches import processes_of
 
@@ -57,7 +59,11 @@ def other_set_up(recorded: Run, replayed: Run, after: int, last: int) -> tuple[s
     """
     sides = [(set_up_of(run, after), set_up_of(run, last - 1)) for run in (recorded, replayed)]
     (theirs, theirs_later), (mine, mine_later) = sides
-    found = [*_differences(theirs, mine), *_differences(theirs_later, mine_later)]
+    found = [
+        *_other_data(recorded, replayed),
+        *_differences(theirs, mine),
+        *_differences(theirs_later, mine_later),
+    ]
     named = list(dict.fromkeys(found))
     left = len(named) - MOST_NAMED
     return (*named[:MOST_NAMED], *((f"{left} more",) if left > 0 else ()))
@@ -97,6 +103,46 @@ def _texts(told: object) -> dict[str, str]:
     return {name: value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
 
 
+def _other_data(recorded: Run, replayed: Run) -> Iterator[str]:
+    """Data of the record that the replay was not given; which of several stretches had them nothing tells."""
+    theirs, mine = recorded.datasets(), replayed.datasets()
+    if theirs and not mine:
+        yield "the replay names no data, and the record does"
+        return
+    for name in dict.fromkeys(each.name for each in theirs):
+        given = [each for each in theirs if each.name == name]
+        others = [each for each in mine if each.name == name]
+        if not others and given[0].role == "eval":
+            continue  # a replay need not evaluate
+        if not any(_same_data(each, other) for each in given for other in others or mine):
+            yield (
+                f"data set {name[:80]} is {_of_data(given[-1])} in the record and "
+                f"{_of_data(others[-1]) if others else 'not there'} in the replay"
+            )
+
+
+def _same_data(one: RunDataset, other: RunDataset) -> bool:
+    """Whether nothing that is known of both says that they are other rows, or in another order."""
+    if one.name != other.name and one.digest is None:
+        return False
+    known = (
+        (one.digest, other.digest),
+        (one.rows, other.rows),
+        (_seed(one), _seed(other)),
+    )
+    return all(a == b for a, b in known if a not in (None, "") and b not in (None, ""))
+
+
+def _seed(data: RunDataset) -> str:
+    return data.order.partition(";")[0]
+
+
+def _of_data(data: RunDataset) -> str:
+    rows = "" if data.rows is None else f"{data.rows:,} rows"
+    said = [each for each in (rows, (data.digest or "")[:20], _seed(data)) if each]
+    return " ".join(said) or "of unknown rows"
+
+
 def _differences(theirs: SetUp, mine: SetUp) -> Iterator[str]:
     length_matters = not (_is_constant(theirs.settings) and _is_constant(mine.settings))
     local = _local(theirs.settings) | _local(mine.settings)
@@ -116,7 +162,7 @@ def _other(what: str, theirs: Mapping[str, str], mine: Mapping[str, str]) -> Ite
 
 
 def _told(name: str, theirs: str, mine: str) -> Iterator[str]:
-    if theirs != mine:
+    if theirs != mine and HIDDEN not in (theirs, mine):
         yield f"{name[:80]} is {_short(theirs)} in the record and {_short(mine)} in the replay"
 
 
