@@ -237,7 +237,7 @@ def _record(
         questions=questions(findings),
         not_assessed=not_assessed(findings, run, fixes=bool(settings.get("fixes"))),
         clauses=clauses_of(request.profile, facts),
-        timeline=timeline_of(read.frame, read.gates, shown, read.events, run.checkpoints(), findings),
+        timeline=timeline_of(read.frame, read.gates, shown, read.events, read.run, findings),
         rollouts=len(read.frame),
         scanners=scanners,
         settings=settings,

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.records import RunCheckpoint, RunEvent, RunFinding, Timeline, TimelineMark, TimelineSeries
+from modelassay.records import (
+    RunCheckpoint,
+    RunEvent,
+    RunFinding,
+    RunMetrics,
+    Timeline,
+    TimelineMark,
+    TimelineSeries,
+)
 from modelassay.records.assessment import TimelineMarkKind
 from modelassay.training.event_times import in_order
 from modelassay.training.findings import decimal
 from modelassay.training.frame import Flags, Floats, Frame
 from modelassay.training.gates import Gates
+from modelassay.training.run import Run
 
 POSITIONS = 200
 """At most; longer runs are shown in stretches of equally many steps."""
@@ -23,6 +33,8 @@ BEHAVIOURS = 8
 """Behaviours shown at most: those that became most frequent."""
 ENVIRONMENTS = 6
 """Environments whose reward is shown apart, at most."""
+LOSSES = {"loss": "training", "train_loss": "training", "eval_loss": "evaluation"}
+"""Names of losses in what trainers log."""
 LONGEST_TEXT = 400
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _KINDS: dict[str, TimelineMarkKind] = {
@@ -49,14 +61,15 @@ def timeline_of(
     gates: Gates,
     behaviours: Sequence[str],
     events: Sequence[RunEvent],
-    checkpoints: Sequence[RunCheckpoint],
+    run: Run,
     findings: Sequence[RunFinding],
 ) -> Timeline:
-    """Everything of a run that has a step."""
+    """Everything of a run that has a step; where it has no rollouts, the losses that its trainer logged."""
+    marks = _marks(events, run.checkpoints(), findings)
     used = frame.is_train & gates.valid
     steps = np.unique(frame.step[frame.is_train])
     if not len(steps):
-        return Timeline(positions=(), marks=_marks(events, checkpoints, findings))
+        return _logged(run.metrics(), marks)
     stretch = -(-len(steps) // POSITIONS)
     places = np.full(len(frame), -1, np.int64)
     places[used] = np.searchsorted(steps, frame.step[used]) // stretch
@@ -69,8 +82,30 @@ def timeline_of(
             *_shown(frame, behaviours, places, len(positions)),
             *_lengths(frame, places, len(positions)),
         ),
-        marks=_marks(events, checkpoints, findings),
+        marks=marks,
         invalid=tuple(sorted(gates.invalid_steps)),
+    )
+
+
+def _logged(metrics: Iterable[RunMetrics], marks: tuple[TimelineMark, ...]) -> Timeline:
+    """The timeline of a run without rollouts: losses that its trainer logged."""
+    logged: dict[int, dict[str, float]] = {}
+    for each in metrics:
+        found = {LOSSES[name]: value for name, value in each.values.items() if name in LOSSES}
+        if each.step >= 0 and found:
+            logged.setdefault(each.step, {}).update(found)
+    steps = sorted(logged)
+    if not steps:
+        return Timeline(positions=(), marks=marks)
+    stretch = -(-len(steps) // POSITIONS)
+    stretches = [steps[start : start + stretch] for start in range(0, len(steps), stretch)]
+    series = []
+    for name in sorted({name for values in logged.values() for name in values}):
+        told = [[logged[step][name] for step in part if name in logged[step]] for part in stretches]
+        values = tuple(decimal(fmean(each), 4) if each else None for each in told)
+        series.append(TimelineSeries(name=name, kind="loss", values=values))
+    return Timeline(
+        positions=tuple(part[0] for part in stretches), stretch=stretch, series=tuple(series), marks=marks
     )
 
 

@@ -55,7 +55,8 @@ class TimelineSeries(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """A quantity over training; one value per position of the timeline."""
 
     name: str
-    kind: Literal["reward", "behaviour", "length"]
+    kind: Literal["reward", "behaviour", "length", "loss"]
+    """A loss is as the trainer logged it, of a run without rollouts."""
     environment: str = ""
     values: tuple[Decimal | None, ...]
     """None where nothing was measured, or the position is invalid."""

@@ -24,7 +24,12 @@ MARKS = {
     "other": "resumed, rolled back, failed",
 }
 """Lanes, in order; kinds without marks have none."""
-_TITLES = {"reward": "mean reward", "behaviour": "share of rollouts", "length": "mean length"}
+_TITLES = {
+    "reward": "mean reward",
+    "behaviour": "share of rollouts",
+    "length": "mean length",
+    "loss": "loss, as logged",
+}
 
 
 def timeline_chart(timeline: Timeline) -> str:
@@ -33,7 +38,7 @@ def timeline_chart(timeline: Timeline) -> str:
         return ""
     panels = [
         (kind, [s for s in timeline.series if s.kind == kind])
-        for kind in ("reward", "behaviour", "length")
+        for kind in _TITLES
         if any(s.kind == kind for s in timeline.series)
     ]
     lanes = [kind for kind in MARKS if any(mark.kind == kind for mark in timeline.marks)]
