@@ -8,11 +8,13 @@ from typing import Any
 import click
 
 from modelassay.cli.deciding import Today
+from modelassay.drops import deciding_figures
 from modelassay.evidence.clearance import Clearance
 from modelassay.evidence.lapse import Lapse
 from modelassay.gate import CLEARABLE
 from modelassay.gate.investigation import investigate
 from modelassay.records import AuditRecord, Coverage, Finding
+from modelassay.report.corrected import corrected_mark
 from modelassay.report.imported import imported_mark
 from modelassay.report.investigation import TITLE, investigation_lines
 from modelassay.report.judges import judge_sentences
@@ -101,7 +103,7 @@ def print_summary(record: AuditRecord, folder: Path, written: list[Path], today:
     click.echo("\nshare of answers that …")
     for finding in record.findings:
         if finding.check == "comparison" and not finding.slice and finding.measure.role != "descriptive":
-            click.echo("  " + _line(finding))
+            click.echo("  " + _line(record, finding))
             for sentence in judge_sentences(record, finding.measure.name, brief=True):
                 click.echo(f"    {visible(sentence)}")
     _list("\nanswers without a score", [_unscored(c) for c in record.coverage if c.unscored])
@@ -130,8 +132,10 @@ def _list(title: str, items: list[str]) -> None:
             click.echo(f"  - {visible(item)}")
 
 
-def _line(finding: Finding) -> str:
+def _line(record: AuditRecord, finding: Finding) -> str:
+    figures = deciding_figures(finding, record.policy)
     rates = " → ".join(
-        percent(estimate.value) if estimate else "–" for estimate in (finding.baseline, finding.candidate)
+        percent(estimate.value) if estimate else "–" for estimate in (figures.baseline, figures.candidate)
     )
-    return f"{finding.measure.wanted:40} {rates:20} {STATE_WORDS[finding.state]}"
+    mark = corrected_mark(finding, figures)
+    return f"{finding.measure.wanted:40} {rates:20} {STATE_WORDS[finding.state]}{mark}"

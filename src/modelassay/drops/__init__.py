@@ -7,6 +7,7 @@ report them, the other to decide. Everything is computed from `records.PairedCou
 
 from modelassay.drops.deciding import deciding, deciding_drop, enough_labels, held_beside
 from modelassay.drops.drop import Ceilings, Drop, Scale, drop_of, figure
+from modelassay.drops.figures import Figures, deciding_figures
 from modelassay.drops.filled import (
     assessable,
     at_worst,
@@ -25,12 +26,14 @@ __all__ = [
     "LEAST",
     "Ceilings",
     "Drop",
+    "Figures",
     "Scale",
     "assessable",
     "at_worst",
     "counts_phrase",
     "deciding",
     "deciding_drop",
+    "deciding_figures",
     "drop_of",
     "drop_phrase",
     "enough_labels",

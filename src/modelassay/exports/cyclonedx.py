@@ -18,6 +18,7 @@ import msgspec
 
 from modelassay.artifacts.spdx import licences_in, parse_expression, terms_of
 from modelassay.canonical import digest_of
+from modelassay.drops import deciding_figures
 from modelassay.errors import UsageError
 from modelassay.exports.compliance import FrameworkEvidence
 from modelassay.exports.cyclonedx_declarations import declarations, standards
@@ -144,15 +145,20 @@ def _model(audit: AuditRecord, identity: TargetIdentity, side: str) -> dict[str,
 def _metrics(audit: AuditRecord, side: str) -> Iterator[dict[str, Any]]:
     """The rates of one model, and for the candidate how far they are from the baseline's."""
     for finding in audit.findings:
-        estimate = finding.candidate if side == CANDIDATE else finding.baseline
-        if estimate is not None:
-            yield _metric(finding, finding.measure.name, estimate)
-        if side == CANDIDATE and finding.difference is not None:
-            yield _metric(finding, f"{finding.measure.name}: difference from baseline", finding.difference)
+        figures, name = deciding_figures(finding, audit.policy), finding.measure.name
+        if figures.labels:
+            alone = finding.candidate if side == CANDIDATE else finding.baseline
+            yield from _metric(finding, f"{name}: the judge alone, before people's labels", alone)
+            name = f"{name}: corrected, {figures.labels:,} labels"
+        yield from _metric(finding, name, figures.candidate if side == CANDIDATE else figures.baseline)
+        if side == CANDIDATE:
+            yield from _metric(finding, f"{name}: difference from baseline", figures.difference)
 
 
-def _metric(finding: Finding, kind: str, estimate: Estimate) -> dict[str, Any]:
-    return {
+def _metric(finding: Finding, kind: str, estimate: Estimate | None) -> Iterator[dict[str, Any]]:
+    if estimate is None:
+        return
+    yield {
         "type": visible(kind),
         "value": _decimal(estimate.value),
         "slice": visible(slice_name(finding)),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from modelassay.drops import deciding_figures
 from modelassay.exports.sealed import SealedAudit, decoded
 from modelassay.records import (
     AuditRecord,
@@ -22,6 +23,7 @@ from modelassay.records import (
     TargetIdentity,
     Transcript,
 )
+from modelassay.report.corrected import corrected_words
 from modelassay.report.imported import imported_mark
 from modelassay.report.judges import judge_line
 
@@ -129,10 +131,14 @@ def _results(
                 "scored_samples": planned[finding.measure.name].scored,
                 "unscored_samples": planned[finding.measure.name].planned
                 - planned[finding.measure.name].scored,
-                "metrics": _rate(finding.candidate if side == "candidate" else finding.baseline),
-                "metadata": {"judge": judge_line(record, finding.measure.name)},
+                "metrics": _rate(figures.candidate if side == "candidate" else figures.baseline),
+                "metadata": {
+                    "judge": judge_line(record, finding.measure.name),
+                    **({"corrected": corrected_words(finding, figures)} if figures.labels else {}),
+                },
             }
             for finding in record.findings
+            for figures in [deciding_figures(finding, record.policy)]
             if finding.check == "comparison" and not finding.slice and finding.measure.name in planned
         ],
     }

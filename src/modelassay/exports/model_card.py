@@ -13,9 +13,11 @@ from typing import Any
 
 import yaml
 
+from modelassay.drops import deciding_figures
 from modelassay.errors import UsageError
 from modelassay.records import AuditRecord, DatasetPin, Finding
 from modelassay.report import view
+from modelassay.report.corrected import corrected_mark, corrected_words
 from modelassay.report.imported import in_brackets
 from modelassay.report.judges import judge_line
 from modelassay.report.text import (
@@ -62,14 +64,16 @@ def eval_results(audit: AuditRecord) -> bytes:
 
     The Hub shows entries whose dataset is one of its benchmarks; others are kept and not shown.
     """
+    policy = audit.policy
     entries = [
         {
             "dataset": {"id": visible(pin.name), "task_id": visible(finding.measure.name)},
-            "value": float(finding.candidate.value),
+            "value": float(figures.candidate.value),
             "date": audit.closed,
             "notes": visible(
                 f"share of answers that {finding.measure.wanted}, "
-                f"interval {with_interval(finding.candidate)}, {view.pair_count(finding)} prompts; "
+                f"interval {with_interval(figures.candidate)}, {view.pair_count(finding)} prompts"
+                f"{corrected_mark(finding, figures)}; "
                 f"audit {audit.id}; rows {pin.digest}{in_brackets(audit)}. "
                 f"{judge_line(audit, finding.measure.name)}".strip()
             ),
@@ -77,7 +81,8 @@ def eval_results(audit: AuditRecord) -> bytes:
         for _, findings in _by_measure(audit)
         for finding in findings
         for pin in audit.datasets
-        if finding.candidate and finding.slice == _alone(audit, pin)
+        for figures in [deciding_figures(finding, policy)]
+        if figures.candidate and finding.slice == _alone(audit, pin)
     ]
     return _yaml(entries).encode()
 
@@ -97,24 +102,27 @@ def model_index(audit: AuditRecord) -> list[dict[str, Any]]:
                 "name": visible(_data(audit)),
                 "args": {MARK: audit.id, "digests": ", ".join(pin.digest for pin in audit.datasets)},
             },
-            "metrics": [_metric(finding, judge_line(audit, measure.name)) for finding in findings],
+            "metrics": [_metric(audit, finding) for finding in findings],
         }
         for measure, findings in _by_measure(audit)
     ]
     return [{"name": visible(_short(audit.candidate.reference)), "results": results}]
 
 
-def _metric(finding: Finding, judge: str) -> dict[str, Any]:
-    assert finding.candidate is not None
+def _metric(audit: AuditRecord, finding: Finding) -> dict[str, Any]:
+    judge, figures = judge_line(audit, finding.measure.name), deciding_figures(finding, audit.policy)
+    corrected = corrected_words(finding, figures)
+    assert figures.candidate is not None
     return {
         "type": visible(finding.measure.name),
         "name": visible(f"{finding.measure.title}, {slice_name(finding)}"),
-        "value": float(finding.candidate.value),
+        "value": float(figures.candidate.value),
         "args": {
             "wanted": visible(finding.measure.wanted),
-            "interval": [f"{finding.candidate.low:f}", f"{finding.candidate.high:f}"],
-            "baseline": f"{finding.baseline.value:f}" if finding.baseline else "",
+            "interval": [f"{figures.candidate.low:f}", f"{figures.candidate.high:f}"],
+            "baseline": f"{figures.baseline.value:f}" if figures.baseline else "",
             "prompts": view.pair_count(finding),
+            **({"corrected": corrected} if corrected else {}),
             **({"judge": judge} if judge else {}),
         },
     }

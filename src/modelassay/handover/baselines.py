@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelassay.drops import enough_labels, scored_pairs, unscored_pairs
+from modelassay.drops import deciding_figures, scored_pairs, unscored_pairs
 from modelassay.handover.document import Baseline
 from modelassay.records import AuditRecord, Finding
 
@@ -19,10 +19,8 @@ def findings_by_id(record: AuditRecord) -> dict[str, Finding]:
 
 
 def _baseline(record: AuditRecord, finding: Finding) -> Baseline | None:
-    corrected = finding.corrected
-    if corrected is not None and not enough_labels(corrected, record.policy):
-        corrected = None
-    rate = corrected.candidate if corrected else finding.candidate
+    figures = deciding_figures(finding, record.policy)
+    rate = figures.candidate
     if finding.paired is None or rate is None:
         return None
     measure = finding.measure
@@ -35,10 +33,10 @@ def _baseline(record: AuditRecord, finding: Finding) -> Baseline | None:
         n=scored_pairs(finding.paired),
         unscored=unscored_pairs(finding.paired),
         rate=rate,
-        before=corrected.baseline if corrected else finding.baseline,
+        before=figures.baseline,
         evaluator=evaluator_of(record, measure.name),
         judge=finding.judge,
-        corrected=corrected is not None,
+        corrected=figures.labels > 0,
         state=finding.state,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from modelassay.drops import Figures, deciding_figures
 from modelassay.records import AuditRecord, Estimate, Finding, JudgeError
 from modelassay.report.text import percent, visible
 
@@ -29,17 +30,19 @@ def judge_sentences(audit: AuditRecord, measure: str, *, brief: bool = False) ->
     reader = f"Read by {pin.name}@{pin.version}"
     if overall.measure.exact:
         return (f"{reader}; no judgement enters.",)
+    people = _corrected(overall, deciding_figures(overall, audit.policy))
     errors = [error for error in pin.errors if measure in error.measures]
     if not errors:
         unknown = measure in pin.uncalibrated
-        return (f"{reader}; its error against people's labels is not known.",) if unknown else ()
+        doubt = (f"{reader}; its error against people's labels is not known.",) if unknown else ()
+        return (*doubt, *people)
     found = [f"{reader}."]
     found += [_error(error, brief=brief) for error in errors[:MOST_SETS]]
     if len(errors) > MOST_SETS:
         found.append(f"{len(errors) - MOST_SETS} more labelled sets stand in the audit's record.")
     if measure in pin.uncalibrated:
         found.append("On none of them is it shown to tell good answers from bad: it stands as uncalibrated.")
-    return (*found, *_adjusted(overall))
+    return (*found, *(people or _adjusted(overall)))
 
 
 def judge_line(audit: AuditRecord, measure: str) -> str:
@@ -61,6 +64,20 @@ def _error(error: JudgeError, *, brief: bool) -> str:
         ways = len(error.distance)
         here = f"; unlike this audit in {ways} {'way' if ways == 1 else 'ways'} that the report names"
     return f"It {'; '.join(parts)}{here}."
+
+
+def _corrected(finding: Finding, figures: Figures) -> tuple[str, ...]:
+    """What the labels made of the difference, which the judge's error need not be guessed for."""
+    people, alone = figures.difference, finding.difference
+    if not figures.labels or people is None or alone is None:
+        return ()
+    value, low, high, read = (
+        percent(each, signed=True) for each in (people.value, people.low, people.high, alone.value)
+    )
+    return (
+        f"People labelled {figures.labels:,} of these pairs: by them the difference is {value} "
+        f"[{low}, {high}]; by the judge alone it was {read}.",
+    )
 
 
 def _adjusted(finding: Finding) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from modelassay.artifacts import CHECKS
-from modelassay.drops import LEAST, Scale, resampled_interval, total_pairs
+from modelassay.drops import LEAST, Scale, deciding_figures, resampled_interval, total_pairs
 from modelassay.evidence.examined import KINDS
 from modelassay.records import AuditRecord, Coverage, Finding, Measure, Policy
+from modelassay.report.corrected import corrected_mark
 from modelassay.report.few_pairs import LOST_IN_FEW, lost_in_few_pairs
 from modelassay.report.judges import judge_sentences
 from modelassay.report.shrunk import shrunk_rates
@@ -126,14 +127,15 @@ def pair_count(finding: Finding) -> int:
 
 
 def _row(audit: AuditRecord, finding: Finding, shrunk: Mapping[str, str], lost: Container[str]) -> Row:
+    figures = deciding_figures(finding, audit.policy)
     return Row(
         finding=finding,
-        name=slice_name(finding),
+        name=slice_name(finding) + corrected_mark(finding, figures),
         pairs=str(pair_count(finding)),
-        baseline=with_interval(finding.baseline),
-        candidate=with_interval(finding.candidate),
-        difference=with_interval(finding.difference, as_points=True),
-        drop=with_interval(finding.relative_drop),
+        baseline=with_interval(figures.baseline),
+        candidate=with_interval(figures.candidate),
+        difference=with_interval(figures.difference, as_points=True),
+        drop=with_interval(figures.relative_drop),
         state=LOST_IN_FEW if finding.id in lost else STATE_WORDS[finding.state],
         smallest=_smallest(finding),
         harm=times(finding.harm_ratio),
@@ -185,7 +187,7 @@ def _section(audit: AuditRecord, findings: Sequence[Finding]) -> Section:
         measure=measure,
         anchor=f"measure-{measure.name}",
         chart=_forest(audit, measure, [*overall, *single], lost) if judged else "",
-        heat_maps=tuple(_heat_maps(measure, crossed)) if judged else (),
+        heat_maps=tuple(_heat_maps(audit.policy, measure, crossed)) if judged else (),
         overall=_row(audit, overall[0], shrunk, lost) if overall else None,
         rows=tuple(
             _row(audit, f, shrunk, lost)
@@ -205,7 +207,7 @@ def _by_dimension_and_drop(finding: Finding) -> tuple[str, Decimal, str]:
 
 def _forest(audit: AuditRecord, measure: Measure, findings: Sequence[Finding], lost: Container[str]) -> str:
     relative = audit.policy.scale == "relative"
-    rows = [_forest_row(finding, relative, lost) for finding in findings]
+    rows = [_forest_row(audit.policy, finding, relative, lost) for finding in findings]
     bands, category = audit.policy.bands, audit.policy.any_category
     marks = [bands.deploy, bands.deploy_monitored, bands.review, category.block]
     edges = [Edge(mark.basis_points / 10_000, str(mark)) for mark in marks]
@@ -219,25 +221,27 @@ def _forest(audit: AuditRecord, measure: Measure, findings: Sequence[Finding], l
     )
 
 
-def _forest_row(finding: Finding, relative: bool, lost: Container[str]) -> ForestRow:
-    drop = finding.relative_drop if relative and finding.relative_drop else None
+def _forest_row(policy: Policy, finding: Finding, relative: bool, lost: Container[str]) -> ForestRow:
+    deciding = deciding_figures(finding, policy)
+    drop = deciding.relative_drop if relative else None
     if drop is not None:
         value, low, high = float(drop.value), float(drop.low), float(drop.high)
-    elif finding.difference is not None:
-        difference = finding.difference
+    elif deciding.difference is not None:
+        difference = deciding.difference
         value, low, high = -float(difference.value), -float(difference.high), -float(difference.low)
     else:
         return ForestRow(slice_name(finding), None, 0.0, 0.0, finding.state, "no answers")
     if finding.state == "not_assessable":
         figures = f"{pair_count(finding)} pairs: {LOST_IN_FEW if finding.id in lost else 'too few'}"
     else:
-        rates = (finding.baseline, finding.candidate)
+        rates = (deciding.baseline, deciding.candidate)
         figures = " → ".join(percent(rate.value) if rate else "–" for rate in rates)
-        figures += f"  (n {pair_count(finding)})"
+        labels = f", {deciding.labels:,} labels" if deciding.labels else ""
+        figures += f"  (n {pair_count(finding)}{labels})"
     return ForestRow(slice_name(finding), value, low, high, finding.state, figures, strong=not finding.slice)
 
 
-def _heat_maps(measure: Measure, crossed: Sequence[Finding]) -> Iterable[str]:
+def _heat_maps(policy: Policy, measure: Measure, crossed: Sequence[Finding]) -> Iterable[str]:
     """One map a pair of tags, the tag with more values down the side."""
     by_tags: dict[tuple[str, ...], dict[tuple[str, ...], Finding]] = {}
     for finding in crossed:
@@ -248,7 +252,7 @@ def _heat_maps(measure: Measure, crossed: Sequence[Finding]) -> Iterable[str]:
         turned = len(firsts) < len(seconds)
         down, across = (seconds, firsts) if turned else (firsts, seconds)
         rows = [
-            (a, [_heat_cell(cells.get((b, a) if turned else (a, b)), f"{a}, {b}") for b in across])
+            (a, [_heat_cell(policy, cells.get((b, a) if turned else (a, b)), f"{a}, {b}") for b in across])
             for a in down
         ]
         yield heat_map(
@@ -259,12 +263,13 @@ def _heat_maps(measure: Measure, crossed: Sequence[Finding]) -> Iterable[str]:
         )
 
 
-def _heat_cell(finding: Finding | None, name: str) -> HeatCell:
-    if finding is None or finding.difference is None or finding.state == "not_assessable":
+def _heat_cell(policy: Policy, finding: Finding | None, name: str) -> HeatCell:
+    figures = deciding_figures(finding, policy) if finding else None
+    if finding is None or figures is None or not figures.difference or finding.state == "not_assessable":
         count = pair_count(finding) if finding else 0
         return HeatCell(None, f"– ({count})" if count else "–", f"{name}: too few prompts ({count})")
-    value = finding.difference.value
-    rates = " to ".join(percent(e.value) for e in (finding.baseline, finding.candidate) if e)
+    value = figures.difference.value
+    rates = " to ".join(percent(e.value) for e in (figures.baseline, figures.candidate) if e)
     text = f"{value * 100:+.0f}".replace("-", "−").replace("+0", "0").replace("−0", "0")
     if value * 100 <= -10 or value * 100 >= 10:
         text = f"{value * 100:+.0f}".replace("-", "−")
