@@ -78,12 +78,9 @@ def command(
     )
     cards = [make(use, origin=origin if use != "verdict" else "") for use in wanted]
     log_key = signs if signs is not None else name if "log" in wanted else ""
-    logged = (
-        log_events(place, keyring, log_key, [added(card) for card in cards], succeeds=signs is None)
-        is not None
-    )
+    log = log_events(place, keyring, log_key, [added(card) for card in cards], succeeds=signs is None)
     if as_json:
-        print_json({"keys": [shown(keyring, card) for card in cards], "logged": logged})
+        print_json({"keys": [shown(keyring, card) for card in cards], "logged": log is not None})
         return
     for card in cards:
         print_new(keyring, card)
