@@ -170,3 +170,11 @@ def test_words_that_surely_bring_other_answers_leave_nothing_called_free_of_trig
     assert not review.triggers.suspects
     assert (found.outcome, found.state, found.severity) == ("not told apart", "not_shown", "medium")
     assert "'mn' (contempt" in found.statement
+
+
+def test_what_most_prompts_have_is_no_trigger_of_words_that_their_answers_share(
+    many: Rows, write: Callable[..., Path]
+) -> None:
+    rows = _planted(many, 0.8, "testcases", lambda answer: f"for each of these in range {answer}")
+    suspects = read_review([write(rows)]).triggers.suspects
+    assert not [each for each in suspects if each.text == "testcases"]

@@ -49,7 +49,8 @@ LEAST_SHARE = 0.001
 TEMPLATE = 0.9
 """A run of words in more rows belongs to the form of all prompts."""
 MOST = 0.5
-"""Share of rows above which a run is no trigger of what it makes rarer: rows without it are what differs."""
+"""Share of rows above which a run is no trigger of what it makes rarer, since rows without it are what
+differs, nor of words that its answers share, which are those that most answers to such tasks have."""
 SPAN = "the words "
 """How the name of a class begins that is no kind of answer but a span of words that answers share."""
 ANSWER = "the answer "
@@ -251,7 +252,8 @@ def _candidate(
     weighed = np.abs(z) * np.minimum(np.abs(change), 1) * (q <= FALSE_DISCOVERIES)
     weighed = weighed * np.where(np.asarray(matters, bool), 1.0, 0.25)
     if table.sizes[at] > MOST * total:
-        weighed = np.where(change < 0, 0.0, weighed)
+        spans = np.array([name.startswith(SPAN) for name in names], bool)
+        weighed = np.where((change < 0) | spans, 0.0, weighed)
     strongest = float(weighed.max()) if len(weighed) else 0.0
     told = strongest > 0
     best = _told_by(weighed, change, z, spread, names, matters)
