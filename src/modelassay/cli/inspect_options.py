@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
@@ -17,7 +17,7 @@ from modelassay.cli.options import (
     writable,
 )
 from modelassay.cli.plan_models import models_of, plan_models_option
-from modelassay.errors import ExitCode, StoreError
+from modelassay.errors import ExitCode, StoreError, UsageError
 
 if TYPE_CHECKING:
     from modelassay.config import ModelReference
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from modelassay.whitebox.weights.check import Inspection
 
 F = TypeVar("F", bound=Callable[..., Any])
+_REPORTS: Final = frozenset({".html", ".htm", ".md", ".xml", ".sarif", ".pdf", ".csv", ".jsonl"})
+"""Ends of files that nobody takes for JSON."""
 
 _ARGUMENTS: tuple[Callable[[Any], Any], ...] = (
     click.argument("base", required=False),
@@ -41,10 +43,25 @@ _NULLS = click.option(
 )
 
 
+def _examination_file(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """`writable`, and no name of another format: examinations are JSON, whatever they are called.
+
+    Raises:
+        UsageError: the name ends as a report's does, or no file can be written there.
+    """
+    if value is not None and value.suffix.lower() in _REPORTS:
+        raise UsageError(
+            f"an examination is written as JSON, not as {value.suffix[1:]}",
+            where=f"--out {value}",
+            mend="name a file that ends in .json; an audit that takes it in writes reports",
+        )
+    return writable(context, parameter, value)
+
+
 out_option = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=writable,
+    callback=_examination_file,
     help="Write the examination to this file.",
 )
 _ROWS_OUT = click.option(

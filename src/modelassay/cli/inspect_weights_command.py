@@ -123,6 +123,8 @@ def _plain(found: Inspection) -> dict[str, Any]:
         "missing": of.missing,
         "unexpected": of.unexpected,
         "reshaped": of.reshaped,
+        "renamed": of.renaming.names if of.renaming is not None else {},
+        "packed": of.packed,
         "tied": of.tied,
         "quantisation": of.quantisation,
         "kinship": _fields(found.kinship) if found.kinship is not None else None,

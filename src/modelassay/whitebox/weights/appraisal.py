@@ -10,19 +10,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from modelassay.records import Finding
 from modelassay.whitebox.weights.comparing import WeightComparison
+from modelassay.whitebox.weights.declaring import Declared, rank_findings, trained_findings
 from modelassay.whitebox.weights.origin import origin_findings
 from modelassay.whitebox.weights.spectra import Spectrum
 from modelassay.whitebox.weights.tallying import TensorDelta
 from modelassay.whitebox.weights.task_vectors import TaskVectors
-from modelassay.whitebox.weights.telling import Told, counted, some
+from modelassay.whitebox.weights.telling import Told, some
 
 ZEROED: Final = 0.1
 """Rise in the share of near-zero numbers of a tensor from which it is told."""
@@ -32,15 +31,6 @@ OUTLYING: Final = 3.5
 """Modified z-score of an outlier (Iglewicz & Hoaglin 1993)."""
 _FACTOR: Final = 1.5
 """Least factor between an outlier and the median: layers that hardly differ have no outliers."""
-
-
-class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """What its maker says of the change."""
-
-    rank: int | None = None
-    """Rank of the LoRA that was merged into the candidate."""
-    trained: tuple[str, ...] = ()
-    """Patterns (``*``, ``?``) of the tensors that were trained; none says nothing."""
 
 
 def weight_findings(
@@ -66,8 +56,8 @@ def weight_findings(
         *_numbers(told),
         *_quantised(told),
         *origin_findings(told),
-        *_rank(told, spectra, declared.rank),
-        *_trained(told, declared.trained),
+        *rank_findings(told, spectra, declared.rank),
+        *trained_findings(told, declared.trained),
         _change(told, spectra),
     ]
     if kinship is not None:
@@ -77,14 +67,15 @@ def weight_findings(
 
 def _tensors(told: Told) -> Iterator[Finding]:
     of = told.of
-    if of.unexpected:
-        text = f"The candidate holds {some(of.unexpected, 'tensor')} that the base does not have."
-        yield told(
-            "tensors", "shown_harmful", "medium", text, aspect="unexpected", tensors=len(of.unexpected)
+    if of.renaming is not None:
+        pairs = [f"{theirs or 'no prefix'} as {ours or 'no prefix'}" for theirs, ours in of.renaming.prefixes]
+        text = (
+            f"The candidate calls {len(of.renaming.names)} tensors otherwise and was compared by the base's "
+            f"names for them: {some(pairs, 'prefix', many='prefixes')}."
         )
-    if of.missing:
-        text = f"The candidate lacks {some(of.missing, 'tensor')} of the base."
-        yield told("tensors", "shown_harmful", "medium", text, aspect="missing", tensors=len(of.missing))
+        yield told("tensors", "shown_fine", "low", text, aspect="renamed", tensors=len(of.renaming.names))
+    if of.deltas or of.reshaped:  # where nothing meets, that is told once, as the format
+        yield from _alone(told)
     if of.tied:
         pairs = [f"{name} (as {other})" for name, other in of.tied.items()]
         text = (
@@ -96,43 +87,85 @@ def _tensors(told: Told) -> Iterator[Finding]:
             f"Beside the candidate's weights lie files that are not loaded: {some(of.left_out[1], 'file')}."
         )
         yield told("tensors", "not_shown", "low", text, aspect="left out", files=len(of.left_out[1]))
-    if not of.unexpected and not of.missing:
-        shared = len(of.base.keys() & of.candidate.keys())
+    if not of.unexpected and not of.missing and not of.packed:
+        shared = len(of.deltas) + len(of.reshaped)
         text = f"Base and candidate hold the same {shared} tensors by name."
         if of.tied:
             text = f"But for what one of them stores twice, both hold {shared} tensors of the same names."
         yield told("tensors", "shown_fine", "none", text, tensors=shared)
 
 
+def _alone(told: Told) -> Iterator[Finding]:
+    """Tensors that one side alone holds, those of quantisation apart."""
+    of = told.of
+    if of.unexpected:
+        text = f"The candidate holds {some(of.unexpected, 'tensor')} that the base does not have."
+        yield told(
+            "tensors", "shown_harmful", "medium", text, aspect="unexpected", tensors=len(of.unexpected)
+        )
+    if of.outside:
+        text = f"The candidate is one part of the base, without {some(of.outside, 'tensor')} of other parts."
+        yield told("tensors", "not_shown", "low", text, aspect="outside", tensors=len(of.outside))
+    elif of.missing:
+        text = f"The candidate lacks {some(of.missing, 'tensor')} of the base."
+        yield told("tensors", "shown_harmful", "medium", text, aspect="missing", tensors=len(of.missing))
+
+
 def _format(told: Told) -> Iterator[Finding]:
     of = told.of
     if of.reshaped:
-        each = [f"{n} {list(of.base[n].shape)} → {list(of.candidate[n].shape)}" for n in of.reshaped]
+        each = [f"{n} {list(of.base[n].shape)} → {list(of.shape_in_candidate(n))}" for n in of.reshaped]
         text = f"Of another shape, so not compared by value: {some(each, 'tensor')}."
         yield told("format", "shown_harmful", "medium", text, aspect="shape", tensors=len(of.reshaped))
+    if of.grown:
+        yield _rows(told)
     if of.retyped:
-        kinds = sorted({f"{delta.base_dtype} → {delta.dtype}" for delta in of.retyped})
-        names = [delta.name for delta in of.retyped]
-        beyond = [delta.name for delta in of.retyped if delta.beyond_rounding]
-        unread = [delta.name for delta in of.retyped if delta.beyond_rounding is None]
-        tail = f"in {len(beyond)} of them values differ by more than rounding explains"
-        if not beyond and not unread:
-            tail = "the values are the same but for rounding"
-        text = f"Stored as another dtype ({', '.join(kinds)}): {some(names, 'tensor')}; {tail}."
-        fine = not beyond and not unread
-        yield told(
-            "format",
-            "shown_fine" if fine else "not_shown",
-            "low",
-            text,
-            aspect="dtype",
-            tensors=len(names),
-            beyond_rounding=len(beyond),
-        )
+        yield _retyped(told)
     if not of.deltas and not of.reshaped:
-        yield told("format", "not_assessable", "medium", "Base and candidate share no tensor by name.")
-    elif not of.reshaped and not of.retyped:
+        text = (
+            "Base and candidate share no tensor by name, nor under another prefix, so nothing was compared: "
+            f"the base has {some(sorted(of.base), 'tensor')}, "
+            f"the candidate {some(sorted(of.candidate), 'tensor')}."
+        )
+        yield told("format", "not_assessable", "medium", text)
+    elif not of.reshaped and not of.retyped and not of.grown:
         yield told("format", "shown_fine", "none", "All shared tensors have the base's shape and dtype.")
+
+
+def _rows(told: Told) -> Finding:
+    """Embeddings and output layers for more or fewer tokens."""
+    each = [f"{d.name} {d.rows[0]} → {d.rows[1]}" for d in told.of.grown if d.rows]
+    moved = [d.name for d in told.of.grown if not d.same and not d.only_rounded]
+    text = (
+        f"Embeddings or output layers with another number of rows, as for further tokens: "
+        f"{some(each, 'tensor')}. The rows that both have were compared"
+        + (f"; they differ in {some(moved, 'tensor')}." if moved else ", and are the same.")
+    )
+    return told("format", "not_shown", "low", text, aspect="rows", tensors=len(each), differ=len(moved))
+
+
+def _retyped(told: Told) -> Finding:
+    of = told.of
+    kinds = sorted({f"{delta.base_dtype} → {delta.dtype}" for delta in of.retyped})
+    names = [delta.name for delta in of.retyped]
+    beyond = [delta.name for delta in of.retyped if delta.beyond_rounding]
+    unread = [delta.name for delta in of.retyped if delta.beyond_rounding is None]
+    tail = f"in {len(beyond)} of them values differ by more than rounding explains"
+    if unread and any(of.quantisation):
+        tail += f"; of {len(unread)} the values are not known"
+    if not beyond and not unread:
+        tail = "the values are the same but for rounding"
+    text = f"Stored as another dtype ({', '.join(kinds)}): {some(names, 'tensor')}; {tail}."
+    fine = not beyond and not unread
+    return told(
+        "format",
+        "shown_fine" if fine else "not_shown",
+        "low",
+        text,
+        aspect="dtype",
+        tensors=len(names),
+        beyond_rounding=len(beyond),
+    )
 
 
 def _numbers(told: Told) -> Iterator[Finding]:
@@ -144,9 +177,11 @@ def _numbers(told: Told) -> Iterator[Finding]:
         if base is None or ours is None:
             continue
         bad = ours.not_finite
-        if bad:
+        if delta.added_not_finite:
+            spoilt.append(f"{delta.name} ({bad + delta.added_not_finite}, further rows included)")
+        elif bad:
             (old if bad <= base.not_finite else spoilt).append(f"{delta.name} ({bad})")
-        elif ours.near_zero - base.near_zero > ZEROED * delta.elements:
+        elif delta.norm is not None and ours.near_zero - base.near_zero > ZEROED * delta.elements:
             zeroed.append(f"{delta.name} ({base.near_zero} → {ours.near_zero} of {delta.elements})")
     if spoilt:
         text = f"NaN or infinite numbers that the base does not have: {some(spoilt, 'tensor')}."
@@ -158,6 +193,7 @@ def _numbers(told: Told) -> Iterator[Finding]:
         text = f"Far more numbers near zero (below 2^-24) than in the base: {some(zeroed, 'tensor')}."
         yield told("numbers", "shown_harmful", "medium", text, aspect="zeroed", tensors=len(zeroed))
     read = sum(delta.candidate is not None for delta in told.of.deltas.values())
+    scaled = sum(delta.candidate is not None and delta.norm is None for delta in told.of.deltas.values())
     unread = [*told.of.unexpected, *told.of.reshaped]
     if unread:
         text = (
@@ -167,6 +203,8 @@ def _numbers(told: Told) -> Iterator[Finding]:
         yield told("numbers", "not_assessable", "low", text, aspect="not compared", tensors=len(unread))
     if read and not spoilt and not old and not zeroed:
         text = f"All numbers of {read} shared tensors are finite, and no tensor was zeroed."
+        if scaled:
+            text += f" Of {scaled} of them, quantised, only that they are finite was read."
         yield told("numbers", "shown_fine", "none", text, tensors=read)
 
 
@@ -179,67 +217,19 @@ def _quantised(told: Told) -> Iterator[Finding]:
             "scales are compared as they are, so how far the values moved is not told. "
             "Compare before quantisation."
         )
-        yield told("quantisation", "not_assessable", "medium", text)
+        if told.of.packed:
+            text += f" Only there for quantisation: {some(told.of.packed, 'tensor')}."
+        yield told("quantisation", "not_assessable", "medium", text, tensors=len(told.of.packed))
     elif unread:
         text = f"Of a dtype that is compared by its bytes alone: {some(unread, 'tensor')}."
         yield told("quantisation", "not_assessable", "low", text, aspect="dtype", tensors=len(unread))
 
 
-def _rank(told: Told, spectra: Mapping[str, Spectrum] | None, rank: int | None) -> Iterator[Finding]:
-    if rank is None:
-        return
-    method = "randomised range finder; singular values above rounding, never overstated"
-    if spectra is None:
-        yield told("rank", "not_assessable", "medium", "The rank was declared and no spectra were taken.")
-        return
-    above = [
-        f"{s.name} ({'≥ ' if s.rank_is_lower_bound else ''}{s.rank})"
-        for s in spectra.values()
-        if s.rank > rank
-    ]
-    hidden = [s.name for s in spectra.values() if s.rank <= rank and not s.is_within(rank)]
-    further = [d.name for d in told.of.changed if d.name not in spectra and not d.only_rounded]
-    if above:
-        text = f"The change has a rank above the declared {rank}: {some(above, 'tensor')}."
-        yield told("rank", "shown_harmful", "medium", text, method=method, declared=rank, tensors=len(above))
-    if further:
-        text = f"Changed, and not by a matrix of low rank: {some(further, 'tensor')}."
-        yield told(
-            "rank", "not_shown", "low", text, aspect="not matrices", method=method, tensors=len(further)
-        )
-    if hidden:
-        text = f"Too near to rounding for the rank of the change to be told: {some(hidden, 'tensor')}."
-        yield told(
-            "rank", "not_assessable", "low", text, aspect="rounding", method=method, tensors=len(hidden)
-        )
-    within = [s.rank for s in spectra.values() if s.is_within(rank)]
-    if not above and within:
-        most = max(within)
-        text = f"The change of {len(within)} matrices has no rank above the declared {rank}; highest: {most}."
-        yield told("rank", "shown_fine", "none", text, method=method, declared=rank, highest=most)
-    if not told.of.changed:
-        text = f"A change of rank {rank} is declared, and no tensor changed."
-        yield told("rank", "shown_harmful", "medium", text, method=method, declared=rank)
-
-
-def _trained(told: Told, patterns: Sequence[str]) -> Iterator[Finding]:
-    if not patterns:
-        return
-    changed = [d.name for d in told.of.changed if not d.only_rounded]
-    outside = [name for name in changed if not any(fnmatchcase(name, p) for p in patterns)]
-    if outside:
-        text = f"Changed, and not among what is declared as trained: {some(outside, 'tensor')}."
-        yield told("trained", "shown_harmful", "medium", text, tensors=len(outside))
-    else:
-        text = f"Everything that changed ({counted(changed, 'tensor')}) is declared as trained."
-        if rounded := [d.name for d in told.of.changed if d.only_rounded]:
-            text += f" Only stored as another dtype: {some(rounded, 'tensor')}."
-        yield told("trained", "shown_fine", "none", text, tensors=len(changed))
-
-
 def _change(told: Told, spectra: Mapping[str, Spectrum] | None) -> Finding:
     changed, relative = told.of.changed, told.of.relative
     if not changed:
+        if not told.of.deltas:
+            return told("change", "not_shown", "none", "Nothing was compared.", tensors=0)
         return told("change", "not_shown", "none", "No shared tensor changed.", tensors=0)
     text = f"{len(changed)} of {len(told.of.deltas)} shared tensors changed"
     values: dict[str, float] = {"tensors": len(changed), "shared": len(told.of.deltas)}
@@ -247,7 +237,7 @@ def _change(told: Told, spectra: Mapping[str, Spectrum] | None) -> Finding:
         text += f", by {relative:.2%} of the base's norm in all"
         values["relative_norm"] = relative
     strongest = max(changed, key=lambda delta: delta.relative or 0.0)
-    if strongest.relative:
+    if strongest.relative and relative is not None:
         text += f"; most: {strongest.name} ({strongest.relative:.2%})"
     apart = outliers(changed, spectra or {})
     if spectra:

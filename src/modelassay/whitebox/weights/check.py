@@ -11,8 +11,9 @@ import msgspec
 
 from modelassay.errors import UsageError
 from modelassay.records import Finding
-from modelassay.whitebox.weights.appraisal import Declared, weight_findings
+from modelassay.whitebox.weights.appraisal import weight_findings
 from modelassay.whitebox.weights.comparing import WeightComparison, compare_weights
+from modelassay.whitebox.weights.declaring import Declared
 from modelassay.whitebox.weights.opening import open_weights
 from modelassay.whitebox.weights.spectra import SKETCH, Spectrum, delta_spectra
 from modelassay.whitebox.weights.task_vectors import TaskVectors, task_vectors
@@ -93,6 +94,7 @@ def inspect_weights(
         first, second, *further = (
             stack.enter_context(open_weights(path)) for path in (base, candidate, *others)
         )
+        second, *further = (each.called_as_in(first) for each in (second, *further))
         comparison = compare_weights(first, second, advance=advance)
         sketch = max(SKETCH, (declared.rank or 0) + _SPARE)
         found = delta_spectra(first, second, comparison, sketch=sketch, seed=seed) if spectra else None

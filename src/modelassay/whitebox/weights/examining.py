@@ -14,8 +14,8 @@ from modelassay.targets import open_target
 from modelassay.version import __version__
 from modelassay.whitebox.calibration import decimal
 from modelassay.whitebox.stating import now
-from modelassay.whitebox.weights.appraisal import Declared
 from modelassay.whitebox.weights.check import Inspection, inspect_weights
+from modelassay.whitebox.weights.declaring import Declared
 from modelassay.whitebox.weights.opening import open_weights
 from modelassay.whitebox.weights.telling import CHECK
 

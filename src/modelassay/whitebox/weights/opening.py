@@ -5,6 +5,7 @@ Only headers are read on opening; the bytes of a tensor are read piece by piece 
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Iterator
@@ -17,10 +18,16 @@ from modelassay.artifacts.reading import Stamp, changed_while_read, stamp_of
 from modelassay.artifacts.safetensors import TensorPlace, header_length, parse_header
 from modelassay.artifacts.shards import weight_files
 from modelassay.errors import EvidenceError, UsageError
+from modelassay.whitebox.weights.naming import Renaming, renaming
 
 _ADAPTER: Final = "adapter_config.json"
 _PACKED: Final = (".qweight", ".qzeros", ".weight_packed", ".absmax", ".weight_scale", ".weight_scale_inv")
 """Ends of tensor names that GPTQ, AWQ, compressed-tensors and bitsandbytes write beside quantised weights."""
+_FORMATS: Final = {
+    b"GGUF": "GGUF",
+    b"PK\x03\x04": "a ZIP file, as torch writes pickles",
+}
+"""How files of weights in other formats begin; no length of a header does, being beyond its limit."""
 
 
 class _File:
@@ -69,6 +76,21 @@ class Weights:
         """Every tensor by name, sorted."""
         self.quantisation = _quantisation(config, self._places)
         """How the weights are quantised, such as ``gptq``; empty when they are not."""
+        self.renaming: Renaming | None = None
+        """Whose names `tensors` and `read` go by, where these are not the files' own."""
+
+    def called_as_in(self, base: Weights) -> Weights:
+        """The same open weights by the names that the base has for them, where few names are shared and some
+        prefixes explain that; else these. What is hashed keeps the files' own names (`TensorPlace.name`)."""
+        found = renaming(base.tensors, self.tensors)
+        if found is None:
+            return self
+        view = copy.copy(self)
+        view.renaming = found
+        named = {found.names.get(name, name): name for name in self._places}
+        view._places = {name: self._places[own] for name, own in named.items()}
+        view.tensors = {name: view._places[name][1] for name in sorted(view._places)}
+        return view
 
     @property
     def size(self) -> int:
@@ -127,6 +149,7 @@ def open_weights(path: Path) -> Iterator[Weights]:
 
 def _weight_paths(path: Path) -> list[Path]:
     if path.is_file():
+        _check_format(path)
         return [path]
     if not path.is_dir():
         raise UsageError("there is no such folder or file", where=str(path))
@@ -142,6 +165,27 @@ def _weight_paths(path: Path) -> list[Path]:
             mend="name the model's folder; weights in another format are converted by save_pretrained, on a "
             "machine that you trust",
         ) from error
+
+
+def _check_format(path: Path) -> None:
+    """Refuse a file of weights in another format, which is sound and only cannot be compared.
+
+    Raises:
+        UsageError: it begins as such a file does.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise EvidenceError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    for begin, called in _FORMATS.items():
+        if head.startswith(begin):
+            raise UsageError(
+                f"is {called}, not safetensors, the only format that is compared",
+                where=str(path),
+                mend="name the folder or file in safetensors that it was made from; other formats are "
+                "converted by save_pretrained, on a machine that you trust",
+            )
 
 
 def _opened(path: Path, stack: ExitStack) -> _File:

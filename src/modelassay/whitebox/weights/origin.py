@@ -33,9 +33,9 @@ for its own norm to be a measure: what training adds to it soon outweighs it."""
 
 def origin_findings(told: Told) -> Iterator[Finding]:
     """All that is to be said of it; nothing of quantised weights."""
-    relative = told.of.relative
     if any(told.of.quantisation):
         return
+    relative = told.of.relative
     if not told.of.deltas or relative is None:
         yield told(
             "origin", "not_assessable", "high", "No tensor of the candidate can be held against the base."
@@ -87,10 +87,11 @@ def origin_findings(told: Told) -> Iterator[Finding]:
 def _compared(of: WeightComparison) -> tuple[float, str]:
     """The share of the base's numbers that were held against the candidate's, and a sentence on the tensors
     of either that were not; empty where there are none."""
-    read = {delta.name for delta in of.deltas.values() if delta.norm is not None}
-    known = {name: math.prod(of.base[name].shape) for name in of.base if name not in of.tied}
-    share = sum(known[name] for name in known if name in read) / max(1, sum(known.values()))
-    left = [*sorted(known.keys() - read), *sorted(of.unexpected)]
+    read = {delta.name: delta.elements for delta in of.deltas.values() if delta.norm is not None}
+    apart = {*of.tied, *of.outside}
+    known = {name: math.prod(of.base[name].shape) for name in of.base if name not in apart}
+    share = sum(read[name] for name in known if name in read) / max(1, sum(known.values()))
+    left = [*sorted(known.keys() - read.keys()), *sorted(of.unexpected)]
     return share, f" Not compared: {some(left, 'tensor')}." if left else ""
 
 

@@ -130,8 +130,7 @@ class _Differences:
         self.name = name
         self._sides = (base, candidate)
         self._dtypes = (base.tensors[name].dtype, candidate.tensors[name].dtype)
-        shape = candidate.tensors[name].shape
-        self.rows, self.columns = shape
+        self.rows, self.columns = min(side.tensors[name].shape for side in self._sides)
         self._block = max(1, _BLOCK // self.columns)
         self._decoders = tuple(Decoder(self._block * self.columns) for _ in self._sides)
         self.dtype = self._dtypes[1]

@@ -58,6 +58,11 @@ class TensorDelta(msgspec.Struct, frozen=True, kw_only=True):
     """Greatest magnitude of the difference."""
     base: Side | None = None
     candidate: Side | None = None
+    rows: tuple[int, int] | None = None
+    """Rows of base and candidate, of an embedding or output layer of which they have different numbers: all
+    above is of the rows that both have."""
+    added_not_finite: int = 0
+    """NaN or infinite numbers in the candidate's further rows."""
 
     @property
     def only_rounded(self) -> bool:
@@ -172,8 +177,8 @@ class Total:
             name=ours.name,
             base_dtype=ours.dtype,
             dtype=theirs.dtype,
-            shape=ours.shape,
-            elements=math.prod(ours.shape),
+            shape=min(ours.shape, theirs.shape),
+            elements=math.prod(min(ours.shape, theirs.shape)),
             same=same,
             changed=self._changed,
             beyond_rounding=None if self._alike else self._beyond,

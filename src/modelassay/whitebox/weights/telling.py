@@ -61,15 +61,15 @@ class Told:
         )
 
 
-def some(names: Sequence[str], what: str) -> str:
+def some(names: Sequence[str], what: str, *, many: str = "") -> str:
     """``3 tensors (a, b, c)``; a long list is cut."""
     cut = ", …" if len(names) > _MOST_NAMES else ""
-    return f"{counted(names, what)} ({', '.join(names[:_MOST_NAMES])}{cut})"
+    return f"{counted(names, what, many=many)} ({', '.join(names[:_MOST_NAMES])}{cut})"
 
 
-def counted(names: Sequence[object], what: str) -> str:
-    """How many there are, such as ``1 tensor`` or ``3 tensors``."""
-    return f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
+def counted(names: Sequence[object], what: str, *, many: str = "") -> str:
+    """How many there are, such as ``1 tensor`` or ``3 tensors``; `many` where an ``s`` makes no plural."""
+    return f"{len(names)} {what if len(names) == 1 else many or what + 's'}"
 
 
 def _decimal(value: float) -> Decimal:
