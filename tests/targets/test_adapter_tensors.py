@@ -55,13 +55,18 @@ def answers(*references: ModelReference) -> list[list[str]]:
     return asyncio.run(run())
 
 
-def tuned(base: Path, folder: Path, *, targets: Sequence[str], whole: Any = "auto", **config: Any) -> Path:
-    """An adapter as PEFT saves it, its updates random; `whole`: whether embeddings are saved beside it."""
+def tuned(
+    base: Path, folder: Path, *, targets: Sequence[str], whole: Any = "auto", more: int = 0, **config: Any
+) -> Path:
+    """An adapter as PEFT saves it, its updates random; `whole`: whether embeddings are saved beside it;
+    `more`: tokens that the base is resized by before."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(base)
     torch.manual_seed(3)
+    if more:
+        model.resize_token_embeddings(len(model.get_input_embeddings().weight) + more)
     lora = get_peft_model(
         model, LoraConfig(r=2, target_modules=list(targets), task_type="CAUSAL_LM", **config)
     )
@@ -243,3 +248,24 @@ def test_an_adapter_that_wakes_at_certain_tokens_is_refused_for_that(
     with pytest.raises(TargetError, match="acts only after certain tokens") as raised:
         answers(refer(tiny_models.base, folder))
     assert "openai:" in raised.value.mend
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"targets": ["q_proj"]},
+        {"targets": ["q_proj"], "modules_to_save": ["embed_tokens", "lm_head"]},
+        {"targets": ["q_proj", "embed_tokens"]},
+    ],
+    ids=["beside", "whole", "adapted"],
+)
+def test_an_adapter_of_further_tokens_is_refused_for_that(
+    tiny_models: Any, tmp_path: Path, config: dict[str, Any]
+) -> None:
+    adapter = tuned(tiny_models.base, tmp_path / "resized", more=3, **config)
+    with pytest.raises(TargetError, match="was trained with 3 more tokens than this base") as raised:
+        answers(refer(tiny_models.base, adapter))
+    assert "name the merged model" in str(raised.value.mend)
+    fewer = tuned(tiny_models.base, tmp_path / "fewer", more=-2, **config)
+    with pytest.raises(TargetError, match="was trained with 2 fewer tokens than this base"):
+        answers(refer(tiny_models.base, fewer))

@@ -204,6 +204,7 @@ def attach(model: Any, wrapped: Any, adapter: Adapter, *, own: BaseTensors, name
             else:
                 wrapped.load_adapter(adapter.folder, adapter_name=name, torch_device=device)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        _check_vocabulary(model, adapter, own, where=where)
         raise TargetError(
             f"the adapter {adapter.name} does not fit this base model: {one_line(str(error))}",
             where=where,
@@ -217,6 +218,28 @@ def attach(model: Any, wrapped: Any, adapter: Adapter, *, own: BaseTensors, name
         _scale(model, name, float(adapter.weight))
     wrapped.eval()
     return wrapped
+
+
+def _check_vocabulary(model: Any, adapter: Adapter, own: BaseTensors, *, where: str) -> None:
+    """Say of an adapter that could not be put on for it that it was trained with another number of tokens.
+
+    Raises:
+        TargetError: all that its file holds in other shapes are embeddings and output layers, by their rows.
+    """
+    with opened_tensors(Path(adapter.folder), called=adapter.name, where=where) as file:
+        found = own.rows_otherwise(file)
+    tokens = len(model.get_input_embeddings().weight)
+    if not found or any(here != tokens for here, _ in found.values()):
+        return
+    name, (_, there) = min(found.items())
+    which = f"{abs(there - tokens)} {'more' if there > tokens else 'fewer'} tokens than"
+    raise TargetError(
+        f"the adapter {adapter.name} was trained with {which} this base model has ({name} has {there} rows, "
+        f"here {tokens}), so it cannot be put on the base as it is",
+        where=where,
+        mend="merge it into the base resized as in training (resize_token_embeddings, merge_and_unload, "
+        "save_pretrained), and name the merged model",
+    )
 
 
 def _check_complete(wrapped: Any, adapter: Adapter, own: BaseTensors, *, name: str, where: str) -> None:

@@ -79,6 +79,21 @@ class BaseTensors:
         known = ((key, self._tensors.get(plain_name(key))) for key in keys)
         return frozenset(key for key, own in known if own is not None and _equal(file.get_tensor(key), own))
 
+    def rows_otherwise(self, file: Any) -> dict[str, tuple[int, int]]:
+        """Those that an opened file holds with another number of rows, which is what resizing a vocabulary
+        leaves: rows here and there, by the names they have in the base. Empty where columns of any differ.
+        """
+        found = {}
+        for key in file.keys():  # noqa: SIM118 - no mapping
+            own = self._tensors.get(plain_name(key))
+            there = tuple(file.get_slice(key).get_shape())
+            if own is None or there == tuple(own.shape):
+                continue
+            if not there or there[1:] != tuple(own.shape[1:]):
+                return {}
+            found[plain_name(key)] = (len(own), int(there[0]))
+        return found
+
     def names_in(self, wrapped: Any) -> frozenset[str]:
         """The names under which `wrapped`, a model with adapters on, still has these tensors."""
         return frozenset(name for name, tensor in _named(wrapped) if id(tensor) in self._first)

@@ -230,13 +230,16 @@ def _others(bench: Bench, found: Survey) -> Iterator[tuple[Stack, Stack]]:
 
 
 def _change(bench: Bench, usual: Stack, other: Stack) -> Change:
-    before, after = bench.margins(usual).harmful, bench.margins(other).harmful
+    was, now = bench.margins(usual), bench.margins(other)
+    before, after = was.harmful, now.harmful
     return Change(
         stack=other,
         usual=usual,
         moved=float(decimal(float(abs(after - before).max()))),
         flips=int(((before > 0) & (after <= 0)).sum()),
+        refused=int((before > 0).sum()),
         asked=len(before),
+        unread=was.unread or now.unread,
     )
 
 
