@@ -34,7 +34,7 @@ from modelassay.training.protocol.rollout_comparison import (
     lacking_parts,
     why_a_copy,
 )
-from modelassay.training.protocol.set_up import other_set_up
+from modelassay.training.protocol.set_up import other_adapter, other_set_up
 from modelassay.training.protocol.weight_distance import WeightDeviation, weight_deviation
 from modelassay.training.run import Run
 from modelassay.training.writing import RunWriter
@@ -566,6 +566,31 @@ def test_a_replay_with_other_data_is_named_and_accuses_nobody(
     finding = replay_finding(WHOLE, Replayed(nothing, away(0.5), set_up=found), run="r")
     assert finding.outcome == ("not assessable" if named else "deviates")
     assert other_set_up(written(tmp_path / "c"), recorded, 2, 4) == ()
+
+
+def test_other_batches_and_adapters_are_named_where_both_sides_tell_them(tmp_path: Path) -> None:
+    def side(name: str, digests: list[str], **settings: str) -> Run:
+        body = {"first_step": 3, "digests_of_batches": digests}
+        event = RunEvent(time="2026-05-01T00:00:00Z", kind="note", step=4, body=body)
+        return written(tmp_path / name, event, configuration={"lr": "1", **settings})
+
+    told = {"peft.default.r": "4", "base.revision": "x"}
+    recorded, old = side("a", ["1", "2"], **told), side("b", ["1", "2"])
+    same, other = side("c", ["1", "2"], **told), side("d", ["1", "3"], **told | {"peft.default.r": "16"})
+    assert other_set_up(recorded, same, 2, 4) == other_set_up(old, recorded, 2, 4) == ()
+    assert other_set_up(recorded, other, 2, 3) == ("peft.default.r is 4 in the record and 16 in the replay",)
+    assert "1 of 2 steps had other batches, step 4 the first" in other_set_up(recorded, other, 2, 4)
+    plain = side("e", ["1", "2"], peft="none")
+    assert other_set_up(plain, recorded, 2, 4) == (
+        "peft.default.r is not there in the record and 4 in the replay",
+    )
+    folders = tmp_path / "one", tmp_path / "two"
+    for folder, alpha in zip(folders, (8, 64), strict=True):
+        folder.mkdir()
+        config = {"lora_alpha": alpha, "target_modules": ["v", "q"][:: 1 if alpha == 8 else -1]}
+        (folder / "adapter_config.json").write_text(json.dumps(config))
+    assert other_adapter(*folders) == ("peft.lora_alpha is 8 in the record and 64 in the replay",)
+    assert other_adapter(folders[0], tmp_path) == ()
 
 
 def test_no_rollouts_are_no_part_of_what_a_replay_says() -> None:

@@ -119,7 +119,7 @@ def _replayed(
     """The replay `again`, held against the record and the developer's own."""
     from modelassay.training.protocol.replay import Replayed, recorded_checkpoint
     from modelassay.training.protocol.rollout_comparison import compare_rollouts, lacking_parts
-    from modelassay.training.protocol.set_up import other_set_up
+    from modelassay.training.protocol.set_up import other_adapter, other_set_up
     from modelassay.training.protocol.weight_distance import weight_deviation
 
     claimed, reached = folders.claimed, folders.reached
@@ -135,7 +135,14 @@ def _replayed(
         weights=weight_deviation(reached, claimed, folders.start) if claimed and reached else None,
         own=tuple(weight_deviation(each, claimed, folders.start) for each in folders.own if claimed),
         own_rollouts=tuple(compare_rollouts(again, each, checkpoint.step + 1, last) for each in alike),
-        set_up=other_set_up(recorded, again, checkpoint.step, last),
+        set_up=tuple(
+            dict.fromkeys(
+                [
+                    *other_set_up(recorded, again, checkpoint.step, last),
+                    *(other_adapter(claimed, reached) if claimed and reached else ()),
+                ]
+            )
+        ),
         own_set_up=otherwise,
         lacks=lacking_parts(recorded, checkpoint.step + 1, last),
     )

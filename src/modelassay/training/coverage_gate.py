@@ -22,6 +22,7 @@ REMNANT = 0.5
 SHOWN_LINES = 5
 SHOWN_STEPS = 10
 LONGEST_REASON = 200
+NO_BASIS = "nothing in the source says how many rollouts were generated"
 _LOSSES = ("quarantined", "lost", "overwritten_steps", "missing_steps")
 """What of a statement of coverage says that rollouts are missing."""
 
@@ -175,6 +176,9 @@ def _completeness(coverage: RunCoverage, found: int) -> RunFinding:
     values |= {"found": decimal(found)}
     if coverage.expected_train is None:
         return _without_total(coverage, found, counts, values)
+    if not coverage.expected_train and not found and not any(counts.values()):
+        told = not_assessable(CHECK, f"the run has no training rollouts ({coverage.basis or NO_BASIS})")
+        return msgspec.structs.replace(told, values=values)
     share = min(1.0, found / coverage.expected_train) if coverage.expected_train else 1.0
     values |= {"expected": decimal(coverage.expected_train), "share": decimal(share)}
     flaws = [name for name in counts if counts[name] and name != "duplicated"]
@@ -226,7 +230,7 @@ def _without_total(
 
     At least so many are missing as could not be read or were lost, or as the steps without any usually have.
     """
-    why = coverage.basis or "nothing in the source says how many rollouts were generated"
+    why = coverage.basis or NO_BASIS
     question = "How many rollouts were generated, step by step?"
     flaws = [name for name in _LOSSES if counts[name]]
     if not flaws:

@@ -12,6 +12,7 @@ import pytest
 from modelassay import Recorder
 from modelassay.assessment.committing import read_commitments
 from modelassay.errors import UsageError
+from modelassay.training.coverage_gate import coverage_findings
 from modelassay.training.frame import read_frame
 from modelassay.training.reconciliation import prompt_tokens_of, reconcile
 from modelassay.training.run import Run
@@ -46,6 +47,15 @@ def test_training_on_data(
     assert {each.step for each in run.metrics()} == {1, 2, 3}
     assert [each.name for each in run.checkpoints()] == ["checkpoint-3"]
     assert [e.body["batches"] for e in run.events() if "batches" in e.body] == [3]
+    (told,) = [e for e in run.events() if "digests_of_batches" in e.body]
+    assert (told.step, told.body["first_step"], len(set(told.body["digests_of_batches"]))) == (3, 1, 3)
+    coverage = run.coverage()
+    assert coverage is not None
+    assert coverage.basis == f"no rollouts are made: {kind}Trainer trained on data"
+    (gate,) = coverage_findings(run.manifest, coverage)
+    assert (gate.state, coverage.basis in gate.why_not) == ("not_assessable", True)
+    assert run.manifest.configuration["peft"] == "none"
+    assert run.manifest.configuration["base.config"].startswith("sha256:")
 
 
 @pytest.mark.slow

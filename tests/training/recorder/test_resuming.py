@@ -200,6 +200,7 @@ def test_groups_of_a_trainer_that_trains_twice_are_kept_apart(
         for _ in range(2):
             trainer.train()
     run = Run(tmp_path / "store" / "runs" / "r")
+    assert [(e.step, e.rank) for e in run.events() if e.kind == "resumed"] == [(0, 1)]
     rows = [row for batch in run.batches(["group", "rank", "step"]) for row in batch.to_pylist()]
     assert Counter((row["rank"], row["step"]) for row in rows) == dict.fromkeys(
         [(0, 1), (0, 2), (1, 1), (1, 2)], 16

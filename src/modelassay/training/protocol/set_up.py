@@ -9,10 +9,16 @@ digest of their rows and the seed of their order: fingerprints of libraries diff
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from modelassay.errors import EvidenceError
 from modelassay.records import RunDataset, RunEvent
+from modelassay.training.importers.lines import flattened
+from modelassay.training.recorder.batches import DIGESTS, FIRST
+from modelassay.training.recorder.model_settings import ADAPTERS, BASE, settings_of_adapter
 from modelassay.training.recorder.surroundings import HIDDEN
 from modelassay.training.run import Run
 from modelassay.training.stretches import processes_of
@@ -61,6 +67,7 @@ def other_set_up(recorded: Run, replayed: Run, after: int, last: int) -> tuple[s
     (theirs, theirs_later), (mine, mine_later) = sides
     found = [
         *_other_data(recorded, replayed),
+        *_other_batches(recorded, replayed, after, last),
         *_differences(theirs, mine),
         *_differences(theirs_later, mine_later),
     ]
@@ -133,6 +140,27 @@ def _same_data(one: RunDataset, other: RunDataset) -> bool:
     return all(a == b for a, b in known if a not in (None, "") and b not in (None, ""))
 
 
+def _other_batches(recorded: Run, replayed: Run, after: int, last: int) -> Iterator[str]:
+    """Steps in which both sides say what they were trained on, and not the same."""
+    if processes_of(recorded) != processes_of(replayed):
+        return
+    theirs, mine = _batches(recorded), _batches(replayed)
+    steps = [step for step in sorted(theirs) if after < step <= last and step in mine]
+    if other := [step for step in steps if theirs[step] != mine[step]]:
+        yield f"{len(other):,} of {len(steps):,} steps had other batches, step {other[0]} the first"
+
+
+def _batches(run: Run) -> dict[int, dict[int, object]]:
+    """Digests of batches by step and by process; of steps that were taken twice, the later ones."""
+    world, found = processes_of(run), dict[int, dict[int, object]]()
+    for event in sorted(run.events(), key=lambda each: each.rank):
+        first, digests = event.body.get(FIRST), event.body.get(DIGESTS)
+        if event.kind == "note" and isinstance(first, int) and isinstance(digests, list):
+            for place, digest in enumerate(digests):
+                found.setdefault(first + place, {})[event.rank % world] = digest
+    return found
+
+
 def _seed(data: RunDataset) -> str:
     return data.order.partition(";")[0]
 
@@ -146,11 +174,22 @@ def _of_data(data: RunDataset) -> str:
 def _differences(theirs: SetUp, mine: SetUp) -> Iterator[str]:
     length_matters = not (_is_constant(theirs.settings) and _is_constant(mine.settings))
     local = _local(theirs.settings) | _local(mine.settings)
+    local |= _of_one_side(theirs.settings, mine.settings)
     sides = (_of_training(each.settings, length_matters, local) for each in (theirs, mine))
     yield from _other("setting", *sides)
     yield from _other("code", *(_of_code(each.code) for each in (theirs, mine)))
     for name in sorted(theirs.libraries.keys() & mine.libraries.keys() - {_OWN_LIBRARY}):
         yield from _told(name, theirs.libraries[name], mine.libraries[name])
+
+
+def _of_one_side(theirs: Mapping[str, str], mine: Mapping[str, str]) -> set[str]:
+    """Names of settings of the model that one side says nothing of: recorders have not always told them.
+
+    A base has several identities, of which each is told where it is known; adapters are told whole or not.
+    """
+    found = {name for name in theirs.keys() ^ mine.keys() if name.startswith(f"{BASE}.")}
+    adapters = [{name for name in each if name.partition(".")[0] == ADAPTERS} for each in (theirs, mine)]
+    return found if all(adapters) else found.union(*adapters)
 
 
 def _other(what: str, theirs: Mapping[str, str], mine: Mapping[str, str]) -> Iterator[str]:
@@ -195,6 +234,28 @@ def of_training(setting: str) -> bool:
 
 def _is_output(name: str) -> bool:
     return name in _OUTPUT or name.startswith(_OUTPUT_BEGINNINGS)
+
+
+def other_adapter(claimed: Path, reached: Path) -> tuple[str, ...]:
+    """Settings of the adapters of two checkpoints that are not the same; none where either has no adapter.
+
+    The record of a run of an earlier version says nothing of them.
+    """
+    theirs, mine = _adapter(claimed), _adapter(reached)
+    if not (theirs and mine):
+        return ()
+    return tuple(_other("setting of adapters", theirs, mine))
+
+
+def _adapter(folder: Path) -> dict[str, str]:
+    try:
+        config = json.loads((folder / "adapter_config.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"adapter_config.json cannot be read: {error}", where=str(folder)) from error
+    settings = flattened({ADAPTERS: settings_of_adapter(config)})
+    return {name: value for name, value in settings.items() if value.strip().lower() not in _NOTHING}
 
 
 def _is_constant(settings: Mapping[str, str]) -> bool:

@@ -18,6 +18,7 @@ from modelassay.training.cut_short import ENDED_IN_STEP, STOPPED
 from modelassay.training.happenings import Gap, said
 from modelassay.training.importers.tally import Tally
 from modelassay.training.recorder.clerk import LiveLog
+from modelassay.training.recorder.generating import generated_unseen, without_rollouts
 from modelassay.training.recorder.graded_columns import NO_PHASE, PHASE_TOLD
 from modelassay.training.recorder.place import Place
 from modelassay.training.recorder.rewards import UNSEEN
@@ -35,6 +36,7 @@ _UNTIL_STOPPED = (
     "nothing tells"
 )
 _PARTLY = "a reward model scored rollouts unseen by the recorder, and nothing says how many"
+_GENERATED = "what the trainer generates itself the recorder does not see, and nothing says how much that is"
 
 
 def close_run(place: Place, first: int, own: int, log: LiveLog | None) -> bool:
@@ -109,13 +111,17 @@ def coverage_of_recorded(run: Run) -> RunCoverage:
     statements += [f"{torn.file} is torn after {torn.read:,} rollouts." for torn in run.torn]
     statements += _assumed(events)
     statements += _no_phase(events)
-    statements += (unseen := _unseen(events))
+    statements += (scored := _unseen(events))
+    statements += (generated := generated_unseen(events))
+    unseen = bool(scored or generated)
+    none_made = without_rollouts(events) if not tally.train + tally.evaluation + gaps else ""
+    whole = none_made or (_UNTIL_STOPPED if stopped else _WHOLE)
     return RunCoverage(
         found=tally.train + tally.evaluation,
         found_train=tally.train,
         found_eval=tally.evaluation,
         expected_train=None if unseen else tally.train + gaps,
-        basis=_PARTLY if unseen else _UNTIL_STOPPED if stopped else _WHOLE,
+        basis=_PARTLY if scored else _GENERATED if generated else whole,
         batches_found=len(tally.train_steps),
         batches_expected=len(tally.train_steps) if not gaps and not unseen else None,
         repeated_steps=_repeated(run),

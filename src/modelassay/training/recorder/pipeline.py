@@ -292,5 +292,6 @@ class Pipeline:
             body["reason"] = "steps that were closed came again"
         else:
             body[EVALUATED_AGAIN] = step
-        event = RunEvent(time=event_time(), kind=kind, rank=self.process, body=body)
+        after = max(0, step - 1) if again == "training" else 0
+        event = RunEvent(time=event_time(), kind=kind, step=after, rank=self.process, body=body)
         self._spool.put(Line("events", msgspec.json.encode(event)))

@@ -22,6 +22,10 @@ LIBRARIES = (
     "deepspeed", "numpy", "modelassay",
 )  # fmt: skip
 _SECRET = re.compile(r"(?i)(token|secret|password|passwd|api_?key|credential)s?$")
+_NO_SECRET = re.compile(
+    r"(?i)(.*[._])?((eos|bos|pad|unk|sep|cls|mask|image|video|audio|stop)_tokens?|(max|min|num)(_\w+)?_tokens)"
+)
+"""Names that end like a secret's, of tokens that texts are made of."""
 HIDDEN = "(not recorded)"
 _PATIENCE_S = 5
 
@@ -145,7 +149,11 @@ def _take(digest: Any, code: CodeType) -> None:
 
 def without_secrets(settings: Mapping[str, str]) -> dict[str, str]:
     """`settings` with the values of tokens, keys and passwords left out."""
-    return {name: HIDDEN if value and _SECRET.search(name) else value for name, value in settings.items()}
+    return {name: HIDDEN if value and _is_secret(name) else value for name, value in settings.items()}
+
+
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None and not _NO_SECRET.fullmatch(name)
 
 
 def random_states() -> dict[str, str]:

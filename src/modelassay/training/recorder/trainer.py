@@ -9,7 +9,6 @@ says all but advantages. Everything else comes through ``TrainerCallback``.
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -17,7 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelassay.errors import UsageError
+from modelassay.training.recorder.batches import Batches
+from modelassay.training.recorder.generating import told_of_rollouts
 from modelassay.training.recorder.generation import Generation
+from modelassay.training.recorder.model_settings import adapter_settings, base_settings
 from modelassay.training.recorder.plain_values import reward_function
 from modelassay.training.recorder.rewards import UNSEEN
 from modelassay.training.recorder.surroundings import git_commit, library_versions, random_states
@@ -34,11 +36,23 @@ ALGORITHMS = {
     "RewardTrainer": "reward_modelling",
     "KTOTrainer": "kto",
     "PPOTrainer": "ppo",
+    "ORPOTrainer": "orpo",
+    "CPOTrainer": "cpo",
+    "OnlineDPOTrainer": "online_dpo",
+    "DistillationTrainer": "distillation",
+    "GKDTrainer": "gkd",
+    "GOLDTrainer": "gold",
 }
-"""By the name of the trainer's class or one that it derives from."""
+"""By the name of the trainer's class or the next one that it derives from."""
 METHODS = ("_calculate_rewards", "_generate_and_score_completions")
 """Of GRPO and RLOO trainers; what they give is caught where a trainer has both."""
-_ROLES = {"sft": "sft", "dpo": "preference", "kto": "preference", "reward_modelling": "preference"}
+_ROLES = {
+    "sft": "sft",
+    "gkd": "sft",
+    **dict.fromkeys(("dpo", "kto", "orpo", "cpo", "reward_modelling"), "preference"),
+    **dict.fromkeys(("grpo", "rloo", "ppo", "online_dpo", "distillation"), "prompts"),
+}
+"""Of the data of a trainer; of others `prompts` where it has reward functions, else `train`."""
 _WATCHED = (
     "beta", "temperature", "top_p", "top_k", "num_generations", "num_iterations", "max_completion_length",
     "loss_type", "scale_rewards", "epsilon_low", "epsilon_high",
@@ -86,17 +100,19 @@ def attach(recorder: RunRecorder, trainer: Any, *, tokens: bool = True) -> None:
         base=_base(trainer),
     )
     watch = _Watch(recorder, trainer)
-    callback = _callback(watch, _ROLES.get(algorithm, "prompts"))
+    has_rewards = bool(getattr(trainer, "reward_funcs", None))
+    callback = _callback(watch, _ROLES.get(algorithm, "prompts" if has_rewards else "train"))
     setattr(trainer, _ATTACHED, _Attached(recorder, trainer, callback))
     with recorder.troubles.kept("attaching"):
         _wrap_training(watch)
         if all(hasattr(trainer, name) for name in METHODS):
             watch.generation = Generation(recorder, trainer, tokens=tokens)
             watch.generation.wrap()
-        elif hasattr(trainer, "reward_funcs"):
+        elif has_rewards:
             _wrap_rewards(recorder, trainer)
         else:
-            watch.wrap_batches()
+            watch.sees_rollouts = False
+            watch.batches.wrap()
     trainer.add_callback(callback)
 
 
@@ -155,11 +171,12 @@ def _wrap_training(watch: _Watch) -> None:
 
     @functools.wraps(train)
     def wrapped(*arguments: Any, **named: Any) -> Any:
+        watch.goes_on_from = (*arguments, named.get("resume_from_checkpoint"))[0]
         try:
             return train(*arguments, **named)
         except BaseException as error:
             recorder.exception(error, step=trainer.state.global_step)
-            watch.ended()
+            watch.ended(trainer.state.global_step)
             recorder.flush()
             raise
 
@@ -172,17 +189,37 @@ class _Watch:
     def __init__(self, recorder: RunRecorder, trainer: Any) -> None:
         self.recorder = recorder
         self.trainer = trainer
-        self.order = hashlib.sha256()
-        self.batches = 0
+        self.batches = Batches(recorder, trainer)
+        self.sees_rollouts = True
+        """Whether the trainer's rollouts, if it makes any, are caught."""
+        self.goes_on_from: Any = None
+        """What `train` was asked to resume from."""
         self.versions: dict[str, str] = {}
         """Of the repository that training runs in."""
         self._seen: tuple[Any, ...] = ()
         self.generation: Generation | None = None
         """What catches the trainer's rollouts, where it makes any."""
+        self._base: dict[str, str] | None = None
 
-    def ended(self) -> None:
-        """Training is over, or was broken off."""
+    def began(self, step: int, last: int) -> None:
+        """Training begins after `step`, to end with `last`; this process may have been further before."""
+        self.versions = git_commit(Path.cwd())
+        if step < min(self.recorder.current_step, last):
+            self.recorder.reach(step + 1)
+        self.recorder.begin(step)
+        self.batches.begin()
+        if self.goes_on_from:
+            told = self.goes_on_from
+            name = Path(told).name if isinstance(told, str | Path) else f"checkpoint-{step}"
+            self.recorder.event("note", step=step, goes_on_from=name)
+        if not self.sees_rollouts:
+            body: dict[str, Any] = {**told_of_rollouts(self.trainer)}
+            self.recorder.event("note", step=step, **body)
+
+    def ended(self, step: int) -> None:
+        """Training is over, or was broken off, after `step`."""
         with self.recorder.troubles.kept("ending training"):
+            self.batches.ended(step)
             if self.generation is not None:
                 self.generation.ended()
 
@@ -190,7 +227,13 @@ class _Watch:
         """All settings in force."""
         watched = {f"trainer.{name}": getattr(self.trainer, name, None) for name in _WATCHED}
         rewards = {f"reward_weights.{each.name}": str(each.weight) for each in rewards_of(self.trainer)}
-        return {**self.trainer.args.to_dict(), **watched, **rewards}
+        return {**self.trainer.args.to_dict(), **watched, **rewards, **self._of_model()}
+
+    def _of_model(self) -> dict[str, Any]:
+        """Of adapters and the base; the latter as it was at first, since trainers switch parts of it."""
+        model = self.trainer.model
+        self._base = base_settings(model) if self._base is None else self._base
+        return {**adapter_settings(model), **self._base}
 
     def code(self) -> dict[str, Any]:
         """Graders, environments and the training script."""
@@ -220,21 +263,6 @@ class _Watch:
             self.recorder.configuration(self.settings(), step=step)
         self.recorder.code(self.code(), versions=self.versions, step=step)
 
-    def wrap_batches(self) -> None:
-        """Take the digest of every batch that is trained on, in order."""
-        training_step = self.trainer.training_step
-
-        @functools.wraps(training_step)
-        def wrapped(model: Any, inputs: Any, *arguments: Any, **named: Any) -> Any:
-            with self.recorder.troubles.kept("reading a batch"):
-                for name in sorted(inputs):
-                    if "input_ids" in name or name == "labels":
-                        self.order.update(name.encode() + inputs[name].detach().cpu().numpy().tobytes())
-                self.batches += 1
-            return training_step(model, inputs, *arguments, **named)
-
-        self.trainer.training_step = wrapped
-
 
 def _callback(watch: _Watch, role: str) -> Any:
     """The callback; its class is made here, so that transformers is imported only where it is used."""
@@ -255,8 +283,7 @@ def _callback(watch: _Watch, role: str) -> Any:
 
         @guarded
         def on_train_begin(self, args: Any, state: Any, control: Any, **named: Any) -> None:
-            watch.versions = git_commit(Path.cwd())
-            recorder.begin(state.global_step)
+            watch.began(state.global_step, state.max_steps)
             watch.look(state.global_step)
             seed = args.seed if args.data_seed is None else args.data_seed
             for name, data in (("train", trainer.train_dataset), ("eval", trainer.eval_dataset)):
@@ -274,24 +301,24 @@ def _callback(watch: _Watch, role: str) -> Any:
             watch.look(state.global_step + 1)  # once more: callbacks behind this one begin the step after it
 
         @guarded
+        def on_step_end(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            watch.batches.step_done(state.global_step)
+
+        @guarded
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **named: Any) -> None:
             evaluation = any(map(_EVALUATED.fullmatch, logs or {}))
             recorder.metrics(logs or {}, step=state.global_step, phase="eval" if evaluation else "train")
 
         @guarded
         def on_save(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            watch.batches.tell()
             if state.is_world_process_zero:
                 folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
                 recorder.checkpoint(folder, step=state.global_step)
 
         @guarded
         def on_train_end(self, args: Any, state: Any, control: Any, **named: Any) -> None:
-            if watch.batches:
-                digest = f"sha256:{watch.order.hexdigest()}"
-                recorder.event(
-                    "note", step=state.global_step, batches=watch.batches, digest_of_batches_in_order=digest
-                )
-            watch.ended()
+            watch.ended(state.global_step)
             recorder.step(state.global_step)
             recorder.flush()
 
