@@ -96,7 +96,10 @@ def load_model(
     places = _stored(files, where=where)
     with _hashed_alone(files, code=trust_remote_code, where=where) as folder:
         try:
-            model, report = getattr(transformers, kind).from_pretrained(
+            config = transformers.AutoConfig.from_pretrained(
+                folder, trust_remote_code=trust_remote_code, local_files_only=True
+            )
+            model, report = getattr(transformers, _opener(config, kind, where=where)).from_pretrained(
                 folder,
                 dtype=dtype,
                 use_safetensors=True,
@@ -106,6 +109,8 @@ def load_model(
                 ignore_mismatched_sizes=True,  # refused below, by name
             )
             model = model.to(device).eval()
+        except TargetError:
+            raise
         except Exception as error:  # whatever a configuration of any architecture makes others' code raise
             raise TargetError(
                 f"the model cannot be loaded: {one_line(str(error).replace(str(folder), str(files.folder)))}",
@@ -119,6 +124,30 @@ def load_model(
     _check_complete(report, model, where=where)
     _check_numbers(places, model, where=where)
     return model
+
+
+def _opener(config: Any, kind: str, *, where: str) -> str:
+    """Transformers' class for a model: `kind`, or the one for models that read images too, where it knows a
+    model that is to continue text only as such; text alone is put to it as to any other.
+
+    Raises:
+        TargetError: it knows no class that continues text for this configuration.
+    """
+    import transformers
+
+    own_code = kind in (getattr(config, "auto_map", None) or {})
+    known = type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING
+    if kind != "AutoModelForCausalLM" or own_code or known:
+        return kind
+    if type(config) in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and not config.is_encoder_decoder:
+        return "AutoModelForImageTextToText"
+    raise TargetError(
+        f"the model cannot be loaded: transformers opens {type(config).__name__} for other tasks than "
+        "continuing text",
+        where=where,
+        mend="name a causal language model; of a model of several parts, save the one that writes text by "
+        "itself and name that",
+    )
 
 
 def load_tokenizer(files: ModelFiles, *, where: str) -> Any:
