@@ -13,6 +13,7 @@ import pytest
 
 from modelassay.assessment.assess import assess
 from modelassay.assessment.assessed_copy import log_for
+from modelassay.assessment.assurance import assure
 from modelassay.assessment.challenging import draws_of, log_challenge, log_nonce
 from modelassay.assessment.committing import Commitments, commit_run, run_secret
 from modelassay.assessment.drawn_evidence import keep_draws
@@ -30,7 +31,7 @@ from modelassay.log.keys import PemSigner, new_key
 from modelassay.log.note import COSIGNATURE, SignatureLine, parse_note, vkey_of
 from modelassay.log.reader import LogReader
 from modelassay.log.trust import TrustPolicy, trust_in
-from modelassay.records import Actor, Assessment, RunCheckpoint, RunEvent, RunFinding
+from modelassay.records import Actor, Assessment, RunCheckpoint, RunEvent, RunFinding, RunManifest
 from modelassay.report.assessments import assessment_page
 from modelassay.training.findings import run_finding
 from modelassay.training.protocol.challenge import decode_challenge, make_challenge, new_nonce
@@ -41,6 +42,7 @@ from modelassay.training.protocol.rollout_comparison import RolloutComparison
 from modelassay.training.protocol.sampling import scores_finding
 from modelassay.training.protocol.scoring import TokenScores
 from modelassay.training.run import Run
+from modelassay.training.writing import RunWriter
 
 SEEN = 1_780_000_000  # 2026-05-28T20:26:40Z
 CHECKPOINT = RunCheckpoint(step=10, name="checkpoint-10", digest=Digest("sha256:" + "1" * 64), parts=NEEDED)
@@ -155,6 +157,20 @@ def test_commitment_alone_raises_nothing(case: Case) -> None:
     record = case.assess(Proofs())
     assert record.tier == "T2"
     assert "not challenged" in record.assurance[3].statement
+
+
+def test_tiers_of_challenges_do_not_apply_to_a_run_without_rollouts(tmp_path: Path) -> None:
+    folder = tmp_path / "store" / "runs" / "sft"
+    with RunWriter(folder, RunManifest(id="sft", name="sft", origin="recorded", framework="trl")):
+        pass
+    notary = Notary(actor=Actor(name="dev"), log_signer=new_key("ed25519", name="dev.example/log"))
+    commit_run(Run(folder), tmp_path / "store", notary)
+    assured = assure(Run(folder), (), Proofs())
+    assert assured.tier == "T1"
+    assert assured.steps[3].statement == (
+        "The run is committed to no rollouts: none can be drawn, and this tier and the next do not apply. "
+        "Its other files are those that were committed to."
+    )
 
 
 def test_an_opened_challenge_gives_the_third_tier(case: Case) -> None:

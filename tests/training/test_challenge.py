@@ -321,6 +321,11 @@ def test_bad_numbers_and_names_are_refused(case: Case) -> None:
     ]:
         with pytest.raises(UsageError, match=match):
             made(**changes)
+    none = msgspec.structs.replace(case.committed, rollouts=0)
+    with pytest.raises(UsageError, match="T3 and T4 need opened rollouts"):
+        make_challenge(
+            none, (), nonce=new_nonce(), randomness="", share=0.1, probability=0.9, issued="", deadline=""
+        )
 
 
 def test_the_draw_is_spread_over_the_run_and_as_likely_to_find_as_said(case: Case) -> None:

@@ -216,6 +216,11 @@ def _third(
         return f"The copy that was assessed is not what was committed to: {'; '.join(differs)}."
     if made is None:
         return "The run is not committed to."
+    if checked is None and not made.committed.rollouts:
+        return (
+            "The run is committed to no rollouts: none can be drawn, and this tier and the next do not "
+            f"apply. Its other files are those that were committed to.{_unbound(made)}"
+        )
     if checked is None:
         return "The run is committed to, and was not challenged."
     if checked.failed:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option, writable
+from modelassay.cli.replay_start import Start, start_of
 from modelassay.cli.run_options import open_run
 from modelassay.errors import ExitCode, TargetError, UsageError
 
@@ -25,7 +26,12 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.argument("run")
 @click.argument("replayed", required=False, default="")
 @click.option(
-    "--from", "start", type=_FOLDER, required=True, metavar="DIR", help="Checkpoint that was replayed from."
+    "--from",
+    "start",
+    callback=start_of,
+    required=True,
+    metavar="DIR|hf:BASE+DIR",
+    help="Checkpoint that was replayed from; an adapter's with its base, where tokens are scored.",
 )
 @click.option("--to", "claimed", type=_FOLDER, metavar="DIR", help="Checkpoint at the end, as claimed.")
 @click.option("--reached", type=_FOLDER, metavar="DIR", help="Checkpoint at the end, as replayed.")
@@ -55,7 +61,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 def command(
     run: str,
     replayed: str,
-    start: Path,
+    start: Start,
     claimed: Path | None,
     reached: Path | None,
     own: tuple[Path, ...],
@@ -77,6 +83,7 @@ def command(
     modelassay run replay grpo ./again --from out/checkpoint-20 --to out/checkpoint-22 \\
         --reached again/checkpoint-22 --own theirs/checkpoint-22 --own-run ./theirs
     modelassay run replay grpo --from out/checkpoint-20
+    modelassay run replay lora --from hf:org/base+out/checkpoint-20
     """
     import msgspec
 
@@ -85,7 +92,7 @@ def command(
 
     place = chosen_store(store)
     recorded = open_run(run, place)
-    checkpoint = recorded_checkpoint(recorded, start)
+    checkpoint = recorded_checkpoint(recorded, start.folder)
     if not replayed:
         finding = _scored(recorded, checkpoint, start)
     else:
@@ -107,7 +114,7 @@ def command(
 class _Folders:
     """Checkpoints that are compared."""
 
-    start: Path
+    start: Start
     claimed: Path | None
     reached: Path | None
     own: tuple[Path, ...]
@@ -132,8 +139,8 @@ def _replayed(
     rollouts = compare_rollouts(recorded, again, checkpoint.step + 1, last)
     found = Replayed(
         rollouts=rollouts,
-        weights=weight_deviation(reached, claimed, folders.start) if claimed and reached else None,
-        own=tuple(weight_deviation(each, claimed, folders.start) for each in folders.own if claimed),
+        weights=weight_deviation(reached, claimed, folders.start.folder) if claimed and reached else None,
+        own=tuple(weight_deviation(each, claimed, folders.start.folder) for each in folders.own if claimed),
         own_rollouts=tuple(compare_rollouts(again, each, checkpoint.step + 1, last) for each in alike),
         set_up=tuple(
             dict.fromkeys(
@@ -224,7 +231,7 @@ def _by_set_up(
     return [each for each, other in found if not other], tuple(otherwise)
 
 
-def _scored_if_possible(recorded: Run, checkpoint: RunCheckpoint, folder: Path) -> RunFinding:
+def _scored_if_possible(recorded: Run, checkpoint: RunCheckpoint, start: Start) -> RunFinding:
     """Like `_scored`, of all rollouts; not assessable where they cannot be, as of an adapter."""
     from modelassay.training.findings import not_assessable
     from modelassay.training.protocol.rollout_comparison import count_of_step, logged_rollouts
@@ -236,12 +243,12 @@ def _scored_if_possible(recorded: Run, checkpoint: RunCheckpoint, folder: Path) 
     if lacking:
         return not_assessable(CHECK, f"the record has no tokens of {lacking:,} of its {count:,} rollouts")
     try:
-        return _scored(recorded, checkpoint, folder, count)
+        return _scored(recorded, checkpoint, start, count)
     except (UsageError, TargetError) as error:
         return not_assessable(CHECK, f"its tokens cannot be scored: {error.what}")
 
 
-def _scored(recorded: Run, checkpoint: RunCheckpoint, folder: Path, most: int = 256) -> RunFinding:
+def _scored(recorded: Run, checkpoint: RunCheckpoint, start: Start, most: int = 256) -> RunFinding:
     """Scores of the rollouts that the checkpoint must have sampled: `most` of those of the step after it."""
     from modelassay.training.protocol import sampling
     from modelassay.training.protocol.rollout_comparison import logged_rollouts
@@ -250,7 +257,7 @@ def _scored(recorded: Run, checkpoint: RunCheckpoint, folder: Path, most: int = 
     step = checkpoint.step + 1
     logged = logged_rollouts(recorded, step, most)
     temperature, why_not = sampling.sampling_of(recorded)
-    scores = score_tokens(folder, logged, temperature or 1.0)
+    scores = score_tokens(start.folder, logged, temperature or 1.0, base=start.base)
     return sampling.scores_finding(
         checkpoint, step, logged, scores, why_not, temperature=temperature, run=recorded.manifest.id
     )

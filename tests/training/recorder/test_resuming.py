@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from modelassay import Recorder
 from modelassay.assessment.committing import read_commitments
+from modelassay.cli.replay_start import start_of
 from modelassay.cli.run_replay import command
-from modelassay.errors import EvidenceError
+from modelassay.errors import EvidenceError, UsageError
 from modelassay.records import RunFinding
 from modelassay.training.protocol.replay import Replayed, recorded_checkpoint, replay_finding
 from modelassay.training.protocol.rollout_comparison import compare_rollouts, logged_rollouts
@@ -165,6 +167,28 @@ def test_tokens_are_scored_under_the_checkpoint_that_sampled_them(
     model.save_pretrained(tmp_path / "other")
     wrong = scores_finding(checkpoint, 3, logged, score_tokens(tmp_path / "other", logged), run="r")
     assert wrong.outcome == "inconsistent"
+
+
+def test_tokens_are_scored_under_an_adapter_on_its_base(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
+    peft = pytest.importorskip("peft", reason="the extra 'train' is not installed")
+    base, adapter, merged = (tmp_path / name for name in ("base", "adapter", "merged"))
+    from tests.training.recorder.conftest import tiny_model
+
+    tiny_model().save_pretrained(base)
+    config = peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    torch.manual_seed(5)
+    wrapped = peft.get_peft_model(tiny_model(), config)
+    wrapped.save_pretrained(adapter)
+    wrapped.merge_and_unload().save_pretrained(merged)
+    logged = [Logged((2, 3), (4, 5, 6))]
+    start = start_of(None, None, f"hf:{base}+{adapter}")  # type: ignore[arg-type]
+    found = score_tokens(start.folder, logged, base=start.base)
+    assert np.allclose(found.logp, score_tokens(merged, logged).logp, atol=1e-5)
+    assert not np.allclose(found.logp, score_tokens(base, logged).logp, atol=1e-5)
+    for wrong in (str(tmp_path / "none"), f"hf:{base}+{adapter}@0.5"):
+        with pytest.raises(UsageError):
+            start_of(None, None, wrong)  # type: ignore[arg-type]
 
 
 def test_a_resumed_run_goes_on_in_its_record(

@@ -160,7 +160,13 @@ def make_challenge(
     if why := _wrong_parts(parts):
         raise UsageError(why, mend=f"parts: {', '.join(PARTS)}")
     if committed.rollouts < 1:
-        raise UsageError("the run is committed to no rollouts", where=committed.run)
+        raise UsageError(
+            "the run is committed to no rollouts, so none can be drawn: T3 and T4 need opened rollouts, and "
+            "do not apply to it",
+            where=committed.run,
+            mend="hold its data against their digests (`run assess --data`), and replay a segment of it "
+            "(`run replay`)",
+        )
     if not _make_sense(share, probability):
         raise UsageError("a share is above 0 and at most 1, a probability at least 0 and below 1")
     seed = seed_of(commitment_of(committed), nonce, randomness)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelassay.weights.folders import model_files
+from modelassay.weights.folders import adapter_files, model_files
 from modelassay.weights.opening import load_model, prepare_torch
 
 AT_ONCE = 16
@@ -55,30 +55,46 @@ class TokenScores:
         return float((self.logp + self.entropy).sum()) / spread if spread else 0.0
 
 
-def score_tokens(checkpoint: Path, rollouts: Sequence[Logged], temperature: float = 1.0) -> TokenScores:
+def score_tokens(
+    checkpoint: Path, rollouts: Sequence[Logged], temperature: float = 1.0, *, base: Path | None = None
+) -> TokenScores:
     """Scores of the logged tokens under the weights of `checkpoint`; no pickle is loaded, no code is run.
 
     Args:
         temperature: that rollouts were sampled with.
+        base: the whole model that the checkpoint is an adapter of.
 
     Raises:
         UsageError: torch is not installed.
-        TargetError: the folder holds no whole model in safetensors.
+        TargetError: the folder holds no whole model in safetensors, or no adapter that fits `base`.
     """
     where = str(checkpoint)
     device = prepare_torch(threads=0, device="auto", dtype="auto", where=where)
     model = load_model(
-        model_files(checkpoint, where=where),
+        model_files(base or checkpoint, where=where),
         kind="AutoModelForCausalLM",
         dtype="auto",
         device=device,
         where=where,
     )
+    if base is not None:
+        model = _with_adapter(model, checkpoint)
     found: list[NDArray[np.float64]] = []
     for start in range(0, len(rollouts), AT_ONCE):
         found += _scored(model, rollouts[start : start + AT_ONCE], temperature)
     table = np.concatenate(found) if found else np.empty((0, 3))
     return TokenScores(table[:, 0], table[:, 1], table[:, 2])
+
+
+def _with_adapter(model: Any, checkpoint: Path) -> Any:
+    """`model` with the adapter in `checkpoint` on it."""
+    from modelassay.targets.adapters import adapter_of, attach
+    from modelassay.targets.base_tensors import BaseTensors
+
+    where, own = str(checkpoint), BaseTensors(model)
+    files = adapter_files(checkpoint, where=where)
+    adapter = adapter_of(files, name=checkpoint.name, weight="1", occurrence=0, where=where)
+    return attach(model, None, adapter, own=own, name="scored", where=where)
 
 
 def _scored(model: Any, rollouts: Iterable[Logged], temperature: float) -> list[NDArray[np.float64]]:
