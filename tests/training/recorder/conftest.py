@@ -52,6 +52,12 @@ def tiny_model(seed: int = 3) -> Any:
     return LlamaForCausalLM(tiny_config())
 
 
+@pytest.fixture
+def small() -> Callable[..., Any]:
+    """Makes a tiny model."""
+    return tiny_model
+
+
 def longer_is_better(completions: list[str], **_: Any) -> list[float]:
     return [len(c) / 8 for c in completions]
 

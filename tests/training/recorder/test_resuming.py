@@ -169,16 +169,14 @@ def test_tokens_are_scored_under_the_checkpoint_that_sampled_them(
     assert wrong.outcome == "inconsistent"
 
 
-def test_tokens_are_scored_under_an_adapter_on_its_base(tmp_path: Path) -> None:
+def test_tokens_are_scored_under_an_adapter_on_its_base(tmp_path: Path, small: Callable[..., Any]) -> None:
     torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
     peft = pytest.importorskip("peft", reason="the extra 'train' is not installed")
     base, adapter, merged = (tmp_path / name for name in ("base", "adapter", "merged"))
-    from tests.training.recorder.conftest import tiny_model
-
-    tiny_model().save_pretrained(base)
+    small().save_pretrained(base)
     config = peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     torch.manual_seed(5)
-    wrapped = peft.get_peft_model(tiny_model(), config)
+    wrapped = peft.get_peft_model(small(), config)
     wrapped.save_pretrained(adapter)
     wrapped.merge_and_unload().save_pretrained(merged)
     logged = [Logged((2, 3), (4, 5, 6))]
