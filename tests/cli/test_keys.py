@@ -59,9 +59,9 @@ def logged(place: Path, kind: type[Any]) -> list[Any]:
     return [event.read(kind) for event in read_events(place / "assay/log", kind)]
 
 
-def begin_log(place: Path) -> None:
+def begin_log(place: Path, store: str = "assay") -> None:
     """A store with a log that nobody signed yet."""
-    Ledger(place / "assay", Notary(actor=Actor(name="test"))).append(
+    Ledger(place / store, Notary(actor=Actor(name="test"))).append(
         KeyRevoked(key="SHA256:" + "A" * 43, reason="first entry", since="2026-11-21T03:00:00Z")
     )
 
@@ -175,6 +175,27 @@ def test_other_keys_leave_the_signature_of_a_log_to_the_key_that_signs_it(
     assert "not at hand" in command("keys", "new", "third", code=2)["error"]["what"]
     assert not (place / "elsewhere").exists()
     assert LogReader(place / "assay/log").checkpoint == reader.checkpoint
+
+
+def test_a_key_that_was_rotated_for_one_store_signs_the_others_that_the_old_one_signed(
+    command: Command, place: Path
+) -> None:
+    command("keys", "new", "ci")
+    for store in ("a", "b", "c"):
+        begin_log(place, store)
+        command("log", "sign", "--store", store)
+    command("keys", "rotate", "ci", "--store", "a")
+    command("keys", "new", "jane", "--use", "verdict", "--store", "b")
+    newest = load_vkey(str(place / "keys" / "ci-2.log.vkey"))
+    reader = LogReader(place / "b/log")
+    assert reader.checkpoint is not None
+    assert trust_in([newest], unwitnessed=True).open_head(reader.checkpoint).head.size == reader.size
+    command("keys", "new", "other", "--use", "log", "--store", "elsewhere")
+    rotated = command("keys", "rotate", "other", "--store", "a")  # which it does not sign
+    assert rotated["logged"] is True
+    head = LogReader(place / "a/log").checkpoint
+    assert head is not None
+    trust_in([newest], unwitnessed=True).open_head(head)
 
 
 def test_a_stolen_log_key_is_revoked_in_its_own_log(

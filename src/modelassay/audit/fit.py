@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 from modelassay.config import Plan
 from modelassay.errors import ConfigError, UnknownNameError, did_you_mean
-from modelassay.gate.examined_rates import MEASURES
 from modelassay.records import Measure, Policy, Sample
 
 ANY_VALUE = "*"
@@ -30,6 +29,8 @@ def check_fit(
         UnknownNameError: a floor for a measure that no evaluator of the plan scores.
         ConfigError: a floor or a required slice that is never compared, or that no sample is in.
     """
+    from modelassay.gate.examined_rates import MEASURES  # heavy, and not needed to list audits
+
     compared = [frozenset(tags_of(expression)) for expression in slices]
     names = [measure.name for measure in measures]
     for index, floor in enumerate(policy.floors):

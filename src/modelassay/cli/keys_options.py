@@ -183,7 +183,7 @@ def log_events(
     notary = Notary(
         actor=Actor(name=card.holder if card else user(), key=signer.public.key_id if signer else ""),
         log_signer=signer,
-        succeeds=succeeds,
+        succeeds=succeeds or (keyring.replaced_by(signer.public) if signer else False),
         witnesses=tuple(witnesses),
     )
     ledger = Ledger(store, notary)

@@ -30,6 +30,7 @@ def command(
         log_of,
         new_passphrase,
         open_keyring,
+        own_log_key,
         print_new,
         shown,
     )
@@ -43,8 +44,9 @@ def command(
     if not old:
         raise UnknownNameError("key", name, {card.name for card in cards}, where=str(keyring.folder))
     place = chosen_store(store)
-    if log_of(place) is not None and all(card.use != "log" for card in old):
-        keyring.signer("log")  # what the log needs is asked for before anything is written
+    signs = own_log_key(place, keyring)  # what the log needs is asked for before anything is written
+    if log_of(place) is not None and signs is None and all(card.use != "log" for card in old):
+        keyring.signer("log")
     secret = new_passphrase(passphrase_file, unencrypted=unencrypted)
     successor = keyring.free_name(name)
     at = utc_now()
@@ -62,9 +64,10 @@ def command(
     ]
     reason = f"replaced by {successor}"
     revoked = [KeyRevoked(key=card.key, reason=reason, since=at) for card in old]
-    log_key = successor if any(card.use == "log" for card in made) else ""
+    replaces = any(card.use == "log" for card in made) and signs in (name, None)
+    log_key = successor if replaces else signs or ""
     events = [*(added(card) for card in made), *revoked]
-    logged = log_events(place, keyring, log_key, events, succeeds=bool(log_key)) is not None
+    logged = log_events(place, keyring, log_key, events, succeeds=replaces) is not None
     for card in old:
         keyring.end(card, at=at, reason=reason)
     if as_json:

@@ -101,6 +101,7 @@ def notary_of(
         actor=Actor(name=name, key=signer.public.key_id if signer else ""),
         verdict_signers=(verdict,) if verdict else (),
         log_signer=log,
+        succeeds=keyring.replaced_by(log.public) if log else False,
         witnesses=witnesses_of(witnesses),
         tell=lambda line: click.echo(line, err=True),
     )

@@ -18,7 +18,10 @@ CHECK = "report"
 
 
 def with_report(found: Verification, bundle: Bundle) -> Verification:
-    """`found` with one more check: a sealed report that the record does not make is not verified."""
+    """`found` with one more check: a sealed report that does not say what was decided is not verified.
+
+    One that differs otherwise may be another build's of the same version, which is told.
+    """
     from msgspec.structs import replace
 
     from modelassay.evidence.checks import perform
@@ -70,13 +73,29 @@ def _follows(bundle: Bundle) -> str:
         record = replace(record, examples=contents.examples)
     elif contents.redaction is not None:
         raise NotDoneError("records that the report shows are withheld", required=False)
-    if renderer_for(REPORT).render(record) != bundle.read(REPORT):
+    sealed = bundle.read(REPORT)
+    if renderer_for(REPORT).render(record) == sealed:
+        return "is what the sealed record makes; its notes and limits are the signer's word"
+    if _headline(record) not in sealed:
         raise EvidenceError(
-            "not the report that the sealed record makes: somebody else's words",
+            "it does not say what was decided: somebody else's words",
             where=REPORT,
             mend="write it anew from the bundle, and ask who made this one",
         )
-    return "is what the sealed record makes; its notes and limits are the signer's word"
+    raise NotDoneError(
+        f"{REPORT} is not what this build of version {__version__} makes of the sealed record: beside what "
+        "was decided its words are the signer's (`modelassay report` writes it anew)",
+        required=False,
+    )
+
+
+def _headline(record: AuditRecord) -> bytes:
+    """What was decided, as it stands on the page."""
+    from markupsafe import escape
+
+    from modelassay.report.html import headline_sentence
+
+    return str(escape(headline_sentence(record.verdict.headline))).encode()
 
 
 def _decoding(record: AuditRecord) -> Iterator[str]:

@@ -117,6 +117,17 @@ class Keyring:
         """What is known of `public`; None when it is not in the folder."""
         return next((card for card in self.cards() if card.key == public.key_id), None)
 
+    def replaced_by(self, public: PublicKey) -> tuple[PublicKey, ...]:
+        """The keys in whose place this key for logs was put: those of its origin that count no more."""
+        card = self.card_of(public)
+        if card is None or not card.origin:
+            return ()
+        return tuple(
+            each.public
+            for each in self.cards()
+            if each.use == "log" and each.ended and each.origin == card.origin and each.key != card.key
+        )
+
     def card(self, key: str) -> KeyCard:
         """The card of the key with id `key`.
 

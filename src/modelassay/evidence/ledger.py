@@ -191,13 +191,17 @@ class Ledger:
     def _refuse_another(self, log: LogWriter) -> None:
         """Object to a key that does not sign this log: those who check trust the one that does."""
         signer = self.notary.log_signer
-        if signer is None or self.notary.succeeds or not log.signed_by_another(signer.public):
+        if signer is None or not log.signed_by_another(signer.public):
+            return
+        before = self.notary.succeeds
+        if before is True or (before and not all(map(log.signed_by_another, before))):
             return
         raise UsageError(
             f"another key signs this log, whose tree heads are those of {log.origin}",
             where=str(self.folder),
             mend="sign with that key (--log-key, MODELASSAY_LOG_KEY); `modelassay keys rotate` puts another "
-            "in its place, which those who check have to be told of",
+            "in its place and, where it is lost, `modelassay log sign --log-key KEY`: those who check have "
+            "to be told of either",
         )
 
 

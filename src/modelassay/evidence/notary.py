@@ -12,7 +12,7 @@ from modelassay.errors import StoreError
 from modelassay.evidence.statements import VERIFIER
 from modelassay.log.note import SignatureLine
 from modelassay.log.reader import LogReader
-from modelassay.log.signing import Signer
+from modelassay.log.signing import PublicKey, Signer
 from modelassay.records import Actor
 
 
@@ -57,8 +57,9 @@ class Notary:
     """ECDSA P-256."""
     log_signer: Signer | None = None
     """Ed25519; its key's name is the origin of a log that it signs first."""
-    succeeds: bool = False
-    """Whether that key may take the place of the one that signs the log."""
+    succeeds: bool | tuple[PublicKey, ...] = False
+    """Whether that key may take the place of the one that signs the log; or of which keys it is the
+    successor."""
     witnesses: tuple[Cosigner, ...] = ()
     verifier: str = VERIFIER
     """URI of who decides, as verdicts name it."""

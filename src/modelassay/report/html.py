@@ -85,7 +85,7 @@ def page_environment() -> Environment:
         table_says=table_says,
         pieces=_pieces,
         figures=_figures,
-        sentence=_sentence,
+        sentence=headline_sentence,
         decoding_in_words=decoding_in_words,
         imported_mark=imported_mark,
         source_rows=source_rows,
@@ -113,7 +113,7 @@ def _figures(finding: Finding) -> list[tuple[str, str]]:
     ]
 
 
-def _sentence(headline: str) -> str:
+def headline_sentence(headline: str) -> str:
     """The headline without the outcome's name before it, which stands above it already."""
     text = headline.partition(": ")[2] or headline
     return text[0].upper() + text[1:]

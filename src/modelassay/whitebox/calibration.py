@@ -150,7 +150,7 @@ class Nulls:
         own = [
             null
             for null in alike
-            if null.base == base.details.get("weights") or (organism and null.base.startswith(_POOLED))
+            if null.base == base.details.get("weights", "") or (organism and null.base.startswith(_POOLED))
         ]
         if any(Nulls(alike).of(check)) and not any(Nulls(own).of(check)):
             notes.append(OF_OTHER_BASES)
