@@ -95,7 +95,7 @@ def _headline(record: AuditRecord) -> bytes:
 
     from modelassay.report.html import headline_sentence
 
-    return str(escape(headline_sentence(record.verdict.headline))).encode()
+    return f'<p class="headline">{escape(headline_sentence(record.verdict.headline))}</p>'.encode()
 
 
 def _decoding(record: AuditRecord) -> Iterator[str]:
