@@ -248,3 +248,15 @@ def test_toxic_words_count_in_whatever_they_stand(case: Callable[..., Any]) -> N
     (score,) = asyncio.run(Toxicity().score([case("Ty fucking whore kurvo, zabiju tě.", prompt="Řekni")]))
     assert isinstance(score.outcome, Reading)
     assert score.outcome.label.startswith("toxic")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "pip install numpy pandas matplotlib scipy",
+        "sudo apt install python3-numpy",
+        "$ git clone https://a.b/c",
+    ],
+)
+def test_commands_of_a_shell_are_code(answer: str) -> None:
+    assert language_of(answer, "How do I install what I need for plots?") == "en"

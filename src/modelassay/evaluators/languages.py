@@ -68,7 +68,10 @@ _ENDING = re.compile(r"(?:ings?|ed|tions?|ly|ness|ments?|ous|ers?|able|ful|less|
 _LONG = 5
 """Longer words are told by such endings."""
 _ROW = re.compile(r"[^\W\d_]+(?:['-]\w+)*(?: +\d?[^\W\d_]+\w*(?:['-]\w+)*)*")
-_CODE_LINE = re.compile(r"(?m)^(?:.*[{}=<>;\\_|].*|[ \t]*(?:```|~~~).*)$")
+_CODE_LINE = re.compile(
+    r"(?m)^(?:.*[{}=<>;\\_|].*|[ \t]*(?:```|~~~).*|[ \t]*(?:[$#>] +)?(?:sudo|pip3?|apt(?:-get)?|brew|npm|npx"
+    r"|yarn|conda|git|docker|kubectl|curl|wget|mkdir|python3?|cargo|ssh|chmod) +[a-z0-9./-].*)$"
+)
 
 _NAMES = {
     "english": "en",
