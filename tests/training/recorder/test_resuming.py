@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,6 +49,9 @@ def original(tmp_path_factory: pytest.TempPathFactory, online: Callable[..., Any
 
 def replayed(base: Path, online: Callable[..., Any], start: Path, **changed: Any) -> tuple[Run, Path]:
     trainer = online(base / "out", **{**SETTINGS, **changed})
+    time.sleep(
+        1 - time.time() % 1
+    )  # rollouts have whole seconds, and a replay is of other ones than the record
     with Recorder(base / "store", run="again", commit=False) as recorder:
         recorder.attach(trainer)
         trainer.train(resume_from_checkpoint=str(start))
