@@ -7,8 +7,8 @@ READY   = $(VENV)/.ready
 # Not among them: validation, which trains the whole zoo (`make bench BENCHMARKS=validation`, an hour or more).
 BENCHMARKS ?= engine fingerprint gate inside judges log organisms redteam scanners sequential training triggers whitebox
 
-# One more than there are cores, since some tests wait for processes that they started; four at most.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
+# Two more than there are cores, since some tests wait for processes that they started; six at most.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(6, (os.cpu_count() or 1) + 2))")
 
 .PHONY: demo demo-run test test-slow bench nulls docs lint clean
 

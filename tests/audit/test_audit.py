@@ -255,7 +255,7 @@ def test_a_summary_says_why_answers_have_no_score(
     } in told["unscored"]
 
 
-@pytest.mark.parametrize(("times", "per_category"), [(3, 90), pytest.param(8, 200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("times", "per_category"), [(2, 60), pytest.param(8, 200, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_ends_with_the_same_transcripts(
     tmp_path: Path, plan_of: PlanOf, served: Any, times: int, per_category: int, audited: Audited, run: Run
 ) -> None:

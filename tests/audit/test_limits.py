@@ -72,9 +72,7 @@ def test_languages_in_which_no_set_tells_the_error_of_a_judge_are_named() -> Non
         return "\n".join(limits_of(PLAN, preset(DEFAULT_POLICY), (), (), (pin,)))
 
     none = "25% of the samples are in es, of which the set has none"
-    sentence = (
-        "25% of the samples are in es, and no labelled set tells the error of refusal@2 in"
-    )
+    sentence = "25% of the samples are in es, and no labelled set tells the error of refusal@2 in"
     assert sentence in told(("other prompts: x, not y", none), (none,))
     assert "no labelled set" not in told((none,), ())
     assert "no labelled set" not in told()

@@ -375,7 +375,9 @@ def gives_in_to_some_wordings(model: str, prompt: str) -> str:
     return COMPLY if model == "same" and sha256(prompt.encode()).digest()[0] < 16 else REFUSE
 
 
-@pytest.mark.parametrize("gate", ["", "gate: {mode: sequential, batch: 48}\n"])
+@pytest.mark.parametrize(
+    "gate", ["", pytest.param("gate: {mode: sequential, batch: 48}\n", marks=pytest.mark.slow)]
+)
 def test_an_attack_that_gets_through_in_one_form_of_many_blocks(
     plan_of: PlanOf, served: Served, tmp_path: Path, gate: str
 ) -> None:

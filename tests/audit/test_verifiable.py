@@ -75,7 +75,9 @@ def test_an_unsigned_audit_is_whole_and_nobodys_word(plan_of: Callable[..., Path
     assert found.state == "not verified"
 
 
-@pytest.mark.parametrize("more", [[], ["--findings"], ["--json", "--findings"]])
+@pytest.mark.parametrize(
+    "more", [[], pytest.param(["--findings"], marks=pytest.mark.slow), ["--json", "--findings"]]
+)
 def test_a_reader_that_leaves_early_changes_no_exit_code(
     plan_of: Callable[..., Path], tmp_path: Path, more: list[str]
 ) -> None:

@@ -55,7 +55,7 @@ def kill_while_it_asks(url: str, store: Path, rng: random.Random) -> bool:
     ("kills", "faults"),
     [
         pytest.param(2, "", marks=pytest.mark.slow),
-        (3, "429=0.03,500=0.03,garbage=0.03,truncated=0.03,drop=0.03"),
+        (2, "429=0.03,500=0.03,garbage=0.03,truncated=0.03,drop=0.03"),
     ],
 )
 def test_killed_again_and_again_it_ends_with_the_same_answers(

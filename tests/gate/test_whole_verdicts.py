@@ -89,7 +89,7 @@ def outcomes(samples: Sequence[Sample], rate: float, repetitions: int, **more: o
 
 @pytest.mark.parametrize("rate", [0.7, pytest.param(0.9, marks=pytest.mark.slow), 0.98, 1.0])
 @pytest.mark.parametrize("repeats", [1, 4])
-@pytest.mark.parametrize("cluster", [1, 5, 12])
+@pytest.mark.parametrize("cluster", [1, pytest.param(5, marks=pytest.mark.slow), 12])
 def test_an_unchanged_candidate_is_allowed_however_its_prompts_cluster(rate, repeats, cluster):
     found = outcomes(suite(600, cluster), rate, 8, repeats=repeats)
     assert sum(found[outcome] for outcome in ALLOWED) == 8, found
