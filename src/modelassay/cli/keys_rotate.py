@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelassay.cli.keys_options import passphrase_option, unencrypted_option
 from modelassay.cli.options import chosen_store, json_option, print_json, store_option
+
+if TYPE_CHECKING:
+    from modelassay.evidence.keycards import KeyCard
+    from modelassay.evidence.keyring import Keyring
 
 
 @click.command("rotate")
@@ -50,18 +55,7 @@ def command(
     secret = new_passphrase(passphrase_file, unencrypted=unencrypted)
     successor = keyring.free_name(name)
     at = utc_now()
-    made = [
-        keyring.make(
-            successor,
-            card.use,
-            passphrase=secret,
-            holder=card.holder,
-            holder_kind=card.holder_kind,
-            created=at,
-            origin=card.origin,
-        )
-        for card in old
-    ]
+    made = [_successor(keyring, card, successor, passphrase=secret, created=at) for card in old]
     reason = f"replaced by {successor}"
     revoked = [KeyRevoked(key=card.key, reason=reason, since=at) for card in old]
     replaces = any(card.use == "log" for card in made) and signs in (name, None)
@@ -79,3 +73,15 @@ def command(
     click.echo(f"{name} signs nothing more; those who check need the new keys beside the old", err=True)
     if unencrypted:
         click.echo("warning: the private keys are not encrypted", err=True)
+
+
+def _successor(keyring: Keyring, card: KeyCard, name: str, **settings: Any) -> KeyCard:
+    """A key called `name` in the place of that of `card`: of the same use, holder and origin."""
+    return keyring.make(
+        name,
+        card.use,
+        holder=card.holder,
+        holder_kind=card.holder_kind,
+        origin=card.origin,
+        **settings,
+    )
