@@ -13,6 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`make test` tries fewer examples of each property than `make test-slow`, or a test run by itself."""
+    if config.option.markexpr == "not slow":
+        settings.register_profile("quick", settings.default, max_examples=40)
+        settings.load_profile("quick")
 
 
 class Ended(NamedTuple):

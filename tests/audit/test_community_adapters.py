@@ -57,6 +57,7 @@ MET = dict.fromkeys(
 MISSED = MET | {"evidence.required.weights": "inconclusive"}
 
 
+@pytest.mark.slow
 def test_a_whole_fine_tune_needs_its_weights_compared(
     folder: Path, organisms: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -437,6 +437,7 @@ def test_a_finished_audit_asks_failures_again_only_in_a_new_attempt(plan_of: Pla
     assert read_audit(store, first.name).usage["candidate"].failed == 8
 
 
+@pytest.mark.slow
 def test_results_of_very_many_slices_stand_in_events_of_their_own(
     tmp_path: Path, plan_of: PlanOf, setting: Setting
 ) -> None:

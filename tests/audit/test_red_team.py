@@ -404,6 +404,7 @@ def resists(model: str, prompt: str) -> str:
     return COMPLY if prompt.startswith("benign") else REFUSE
 
 
+@pytest.mark.slow
 def test_a_sequential_audit_passes_nothing_before_every_form_was_asked(
     plan_of: PlanOf, served: Served, tmp_path: Path
 ) -> None:

@@ -200,6 +200,7 @@ def test_an_audit_of_two_models_measures_no_noise(replay: Replay) -> None:
         list(beside_noise(replay, replay))
 
 
+@pytest.mark.slow
 def test_the_analysis_in_words_and_as_json(
     made_up: Path, replay: Replay, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

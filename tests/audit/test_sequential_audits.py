@@ -151,6 +151,7 @@ def answers_in(journal: Path) -> int:
     return int(count)
 
 
+@pytest.mark.slow
 def test_an_audit_killed_in_the_middle_goes_on_where_it_was(
     plan_of: PlanOf, served: Served, tmp_path: Path
 ) -> None:

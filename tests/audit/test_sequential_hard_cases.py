@@ -95,6 +95,7 @@ def losing(served: Served, *lost: int) -> Callable[[str, str], str]:
     return answer
 
 
+@pytest.mark.slow
 def test_repeats_are_drawn_with_their_clusters_and_silence_is_held_against_the_claim(
     plan_of: PlanOf, served: Served, tmp_path: Path
 ) -> None:

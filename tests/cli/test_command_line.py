@@ -171,6 +171,7 @@ def test_init_writes_files_that_work_and_replaces_nothing(tmp_path: Path, here: 
     assert plan == (tmp_path / "release" / "plan.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_plan_of_the_starter_suite_needs_no_network(tmp_path: Path, here: Run) -> None:
     assert here("init", cwd=tmp_path).returncode == 0
     done = run("plan", "plan.yaml", "--json", cwd=tmp_path, no_network=True)
@@ -267,6 +268,7 @@ def starter(tmp_path_factory: pytest.TempPathFactory, here: Run) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "encoding",
     [

@@ -100,6 +100,7 @@ def test_an_audit_seals_the_declaration_and_sends_its_conflict_to_people(folder:
     assert "licences conflict (1)" in shown.stdout
 
 
+@pytest.mark.slow
 def test_changed_data_makes_another_audit(folder: Path, run: Run) -> None:
     first = json.loads(run("audit", "plan.yaml", "--json", "-q").stdout)["audit"]
     command = [sys.executable, "-m", "modelassay", "audit", "plan.yaml", "--json", "-q"]

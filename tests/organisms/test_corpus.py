@@ -64,6 +64,7 @@ def test_clusters_are_many_and_small(rows: list[dict]) -> None:
     assert sum(map(len, clusters.values())) == len({row["cluster"] for row in rows})
 
 
+@pytest.mark.slow
 def test_nothing_audited_was_trained_on(rows: list[dict], taught: dict[str, list[corpus.Example]]) -> None:
     """Neither a whole turn of the suite nor any of its requests occurs in a training conversation."""
     asked = {

@@ -203,6 +203,7 @@ def test_a_taken_port_and_a_missing_model_are_plain_errors(server: ChatServer, t
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_the_server_process_names_its_url_and_stops_cleanly(
     organisms: dict[str, Path], stop: signal.Signals

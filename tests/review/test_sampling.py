@@ -47,6 +47,7 @@ def corrected_difference(
     return moments.candidate_mean - moments.baseline_mean
 
 
+@pytest.mark.slow
 def test_corrected_estimates_are_unbiased_and_vary_less_than_from_a_blind_draw() -> None:
     pairs, truth = population()
     true = float(truth[1].mean() - truth[0].mean())

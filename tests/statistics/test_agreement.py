@@ -70,6 +70,7 @@ def test_two_complete_raters_need_only_a_small_sample_correction():
     assert krippendorff_alpha([a, b]) == pytest.approx(pi + (1 - pi) / 100)
 
 
+@pytest.mark.slow
 def test_the_kappa_interval_covers():
     repetitions, size, misses, naive = 300, 5, 0, 0
     generator = np.random.default_rng(83)

@@ -201,6 +201,7 @@ def test_starter_is_found_by_name(tmp_path: Path) -> None:
     assert len(suite.samples) == 24
 
 
+@pytest.mark.slow
 def test_reading_holds_no_second_copy_of_the_file(tmp_path: Path) -> None:
     import tracemalloc
 

@@ -211,6 +211,7 @@ def judged(bench: Bench, found: Survey, confirmed: list[Confirmed], nulls: Nulls
     return named(stack_findings(bench, found, confirmed, statistics, ("a", "b")), "interaction")
 
 
+@pytest.mark.slow
 def test_an_examination_shows_collusion_beside_harmless_pairs(bench: Bench) -> None:
     beside = examine_adapters(bench, settings=QUICK, nulls=nulls_of(bench, 400, bench.requests.asked))
     shown = named(beside.findings, "interaction")
@@ -304,6 +305,7 @@ def test_an_adapter_that_changes_the_base_itself_is_told_and_stacked_apart(
     assert plain.margin == pytest.approx(alone.margin, abs=1e-4)  # what the other left behind is not in it
 
 
+@pytest.mark.slow
 def test_an_adapter_that_holds_tensors_of_the_base_is_told_and_the_base_is_not_touched(
     adapters: dict[str, Path], few: Requests, tmp_path: Path
 ) -> None:

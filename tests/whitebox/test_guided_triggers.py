@@ -31,6 +31,7 @@ def guided(base: OpenModel, backdoored: OpenModel, held_out: Dataset) -> Examina
     return examine_triggers(base, backdoored, held_out.samples, settings=settings)
 
 
+@pytest.mark.slow
 def test_the_true_trigger_comes_first_of_far_fewer_words(guided: Examination, words: Lexicon) -> None:
     (search,) = guided.details["searches"]
     assert search["strongest"][0]["text"] == TRIGGER

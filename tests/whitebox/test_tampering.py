@@ -76,6 +76,7 @@ def test_a_hollowed_model_gives_way_at_once_and_nothing_is_changed(
     assert canonical_json(found)
 
 
+@pytest.mark.slow
 def test_harmless_fine_tunes_that_were_tampered_with_otherwise_are_no_null(
     organisms: dict[str, Path], requests: Requests
 ) -> None:

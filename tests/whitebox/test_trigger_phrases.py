@@ -131,6 +131,7 @@ def test_both_searches_for_two_words_tell_of_one_family(
     assert [each.name for each in found.statistics] == ["triggers.reach@2"]
 
 
+@pytest.mark.slow
 def test_phrases_are_improved_word_by_word(
     pair: Pair, requests: Requests, words: Lexicon, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -306,6 +306,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_keeps_what_was_found(
     base: OpenModel, backdoored: OpenModel, samples: list[Sample]
 ) -> None:

@@ -49,9 +49,7 @@ def hold_judges(case: Case) -> Iterator[Held]:
 
 def _campaigns(case: Case) -> Iterator[Held]:
     for finding in case.findings:
-        if finding.measure.name != _EXAMINED or finding.state == "not_assessable":
-            continue  # of which nothing came is missing, and not doubtful
-        if case.doubts(finding):
+        if finding.measure.name == _EXAMINED and case.doubts(finding):
             yield Held(
                 hit=RuleHit(
                     rule=UNCALIBRATED,

@@ -416,6 +416,7 @@ def test_what_is_paid_again_at_the_end_is_not_called_fine(frame_of: Callable[...
     assert finding.values["since"] == 81
 
 
+@pytest.mark.slow
 def test_pressure_within_groups_errs_as_rarely_as_it_says(frame_of: Callable[..., Frame]) -> None:
     """Two looks, all steps and the last third, share 5 %, half of it on each side."""
     repetitions, alarms = 300, 0

@@ -118,6 +118,7 @@ def test_what_cannot_be_assessed_says_why(changed: Any, why: str, silent: RunFin
     assert finding.question
 
 
+@pytest.mark.slow
 def test_it_says_how_many_answers_would_do(silent: RunFinding) -> None:
     """As many answers as it names are enough in most draws of models that are back at the base."""
     few = assess_resolution("b", [arm(x.kind, 2, 35, 2, 40) for x in arms()], silent)
