@@ -51,8 +51,9 @@ def _counted(cell: Any, behaviour: str) -> bool:
     if not isinstance(cell, Mapping):
         return False
     n, k = cell.get("n"), cell.get(behaviour)
-    whole = all(isinstance(each, int) and not isinstance(each, bool) for each in (n, k))
-    return whole and 0 <= k <= n and n > 0  # type: ignore[operator]
+    if not isinstance(n, int) or not isinstance(k, int) or isinstance(n, bool) or isinstance(k, bool):
+        return False
+    return 0 <= k <= n and n > 0
 
 
 def _compared(given: Evaluations, behaviour: str, base: str, newest: str, arms: list[str]) -> RunFinding:

@@ -112,10 +112,6 @@ class RunWriter:
         """Write the coverage statement."""
         self._save("coverage.json", coverage)
 
-    def amend(self, manifest: RunManifest) -> None:
-        """Replace the manifest; its rewards must be the same."""
-        self._save("run.json", manifest)
-
     def _close_part(self) -> None:
         if self._sink is not None:
             self._sink.close()

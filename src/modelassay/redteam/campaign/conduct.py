@@ -34,8 +34,6 @@ from modelassay.redteam.campaign.units import ModelSide, Part, Tab, Taken, Unit,
 
 GRACE_S = 20.0
 """How long answers under way are waited for once the work is being stopped."""
-TOLD_S = 0.2
-"""Between two reports of progress."""
 
 
 class Cast(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,10 +86,6 @@ class RowBuffer:
             self._seen[row.group] = row.position + 1
         self._characters += _length(row.prompt) + _length(row.completion)
 
-    def forget_groups(self) -> None:
-        """Positions begin anew: later rollouts belong to none of the groups so far."""
-        self._seen.clear()
-
     def take(self) -> Iterator[Rows]:
         """What was gathered, once; nothing when there is nothing."""
         rows, self._rows, self._characters = self._rows, [], 0
